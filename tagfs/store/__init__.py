@@ -1,0 +1,1 @@
+"""A bucket, whoever serves it; knows no path, errno, stat or FUSE."""
