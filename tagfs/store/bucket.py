@@ -1,0 +1,450 @@
+"""The contract: what a bucket can do, whoever serves it.
+
+`fs` is written against `Bucket` alone. Three implementations exist: `MemoryBucket` (a fake that
+works), `Client` (HTTP) and `CachedBucket` (a Bucket around a Bucket). One contract suite,
+`tests/test_bucket_contract.py`, holds for all of them.
+
+Keys are `str`, never begin with "/", and an object whose key ends in "/" is a directory marker.
+Sizes, offsets and lengths are bytes. Times are nanoseconds since the epoch. Every method may
+raise the classes of `tagfs.errors`; those worth naming are named at the method.
+"""
+
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Literal, Protocol
+
+from tagfs.store.tags import TagRules, TagSet
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+"""No metadata, no headers."""
+
+
+class ObjectType(enum.StrEnum):
+    """How an object came to be; the service's words."""
+
+    NORMAL = "Normal"
+    MULTIPART = "Multipart"
+    APPENDABLE = "Appendable"
+    SYMLINK = "Symlink"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """What a listing does not tell about an object.
+
+    Attributes:
+        metadata: user metadata, names in lower case and without the service's prefix.
+        headers: standard headers kept with the object (content-type, cache-control,
+            content-disposition, content-encoding, content-language, expires), lower case.
+        tag_count: number of tags; None when the service did not say (which is what it does
+            both for "none" and for "you may not know": only `get_tags` decides).
+        crc64: CRC-64/XZ of the content, where the service keeps one.
+        version_id: on versioned buckets.
+        target: of a symlink: the key it points to, as stored.
+        readable: False while an archived object is not restored.
+    """
+
+    metadata: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = NOTHING
+    tag_count: int | None = None
+    crc64: int | None = None
+    version_id: str | None = None
+    target: str | None = None
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object as a listing or a HEAD describes it. A link is described itself, never its target.
+
+    Attributes:
+        size: bytes; of a symlink the length of its stored target.
+        etag: opaque version of the content, without quotes.
+        last_modified_ns: of the object on the service (listings tell ms, headers seconds).
+        detail: what only HEAD and GET tell; None when this came from a listing.
+    """
+
+    key: str
+    size: int
+    etag: str
+    last_modified_ns: int
+    type: ObjectType = ObjectType.NORMAL
+    storage_class: str = "Standard"
+    detail: Detail | None = None
+
+    def with_detail(self, detail: Detail) -> "ObjectInfo":
+        """Return the same object with another detail."""
+        return replace(self, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to a listing: objects and common prefixes, each in UTF-8 byte order.
+
+    `token` is where the next page begins, None after the last.
+    """
+
+    objects: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...] = ()
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What is at a key: an object, keys below it, both or nothing.
+
+    Attributes:
+        info: the object with exactly this key (from a listing, so perhaps without detail).
+        is_prefix: whether any key begins with `key + "/"`, its directory marker included.
+        marker: the directory marker `key + "/"`; None when there is none or nobody looked.
+    """
+
+    info: ObjectInfo | None
+    is_prefix: bool
+    marker: ObjectInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes of an object from `start` on, and the version that they are of."""
+
+    info: ObjectInfo
+    start: int
+    data: bytes
+
+
+class Keep(enum.Enum):
+    """Where a rewritten object's tags come from, if not from an explicit set."""
+
+    REPLACED = "the tags of the object that is replaced, none if there is none"
+    SOURCE = "the tags of the copy's source"
+    SOURCE_OR_REPLACED = "the source's tags; if it has none, those of the object that is replaced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewObject:
+    """All that travels with content in the request which creates or replaces an object.
+
+    Attributes:
+        metadata: user metadata, complete.
+        headers: standard headers, complete (see `Detail.headers`).
+        tags: the tag set, or `Keep.REPLACED`.
+        exclusive: fail with `AlreadyExists` when the key is taken, where the service has a
+            header for it (`Capabilities.exclusive`).
+    """
+
+    metadata: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = NOTHING
+    tags: TagSet | Literal[Keep.REPLACED] = Keep.REPLACED
+    exclusive: bool = False
+
+
+class Source(Protocol):
+    """Bytes to upload that can be read again for another attempt. Thread-safe."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset` on (both within `size`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSource:
+    """A `Source` in memory."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self.data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` on."""
+        return self.data[offset : offset + length]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A multipart upload that was begun.
+
+    `tags` are those sent when it began; `complete_upload` sends them again if an edit through
+    this process changed the replaced object's tags in between.
+    """
+
+    key: str
+    upload_id: str
+    new: NewObject = field(default_factory=NewObject)
+    tags: TagSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a multipart upload. `crc64` is None for a part that the service copied."""
+
+    number: int
+    etag: str
+    size: int
+    crc64: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Numbers that a service fixes (bytes, unless named otherwise).
+
+    Attributes:
+        max_key: bytes of a key in UTF-8.
+        max_metadata: bytes of all user metadata, names and values.
+        max_object: one object.
+        max_put: one PutObject.
+        max_parts: number of parts in one upload.
+        min_part: every part but the last.
+        max_part: one part.
+        max_copy_part: one part copied by the service.
+        delete_batch: keys in one DeleteMultipleObjects.
+    """
+
+    max_key: int = 1023
+    max_metadata: int = 8192
+    max_object: int = 48_800 * 1024**3
+    max_put: int = 5 * 1024**3
+    max_parts: int = 10_000
+    min_part: int = 100 * 1024
+    max_part: int = 5 * 1024**3
+    max_copy_part: int = 5 * 1024**3
+    delete_batch: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a bucket can do, as far as is known now."""
+
+    object_tags: bool = True
+    bucket_tags: bool = True
+    symlinks: bool = True
+    append: bool = True
+    exclusive: bool = True
+
+
+class Bucket(Protocol):
+    """A bucket. All methods are thread-safe and may block for one or more round trips.
+
+    `max_age` (seconds) says how old a remembered answer may be; None leaves that to the
+    implementation's own limit, and implementations that remember nothing ignore it.
+    """
+
+    name: str
+    limits: Limits
+    object_tag_rules: TagRules
+    bucket_tag_rules: TagRules
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the bucket is known to be able to do."""
+        ...
+
+    # Looking
+
+    def list(
+        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = 1000
+    ) -> Page:
+        """Return one page of the keys that begin with `prefix`; one request.
+
+        Raises:
+            NoSuchBucket, AccessDenied
+        """
+        ...
+
+    def scan(self, prefix: str) -> Iterator[Page]:
+        """Yield all pages of the directory `prefix` ("" or ending in "/"), delimiter "/".
+
+        Pages come as they arrive, so memory stays bounded however many keys there are.
+        """
+        ...
+
+    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
+        """Say what is at `key` (no trailing "/"): at most 2 requests, in one round trip."""
+        ...
+
+    def head(
+        self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
+    ) -> ObjectInfo:
+        """Describe one object with its detail; a link is described itself.
+
+        `expected` is a hint from a listing that saves a request for links.
+
+        Raises:
+            NotFound
+        """
+        ...
+
+    def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
+        """Return what is remembered of an object, without a request; None if nothing is."""
+        ...
+
+    def get(
+        self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
+    ) -> Content:
+        """Return up to `length` bytes from `start` on (fewer only at the end); all if None.
+
+        A read of a whole object is verified against its checksum.
+
+        Raises:
+            NotFound, ObjectChanged (the ETag is not `if_match`), Archived, IntegrityError
+        """
+        ...
+
+    # Writing
+
+    def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create or replace an object whole, in one request, tags included; verified.
+
+        Raises:
+            AlreadyExists (`new.exclusive`), AccessDenied (also when the tags to keep may not be
+            read), IntegrityError
+        """
+        ...
+
+    def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
+        """Extend the appendable object `info` at its end; tells a lost reply from a foreign append.
+
+        Raises:
+            PositionMismatch: its length is no longer `info.size`; nothing was appended.
+        """
+        ...
+
+    def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create an appendable object where no object is.
+
+        Raises:
+            AlreadyExists, Unsupported
+        """
+        ...
+
+    def start_upload(self, key: str, new: NewObject) -> Upload:
+        """Begin a multipart upload; nothing is visible before `complete_upload`."""
+        ...
+
+    def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
+        """Send one part (number from 1), verified; a number sent again replaces the part."""
+        ...
+
+    def copy_part(
+        self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
+    ) -> Part:
+        """Let the service take one part from a range of `source`, if it is still that version.
+
+        Raises:
+            ObjectChanged
+        """
+        ...
+
+    def list_parts(self, upload: Upload) -> Sequence[Part]:
+        """Return the parts that the service has, by number.
+
+        Raises:
+            NoSuchUpload
+        """
+        ...
+
+    def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
+        """Make the parts, in order of number, the object's content; verified where possible."""
+        ...
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Throw a begun upload away; one that is gone already is no error."""
+        ...
+
+    def copy(
+        self,
+        source: ObjectInfo,
+        key: str,
+        *,
+        tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
+        exclusive: bool = False,
+    ) -> ObjectInfo:
+        """Copy one object of any size and type on the service, metadata and tags included.
+
+        Raises:
+            NotFound, ObjectChanged (`source` is no longer that version), AlreadyExists
+        """
+        ...
+
+    def set_metadata(
+        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+    ) -> ObjectInfo:
+        """Replace user metadata and standard headers of one object; content and tags stay.
+
+        Raises:
+            NotFound, ObjectChanged
+        """
+        ...
+
+    def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
+        """Create or replace a symlink object; `target` is a key and need not exist.
+
+        Raises:
+            Unsupported, AlreadyExists
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete one object; a missing one is no error."""
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Delete objects in batches; return, for each key that failed, the reason."""
+        ...
+
+    # Tags
+
+    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
+        """Return the tag set of one object (of the link itself, if it is one).
+
+        Raises:
+            NotFound, AccessDenied, Unsupported
+        """
+        ...
+
+    def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """Read the tag set afresh, change it, write it if it differs, and return it.
+
+        Whole towards all other updates and rewrites of this object in this process. What
+        `change` raises is raised, and nothing is written.
+
+        Raises:
+            NotFound, AccessDenied, Unsupported, InvalidTag and what is below it
+        """
+        ...
+
+    def put_tags(self, key: str, tags: TagSet) -> None:
+        """Replace the tag set in one request; an empty one deletes it.
+
+        Raises:
+            NotFound, AccessDenied, Unsupported, InvalidTag and what is below it
+        """
+        ...
+
+    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
+        """Return the tag set of the bucket."""
+        ...
+
+    def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """`update_tags` for the bucket; a set that only loses tags loses exactly those."""
+        ...
+
+    # Housekeeping
+
+    def forget(self, prefix: str = "") -> None:
+        """Drop what is remembered of all keys that begin with `prefix`."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections and threads."""
+        ...

@@ -1,0 +1,173 @@
+"""Tag sets: a value that is valid by construction, and the rules by which services judge one.
+
+Pure: no request, clock or lock. The rules differ by service and by what is tagged (an object or
+a bucket), so they are data: a `TagRules` for each, kept in the service's dialect.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
+from urllib.parse import quote, unquote_to_bytes
+
+from tagfs.errors import InvalidTag, TagKeyTooLong, TagValueTooLong, TooManyTags
+
+
+@dataclass(frozen=True, slots=True)
+class TagSet(Mapping[str, str]):
+    """All tags of one object or bucket, in the order in which the service gave them.
+
+    Keys are unique. Changing one returns another set. Equality ignores the order.
+    """
+
+    _pairs: Mapping[str, str]
+
+    def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
+        object.__setattr__(self, "_pairs", MappingProxyType(dict(pairs or {})))
+
+    def __getitem__(self, key: str) -> str:
+        return self._pairs[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self._pairs) == dict(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._pairs.items()))
+
+    def __repr__(self) -> str:
+        return f"TagSet({dict(self._pairs)!r})"
+
+    def with_tag(self, key: str, value: str) -> Self:
+        """Return this set with one tag added or changed."""
+        return type(self)({**self._pairs, key: value})
+
+    def without_tag(self, key: str) -> Self:
+        """Return this set without one tag, which need not be there."""
+        return type(self)({k: v for k, v in self._pairs.items() if k != key})
+
+
+NO_TAGS = TagSet()
+
+
+def render_tagging(tags: Mapping[str, str]) -> str:
+    """Write a tag set as services do in a header: `k1=v1&k2=v2`, percent-encoded UTF-8.
+
+    A blank is %20 and a plus sign %2B: how a raw `+` is decoded differs between services.
+    """
+    return "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in tags.items())
+
+
+def parse_tagging(text: str) -> TagSet:
+    """Read what `render_tagging` writes; `k` and `k=` both mean an empty value.
+
+    Raises:
+        InvalidTag: not of this form, not UTF-8, or a key that comes twice.
+    """
+    pairs: dict[str, str] = {}
+    for item in text.split("&") if text else []:
+        key, _, value = item.partition("=")
+        if "=" in value:
+            raise InvalidTag(f"more than one '=' in {item!r}: write %3D inside a tag")
+        key, value = _unquote(key), _unquote(value)
+        if key in pairs:
+            raise InvalidTag(f"tag key {key!r} comes twice")
+        pairs[key] = value
+    return TagSet(pairs)
+
+
+def _unquote(text: str) -> str:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise InvalidTag(f"bad percent-encoding in {text!r}")
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeError:
+        raise InvalidTag(f"not UTF-8: {text!r}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRules:
+    """What one service accepts as tags of one kind of thing.
+
+    Attributes:
+        kind: what is tagged, for messages: "object" or "bucket".
+        max_tags: tags in one set.
+        max_key: characters (or bytes, see `in_bytes`) of a key.
+        max_value: the same for a value.
+        in_bytes: whether lengths count UTF-8 bytes instead of characters.
+        symbols: punctuation allowed besides Unicode letters, digits and blanks;
+            None when the service allows every character but those in `forbidden`.
+        forbidden: characters never allowed.
+        reserved_prefixes: beginnings of keys, lower case, that the service keeps for itself.
+        source: where the rule is written.
+    """
+
+    kind: str
+    max_tags: int
+    max_key: int
+    max_value: int
+    in_bytes: bool = False
+    symbols: str | None = None
+    forbidden: str = ""
+    reserved_prefixes: tuple[str, ...] = ()
+    source: str = ""
+
+    def check(self, tags: Mapping[str, str]) -> None:
+        """Raise the error for the first rule that a set breaks.
+
+        Raises:
+            TooManyTags, TagKeyTooLong, TagValueTooLong, InvalidTag: named after the rule.
+        """
+        if len(tags) > self.max_tags:
+            raise TooManyTags(
+                f"{len(tags)} tags: a service keeps at most {self.max_tags} on one {self.kind}"
+            )
+        for key, value in tags.items():
+            self.check_key(key)
+            self._check_text("value", value, of=key)
+            if self._length(value) > self.max_value:
+                raise TagValueTooLong(
+                    f"value of tag {key!r}: {self._length(value)} {self._unit} long, "
+                    f"at most {self.max_value} are allowed on one {self.kind}"
+                )
+
+    def check_key(self, key: str) -> None:
+        """Raise the error for the first rule that a key breaks."""
+        if not key:
+            raise InvalidTag("empty tag key")
+        self._check_text("key", key, of=key)
+        if self._length(key) > self.max_key:
+            raise TagKeyTooLong(
+                f"tag key {key!r}: {self._length(key)} {self._unit} long, "
+                f"at most {self.max_key} are allowed on one {self.kind}"
+            )
+        for prefix in self.reserved_prefixes:
+            if key.lower().startswith(prefix):
+                raise InvalidTag(f"tag key {key!r}: the service keeps keys in {prefix!r} to itself")
+
+    @property
+    def _unit(self) -> str:
+        return "bytes" if self.in_bytes else "characters"
+
+    def _length(self, text: str) -> int:
+        return len(text.encode("utf-8")) if self.in_bytes else len(text)
+
+    def _check_text(self, half: str, text: str, *, of: str) -> None:
+        if not text.isprintable() and any(
+            "\ud800" <= c <= "\udfff" or c < " " or c == "\x7f" or c in "\ufffe\uffff" for c in text
+        ):
+            raise InvalidTag(f"{half} of tag {of!r}: not UTF-8, or has a control character")
+        bad = next((c for c in text if not self._allowed(c)), None)
+        if bad is not None:
+            raise InvalidTag(f"{half} of tag {of!r}: {bad!r} is not allowed on one {self.kind}")
+
+    def _allowed(self, char: str) -> bool:
+        if char in self.forbidden:
+            return False
+        return self.symbols is None or char.isalnum() or char == " " or char in self.symbols
