@@ -46,8 +46,8 @@ class Detail:
         readable: False while an archived object is not restored.
     """
 
-    metadata: Mapping[str, str] = NOTHING
-    headers: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     tag_count: int | None = None
     crc64: int | None = None
     version_id: str | None = None
@@ -135,8 +135,8 @@ class NewObject:
             header for it (`Capabilities.exclusive`).
     """
 
-    metadata: Mapping[str, str] = NOTHING
-    headers: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     tags: TagSet | Literal[Keep.REPLACED] = Keep.REPLACED
     exclusive: bool = False
 
