@@ -1,0 +1,187 @@
+"""Buckets as a whole: making, removing, describing and enumerating them, and the ACLs."""
+
+from tagfs.emulator.exchange import Reply
+from tagfs.emulator.oss.attributes import CLASSES, OBJECT_ACLS
+from tagfs.emulator.oss.context import Context
+from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.listing import OWNER
+from tagfs.emulator.oss.markup import element, group, parse, render, text_of
+from tagfs.emulator.oss.moments import MILLISECONDS, iso_time
+from tagfs.emulator.oss.tags import BUCKET_RULES
+from tagfs.emulator.storage.records import BucketRecord
+
+_XML = {"Content-Type": "application/xml"}
+_ACLS = OBJECT_ACLS - {"default"}
+_DEFAULT, _MOST = 100, 1000
+
+
+def _location(context: Context) -> str:
+    return f"oss-{context.config.region}"
+
+
+async def PutBucket(context: Context) -> Reply:
+    """Make a bucket; one that is yours already is left as it is."""
+    name = context.call.bucket or ""
+    data = await context.xml_body()
+    storage_class = "Standard"
+    if data:
+        root = parse(data)
+        if root is None:
+            raise OssError("MalformedXML")
+        storage_class = text_of(root, "StorageClass") or storage_class
+    if storage_class not in CLASSES:
+        raise OssError("InvalidArgument", "No such storage class.")
+    if context.storage.buckets.get(name) is None:
+        bucket = context.storage.buckets.create(
+            name, context.now_ms, storage_class=storage_class, acl=_acl(context) or "private"
+        )
+        _tag_new(context, bucket)
+    return Reply(headers={"Location": f"/{name}"})
+
+
+def _tag_new(context: Context, bucket: BucketRecord) -> None:
+    header = context.header("x-oss-bucket-tagging")
+    if header:
+        words = (word.partition("=") for word in header.split("&"))
+        tags = BUCKET_RULES.check([(key, value) for key, _, value in words])
+        context.storage.buckets.set_tags(bucket.id, tags)
+
+
+async def DeleteBucket(context: Context) -> Reply:
+    """Remove an empty bucket."""
+    bucket = context.bucket
+    if not context.storage.buckets.is_empty(bucket.id):
+        raise OssError("BucketNotEmpty", extra={"BucketName": bucket.name})
+    context.storage.buckets.delete(bucket.id)
+    return Reply(status=204)
+
+
+async def GetBucketInfo(context: Context) -> Reply:
+    """Describe a bucket."""
+    bucket = context.bucket
+    body = render(
+        "BucketInfo",
+        group(
+            "Bucket",
+            _summary(context, bucket),
+            element("DataRedundancyType", "LRS"),
+            element("Versioning", ""),
+            element("AccessMonitor", "Disabled"),
+            element("TransferAcceleration", "Disabled"),
+            element("CrossRegionReplication", "Disabled"),
+            element("BlockPublicAccess", "false"),
+            OWNER,
+            group("AccessControlList", element("Grant", bucket.acl)),
+            group("ServerSideEncryptionRule", element("SSEAlgorithm", "None")),
+            group("BucketPolicy", element("LogBucket", ""), element("LogPrefix", "")),
+        ),
+    )
+    return Reply(headers=dict(_XML), body=body)
+
+
+def _summary(context: Context, bucket: BucketRecord) -> str:
+    location = _location(context)
+    return "".join(
+        (
+            element("CreationDate", iso_time(bucket.created_ms)),
+            element("ExtranetEndpoint", f"{location}.aliyuncs.com"),
+            element("IntranetEndpoint", f"{location}-internal.aliyuncs.com"),
+            element("Location", location),
+            element("Name", bucket.name),
+            element("Region", context.config.region),
+            element("StorageClass", bucket.storage_class),
+        )
+    )
+
+
+async def GetBucketLocation(context: Context) -> Reply:
+    """Tell the region."""
+    assert context.bucket
+    return Reply(headers=dict(_XML), body=render("LocationConstraint", _location(context)))
+
+
+async def GetBucketStat(context: Context) -> Reply:
+    """Count a bucket's objects and bytes; the real service does so hours later."""
+    size, count, uploads = context.storage.buckets.usage(context.bucket.id)
+    fields = {
+        "Storage": size,
+        "ObjectCount": count,
+        "MultipartUploadCount": uploads,
+        "LiveChannelCount": 0,
+        "LastModifiedTime": context.now_ms // MILLISECONDS,
+        "StandardStorage": size,
+        "StandardObjectCount": count,
+    }
+    names = ("InfrequentAccess", "Archive", "ColdArchive", "DeepColdArchive")
+    for name in names:
+        fields |= {f"{name}Storage": 0, f"{name}RealStorage": 0, f"{name}ObjectCount": 0}
+    fields |= {"MultipartPartCount": 0, "DeleteMarkerCount": 0}
+    body = render("BucketStat", *(element(name, value) for name, value in fields.items()))
+    return Reply(headers=dict(_XML), body=body)
+
+
+def _acl(context: Context) -> str | None:
+    acl = context.header("x-oss-acl")
+    if acl is not None and acl not in _ACLS:
+        raise OssError("InvalidArgument", "No such bucket ACL.")
+    return acl
+
+
+def _acl_reply(acl: str) -> Reply:
+    body = render("AccessControlPolicy", OWNER, group("AccessControlList", element("Grant", acl)))
+    return Reply(headers=dict(_XML), body=body)
+
+
+async def GetBucketAcl(context: Context) -> Reply:
+    """Show a bucket's ACL."""
+    return _acl_reply(context.bucket.acl)
+
+
+async def PutBucketAcl(context: Context) -> Reply:
+    """Set a bucket's ACL."""
+    context.storage.buckets.set_acl(context.bucket.id, _acl(context) or "private")
+    return Reply()
+
+
+async def GetObjectAcl(context: Context) -> Reply:
+    """Show an object's ACL."""
+    return _acl_reply(context.demand().attributes.acl)
+
+
+async def PutObjectAcl(context: Context) -> Reply:
+    """Set an object's ACL."""
+    acl = context.header("x-oss-object-acl") or "default"
+    if acl not in OBJECT_ACLS:
+        raise OssError("InvalidArgument", "No such object ACL.")
+    context.storage.objects.set_acl(context.bucket.id, context.demand().key, acl)
+    return Reply()
+
+
+async def ListBuckets(context: Context) -> Reply:
+    """Enumerate the buckets, all of them or those that bear a tag."""
+    prefix, marker = context.parameter("prefix") or "", context.parameter("marker") or ""
+    limit = context.number("max-keys", _DEFAULT, 1, _MOST)
+    found = [
+        bucket
+        for bucket in context.storage.buckets.all()
+        if bucket.name.startswith(prefix) and bucket.name > marker and _has_tag(context, bucket)
+    ]
+    shown, truncated = found[:limit], len(found) > limit
+    body = render(
+        "ListAllMyBucketsResult",
+        OWNER,
+        element("Prefix", prefix),
+        element("Marker", marker),
+        element("MaxKeys", limit),
+        element("IsTruncated", "true" if truncated else "false"),
+        element("NextMarker", shown[-1].name if truncated else ""),
+        group("Buckets", *(group("Bucket", _summary(context, bucket)) for bucket in shown)),
+    )
+    return Reply(headers=dict(_XML), body=body)
+
+
+def _has_tag(context: Context, bucket: BucketRecord) -> bool:
+    key, value = context.parameter("tag-key"), context.parameter("tag-value")
+    if not key:
+        return True
+    return key in bucket.tags and value in {None, "", bucket.tags[key]}

@@ -1,0 +1,77 @@
+"""Taking in a request's body: in memory while small, else to a file, checked against its checksums."""
+
+import base64
+import binascii
+
+from tagfs.emulator.exchange import Request
+from tagfs.emulator.oss.context import Context
+from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.storage.blobs import INLINE_LIMIT, Staged
+
+SINGLE_LIMIT = 5 * 1024**3
+
+
+async def receive(context: Context) -> Staged:
+    """Return the body, staged; the caller discards it if it does not store it.
+
+    Raises:
+        OssError: it is too long, or not what its checksums say.
+    """
+    body = context.request.body
+    if body.length is None and not body.chunked:
+        raise OssError("MissingContentLength")
+    if body.length is not None and body.length > SINGLE_LIMIT:
+        raise too_large()
+    if body.length is not None and body.length <= INLINE_LIMIT:
+        data = await body.read(INLINE_LIMIT) if body.length else b""
+        staged = context.storage.stage(data)
+    else:
+        staged = await _stream(context)
+    try:
+        check_md5(context.request, staged.md5)
+        _check_crc64(context, staged.crc64)
+    except OssError:
+        staged.discard()
+        raise
+    return staged
+
+
+async def _stream(context: Context) -> Staged:
+    incoming = context.storage.receive()
+    try:
+        async for chunk in context.request.body.chunks():
+            incoming.write(chunk)
+            if incoming.size > SINGLE_LIMIT:
+                raise too_large()
+        return incoming.finish()
+    except BaseException:
+        incoming.discard()
+        raise
+
+
+def too_large() -> OssError:
+    """Return the refusal for more than fits one request."""
+    return OssError("EntityTooLarge", extra={"MaxSizeAllowed": str(SINGLE_LIMIT)})
+
+
+def check_md5(request: Request, actual: str) -> None:
+    """Compare the body's MD5 (hex) with Content-MD5, if that was sent.
+
+    Raises:
+        OssError: they differ.
+    """
+    claimed = request.headers.get("Content-MD5")
+    if not claimed:
+        return
+    try:
+        same = base64.b64decode(claimed, validate=True).hex() == actual
+    except (binascii.Error, ValueError):
+        same = False
+    if not same:
+        raise OssError("InvalidDigest", extra={"ClientMD5": claimed, "ServerMD5": actual})
+
+
+def _check_crc64(context: Context, actual: int) -> None:
+    claimed = context.header("x-oss-hash-crc64ecma")
+    if claimed and claimed != str(actual):
+        raise OssError("InvalidCRC64", extra={"ClientCRC64": claimed, "ServerCRC64": str(actual)})

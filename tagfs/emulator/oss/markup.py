@@ -1,0 +1,49 @@
+"""XML as OSS writes and reads it: small, flat, without namespaces."""
+
+import re
+from xml.etree import ElementTree
+
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
+_SPECIAL = re.compile('[&<>"\r]')
+_DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def escape(text: str) -> str:
+    """Make text fit between tags."""
+    return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], text)
+
+
+def element(name: str, text: str | int) -> str:
+    """Render an element that holds text."""
+    return f"<{name}>{escape(text) if isinstance(text, str) else text}</{name}>"
+
+
+def group(name: str, *inner: str) -> str:
+    """Render an element that holds elements."""
+    return f"<{name}>{''.join(inner)}</{name}>"
+
+
+def render(root: str, *inner: str) -> bytes:
+    """Render a document."""
+    text = f"{_DECLARATION}{group(root, *inner)}"
+    return text.encode("utf-8", "surrogateescape")
+
+
+def parse(data: bytes) -> ElementTree.Element | None:
+    """Read a document; None if it is none. Namespaces are dropped; document types are refused."""
+    if _DOCTYPE.search(data):
+        return None
+    try:
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError):
+        return None
+    for node in root.iter():
+        node.tag = node.tag.rpartition("}")[2]
+    return root
+
+
+def text_of(node: ElementTree.Element, name: str) -> str | None:
+    """Return the text of a child; None if there is no such child."""
+    child = node.find(name)
+    return None if child is None else child.text or ""

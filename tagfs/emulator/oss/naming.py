@@ -1,0 +1,27 @@
+"""`encoding-type=url`: names in listings percent-encoded, for XML cannot hold every character."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from tagfs.emulator.oss.context import Context
+from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.markup import element
+
+
+def encoder(context: Context) -> tuple[str, Callable[[str], str]]:
+    """Return the EncodingType element, or nothing, and the function that encodes names.
+
+    Raises:
+        OssError: an encoding other than `url` is asked for.
+    """
+    kind = context.parameter("encoding-type")
+    if not kind:
+        return "", str
+    if kind != "url":
+        raise OssError("InvalidArgument", "Invalid Encoding Method specified in Request.")
+    return element("EncodingType", "url"), encode_name
+
+
+def encode_name(name: str) -> str:
+    """Percent-encode a name; a blank becomes %20, for some SDKs decode `+` and some do not."""
+    return quote(name, safe="/-_.~", errors="surrogateescape")

@@ -1,0 +1,80 @@
+"""The buckets table. Buckets are few and asked for at every request, so they are kept in memory too."""
+
+from tagfs.emulator.storage.database import Database
+from tagfs.emulator.storage.objects import dump, load
+from tagfs.emulator.storage.records import BucketRecord
+
+
+class Buckets:
+    """All buckets, by name."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._known: dict[str, BucketRecord] = {}
+        self._read()
+
+    def _read(self) -> None:
+        rows = self._db.all("SELECT id, name, created_ms, storage_class, acl, tags FROM buckets")
+        self._known = {
+            row[1]: BucketRecord(
+                id=row[0],
+                name=row[1],
+                created_ms=row[2],
+                storage_class=row[3],
+                acl=row[4],
+                tags=load(row[5]),
+            )
+            for row in rows
+        }
+
+    def get(self, name: str) -> BucketRecord | None:
+        """Return a bucket, if there is one."""
+        return self._known.get(name)
+
+    def all(self) -> list[BucketRecord]:
+        """Return every bucket by name."""
+        return [self._known[name] for name in sorted(self._known)]
+
+    def create(
+        self, name: str, now_ms: int, *, storage_class: str = "Standard", acl: str = "private"
+    ) -> BucketRecord:
+        """Make a bucket, or return the one there is."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO buckets(name, created_ms, storage_class, acl) "
+            "VALUES(?, ?, ?, ?)",
+            (name, now_ms, storage_class, acl),
+        )
+        self._read()
+        return self._known[name]
+
+    def is_empty(self, bucket: int) -> bool:
+        """Tell whether nothing would be lost with this bucket."""
+        return (
+            self._db.one("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,)) is None
+            and self._db.one("SELECT 1 FROM uploads WHERE bucket = ? LIMIT 1", (bucket,)) is None
+        )
+
+    def delete(self, bucket: int) -> None:
+        """Remove an empty bucket."""
+        self._db.execute("DELETE FROM buckets WHERE id = ?", (bucket,))
+        self._read()
+
+    def set_tags(self, bucket: int, tags: dict[str, str]) -> None:
+        """Replace a bucket's tag set."""
+        self._db.execute("UPDATE buckets SET tags = ? WHERE id = ?", (dump(tags), bucket))
+        self._read()
+
+    def set_acl(self, bucket: int, acl: str) -> None:
+        """Replace a bucket's access control word."""
+        self._db.execute("UPDATE buckets SET acl = ? WHERE id = ?", (acl, bucket))
+        self._read()
+
+    def usage(self, bucket: int) -> tuple[int, int, int]:
+        """Return bytes stored, objects, and uploads under way."""
+        row = self._db.one(
+            "SELECT COALESCE(SUM(size), 0), COUNT(*) FROM objects WHERE bucket = ?", (bucket,)
+        )
+        uploads = self._db.one("SELECT COUNT(*) FROM uploads WHERE bucket = ?", (bucket,))
+        assert row is not None
+        assert uploads is not None
+        return row[0], row[1], uploads[0]

@@ -1,0 +1,48 @@
+"""CRC-64/XZ, the checksum that OSS calls `crc64ecma`, and the arithmetic that joins two of them.
+
+A CRC is a polynomial over GF(2) modulo the generator, so appending n bytes multiplies what came before
+by x^(8n). That makes the checksum of a multipart object a matter of its parts' checksums and lengths:
+no byte is read again.
+"""
+
+from functools import lru_cache
+
+from fastcrc.crc64 import xz
+
+_GENERATOR = 0xC96C5795D7870F42  # ECMA-182, bits reversed: bit 63 is x^0
+_ONE = 1 << 63
+_X = 1 << 62
+
+
+def crc64(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
+    """Return the checksum of the bytes that gave `previous`, followed by `data`."""
+    return xz(data, previous)
+
+
+def crc64_combine(first: int, second: int, second_length: int) -> int:
+    """Return the checksum of two strings joined, from theirs and the second one's length."""
+    if second_length == 0:
+        return first
+    return _multiply(first, _shift(second_length)) ^ second
+
+
+@lru_cache(maxsize=256)
+def _shift(length: int) -> int:
+    """Return x^(8 * length); parts of one upload share a length, hence the cache."""
+    result, power, bits = _ONE, _X, length * 8
+    while bits:
+        if bits & 1:
+            result = _multiply(result, power)
+        power = _multiply(power, power)
+        bits >>= 1
+    return result
+
+
+def _multiply(a: int, b: int) -> int:
+    product = 0
+    while a:
+        if a & _ONE:
+            product ^= b
+        a = (a << 1) & 0xFFFFFFFFFFFFFFFF
+        b = (b >> 1) ^ _GENERATOR if b & 1 else b >> 1
+    return product
