@@ -1,0 +1,258 @@
+"""What is known of single keys, joined with what listings show; and what writes make of it.
+
+Knows no request, clock or lock: the cache calls it under its own. Every answer has an age, counted
+from when its request began; `oldest` is always the moment before which an answer is too old.
+"""
+
+import enum
+import math
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tagfs.store.bucket import Detail, Lookup, ObjectInfo
+from tagfs.store.cache_listings import Listings, Seen, above
+from tagfs.store.cache_rows import pack, same_version, unpack
+from tagfs.store.tags import NO_TAGS, TagSet
+
+
+class Unknown(enum.Enum):
+    """The answer to a question that only the service can answer."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+_NEVER: Final = -math.inf
+_SETTLED_NS: Final = 2_000_000_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one key.
+
+    Attributes:
+        info: the object, None when there is none.
+        at: when its version was last asked for.
+        detail_at: the same for its detail.
+        counted_at: the same for the number of its tags.
+        settled: any later change of the object is sure to show in a listing, because
+            Last-Modified was not in the last seconds when the detail was asked for.
+    """
+
+    info: ObjectInfo | None
+    at: float
+    detail_at: float = _NEVER
+    counted_at: float = _NEVER
+    settled: bool = False
+
+
+class Knowledge:
+    """All that is remembered of a bucket, but the tags of the bucket itself."""
+
+    def __init__(
+        self,
+        entries: MutableMapping[str, Entry],
+        directories: MutableMapping[str, tuple[float, bool]],
+        tags: MutableMapping[str, tuple[float, TagSet]],
+        listings: Listings,
+    ) -> None:
+        self.entries = entries
+        self.tags = tags
+        self.listings = listings
+        self._directories = directories
+
+    # Reading
+
+    def find(self, key: str, oldest: float) -> ObjectInfo | Unknown | None:
+        """Return the object with this key, None if there is none; a detail given is young enough.
+
+        Of an entry and a listing the younger answer counts.
+        """
+        entry = self.entries.get(key)
+        seen = self.listings.row(key, oldest)
+        if entry is not None and entry.at > oldest and (seen is None or entry.at >= seen[0]):
+            return _with_young_detail(key, entry, seen, oldest)
+        if seen is None:
+            return UNKNOWN
+        if seen[1] is None:
+            return None
+        listed = unpack(key, seen[1])
+        return listed if entry is None else _with_known_detail(listed, entry, oldest)
+
+    def is_directory(self, key: str, oldest: float) -> bool | Unknown:
+        """Say whether any key begins with `key + "/"`."""
+        kept = self._directories.get(key)
+        seen = self.listings.directory(key, oldest)
+        if kept is not None and kept[0] > oldest and (seen is None or kept[0] >= seen[0]):
+            return kept[1]
+        if seen is not None:
+            return seen[1]
+        return True if self._has_marker(f"{key}/", oldest) else UNKNOWN
+
+    def lookup(self, key: str, oldest: float) -> Lookup | Unknown:
+        """Say what is at a key."""
+        info = self.find(key, oldest)
+        if info is UNKNOWN:
+            return UNKNOWN
+        is_directory = self.is_directory(key, oldest)
+        if is_directory is UNKNOWN:
+            return UNKNOWN
+        if not is_directory:
+            return Lookup(info, is_prefix=False)
+        marker = self.find(f"{key}/", oldest)
+        return Lookup(info, is_prefix=True, marker=None if marker is UNKNOWN else marker)
+
+    def has_no_tags(self, key: str, oldest: float) -> bool:
+        """Say whether HEAD or GET told, since `oldest`, that an object has no tags."""
+        entry = self.entries.get(key)
+        return (
+            entry is not None
+            and entry.counted_at > oldest
+            and entry.info is not None
+            and entry.info.detail is not None
+            and not entry.info.detail.tag_count
+        )
+
+    def get_tags(self, key: str, oldest: float, *, counted: bool) -> TagSet | None:
+        """Return the tag set of one object; `counted` says whether numbers of tags are believed."""
+        kept = self.tags.get(key)
+        if kept is not None and kept[0] > oldest:
+            return kept[1]
+        return NO_TAGS if counted and self.has_no_tags(key, oldest) else None
+
+    # What requests told
+
+    def saw(self, key: str, info: ObjectInfo | None, at: float, *, settled: bool = False) -> None:
+        """Remember what the service told of one key, unless a later answer is there."""
+        old = self.entries.get(key)
+        if old is not None and old.at > at:
+            return
+        if info is None:
+            self.entries[key] = Entry(None, at)
+        elif info.detail is not None:
+            self.entries[key] = Entry(info, at, at, at, settled)
+            self._compare_count(key, info.detail, at)
+        elif old is not None and old.info is not None and same_version(old.info, info, apart=1):
+            exact = old.settled and same_version(old.info, info)
+            detail_at = at if exact else old.detail_at
+            self.entries[key] = Entry(old.info, at, detail_at, old.counted_at, exact)
+        else:
+            self.entries[key] = Entry(info, at)
+
+    def saw_lookup(self, key: str, found: Lookup, at: float) -> None:
+        """Remember what the service told of one path."""
+        self.saw(key, found.info, at)
+        if found.marker is not None:
+            self.saw(f"{key}/", found.marker, at)
+        kept = self._directories.get(key)
+        if kept is None or kept[0] <= at:
+            self._directories[key] = (at, found.is_prefix)
+
+    def saw_tags(self, key: str, tags: TagSet, at: float) -> None:
+        """Remember the tag set of an object, unless a later answer is there."""
+        kept = self.tags.get(key)
+        if kept is None or kept[0] <= at:
+            self.tags[key] = (at, tags)
+
+    def _compare_count(self, key: str, detail: Detail, at: float) -> None:
+        # Somebody else changed the tags; without a count nobody can tell.
+        kept = self.tags.get(key)
+        if kept and kept[0] < at and detail.tag_count not in (None, len(kept[1])):
+            del self.tags[key]
+
+    # What was written
+
+    def wrote(self, info: ObjectInfo, at: float, oldest: float, tags: TagSet | None = None) -> None:
+        """Remember a new version of an object, with its tags where they are known."""
+        key = info.key
+        entry = Entry(info, at)
+        if info.detail is not None:
+            entry.detail_at = at
+        if tags is not None:
+            self.tags[key] = (at, tags)
+            _count_tags(entry, tags, at)
+        self.entries[key] = entry
+        self.listings.put(key, pack(info), oldest)
+        for prefix, name in above(key):
+            path = (prefix + name)[:-1]
+            if path in self._directories:
+                self._directories[path] = (at, True)
+
+    def wrote_tags(self, key: str, tags: TagSet, at: float) -> None:
+        """Remember the tag set that an object has got."""
+        self.tags[key] = (at, tags)
+        entry = self.entries.get(key)
+        if entry is not None:
+            _count_tags(entry, tags, at)
+
+    def deleted(self, key: str, at: float, oldest: float) -> None:
+        """Remember that there is no object any more, nor perhaps its directories."""
+        self.tags.pop(key, None)
+        self.entries[key] = Entry(None, at)
+        changed = self.listings.delete(key, oldest, lambda marker: self._has_marker(marker, oldest))
+        for directory, gone_at in changed:
+            if gone_at is None:
+                self._directories.pop(directory[:-1], None)
+            else:
+                self._directories[directory[:-1]] = (gone_at, False)
+
+    def doubt(self, key: str, oldest: float) -> None:
+        """Know nothing of a key any more."""
+        self.tags.pop(key, None)
+        self.entries.pop(key, None)
+        doubted = self.listings.doubt(key, oldest, lambda marker: self._has_marker(marker, oldest))
+        for directory in doubted:
+            self._directories.pop(directory[:-1], None)
+
+    def doubt_tags(self, key: str) -> None:
+        """Know nothing of the tags of a key any more."""
+        self.tags.pop(key, None)
+        entry = self.entries.get(key)
+        if entry is not None:
+            entry.counted_at = _NEVER
+
+    def forget(self, prefix: str) -> None:
+        """Know nothing any more of all keys that begin with `prefix`."""
+        kept: tuple[MutableMapping[str, object], ...]
+        kept = (self.entries, self.tags, self._directories)  # type: ignore[assignment]
+        for mapping in kept:
+            for key in [key for key in mapping if key.startswith(prefix)]:
+                del mapping[key]
+        for directory in [d for d in self._directories if prefix.startswith(f"{d}/")]:
+            del self._directories[directory]
+        self.listings.forget(prefix)
+
+    def _has_marker(self, key: str, oldest: float) -> bool:
+        entry = self.entries.get(key)
+        return entry is not None and entry.info is not None and entry.at > oldest
+
+
+def _with_young_detail(
+    key: str, entry: Entry, seen: Seen | None, oldest: float
+) -> ObjectInfo | None:
+    info = entry.info
+    if info is None or info.detail is None or entry.detail_at > oldest:
+        return info
+    row = seen[1] if seen else None
+    if row is not None and entry.settled and same_version(info, unpack(key, row)):
+        return info
+    return replace(info, detail=None)
+
+
+def _with_known_detail(listed: ObjectInfo, entry: Entry, oldest: float) -> ObjectInfo:
+    known = entry.info
+    if known is None or known.detail is None:
+        return listed
+    if entry.detail_at > oldest and same_version(known, listed, apart=1):
+        return known
+    if entry.settled and same_version(known, listed):
+        return known
+    return listed
+
+
+def _count_tags(entry: Entry, tags: Mapping[str, str], at: float) -> None:
+    info = entry.info
+    if info is not None and info.detail is not None:
+        entry.info = info.with_detail(replace(info.detail, tag_count=len(tags) or None))
+        entry.counted_at = at

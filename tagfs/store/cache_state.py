@@ -1,0 +1,267 @@
+"""How a cache asks and how it writes: the lock, the ages and the calls under way.
+
+Knows no bucket: what to call comes as a function. The lock guards everything here and is never
+held while such a function runs.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+from tagfs.errors import (
+    AccessDenied,
+    FileTooLarge,
+    Interrupted,
+    InvalidRequest,
+    InvalidTag,
+    NameTooLong,
+    Unsupported,
+    ValueTooLarge,
+)
+from tagfs.store.bucket import ObjectInfo, Page
+from tagfs.store.cache_entries import UNKNOWN, Knowledge, Unknown
+from tagfs.store.cache_listings import Listing
+from tagfs.store.cache_scans import Alone, SharedScan
+from tagfs.store.singleflight import Flight, Flights, Slot
+
+RECENT: Final = 1.0
+"""Seconds: an answer of the service that is younger counts as having asked."""
+
+# Refused before anything was done, and no word about what is there.
+_HARMLESS = (
+    AccessDenied,
+    FileTooLarge,
+    InvalidRequest,
+    InvalidTag,
+    NameTooLong,
+    Unsupported,
+    ValueTooLarge,
+)
+_SECOND_NS = 1_000_000_000
+_SETTLED_NS = 2 * _SECOND_NS
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The times that a cache goes by, in seconds and (`wall`) in nanoseconds since the epoch."""
+
+    ttl: float
+    tag_ttl: float
+    monotonic: Callable[[], float]
+    wall: Callable[[], int]
+
+    def oldest(self, max_age: float | None = None) -> float:
+        """Return the moment before which an answer is too old."""
+        age = self.ttl if max_age is None else min(self.ttl, max_age)
+        return self.monotonic() - age
+
+    def oldest_tags(self, max_age: float | None = None) -> float:
+        """Return the same for tags."""
+        age = self.tag_ttl if max_age is None else min(self.tag_ttl, max_age)
+        return self.monotonic() - age
+
+    def oldest_flight(self, max_age: float | None, ttl: float) -> float:
+        """Return the moment before which a call under way began too early to wait for it."""
+        return self.monotonic() - (max(ttl, RECENT) if max_age is None else max_age)
+
+    def settled(self, modified_ns: int, asked_at: float) -> bool:
+        """Say whether a change after `asked_at` must move an object's Last-Modified on."""
+        passed = int((self.monotonic() - asked_at) * _SECOND_NS)
+        return self.wall() - passed - modified_ns >= _SETTLED_NS
+
+
+class CacheState:
+    """What a cache remembers, guarded by `lock`, with counts of how it fares."""
+
+    def __init__(self, clocks: Clocks, known: Knowledge, max_listing: int) -> None:
+        self.lock: Final = threading.Lock()
+        self.clocks: Final = clocks
+        self.known: Final = known
+        self.flights: Final = Flights()
+        self.hits = self.misses = self.coalesced = 0
+        self._max_listing = max_listing
+        self._scans: dict[str, SharedScan] = {}
+
+    # Asking
+
+    def answer(
+        self,
+        slot: Slot,
+        recall: Callable[[], T | Unknown],
+        ask: Callable[[], T],
+        keep: Callable[[T, float], None],
+        window: Callable[[], float],
+    ) -> T:
+        """Return what is remembered, or what a call under way brings, or ask.
+
+        `recall`, `keep` and `window` run under the lock; `window` tells the moment before which a
+        call under way began too early.
+        """
+        while True:
+            with self.lock:
+                found = recall()
+                if found is not UNKNOWN:
+                    self.hits += 1
+                    return found
+                flight = self.flights.find(slot, window())
+                leads = flight is None
+                if flight is None:
+                    flight = self.flights.begin(slot, self.clocks.monotonic())
+                self.misses += leads
+                self.coalesced += not leads
+            if leads:
+                return self._lead(slot, flight, ask, keep)
+            try:
+                return cast("T", flight.wait())  # a slot has one type of answer
+            except Interrupted:
+                continue  # it was the other caller who was interrupted
+
+    def _lead(
+        self,
+        slot: Slot,
+        flight: Flight[object],
+        ask: Callable[[], T],
+        keep: Callable[[T, float], None],
+    ) -> T:
+        try:
+            result = ask()
+        except BaseException as error:
+            with self.lock:
+                self.flights.end(slot, flight)
+            flight.land(error=error)
+            raise
+        with self.lock:
+            self.flights.end(slot, flight)
+            if not flight.spoiled:
+                keep(result, flight.began)
+        flight.land(result)
+        return result
+
+    def saw(self, key: str, info: ObjectInfo | None, at: float) -> None:
+        """Remember what HEAD or GET told (under the lock)."""
+        settled = info is not None and self.clocks.settled(info.last_modified_ns, at)
+        self.known.saw(key, info, at, settled=settled)
+
+    # Writing
+
+    def write(
+        self,
+        keys: Sequence[str],
+        send: Callable[[], T],
+        keep: Callable[[T, float], None],
+        doubt: Callable[[str], None] | None = None,
+    ) -> T:
+        """Write objects, and remember the result unless other writes of them were under way.
+
+        `keep` and `doubt` run under the lock; `doubt` is called for every key when nobody knows
+        what came of the write.
+        """
+        with self.lock:
+            began = self.clocks.monotonic()
+            self._spoil(keys)
+            flights = [self.flights.begin(("write", key), began, shared=False) for key in keys]
+        try:
+            result = send()
+        except BaseException as error:
+            with self.lock:
+                self._end_write(keys, flights)
+                if not isinstance(error, _HARMLESS):
+                    self._doubt(keys, doubt)
+            raise
+        with self.lock:
+            self._end_write(keys, flights)
+            if any(flight.spoiled for flight in flights):
+                self._doubt(keys, None)
+            else:
+                keep(result, began)
+        return result
+
+    def doubt(self, key: str) -> None:
+        """Know nothing of an object any more (under the lock)."""
+        self.known.doubt(key, self.clocks.oldest())
+
+    def forget(self, prefix: str) -> None:
+        """Know nothing any more of all keys that begin with `prefix` (under the lock)."""
+        self.known.forget(prefix)
+        self.flights.spoil_all(prefix)
+
+    def _end_write(self, keys: Sequence[str], flights: Sequence[Flight[object]]) -> None:
+        for key, flight in zip(keys, flights, strict=True):
+            self.flights.end(("write", key), flight)
+        self._spoil(keys)
+
+    def _doubt(self, keys: Sequence[str], doubt: Callable[[str], None] | None) -> None:
+        for key in keys:
+            (doubt or self.doubt)(key)
+
+    def _spoil(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            for kind in ("write", "head", "tags", "lookup"):
+                self.flights.spoil((kind, key))
+            at = key.find("/")
+            while at >= 0:
+                self.flights.spoil(("lookup", key[:at]))
+                at = key.find("/", at + 1)
+
+    # Scanning
+
+    def follow(self, prefix: str, begin: Callable[[], Iterator[Page]]) -> Iterator[Page | Alone]:
+        """Yield the pages of a scan, begun now or under way; remember it when it is complete.
+
+        An `Alone` is the last: the directory is too large, and the reader must go on by itself.
+        """
+        scan = self._join_scan(prefix, begin)
+        reader = object()
+        try:
+            index = 0
+            while (page := scan.page(index, reader, self._max_listing)) is not None:
+                if scan.complete and not scan.kept:
+                    self._keep_scan(scan)
+                yield page
+                index += 1
+        finally:
+            self._leave_scan(scan)
+
+    def _join_scan(self, prefix: str, begin: Callable[[], Iterator[Page]]) -> SharedScan:
+        with self.lock:
+            scan = self._scans.get(prefix)
+            oldest = self.clocks.oldest_flight(None, self.clocks.ttl)
+            if scan and not scan.closed and not scan.growing.touched and scan.began > oldest:
+                self.coalesced += 1
+            else:
+                self.misses += 1
+                growing = self.known.listings.grow(prefix)
+                scan = SharedScan(prefix, self.clocks.monotonic(), begin(), growing)
+                self._scans[prefix] = scan
+            scan.users += 1
+            return scan
+
+    def _keep_scan(self, scan: SharedScan) -> None:
+        rows = scan.rows()
+        with self.lock:
+            if scan.kept:
+                return
+            scan.kept = True
+            self._drop_scan(scan)
+            if self.clocks.ttl > 0 and not scan.growing.void:
+                scan.growing.settle(rows)
+                self.known.listings.keep(
+                    scan.prefix, Listing(scan.began, rows, scan.growing.doubts)
+                )
+
+    def _leave_scan(self, scan: SharedScan) -> None:
+        with self.lock:
+            scan.users -= 1
+            abandoned = scan.users == 0
+            if abandoned:
+                self._drop_scan(scan)
+        if abandoned:
+            scan.close()
+
+    def _drop_scan(self, scan: SharedScan) -> None:
+        self.known.listings.stop(scan.prefix, scan.growing)
+        if self._scans.get(scan.prefix) is scan:
+            del self._scans[scan.prefix]

@@ -1,0 +1,87 @@
+"""Calls under way, so that callers who ask the same at the same time share one answer.
+
+Owns no lock for its bookkeeping: whoever owns the `Flights` calls every method but `wait` and
+`land` under one lock. A flight also learns that something was written while it was under way: its
+answer may be older than that, so it is told to no later caller and not remembered.
+"""
+
+import threading
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+Slot = tuple[str, str]
+"""What is asked, and of which key."""
+
+
+class Flight(Generic[T]):
+    """One call under way.
+
+    Attributes:
+        began: when it was made, on the owner's clock.
+        shared: whether others may wait for its answer.
+        spoiled: whether what it asks about was written since it began.
+    """
+
+    __slots__ = ("_done", "_error", "_result", "began", "shared", "spoiled")
+
+    def __init__(self, began: float, *, shared: bool) -> None:
+        self.began = began
+        self.shared = shared
+        self.spoiled = False
+        self._done = threading.Event()
+        self._result: T | None = None
+        self._error: BaseException | None = None
+
+    def land(self, result: T | None = None, error: BaseException | None = None) -> None:
+        """Wake all who wait, with an answer or with a failure."""
+        self._result, self._error = result, error
+        self._done.set()
+
+    def wait(self) -> T:
+        """Return the answer when it is there, or raise the failure."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._result)  # land() was called without an error
+
+
+class Flights:
+    """All calls under way."""
+
+    def __init__(self) -> None:
+        self._active: dict[Slot, list[Flight[object]]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._active.values()))
+
+    def find(self, slot: Slot, oldest: float) -> Flight[object] | None:
+        """Return a call to share that began after `oldest`."""
+        for flight in reversed(self._active.get(slot, ())):
+            if flight.shared and not flight.spoiled and flight.began > oldest:
+                return flight
+        return None
+
+    def begin(self, slot: Slot, now: float, *, shared: bool = True) -> Flight[object]:
+        """Note a call that is about to be made."""
+        flight: Flight[object] = Flight(now, shared=shared)
+        self._active.setdefault(slot, []).append(flight)
+        return flight
+
+    def end(self, slot: Slot, flight: Flight[object]) -> None:
+        """Forget a call that came back."""
+        flights = self._active[slot]
+        flights.remove(flight)
+        if not flights:
+            del self._active[slot]
+
+    def spoil(self, slot: Slot) -> None:
+        """Note that what the calls of a slot ask about is being, or has been, written."""
+        for flight in self._active.get(slot, ()):
+            flight.spoiled = True
+
+    def spoil_all(self, prefix: str) -> None:
+        """Spoil the calls about all keys that begin with `prefix`, or that lie above it."""
+        for (_, key), flights in self._active.items():
+            if key.startswith(prefix) or prefix.startswith(key):
+                for flight in flights:
+                    flight.spoiled = True
