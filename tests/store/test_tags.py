@@ -1,0 +1,149 @@
+"""Tag sets: a set written and read again is the same; rules name what they refuse."""
+
+import pytest
+from hypothesis import given, strategies as st
+
+from tagfs.errors import InvalidTag, TagKeyTooLong, TagValueTooLong, TooManyTags
+from tagfs.store.oss import OSS
+from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
+PAIRS = st.dictionaries(TEXT, TEXT, max_size=12)
+OBJECT = OSS.object_tag_rules
+BUCKET = OSS.bucket_tag_rules
+
+
+@given(PAIRS)
+def test_a_set_is_the_mapping_that_made_it(pairs):
+    tags = TagSet(pairs)
+    assert dict(tags) == pairs
+    assert tags == pairs
+    assert len(tags) == len(pairs)
+    assert list(tags) == list(pairs)
+
+
+@given(PAIRS)
+def test_equality_and_hash_ignore_the_order(pairs):
+    turned = TagSet(dict(reversed(pairs.items())))
+    assert turned == TagSet(pairs)
+    assert hash(turned) == hash(TagSet(pairs))
+
+
+@given(PAIRS, TEXT, TEXT)
+def test_changing_a_set_returns_another(pairs, key, value):
+    tags = TagSet(pairs)
+    changed = tags.with_tag(key, value)
+    assert dict(changed) == {**pairs, key: value}
+    assert dict(changed.without_tag(key)) == {k: v for k, v in pairs.items() if k != key}
+    assert dict(tags) == pairs
+
+
+def test_a_set_does_not_follow_the_mapping_that_made_it():
+    pairs = {"a": "1"}
+    tags = TagSet(pairs)
+    pairs["b"] = "2"
+    assert tags == {"a": "1"}
+
+
+def test_a_set_equals_no_other_thing_and_shows_its_pairs():
+    assert TagSet({"a": "1"}) != [("a", "1")]
+    assert repr(TagSet({"a": "1"})) == "TagSet({'a': '1'})"
+    assert not NO_TAGS
+
+
+@given(PAIRS)
+def test_what_is_rendered_parses_to_the_same(pairs):
+    pairs.pop("", None)
+    text = render_tagging(pairs)
+    assert text.isascii()
+    assert "+" not in text
+    assert parse_tagging(text) == pairs
+
+
+@given(st.text(max_size=30))
+def test_any_text_gives_a_set_or_our_error(text):
+    try:
+        tags = parse_tagging(text)
+    except InvalidTag:
+        return
+    assert parse_tagging(render_tagging(tags)) == tags
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("", {}),
+        ("k", {"k": ""}),
+        ("k=", {"k": ""}),
+        ("k=v&k2=v2", {"k": "v", "k2": "v2"}),
+        ("a%20b=%2B%C3%BC", {"a b": "+ü"}),
+        ("a+b=1", {"a+b": "1"}),
+    ],
+)
+def test_parse(text, pairs):
+    assert parse_tagging(text) == pairs
+
+
+@pytest.mark.parametrize("text", ["a=b=c", "a=1&a=2", "%zz=1", "%=1", "k=%ff", "%61=1&a=2"])
+def test_parse_refuses(text):
+    with pytest.raises(InvalidTag):
+        parse_tagging(text)
+
+
+@pytest.mark.parametrize(
+    ("rules", "tags", "error"),
+    [
+        (OBJECT, {f"k{n}": "" for n in range(11)}, TooManyTags),
+        (BUCKET, {f"k{n}": "" for n in range(21)}, TooManyTags),
+        (OBJECT, {"k" * 129: ""}, TagKeyTooLong),
+        (OBJECT, {"k": "v" * 257}, TagValueTooLong),
+        (BUCKET, {"é" * 33: ""}, TagKeyTooLong),
+        (BUCKET, {"k": "é" * 65}, TagValueTooLong),
+        (OBJECT, {"": "v"}, InvalidTag),
+        (OBJECT, {"a%b": "v"}, InvalidTag),
+        (OBJECT, {"a": "v&w"}, InvalidTag),
+        (OBJECT, {"a\n": "v"}, InvalidTag),
+        (BUCKET, {"a": "\x00"}, InvalidTag),
+        (BUCKET, {"a": "\ud800"}, InvalidTag),
+        (BUCKET, {"Aliyun-x": ""}, InvalidTag),
+        (BUCKET, {"acs:x": ""}, InvalidTag),
+        (BUCKET, {"HTTP://x": ""}, InvalidTag),
+    ],
+)
+def test_rules_refuse(rules, tags, error):
+    with pytest.raises(error) as caught:
+        rules.check(tags)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("rules", "tags"),
+    [
+        (OBJECT, {f"k{n}": "" for n in range(10)}),
+        (OBJECT, {"k" * 128: "v" * 256}),
+        (OBJECT, {"é" * 128: "中" * 256}),
+        (OBJECT, {" +-=._:/a1": " "}),
+        (BUCKET, {f"k{n}": "" for n in range(20)}),
+        (BUCKET, {"%@&?": "++123%"}),
+        (BUCKET, {"é" * 32: "é" * 64}),
+    ],
+)
+def test_rules_accept(rules, tags):
+    rules.check(tags)
+
+
+def test_forbidden_characters_are_refused_where_all_others_are_allowed():
+    rules = TagRules(kind="object", max_tags=1, max_key=9, max_value=9, forbidden=",|")
+    rules.check({"a%&": "?"})
+    with pytest.raises(InvalidTag):
+        rules.check({"a|b": ""})
+
+
+@given(PAIRS)
+def test_rules_raise_nothing_but_our_errors(pairs):
+    for rules in (OBJECT, BUCKET):
+        try:
+            rules.check(pairs)
+        except InvalidTag:
+            continue
+        assert len(pairs) <= rules.max_tags
