@@ -1,0 +1,139 @@
+"""Appendable objects: made, and extended at their end.
+
+An append is not idempotent: sent again after a lost answer, it finds another length. The bytes
+that the service has from the old end on then tell whether the lost one took effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import (
+    AlreadyExists,
+    FileTooLarge,
+    IntegrityError,
+    NotFound,
+    PositionMismatch,
+)
+from tagfs.store.bucket import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
+from tagfs.store.calls import logger
+from tagfs.store.checksum import combine, crc64
+from tagfs.store.exchange import Request, Response
+from tagfs.store.headers import parse_crc64, parse_etag, render_new
+from tagfs.store.tags import NO_TAGS
+from tagfs.store.writing import Writing
+
+_MISPLACED: Final = "PositionNotEqualToLength"
+_NOT_APPENDABLE: Final = "ObjectNotAppendable"
+_BLOCK = 8 * 1024**2  # bytes read at once when an append is compared
+
+
+class Appending(Writing):
+    """The appending part of `Client`; see `Bucket` for what the methods promise."""
+
+    def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
+        """Extend an appendable object; see `Bucket.append`."""
+        self._check_key(info.key)
+        if not source.size:
+            return info
+        self._check_append(info.key, info.size + source.size)
+        with self._locks.hold(info.key), self._needs("append"):
+            request = self._append_request(info.key, info.size, source)
+            answer = self._call(request, allow={_MISPLACED})
+            if answer.error is None:
+                return self._extended(request, answer, info, source.size)
+            length = self._length(info.key, answer)
+            long_enough = answer.uncertain and length >= info.size + source.size
+            if long_enough and self._holds(info.key, info.size, source.size, answer.sent_crc64):
+                logger.info("%s: the answer was lost, but the bytes are there", request)
+                return self.head(info.key, expected=info.type)
+            raise PositionMismatch(f"{request}: {answer}; its length is {length}", length)
+
+    def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create an appendable object; see `Bucket.start_append`."""
+        self._check_key(key)
+        self._check_append(key, source.size)
+        with self._locks.hold(key), self._needs("append"):
+            # There is no header that forbids to extend an empty object, whose tags and metadata
+            # would stay as they are.
+            self._check_free(key)
+            tags = NO_TAGS if new.tags is Keep.REPLACED else self._tags_for(key, new)
+            plain = replace(new, exclusive=False)
+            headers = render_new(self.dialect, plain, tags, self.storage_class)
+            request = self._append_request(key, 0, source, headers)
+            answer = self._call(request, allow={_MISPLACED, _NOT_APPENDABLE})
+            made = replace(
+                self._made(key, answer, new, tags), size=source.size, type=ObjectType.APPENDABLE
+            )
+            if answer.error is None:
+                return self._verified(request, answer, made)
+            if answer.code == _MISPLACED:
+                return self._settle(request, answer, made)
+            raise AlreadyExists(f"{request}: {answer}")
+
+    def _check_free(self, key: str) -> None:
+        try:
+            self.head(key)
+        except NotFound:
+            return
+        raise AlreadyExists(f"{key!r} is there")
+
+    def _check_append(self, key: str, size: int) -> None:
+        # The manual's limit for all appends together is that of one PutObject.
+        if size > self.limits.max_put:
+            raise FileTooLarge(f"{size} bytes in {key!r}, which was made by appending")
+
+    def _append_request(
+        self, key: str, position: int, source: Source, headers: Mapping[str, str] = NOTHING
+    ) -> Request:
+        return Request(
+            operation="AppendObject",
+            method="POST",
+            key=key,
+            query={"append": "", "position": str(position)},
+            headers=headers,
+            body=source,
+            subresource="append",
+        )
+
+    def _extended(
+        self, request: Request, answer: Response, info: ObjectInfo, size: int
+    ) -> ObjectInfo:
+        """Describe an object after an append of `size` bytes."""
+        before = info.detail.crc64 if info.detail else None
+        whole = parse_crc64(self.dialect, answer.headers)
+        if before is not None and answer.sent_crc64 is not None:
+            expected = combine(before, answer.sent_crc64, size)
+            whole = self._compared(request, whole, expected)
+        return replace(
+            info,
+            size=info.size + size,
+            etag=parse_etag(answer.headers.get("etag", "")),
+            last_modified_ns=self._date(answer),
+            detail=info.detail and replace(info.detail, crc64=whole),
+        )
+
+    def _verified(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
+        if answer.sent_crc64 is not None:
+            whole = parse_crc64(self.dialect, answer.headers)
+            self._compared(request, whole, answer.sent_crc64)
+        return made
+
+    def _compared(self, request: Request, told: int | None, expected: int) -> int:
+        """Return the checksum of what the service has; what was appended cannot be taken back."""
+        if told is not None and told != expected:
+            raise self._warn(IntegrityError(f"{request}: the service got something else"))
+        return expected
+
+    def _length(self, key: str, answer: Response) -> int:
+        """Return the length at which an append would be accepted."""
+        told = answer.headers.get(self._header("next-append-position"), "")
+        return int(told) if told.isdecimal() else self.head(key).size
+
+    def _holds(self, key: str, start: int, size: int, expected: int | None) -> bool:
+        """Tell whether an object has these bytes at `start`."""
+        value = 0
+        for offset in range(start, start + size, _BLOCK):
+            length = min(_BLOCK, start + size - offset)
+            value = crc64(self.get(key, offset, length).data, value)
+        return value == expected

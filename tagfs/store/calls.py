@@ -1,0 +1,138 @@
+"""What all parts of `Client` share: making calls, judging keys, knowing what the bucket can do."""
+
+import functools
+import logging
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+from urllib.parse import quote
+
+from tagfs.errors import InvalidRequest, MalformedResponse, NameTooLong, TagfsError, Unsupported
+from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
+from tagfs.store.dialect import Dialect
+from tagfs.store.exchange import Request, Response, check_key
+from tagfs.store.failures import ORDINARY, find_failure
+from tagfs.store.keylocks import KeyLocks
+from tagfs.store.openuploads import OpenUploads
+from tagfs.store.transport import Transport
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Calls:
+    """The base of `Client`: one bucket, one transport.
+
+    Args:
+        name: the bucket's.
+        tags_denied_drop: rewrite objects whose tags may not be read, and lose the tags.
+        storage_class: of new objects; None for the bucket's own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dialect: Dialect,
+        transport: Transport,
+        *,
+        tags_denied_drop: bool = False,
+        storage_class: str | None = None,
+    ) -> None:
+        self.name = name
+        self.dialect = dialect
+        self.limits = dialect.limits
+        self.object_tag_rules = dialect.object_tag_rules
+        self.bucket_tag_rules = dialect.bucket_tag_rules
+        self.transport = transport
+        self.tags_denied_drop = tags_denied_drop
+        self.storage_class = storage_class
+        self._capabilities = dialect.capabilities
+        self._locks = KeyLocks()
+        self._uploads = OpenUploads()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the bucket is known to be able to do; grows smaller as it refuses things."""
+        return self._capabilities
+
+    @functools.cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        # Made at first use: threads made before the mount goes to the background would be gone.
+        # They make single requests only and never wait for one another.
+        return ThreadPoolExecutor(self.transport.options.parallel, "tagfs-request")
+
+    def close(self) -> None:
+        """Interrupt requests that wait for another attempt; give back connections and threads."""
+        self.transport.close()
+        if "_threads" in self.__dict__:
+            self._threads.shutdown(cancel_futures=True)
+
+    def _call(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
+        """Deliver a request and return its answer; an error is raised and logged once.
+
+        `allow` holds statuses and error codes that the caller reads itself.
+        """
+        answer = self.transport.request(request)
+        if answer.error is None or answer.status in allow or answer.code in allow:
+            return answer
+        failure = find_failure(request, answer)
+        ordinary = isinstance(failure, ORDINARY)
+        logger.log(logging.DEBUG if ordinary else logging.WARNING, "%s", failure)
+        raise failure
+
+    def _ask(self, request: Request, parse: Callable[[bytes], T]) -> T:
+        """Deliver a request and return what its answer's body says."""
+        answer = self._call(request)
+        try:
+            return parse(answer.body)
+        except MalformedResponse as error:
+            raise self._warn(MalformedResponse(f"{request}: {error}")) from error
+
+    @contextmanager
+    def _needs(self, capability: str) -> Iterator[None]:
+        """Remember what the bucket cannot do, so that it is asked once."""
+        if not getattr(self._capabilities, capability):
+            raise Unsupported(f"bucket {self.name!r} has no {capability.replace('_', ' ')}")
+        try:
+            yield
+        except Unsupported:
+            self._capabilities = replace(self._capabilities, **{capability: False})
+            raise
+
+    def _check_key(self, key: str) -> None:
+        """Raise for a key that names no object or is too long.
+
+        The empty key would turn a request about an object into one about the bucket.
+        """
+        check_key(key)
+        if key.startswith("/"):
+            raise InvalidRequest(f"key {key!r} begins with '/'")
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError:
+            raise InvalidRequest(f"key {key!r} is not UTF-8") from None
+        if size > self.limits.max_key:
+            raise NameTooLong(
+                f"key of {size} bytes: {self.dialect.title} allows {self.limits.max_key}"
+            )
+
+    def _header(self, name: str) -> str:
+        return self.dialect.header_prefix + name
+
+    def _copy_source(self, source: ObjectInfo) -> dict[str, str]:
+        """Return the headers that name a copy's source, and the version of it that is meant."""
+        headers = {
+            self._header("copy-source"): f"/{self.name}/{quote(source.key, safe='/-_.~')}",
+        }
+        # Which ETag a service compares for a link, its own or its target's, is not documented.
+        if source.type is not ObjectType.SYMLINK and source.etag:
+            headers[self._header("copy-source-if-match")] = f'"{source.etag}"'
+        return headers
+
+    def _warn(self, failure: TagfsError) -> TagfsError:
+        """Log a failure that no answer of the service caused, and return it."""
+        logger.warning("%s", failure)
+        return failure

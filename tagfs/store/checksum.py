@@ -1,0 +1,60 @@
+"""CRC-64/XZ, the checksum that OSS keeps of every object, and its arithmetic.
+
+Pure. `combine` follows from the polynomial alone: appending n zero bits multiplies the remainder
+by x^n, so the checksum of "ab" is crc(a) * x^(8*len(b)) + crc(b) over GF(2), because the initial
+and final inversions of both halves cancel.
+"""
+
+import functools
+from collections.abc import Iterable
+
+from fastcrc import crc64 as _fastcrc
+
+# The polynomial of ECMA-182 without its leading term, bits reversed, as CRC-64/XZ uses it.
+_POLYNOMIAL = 0xC96C5795D7870F42
+_ONE = 1 << 63  # x^0: in the reversed form the highest bit is the lowest power
+
+
+def crc64(data: bytes | memoryview, initial: int = 0) -> int:
+    """Return the CRC-64/XZ of `data`, continued from that of what precedes it.
+
+    Releases the GIL and runs at tens of GB/s.
+    """
+    value: int = _fastcrc.xz(data, initial) if initial else _fastcrc.xz(data)
+    return value
+
+
+def combine(first: int, second: int, second_size: int) -> int:
+    """Return the checksum of two pieces, one after the other; `second_size` in bytes."""
+    return _multiply(first, _zero_bytes(second_size)) ^ second
+
+
+def combine_all(pieces: Iterable[tuple[int, int]]) -> int:
+    """Return the checksum of pieces given as (checksum, size in bytes), in order."""
+    total = 0
+    for value, size in pieces:
+        total = combine(total, value, size)
+    return total
+
+
+def _multiply(a: int, b: int) -> int:
+    """Multiply two polynomials modulo the checksum's, both bit-reversed."""
+    product = 0
+    while b:
+        if b & _ONE:
+            product ^= a
+        b = (b << 1) & 0xFFFFFFFFFFFFFFFF
+        a = (a >> 1) ^ _POLYNOMIAL if a & 1 else a >> 1
+    return product
+
+
+@functools.lru_cache(maxsize=64)  # parts of one upload have one size, but for the last
+def _zero_bytes(count: int) -> int:
+    """Return x^(8*count), by repeated squaring."""
+    power, square = _ONE, _ONE >> 8
+    while count:
+        if count & 1:
+            power = _multiply(power, square)
+        square = _multiply(square, square)
+        count >>= 1
+    return power

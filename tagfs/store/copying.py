@@ -1,0 +1,182 @@
+"""Copies made by the service, and metadata changed by copying an object onto itself."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from tagfs.errors import AccessDenied, FileTooLarge, InvalidRequest
+from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.calls import logger
+from tagfs.store.exchange import Request, Response
+from tagfs.store.headers import parse_crc64, render_metadata
+from tagfs.store.multipart import SLOW, Multipart
+from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
+from tagfs.store.wire import parse_copied
+from tagfs.store.writing import TAKEN
+
+CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
+
+
+class Copying(Multipart):
+    """The copying part of `Client`; see `Bucket` for what the methods promise."""
+
+    def copy(
+        self,
+        source: ObjectInfo,
+        key: str,
+        *,
+        tags: CopyTags = Keep.SOURCE,
+        exclusive: bool = False,
+    ) -> ObjectInfo:
+        """Copy one object; see `Bucket.copy`."""
+        self._check_key(source.key)
+        self._check_key(key)
+        if source.key == key:
+            raise InvalidRequest(f"{key!r} cannot be copied onto itself")
+        with self._locks.hold(source.key, key):
+            chosen = self._tags_for_copy(source, key, tags)
+            if self._is_large(source):
+                return self._copy_large(source, key, chosen, exclusive=exclusive)
+            try:
+                return self._copy_whole(source, key, chosen, exclusive=exclusive)
+            except FileTooLarge:
+                return self._copy_large(source, key, chosen, exclusive=exclusive)
+
+    def set_metadata(
+        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+    ) -> ObjectInfo:
+        """Replace metadata and headers of one object; see `Bucket.set_metadata`."""
+        self._check_key(info.key)
+        new = NewObject(metadata=metadata, headers=headers)
+        if info.type is ObjectType.SYMLINK:
+            # A copy of a link onto itself is not documented; written anew it keeps its tags.
+            described = info if info.detail and info.detail.target else self.head(info.key)
+            target = described.detail.target if described.detail else None
+            return self.put_symlink(info.key, target or "", new)
+        with self._locks.hold(info.key):
+            if self._is_large(info):
+                return self._copy_by_parts(info, info.key, new)
+            try:
+                return self._set_in_place(info, new)
+            except FileTooLarge:
+                return self._copy_by_parts(info, info.key, new)
+
+    def _is_large(self, source: ObjectInfo) -> bool:
+        limit = self.dialect.single_copy
+        return limit is not None and source.size > limit
+
+    def _tags_for_copy(self, source: ObjectInfo, key: str, tags: CopyTags) -> TagSet | None:
+        """Return the tags to set on the copy; None to have the service copy the source's."""
+        if isinstance(tags, TagSet):
+            self._check_tags(f"object {key!r}", self.object_tag_rules, tags)
+            return tags
+        has_tags = source.detail is not None and bool(source.detail.tag_count)
+        if tags is Keep.SOURCE or has_tags or not self._capabilities.object_tags:
+            return None
+        try:
+            if self.get_tags(source.key):
+                return None
+        except AccessDenied:
+            if not self.tags_denied_drop:
+                raise
+            return None
+        return self._tags_to_keep(key) or None
+
+    def _copy_whole(
+        self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
+    ) -> ObjectInfo:
+        headers = self._copy_source(source)
+        headers[self._header("metadata-directive")] = self.dialect.copy_metadata
+        headers.update(self._tagging_headers(tags))
+        headers.update(self._kept_class(source))
+        if exclusive and self.dialect.exclusive:
+            headers.update([self.dialect.exclusive])
+        request = self._copy_request(key, headers)
+        answer = self._call(request, allow=TAKEN)
+        detail = source.detail
+        if detail is not None and tags is not None:
+            detail = replace(detail, tag_count=len(tags))
+        made = replace(source, key=key, detail=detail)
+        if answer.error is not None:
+            return self._settle(request, answer, made)
+        return self._copied(answer, made)
+
+    def _copy_large(
+        self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
+    ) -> ObjectInfo:
+        described = source if source.detail else self.head(source.key)
+        detail = described.detail or Detail()
+        new = NewObject(
+            metadata=detail.metadata,
+            headers=detail.headers,
+            tags=self._source_tags(source.key) if tags is None else tags,
+            exclusive=exclusive,
+        )
+        logger.info("copying %r in parts: %d bytes", source.key, source.size)
+        return self._copy_by_parts(source, key, new)
+
+    def _source_tags(self, key: str) -> TagSet:
+        """Return the tags to give to a copy made in parts, which carry none themselves."""
+        return self._tags_to_keep(key)
+
+    def _set_in_place(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
+        headers = self._copy_source(info)
+        headers |= render_metadata(self.dialect, new.metadata, new.headers)
+        headers[self._header("metadata-directive")] = self.dialect.replace_metadata
+        headers.update(self._tagging_headers(None))
+        headers.update(self._kept_class(info))
+        answer = self._call(self._copy_request(info.key, headers))
+        made = self._made(info.key, answer, new, NO_TAGS)
+        before = info.detail or Detail()
+        detail = made.detail and replace(
+            made.detail,
+            tag_count=before.tag_count,
+            crc64=made.detail.crc64 if made.detail.crc64 is not None else before.crc64,
+        )
+        return self._copied(answer, replace(info, detail=detail))
+
+    def _tagging_headers(self, tags: TagSet | None) -> dict[str, str]:
+        """Always name the directive: services differ in what they do without."""
+        directive = self._header("tagging-directive")
+        if tags is None:
+            return {directive: self.dialect.copy_tags}
+        headers = {directive: self.dialect.replace_tags}
+        if tags:
+            headers[self._header("tagging")] = render_tagging(tags)
+        return headers
+
+    def _kept_class(self, source: ObjectInfo) -> dict[str, str]:
+        """Keep a storage class that was chosen: without the header a copy gets the bucket's."""
+        if source.storage_class == self.dialect.default_storage_class:
+            return {}
+        return {self._header("storage-class"): source.storage_class}
+
+    def _copy_request(self, key: str, headers: Mapping[str, str]) -> Request:
+        return Request(
+            operation="CopyObject",
+            method="PUT",
+            key=key,
+            headers=headers,
+            subresource="copy",
+            late_errors=True,
+            patience=SLOW,
+        )
+
+    def _copied(self, answer: Response, made: ObjectInfo) -> ObjectInfo:
+        """Complete the description of a copy by what the answer tells."""
+        copied = parse_copied(answer.body)
+        crc = parse_crc64(self.dialect, answer.headers)
+        detail = made.detail
+        if detail is not None:
+            detail = replace(
+                detail,
+                crc64=detail.crc64 if crc is None else crc,
+                version_id=answer.headers.get(self._header("version-id")),
+            )
+        moment = copied.last_modified_ns
+        return replace(
+            made,
+            etag=copied.etag,
+            last_modified_ns=self._date(answer) if moment is None else moment,
+            detail=detail,
+        )

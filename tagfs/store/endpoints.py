@@ -1,0 +1,111 @@
+"""Where a bucket is: an endpoint as the user writes it, and the addresses of requests to it."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+from tagfs.errors import SettingsError
+from tagfs.store.dialect import Dialect
+
+Addressing = Literal["auto", "virtual", "path"]
+"""Whether a bucket's name is in the host or in the path; "auto" decides by the host."""
+
+_BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One bucket's address.
+
+    Attributes:
+        host: to connect to; the bucket's name is part of it unless `path_style`.
+        region: such as "cn-hangzhou"; None when unknown.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    bucket: str
+    path_style: bool
+    region: str | None = None
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The scheme and the authority."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def base(self) -> str:
+        """The path of the bucket itself, ending in "/"."""
+        return f"/{quote(self.bucket, safe='')}/" if self.path_style else "/"
+
+
+def find_endpoint(
+    dialect: Dialect,
+    bucket: str,
+    endpoint: str | None = None,
+    region: str | None = None,
+    addressing: Addressing = "auto",
+) -> Endpoint:
+    """Work out a bucket's address from what the user chose.
+
+    Without a scheme, https is meant. The region is taken from the endpoint's host, and the
+    endpoint from the region, where one is missing.
+
+    Raises:
+        SettingsError
+    """
+    if not _BUCKET.fullmatch(bucket):
+        raise SettingsError(
+            f"{bucket!r} cannot be a bucket: 3 to 63 lower-case letters, digits, '-' and '.'"
+        )
+    if region is not None:
+        region = region.removeprefix(f"{dialect.service}-")
+    if not endpoint:
+        if not region:
+            raise SettingsError(f"set endpoint=HOST or region=NAME for {dialect.title}")
+        endpoint = dialect.endpoint(region)
+    scheme, host, port = _split(endpoint)
+    # The bucket's own host is what consoles show, and is pasted as the endpoint.
+    host = host.removeprefix(bucket + ".") if dialect.region(host) is None else host
+    path_style = addressing == "path" or (addressing == "auto" and _is_local(host))
+    return Endpoint(
+        scheme,
+        host if path_style else f"{bucket}.{host}",
+        port,
+        bucket,
+        path_style,
+        region or dialect.region(host),
+    )
+
+
+def _split(endpoint: str) -> tuple[str, str, int]:
+    text = endpoint if "://" in endpoint else f"https://{endpoint}"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if not host or parts.scheme not in _PORTS or parts.path.strip("/") or parts.query:
+        raise SettingsError(f"endpoint {endpoint!r} is not [http://|https://]HOST[:PORT]")
+    return parts.scheme, host, port or _PORTS[parts.scheme]
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether a bucket's name cannot be put before this host."""
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

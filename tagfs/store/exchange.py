@@ -1,0 +1,139 @@
+"""One HTTP exchange with a service: what is asked, what was answered, what each attempt told.
+
+Values only. `Transport` delivers a `Request` and returns a `Response`; `Client` makes the one and
+reads the other.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from tagfs.errors import InvalidRequest
+from tagfs.store.bucket import NOTHING, Source
+from tagfs.store.wire import MAX_DOCUMENT, ServiceError
+
+OK: Final = 200
+FIRST_REFUSAL: Final = 300
+FIRST_FAILURE: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of a service's API.
+
+    Attributes:
+        operation: the API's word, for logs: "PutObject".
+        key: not percent-encoded; None for the bucket itself.
+        query: decoded; an empty value means a name without "=".
+        headers: names in lower case; values are sent as UTF-8.
+        body: a document, content, or nothing.
+        subresource: for request logs: "tagging", "uploads", "list", ...
+        max_answer: bytes of body to accept.
+        expected: bytes of body that will probably come.
+        timeout: seconds for all attempts; None for the transport's.
+        patience: seconds to wait for the answer to one attempt; None for the transport's.
+        patient: whether "no such host" and "connection refused" are worth another attempt.
+        late_errors: whether a 200 may carry an error (services begin the answer to a copy before
+            they know its outcome).
+    """
+
+    operation: str
+    method: str
+    key: str | None = None
+    query: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    body: bytes | Source | None = None
+    subresource: str | None = None
+    max_answer: int = MAX_DOCUMENT
+    expected: int = 0
+    timeout: float | None = None
+    patience: float | None = None
+    patient: bool = True
+    late_errors: bool = False
+
+    @property
+    def body_size(self) -> int:
+        """Bytes that are sent."""
+        if self.body is None:
+            return 0
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size
+
+    def __str__(self) -> str:
+        return self.operation if self.key is None else f"{self.operation} of {self.key!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A final answer, whatever its status.
+
+    Attributes:
+        headers: names in lower case, values decoded as UTF-8 where they are.
+        body: read whole; empty after HEAD.
+        error: what the service says about a status of 300 and more.
+        sent_crc64: of the content that was sent; None when none was.
+        uncertain: an earlier attempt got no answer, or a 5xx: it may have taken effect.
+        started_ns: when the first attempt began, on the service's clock.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    error: ServiceError | None = None
+    sent_crc64: int | None = None
+    uncertain: bool = False
+    started_ns: int = 0
+
+    @property
+    def code(self) -> str:
+        """The service's error code, or ""."""
+        return self.error.code if self.error else ""
+
+    def __str__(self) -> str:
+        if self.error is None:
+            return str(self.status)
+        reason = self.error.code or self.error.message or "no reason given"
+        return f"{self.status} {reason}, request id {self.error.request_id or 'unknown'}"
+
+
+class Attempt(NamedTuple):
+    """What one attempt was and cost; `status` 0 means that no answer came. `seconds` of wall."""
+
+    operation: str
+    method: str
+    bucket: str
+    key: str | None
+    subresource: str | None
+    status: int
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+
+
+Observer = Callable[[Attempt], None]
+"""Called after every attempt, in the thread that made it; must be quick and must not raise."""
+
+
+def check_key(key: str) -> None:
+    """Raise for a key that is not sent: one that a URL's readers would rewrite.
+
+    Servers, proxies and HTTP libraries resolve ".", ".." and "//" in a path, so such a request
+    could reach another object. One "/" at the end is a directory marker's.
+
+    Raises:
+        InvalidRequest
+    """
+    parts = key.split("/")
+    if not parts[-1] and len(parts) > 1:
+        parts.pop()
+    if "" in parts or "." in parts or ".." in parts:
+        raise InvalidRequest(f"key {key!r} has an empty, '.' or '..' component")
+
+
+def repair_header(value: str) -> str:
+    """Return a header value as UTF-8 where it is that; http.client reads all as Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value

@@ -1,0 +1,111 @@
+"""From what a service answered to the class of failure that it is."""
+
+from typing import Final
+
+from tagfs.errors import (
+    AccessDenied,
+    AlreadyExists,
+    Archived,
+    BadCredentials,
+    FileTooLarge,
+    IntegrityError,
+    InvalidRequest,
+    InvalidTag,
+    NameTooLong,
+    NoSuchBucket,
+    NoSuchUpload,
+    NotALink,
+    NotFound,
+    ObjectChanged,
+    PositionMismatch,
+    QuotaExceeded,
+    Refused,
+    TagfsError,
+    TooManyTags,
+    Unsupported,
+    ValueTooLarge,
+)
+from tagfs.store.exchange import Request, Response
+
+_CLASSES: Final[dict[str, type[TagfsError]]] = {
+    "NoSuchBucket": NoSuchBucket,
+    "NoSuchKey": NotFound,
+    "NoSuchUpload": NoSuchUpload,
+    "NoSuchVersion": NotFound,
+    "SymlinkTargetNotExist": NotFound,
+    "InvalidTargetType": NotFound,  # a link to a link has no content to be found
+    "InvalidAccessKeyId": BadCredentials,
+    "SignatureDoesNotMatch": BadCredentials,
+    "InvalidSecurityToken": BadCredentials,
+    "SecurityTokenExpired": BadCredentials,
+    "SecurityTokenNotSupported": BadCredentials,
+    "AccessKeyIdAndSecurityTokenNotMatch": BadCredentials,
+    "UserDisable": BadCredentials,
+    "InvalidObjectState": Archived,
+    "FileAlreadyExists": AlreadyExists,
+    "ObjectAlreadyExists": AlreadyExists,
+    "PositionNotEqualToLength": PositionMismatch,
+    "ObjectNotAppendable": Unsupported,
+    "PreconditionFailed": ObjectChanged,
+    "InvalidTag": InvalidTag,
+    "InvalidTaggingKey": InvalidTag,
+    "InvalidTagError": InvalidTag,
+    "RepeatedTags": InvalidTag,
+    "TooManyTags": TooManyTags,
+    "EntityTooLarge": FileTooLarge,
+    "AppendTooLarge": FileTooLarge,
+    "InvalidObjectName": InvalidRequest,
+    "KeyTooLongError": NameTooLong,
+    "MetadataTooLarge": ValueTooLarge,
+    "NotSymlink": NotALink,
+    "InvalidDigest": IntegrityError,
+    "BadDigest": IntegrityError,
+    "InvalidCRC64": IntegrityError,
+    "FileImmutable": AccessDenied,  # a retention rule
+    "NotImplemented": Unsupported,
+    "OperationNotSupported": Unsupported,
+    "FsNotSupport": Unsupported,
+    "MethodNotAllowed": Unsupported,
+    "QuotaExceeded": QuotaExceeded,
+    "InsufficientStorageSpace": QuotaExceeded,
+}
+_STATUSES: Final[dict[int, type[TagfsError]]] = {
+    401: AccessDenied,
+    403: AccessDenied,
+    404: NotFound,
+    405: Unsupported,
+    412: ObjectChanged,
+    501: Unsupported,
+}
+_BAD_REQUEST = 400
+_REDIRECTS = range(300, 400)
+
+ORDINARY: Final = (NotFound, AlreadyExists, ObjectChanged, PositionMismatch, NotALink)
+"""Failures that are answers: nobody need be told."""
+
+
+def find_failure(request: Request, answer: Response) -> TagfsError:
+    """Return the failure that an answer of status 300 and more is, with a sentence."""
+    message = f"{request}: {answer}"
+    if answer.error and answer.error.message and answer.error.message != answer.code:
+        message += f": {answer.error.message}"
+    if answer.status in _REDIRECTS or answer.code in {"PermanentRedirect", "TemporaryRedirect"}:
+        return Refused(f"{message}; {_elsewhere(answer)}")
+    kind = _CLASSES.get(answer.code)
+    if kind is None and request.subresource == "tagging" and answer.status == _BAD_REQUEST:
+        kind = InvalidTag  # which code a bad tag gets is not documented for every case
+    if kind is None:
+        kind = _STATUSES.get(answer.status, Refused)
+    if answer.error and answer.error.endpoint:
+        message += f"; {_elsewhere(answer)}"
+    return kind(message)
+
+
+def _elsewhere(answer: Response) -> str:
+    endpoint = answer.error.endpoint if answer.error else ""
+    place = endpoint or answer.headers.get("location", "")
+    return (
+        f"the bucket is served by {place!r}: set endpoint to that host"
+        if place
+        else ("the bucket is served by another endpoint: set endpoint or region to the bucket's")
+    )

@@ -1,0 +1,181 @@
+"""Objects as HTTP headers tell them: `NewObject` -> headers -> `ObjectInfo`.
+
+Pure. Header names are lower case throughout; values are text, UTF-8 on the wire. Knows headers
+only through a `Dialect`, never a request.
+"""
+
+import calendar
+import re
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from tagfs.errors import InvalidRequest, MalformedResponse, ValueTooLarge
+from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType
+from tagfs.store.tags import TagSet, render_tagging
+
+if TYPE_CHECKING:  # a dialect's module uses this one for its dates
+    from tagfs.store.dialect import Dialect
+
+KEPT_HEADERS: Final = (
+    "content-type",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+)
+"""Standard headers that services keep with an object."""
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
+_TYPES = {kind.value.lower(): kind for kind in ObjectType}
+
+
+def render_http_date(now: float) -> str:
+    """Write seconds since the epoch as `Tue, 02 Jan 2024 03:04:05 GMT`, whatever the locale."""
+    t = time.gmtime(now)
+    return (
+        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} "
+        f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+    )
+
+
+def parse_http_date(text: str) -> int:
+    """Read what `render_http_date` writes, as nanoseconds since the epoch.
+
+    Raises:
+        MalformedResponse
+    """
+    try:
+        _, day, month, year, clock, _ = text.split()
+        hour, minute, second = clock.split(":")
+        moment = calendar.timegm(
+            (int(year), _MONTH_NUMBERS[month], int(day), int(hour), int(minute), int(second))
+        )
+    except (ValueError, KeyError, OverflowError):
+        raise MalformedResponse(f"not a date: {text!r}") from None
+    return moment * 1_000_000_000
+
+
+def parse_type(text: str) -> ObjectType:
+    """Return the object type that a service names; one that we do not know is Normal."""
+    return _TYPES.get(text.lower(), ObjectType.NORMAL)
+
+
+def render_new(
+    dialect: "Dialect", new: NewObject, tags: TagSet | None, storage_class: str | None = None
+) -> dict[str, str]:
+    """Write what travels with new content.
+
+    Raises:
+        InvalidRequest: a name or value that no header can carry.
+        ValueTooLarge: more user metadata than the service keeps.
+    """
+    headers = render_metadata(dialect, new.metadata, new.headers)
+    if tags:
+        headers[dialect.header_prefix + "tagging"] = render_tagging(tags)
+    if storage_class:
+        headers[dialect.header_prefix + "storage-class"] = storage_class
+    if new.exclusive and dialect.exclusive:
+        headers.update([dialect.exclusive])
+    return headers
+
+
+def render_metadata(
+    dialect: "Dialect", metadata: Mapping[str, str], standard: Mapping[str, str]
+) -> dict[str, str]:
+    """Write user metadata and standard headers; raises as `render_new`."""
+    headers: dict[str, str] = {}
+    size = 0
+    for name, value in metadata.items():
+        lower = name.lower()
+        if not re.fullmatch(dialect.metadata_name, lower):
+            raise InvalidRequest(f"metadata name {name!r} is not allowed by {dialect.title}")
+        headers[dialect.metadata_prefix + lower] = check_value(lower, value)
+        size += len(lower) + len(value.encode())
+    if size > dialect.limits.max_metadata:
+        raise ValueTooLarge(
+            f"{size} bytes of metadata: {dialect.title} keeps {dialect.limits.max_metadata}"
+        )
+    for name, value in standard.items():
+        if name.lower() not in KEPT_HEADERS:
+            raise InvalidRequest(f"{name!r} is not a header that is kept with an object")
+        headers[name.lower()] = check_value(name, value)
+    return headers
+
+
+def check_value(name: str, value: str) -> str:
+    """Return `value` if a header can carry it unchanged.
+
+    Control characters end or garble a header, and blanks at the edges are dropped on the way.
+
+    Raises:
+        InvalidRequest
+    """
+    if value != value.strip(" \t") or (
+        not value.isprintable() and any(c < " " or c == "\x7f" for c in value)
+    ):
+        raise InvalidRequest(f"{name!r}: {value!r} does not fit in a header: encode it")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name!r}: {value!r} is not UTF-8") from None
+    return value
+
+
+def parse_object(
+    dialect: "Dialect", key: str, headers: Mapping[str, str], size: int | None = None
+) -> ObjectInfo:
+    """Read the answer to HEAD or GET; `size` in bytes where content-length is not the object's.
+
+    Raises:
+        MalformedResponse
+    """
+    prefix = dialect.header_prefix
+    storage_class = headers.get(prefix + "storage-class", dialect.default_storage_class)
+    return ObjectInfo(
+        key=key,
+        size=_number(headers, "content-length") if size is None else size,
+        etag=parse_etag(headers.get("etag", "")),
+        last_modified_ns=parse_http_date(headers.get("last-modified", "")),
+        type=parse_type(headers.get(prefix + "object-type", "")),
+        storage_class=storage_class,
+        detail=parse_detail(dialect, headers, storage_class),
+    )
+
+
+def parse_detail(dialect: "Dialect", headers: Mapping[str, str], storage_class: str) -> Detail:
+    """Read what only HEAD and GET tell; raises as `parse_object`."""
+    prefix, meta = dialect.header_prefix, dialect.metadata_prefix
+    count = headers.get(prefix + "tagging-count")
+    restored = 'ongoing-request="false"' in headers.get(prefix + "restore", "")
+    return Detail(
+        metadata={
+            name[len(meta) :]: value for name, value in headers.items() if name.startswith(meta)
+        },
+        headers={name: headers[name] for name in KEPT_HEADERS if name in headers},
+        tag_count=None if count is None else _number(headers, prefix + "tagging-count"),
+        crc64=parse_crc64(dialect, headers),
+        version_id=headers.get(prefix + "version-id"),
+        readable=restored or storage_class not in dialect.archived,
+    )
+
+
+def parse_crc64(dialect: "Dialect", headers: Mapping[str, str]) -> int | None:
+    """Return the checksum that the service tells, or None; raises as `parse_object`."""
+    name = dialect.checksum_header
+    return _number(headers, name) if name and name in headers else None
+
+
+def parse_etag(text: str) -> str:
+    """Return an ETag without its quotes."""
+    return text.strip().strip('"')
+
+
+def _number(headers: Mapping[str, str], name: str) -> int:
+    text = headers.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 24):  # noqa: PLR2004 2**64 has 20 digits
+        raise MalformedResponse(f"header {name}: {text!r} is not a number")
+    return int(text)

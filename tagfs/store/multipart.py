@@ -1,0 +1,241 @@
+"""Multipart uploads, and copies of objects that are too large for one request.
+
+What travels with an object (metadata, headers, tags) is sent when the upload begins: parts carry
+none of it, copied ones neither.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, wait
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import IntegrityError, MalformedResponse, NotFound, TagfsError
+from tagfs.store.appending import Appending
+from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
+from tagfs.store.calls import logger
+from tagfs.store.checksum import combine_all
+from tagfs.store.exchange import Request, Response
+from tagfs.store.failures import find_failure
+from tagfs.store.headers import parse_crc64, parse_etag, render_new
+from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.wire import (
+    parse_completed,
+    parse_copied,
+    parse_parts,
+    parse_upload_id,
+    render_parts,
+)
+from tagfs.store.writing import TAKEN
+
+SLOW: Final = 300.0
+"""Seconds to wait for an answer while the service puts parts together or copies."""
+
+_GONE = "NoSuchUpload"
+
+
+class Multipart(Appending):
+    """The multipart part of `Client`; see `Bucket` for what the methods promise."""
+
+    def start_upload(self, key: str, new: NewObject) -> Upload:
+        """Begin an upload; see `Bucket.start_upload`."""
+        self._check_key(key)
+        with self._locks.hold(key):
+            tags = self._tags_for(key, new)
+            request = Request(
+                operation="InitiateMultipartUpload",
+                method="POST",
+                key=key,
+                query={"uploads": ""},
+                headers=render_new(self.dialect, new, tags, self.storage_class),
+                subresource="uploads",
+            )
+            upload_id = self._ask(request, parse_upload_id)
+            self._uploads.begin(key, upload_id)
+            return Upload(key=key, upload_id=upload_id, new=new, tags=tags)
+
+    def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
+        """Send one part; see `Bucket.upload_part`."""
+        request = self._part_request(upload, "UploadPart", "PUT", number)
+        answer = self._send_content(replace(request, body=source))
+        etag = parse_etag(answer.headers.get("etag", ""))
+        return Part(number=number, etag=etag, size=source.size, crc64=answer.sent_crc64)
+
+    def copy_part(
+        self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
+    ) -> Part:
+        """Let the service take one part from another object; see `Bucket.copy_part`."""
+        headers = self._copy_source(source)
+        headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
+        request = self._part_request(upload, "UploadPartCopy", "PUT", number)
+        request = replace(request, headers=headers, late_errors=True, patience=SLOW)
+        return Part(number=number, etag=self._ask(request, parse_copied).etag, size=length)
+
+    def list_parts(self, upload: Upload) -> Sequence[Part]:
+        """Return the parts that the service has; see `Bucket.list_parts`."""
+        parts: list[Part] = []
+        marker: str | None = "0"
+        while marker is not None:
+            request = self._part_request(upload, "ListParts", "GET")
+            query = {**request.query, "max-parts": "1000", "part-number-marker": marker}
+            page = self._ask(replace(request, query=query), parse_parts)
+            if page.marker is not None and (page.marker == marker or not page.parts):
+                raise self._warn(MalformedResponse(f"{request}: goes on where it began"))
+            parts += page.parts
+            marker = page.marker
+        return parts
+
+    def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
+        """Make the parts an object; see `Bucket.complete_upload`."""
+        self._check_key(upload.key)
+        ordered = sorted(parts, key=lambda part: part.number)
+        with self._locks.hold(upload.key):
+            wanted = self._newer_tags(upload)
+            made = self._complete(upload, ordered)
+            if wanted is not None:
+                self.put_tags(upload.key, wanted)
+                detail = made.detail and replace(made.detail, tag_count=len(wanted))
+                made = replace(made, detail=detail)
+            self._uploads.end(upload.key, upload.upload_id)
+            return made
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Throw an upload away; see `Bucket.abort_upload`."""
+        request = self._part_request(upload, "AbortMultipartUpload", "DELETE")
+        self._call(request, allow={_GONE})
+        self._uploads.end(upload.key, upload.upload_id)
+
+    def _newer_tags(self, upload: Upload) -> TagSet | None:
+        """Return the tags to set after completion; None if those sent at the beginning hold."""
+        edited = self._uploads.edited(upload.key, upload.upload_id)
+        if edited is not None or self._uploads.is_known(upload.key, upload.upload_id):
+            return None if edited == upload.tags else edited
+        if upload.new.tags is not Keep.REPLACED:
+            return None
+        # Begun by a process that is gone: only the service knows of edits since.
+        try:
+            present = self.get_tags(upload.key)
+        except NotFound:
+            return None
+        except TagfsError as failure:
+            logger.warning("edits of tags since the upload began stay unknown: %s", failure)
+            return None
+        return None if present == (upload.tags or NO_TAGS) else present
+
+    def _complete(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
+        request = self._part_request(upload, "CompleteMultipartUpload", "POST")
+        headers = {"content-type": "application/xml"}
+        if upload.new.exclusive and self.dialect.exclusive:
+            headers.update([self.dialect.exclusive])
+        request = replace(
+            request,
+            headers=headers,
+            body=render_parts(parts),
+            late_errors=True,
+            patience=SLOW,
+        )
+        answer = self._call(request, allow={_GONE} | TAKEN)
+        crcs = [part.crc64 for part in parts]
+        expected = combine_all((part.crc64, part.size) for part in parts if part.crc64 is not None)
+        expected_crc = None if None in crcs else expected
+        made = self._made(upload.key, answer, upload.new, upload.tags or NO_TAGS)
+        made = replace(
+            made,
+            size=sum(part.size for part in parts),
+            type=ObjectType.MULTIPART,
+            detail=made.detail and replace(made.detail, crc64=expected_crc),
+        )
+        if answer.error is not None:
+            return self._settle_upload(request, answer, made, len(parts))
+        return self._put_together(request, answer, made)
+
+    def _put_together(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
+        """Describe the object that a completed upload made, verified.
+
+        Raises:
+            IntegrityError
+        """
+        told = parse_crc64(self.dialect, answer.headers)
+        expected = made.detail.crc64 if made.detail else None
+        if told is not None and expected is not None and told != expected:
+            raise self._warn(
+                IntegrityError(f"{request}: the parts are {expected} and the object is {told}")
+            )
+        detail = made.detail and replace(made.detail, crc64=expected if told is None else told)
+        return replace(made, etag=made.etag or parse_completed(answer.body), detail=detail)
+
+    def _settle_upload(
+        self, request: Request, answer: Response, made: ObjectInfo, parts: int
+    ) -> ObjectInfo:
+        """Decide whether an upload that is gone was completed by the lost first attempt.
+
+        Raises:
+            NoSuchUpload, AlreadyExists: it was not, or it cannot be told.
+        """
+        if answer.code in TAKEN:
+            return self._settle(request, answer, made)
+        if answer.uncertain:
+            try:
+                found = self.head(made.key)
+            except NotFound:
+                raise find_failure(request, answer) from None
+            expected = made.detail.crc64 if made.detail else None
+            told = found.detail.crc64 if found.detail else None
+            if found.size == made.size and (
+                expected == told
+                if expected is not None and told is not None
+                else found.etag.endswith(f"-{parts}")
+            ):
+                logger.info("%s: the answer was lost, but the object is there", request)
+                return found
+        raise self._warn(find_failure(request, answer))
+
+    def _part_request(
+        self, upload: Upload, operation: str, method: str, number: int | None = None
+    ) -> Request:
+        query = {} if number is None else {"partNumber": str(number)}
+        return Request(
+            operation=operation,
+            method=method,
+            key=upload.key,
+            query={**query, "uploadId": upload.upload_id},
+            subresource="uploadId" if number is None else "partNumber",
+        )
+
+    def _copy_by_parts(self, source: ObjectInfo, key: str, new: NewObject) -> ObjectInfo:
+        """Copy an object in parts, in parallel; `new` holds all that shall travel with it.
+
+        Leaves no upload behind when it fails.
+        """
+        upload = self.start_upload(key, new)
+        try:
+            return self.complete_upload(upload, self._copy_parts(source, upload))
+        except BaseException:
+            self._abort_quietly(upload)
+            raise
+
+    def _copy_parts(self, source: ObjectInfo, upload: Upload) -> list[Part]:
+        size = min(
+            max(self.dialect.copy_part, -(-source.size // self.limits.max_parts)),
+            self.limits.max_copy_part,
+        )
+        starts = range(0, source.size, size)
+        running = [
+            self._threads.submit(
+                self.copy_part, upload, number, source, start, min(size, source.size - start)
+            )
+            for number, start in enumerate(starts, 1)
+        ]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            for task in running:
+                task.cancel()
+        # Parts that arrive after an abort would be kept, and charged for, without an upload.
+        wait(running)
+        return [task.result() for task in running if not task.cancelled()]
+
+    def _abort_quietly(self, upload: Upload) -> None:
+        try:
+            self.abort_upload(upload)
+        except TagfsError as failure:
+            logger.warning("an upload of %r is left behind: %s", upload.key, failure)

@@ -1,0 +1,46 @@
+"""Multipart uploads under way in this process, and the tags of what they will replace."""
+
+import threading
+
+from tagfs.store.tags import TagSet
+
+
+class OpenUploads:
+    """Which uploads are under way, and what became of the tags of the objects they will replace.
+
+    An upload's tags are sent when it begins and take effect when it is completed; an edit in
+    between would be undone. Thread-safe; the caller holds the key's lock where order matters.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._edits: dict[str, dict[str, TagSet | None]] = {}  # key -> upload id -> newest tags
+
+    def begin(self, key: str, upload_id: str) -> None:
+        """Watch the tags of `key` for this upload."""
+        with self._lock:
+            self._edits.setdefault(key, {})[upload_id] = None
+
+    def note_edit(self, key: str, tags: TagSet) -> None:
+        """Remember that an edit gave the object at `key` these tags."""
+        with self._lock:
+            for upload_id in self._edits.get(key, ()):
+                self._edits[key][upload_id] = tags
+
+    def is_known(self, key: str, upload_id: str) -> bool:
+        """Tell whether this process began the upload."""
+        with self._lock:
+            return upload_id in self._edits.get(key, ())
+
+    def edited(self, key: str, upload_id: str) -> TagSet | None:
+        """Return the tags that an edit left since the upload began; None without an edit."""
+        with self._lock:
+            return self._edits.get(key, {}).get(upload_id)
+
+    def end(self, key: str, upload_id: str) -> None:
+        """Watch no longer."""
+        with self._lock:
+            uploads = self._edits.get(key, {})
+            uploads.pop(upload_id, None)
+            if not uploads:
+                self._edits.pop(key, None)

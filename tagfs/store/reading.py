@@ -1,0 +1,195 @@
+"""Looking at a bucket: listings, descriptions and content."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import IntegrityError, MalformedResponse, NotFound, ObjectChanged
+from tagfs.store.bucket import Content, Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.calls import Calls, logger
+from tagfs.store.checksum import crc64
+from tagfs.store.exchange import OK, Request, Response
+from tagfs.store.headers import parse_etag, parse_object
+from tagfs.store.wire import decode_percent, parse_listing
+
+PAGE: Final = 1000
+"""Entries; services give no more at once."""
+
+_PARTIAL = 206
+_RANGE_NOT_SATISFIABLE = 416
+# What HEAD and GET answer where a link's target cannot be followed; the link is there.
+_LINK_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
+_TRIES = 3
+
+
+class Reading(Calls):
+    """The looking half of `Client`; see `Bucket` for what the methods promise."""
+
+    def list(
+        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = PAGE
+    ) -> Page:
+        """Return one page of a listing; see `Bucket.list`."""
+        query = {"prefix": prefix, "max-keys": str(limit)}
+        if delimiter:
+            query["delimiter"] = delimiter
+        if self.dialect.url_listing:
+            query["encoding-type"] = "url"
+        if self.dialect.list_version != 1:
+            query["list-type"] = str(self.dialect.list_version)
+        if token is not None:
+            query["marker" if self.dialect.list_version == 1 else "continuation-token"] = token
+        request = Request(operation="ListObjects", method="GET", query=query, subresource="list")
+        parse = functools.partial(parse_listing, plus_is_blank=self.dialect.plus_is_blank)
+        page = self._ask(request, parse)
+        if page.token is not None and page.token == token:
+            raise self._warn(MalformedResponse(f"listing {prefix!r} goes on where it began"))
+        return page
+
+    def scan(self, prefix: str) -> Iterator[Page]:
+        """Yield all pages of a directory, the next fetched meanwhile; see `Bucket.scan`."""
+        page = self.list(prefix)
+        while page.token is not None:
+            following = self._threads.submit(self.list, prefix, token=page.token)
+            yield page
+            page = following.result()
+        yield page
+
+    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:  # noqa: ARG002 contract
+        """Say what is at a key, by HEAD and LIST at the same time; see `Bucket.lookup`."""
+        self._check_key(key)
+        below = self._threads.submit(self.list, key + "/", delimiter="", limit=1)
+        try:
+            info = self.head(key)
+        except NotFound:
+            info = None
+        first = next(iter(below.result().objects), None)
+        marker = first if first is not None and first.key == key + "/" else None
+        return Lookup(info, is_prefix=first is not None, marker=marker)
+
+    def head(
+        self,
+        key: str,
+        *,
+        expected: ObjectType | None = None,
+        max_age: float | None = None,  # noqa: ARG002 contract
+    ) -> ObjectInfo:
+        """Describe one object, a link itself; see `Bucket.head`."""
+        self._check_key(key)
+        as_link = expected is ObjectType.SYMLINK
+        for _ in range(_TRIES):
+            info = self._head_link(key) if as_link else self._head_object(key)
+            if info is not None:
+                return info
+            as_link = not as_link
+        raise self._warn(ObjectChanged(f"{key!r} turns from link to file and back"))
+
+    def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:  # noqa: ARG002
+        """Remember nothing; see `Bucket.known`."""
+        return None
+
+    def get(
+        self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
+    ) -> Content:
+        """Return bytes of an object, verified if it is the whole; see `Bucket.get`."""
+        self._check_key(key)
+        if length is not None and length <= 0:
+            return self._nothing(key, start, if_match)
+        for _ in range(_TRIES):
+            content, expected = self._get_once(key, start, length, if_match)
+            if expected is None or crc64(content.data) == expected:
+                return content
+            logger.info("GetObject of %r: the checksum is wrong; reading it again", key)
+        raise self._warn(IntegrityError(f"{key!r} cannot be read: its checksum is wrong"))
+
+    def forget(self, prefix: str = "") -> None:
+        """Remember nothing; see `Bucket.forget`."""
+
+    def _head_object(self, key: str) -> ObjectInfo | None:
+        """HEAD; None for a link, which HEAD would follow."""
+        request = Request(operation="HeadObject", method="HEAD", key=key)
+        answer = self._call(request, allow=_LINK_CODES)
+        if answer.error is not None:
+            return None
+        info = parse_object(self.dialect, key, answer.headers)
+        return None if info.type is ObjectType.SYMLINK else info
+
+    def _head_link(self, key: str) -> ObjectInfo | None:
+        """GET ?symlink; None for an object that is no link."""
+        request = Request(
+            operation="GetSymlink",
+            method="GET",
+            key=key,
+            query={"symlink": ""},
+            subresource="symlink",
+        )
+        answer = self._call(request, allow={"NotSymlink"})
+        if answer.error is not None:
+            return None
+        target = decode_percent(answer.headers.get(self._header("symlink-target"), ""))
+        info = parse_object(self.dialect, key, answer.headers, size=len(target.encode()))
+        detail = info.detail and replace(info.detail, target=target, crc64=None)
+        return replace(info, type=ObjectType.SYMLINK, detail=detail)
+
+    def _get_once(
+        self, key: str, start: int, length: int | None, if_match: str | None
+    ) -> tuple[Content, int | None]:
+        """Return content, and the checksum that it should have if that is known."""
+        headers = dict(self.dialect.get_headers)
+        if start or length is not None:
+            last = "" if length is None else start + length - 1
+            headers["range"] = f"bytes={start}-{last}"
+        if if_match is not None:
+            headers["if-match"] = f'"{if_match}"'
+        request = Request(
+            operation="GetObject",
+            method="GET",
+            key=key,
+            headers=headers,
+            max_answer=self.limits.max_object if length is None else length,
+            expected=length or 0,
+        )
+        answer = self._call(request, allow={_RANGE_NOT_SATISFIABLE})
+        if answer.status == _RANGE_NOT_SATISFIABLE:
+            return self._nothing(key, start, if_match), None
+        first, total = _extent(answer)
+        if first != start:
+            raise self._warn(
+                MalformedResponse(f"{request}: bytes from {first} on instead of {start}")
+            )
+        info = parse_object(self.dialect, key, answer.headers, size=total)
+        if if_match is not None and info.etag != parse_etag(if_match):
+            raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
+        content = Content(info, start, answer.body)
+        # Content read through a link comes without its checksum, or with the link's.
+        whole = len(answer.body) == total and info.type is not ObjectType.SYMLINK
+        return content, info.detail.crc64 if whole and info.detail else None
+
+    def _nothing(self, key: str, start: int, if_match: str | None) -> Content:
+        """Return no bytes of an object: none were asked for, or `start` is past the end."""
+        info = self._head_object(key) or self.head(key, expected=ObjectType.SYMLINK)
+        if if_match is not None and info.etag != parse_etag(if_match):
+            raise ObjectChanged(f"{key!r}: {info.etag} instead of {if_match}")
+        return Content(info, start, b"")
+
+
+def _extent(answer: Response) -> tuple[int, int]:
+    """Return where the content begins, and the size of the whole object.
+
+    Raises:
+        MalformedResponse
+    """
+    if answer.status == OK:
+        return 0, len(answer.body)
+    unit, _, text = answer.headers.get("content-range", "").partition(" ")
+    span, _, total = text.partition("/")
+    first, _, last = span.partition("-")
+    if (
+        answer.status != _PARTIAL
+        or unit != "bytes"
+        or not (first.isdigit() and last.isdigit() and total.isdigit())
+    ):
+        raise MalformedResponse(f"status {answer.status} with content-range {text!r}")
+    if int(last) - int(first) + 1 != len(answer.body):
+        raise MalformedResponse(f"{len(answer.body)} bytes with content-range {text!r}")
+    return int(first), int(total)

@@ -1,0 +1,350 @@
+"""Delivers requests: connections, signatures, retries. The only user of requests and its urllib3.
+
+A `Transport` serves one bucket at one endpoint. It does not know what a request means: it
+returns every final answer, whatever its status, and raises only when there is none.
+`requests.Session` is passed over: it rewrites "." and ".." in paths, and reading the
+environment's proxies costs more than a request; its adapter brings the pool and the certificates.
+"""
+
+import base64
+import http.client
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import quote
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
+from tagfs.store import retry
+from tagfs.store.body import Stream, prepare_body
+from tagfs.store.credentials import Credentials
+from tagfs.store.dialect import Dialect
+from tagfs.store.endpoints import Endpoint
+from tagfs.store.exchange import (
+    FIRST_FAILURE,
+    FIRST_REFUSAL,
+    Attempt,
+    Observer,
+    Request,
+    Response,
+    check_key,
+    repair_header,
+)
+from tagfs.store.retry import Course
+from tagfs.store.signing import Authority
+from tagfs.store.wire import MAX_DOCUMENT, ServiceError, parse_error
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT: Final = 10.0
+PATIENCE: Final = 30.0
+"""Seconds without a byte, either way, after which an attempt is given up."""
+
+_NO_RETRIES = urllib3.Retry(total=False)
+_BAD_REQUEST = 400
+_FOREIGN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
+_Pool = urllib3.HTTPConnectionPool
+
+
+class _NoAnswer(Exception):
+    """An attempt that ended without an answer.
+
+    Attributes:
+        sent: the service may have got the request.
+        hopeless: another attempt will end the same way.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
+        super().__init__(reason)
+        self.sent = sent
+        self.hopeless = hopeless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user may choose about a transport.
+
+    Attributes:
+        parallel: connections, and so requests under way, at most.
+        timeout: seconds that one request may take in all, its transfer not counted.
+        observer: told of every attempt.
+        ca_bundle: file of certificates to trust instead of the usual ones.
+    """
+
+    parallel: int = 32
+    timeout: float = 60.0
+    observer: Observer | None = None
+    ca_bundle: str | None = None
+
+
+class Transport:
+    """Delivers the requests of one bucket. Thread-safe."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        dialect: Dialect,
+        authority: Authority,
+        options: Options | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.options = options or Options()
+        self._dialect = dialect
+        self._authority = authority
+        self._closed = threading.Event()
+        self._slots = threading.BoundedSemaphore(self.options.parallel)
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self.options.parallel)
+        self._pool = _pool(self._adapter, endpoint, self.options.ca_bundle or True)
+
+    def now(self) -> float:
+        """Return seconds since the epoch on the service's clock, as far as it is known."""
+        return self._authority.now()
+
+    def close(self) -> None:
+        """Interrupt those that wait for another attempt, and give back the connections."""
+        self._closed.set()
+        self._adapter.close()
+
+    def request(self, request: Request) -> Response:
+        """Deliver one request, again and again while that may help; return the final answer.
+
+        Raises:
+            InvalidRequest: the key cannot be sent.
+            Throttled, Unreachable: no final answer in time.
+            Interrupted: the transport was closed.
+            MalformedResponse: a body larger than `request.max_answer`.
+            BadCredentials: there are none.
+        """
+        target = self._target(request)
+        body = prepare_body(request.body)
+        course = Course.begin(request, self.options.timeout, time.monotonic())
+        while True:
+            course.attempts += 1
+            stream = body.begin()
+            used = self._authority.credentials()
+            try:
+                answer = self._attempt(course, target, used, body.md5, stream or body.data)
+            except _NoAnswer as failure:
+                if stream and stream.failure is not None:
+                    raise stream.failure from None
+                course.uncertain |= failure.sent
+                course.throttled = False
+                self._pause(course, str(failure), hopeless=failure.hopeless)
+                continue
+            course.uncertain |= answer.status >= FIRST_FAILURE
+            if self._authority.mend(course, answer, used):
+                continue
+            if not retry.is_transient(self._dialect, answer.status, answer.code):
+                return self._final(course, answer, stream.crc64 if stream else body.crc64)
+            course.throttled = retry.is_throttling(self._dialect, answer.status, answer.code)
+            least = retry.retry_after(answer.headers, self.now())
+            self._pause(course, str(answer), least=least)
+
+    def _final(self, course: Course, answer: Response, crc: int | None) -> Response:
+        elapsed = time.monotonic() - course.started
+        return Response(
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+            error=answer.error,
+            sent_crc64=crc,
+            uncertain=course.uncertain,
+            started_ns=int((self.now() - elapsed) * 1e9),
+        )
+
+    def _target(self, request: Request) -> str:
+        """Return path and query as they go on the request line."""
+        path = self.endpoint.base
+        if request.key is not None:
+            check_key(request.key)
+            path += quote(request.key, safe="/-_.~")
+        query = "&".join(
+            f"{name}={quote(value, safe='-_.~')}" if value else name
+            for name, value in request.query.items()
+        )
+        return f"{path}?{query}" if query else path
+
+    def _attempt(
+        self,
+        course: Course,
+        target: str,
+        used: Credentials,
+        md5: str | None,
+        body: bytes | Stream | None,
+    ) -> Response:
+        request = course.request
+        headers = self._authority.headers(request, target.partition("?")[0], used, md5)
+        self._take_slot(course)
+        began = time.monotonic()
+        status = received = 0
+        try:
+            raw = self._send(course, target, headers, body, began)
+            status = raw.status
+            answered = {name.lower(): repair_header(value) for name, value in raw.headers.items()}
+            content = _receive(request, raw, answered)
+            received = len(content)
+        finally:
+            self._slots.release()
+            if self.options.observer is not None:
+                self.options.observer(
+                    Attempt(
+                        request.operation,
+                        request.method,
+                        self.endpoint.bucket,
+                        request.key,
+                        request.subresource,
+                        status,
+                        received,
+                        request.body_size,
+                        time.monotonic() - began,
+                    )
+                )
+        return self._answer(request, status, answered, content)
+
+    def _take_slot(self, course: Course) -> None:
+        """Wait for a connection to be free; that time is not the request's."""
+        began = time.monotonic()
+        while not self._slots.acquire(timeout=1):
+            self._check_open(course)
+        self._check_open(course, release=True)
+        course.deadline += time.monotonic() - began
+
+    def _check_open(self, course: Course, *, release: bool = False) -> None:
+        if self._closed.is_set():
+            if release:
+                self._slots.release()
+            raise Interrupted(f"{course.request}: the connection was closed")
+
+    def _send(
+        self,
+        course: Course,
+        target: str,
+        headers: dict[str, str | bytes],
+        body: bytes | Stream | None,
+        began: float,
+    ) -> urllib3.BaseHTTPResponse:
+        left = max(0.5, course.deadline - began)
+        patience = course.request.patience or min(PATIENCE, left)
+        try:
+            return self._pool.urlopen(
+                course.request.method,
+                target,
+                body=body,
+                headers=headers,  # type: ignore[arg-type]  # http.client sends bytes as they are
+                retries=_NO_RETRIES,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, left), read=patience),
+            )
+        except urllib3.exceptions.NewConnectionError as error:  # refused, or no such host
+            raise _NoAnswer(
+                _reason(error), sent=False, hopeless=not course.request.patient
+            ) from None
+        except urllib3.exceptions.ConnectTimeoutError as error:
+            raise _NoAnswer(_reason(error), sent=False) from None
+        except urllib3.exceptions.SSLError as error:
+            reason = _reason(error)
+            hopeless = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
+            raise _NoAnswer(reason, sent=not hopeless, hopeless=hopeless) from None
+        except _FOREIGN as error:
+            raise _NoAnswer(_reason(error), sent=True) from None
+
+    def _answer(
+        self, request: Request, status: int, headers: dict[str, str], body: bytes
+    ) -> Response:
+        late = request.late_errors and b"<Error>" in body[:300]
+        if status < FIRST_REFUSAL and not late:
+            return Response(status=status, headers=headers, body=body)
+        error = self._read_error(headers, body)
+        # An error that comes late has no status of its own; its code decides.
+        return Response(
+            status=_BAD_REQUEST if status < FIRST_REFUSAL else status,
+            headers=headers,
+            body=body,
+            error=error,
+        )
+
+    def _read_error(self, headers: dict[str, str], body: bytes) -> ServiceError:
+        request_id = headers.get(self._dialect.header_prefix + "request-id", "")
+        try:
+            if not body and self._dialect.error_header:
+                body = base64.b64decode(headers.get(self._dialect.error_header, ""))
+            error = parse_error(body)
+        except (MalformedResponse, ValueError):
+            code = headers.get(self._dialect.header_prefix + "error-code", "")
+            return ServiceError(code, body[:200].decode(errors="replace"), request_id)
+        return ServiceError(
+            error.code, error.message, error.request_id or request_id, error.endpoint
+        )
+
+    def _pause(
+        self, course: Course, reason: str, *, least: float = 0.0, hopeless: bool = False
+    ) -> None:
+        """Wait before the next attempt, or raise if there will be none."""
+        left = course.deadline - time.monotonic()
+        if hopeless or left <= 0 or least > left:
+            raise self._give_up(course, reason)
+        wait = min(max(least, retry.delay(course.attempts)), left)
+        logger.info(
+            "%s: attempt %d failed (%s); again in %.1f s",
+            course.request,
+            course.attempts,
+            reason,
+            wait,
+        )
+        if self._closed.wait(wait):
+            raise Interrupted(f"{course.request}: the connection was closed")
+
+    def _give_up(self, course: Course, reason: str) -> Unreachable:
+        kind = Throttled if course.throttled else Unreachable
+        message = (
+            f"{course.request}: {reason} ({self.endpoint.url}, {course.attempts} attempts "
+            f"in {time.monotonic() - course.started:.0f} s)"
+        )
+        logger.error("%s", message)
+        return kind(message)
+
+
+def _receive(request: Request, raw: urllib3.BaseHTTPResponse, headers: dict[str, str]) -> bytes:
+    """Read the body whole; one that was cut is no answer."""
+    most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
+    length = headers.get("content-length", "")
+    size = int(length) if length.isascii() and length.isdigit() else None
+    if request.method == "HEAD":
+        size = 0  # the header tells what GET would send
+    try:
+        if size is None:
+            body = raw.read(most + 1)
+            size = len(body)
+        else:
+            body = raw.read() if size <= most else b""
+    except _FOREIGN as error:
+        raise _NoAnswer(_reason(error), sent=True) from None
+    if size > most:
+        raw.close()
+        failure = MalformedResponse(f"{request}: {size} bytes or more where {most} were due")
+        logger.warning("%s", failure)
+        raise failure
+    raw.release_conn()
+    return body
+
+
+def _pool(adapter: HTTPAdapter, endpoint: Endpoint, verify: bool | str) -> _Pool:  # noqa: FBT001 requests' own
+    """Return the pool of connections that requests would use for this endpoint."""
+    prepared = requests.Request("GET", endpoint.url).prepare()
+    pool = adapter.get_connection_with_tls_context(prepared, verify)
+    adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
+    return cast("_Pool", pool)  # requests' stubs name the base class, which cannot send
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a connection failed, without the objects that urllib3 puts before it."""
+    text = str(error) or type(error).__name__
+    return text.split("object at 0x")[-1].partition(": ")[2] if "object at 0x" in text else text
