@@ -36,7 +36,7 @@ from tagfs.store.bucket import (
     Source,
     Upload,
 )
-from tagfs.store.cache_entries import UNKNOWN, Knowledge, Unknown
+from tagfs.store.cache_entries import UNKNOWN, Knowledge, Unknown, Written
 from tagfs.store.cache_listings import Listing, Listings
 from tagfs.store.cache_scans import Alone, kept_pages
 from tagfs.store.cache_state import RECENT, CacheState, Clocks
@@ -158,7 +158,7 @@ class CachedBucket:
             ("lookup", key),
             lambda: self._known.lookup(key, self._clocks.oldest(max_age)),
             lambda: self._inner.lookup(key, max_age=max_age),
-            lambda found, at: self._known.saw_lookup(key, found, at),
+            lambda found, at: self._state.saw_lookup(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
         )
 
@@ -226,22 +226,26 @@ class CachedBucket:
         """Create or replace an object whole."""
         with self._rewrites.hold(key):
             new = self._with_recent_tags(key, new)
-            return self._write_object(key, lambda: self._inner.put(key, source, new), _tags_of(new))
+            return self._write_object(key, lambda: self._inner.put(key, source, new), _made(new))
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
         """Extend an appendable object at its end."""
         with self._rewrites.hold(info.key):
-            return self._write_object(info.key, lambda: self._inner.append(info, source))
+            written = Written(at=0, detail_at=self._detail_age(info))
+            return self._write_object(info.key, lambda: self._inner.append(info, source), written)
 
     def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         """Create an appendable object where no object is."""
         with self._rewrites.hold(key):
-            tags = _tags_of(new) or NO_TAGS
-            return self._write_object(key, lambda: self._inner.start_append(key, source, new), tags)
+            return self._write_object(
+                key, lambda: self._inner.start_append(key, source, new), _made(new)
+            )
 
     def start_upload(self, key: str, new: NewObject) -> Upload:
         """Begin a multipart upload."""
-        return self._inner.start_upload(key, new)
+        with self._rewrites.hold(key):
+            upload = self._inner.start_upload(key, self._with_recent_tags(key, new))
+        return replace(upload, new=new)
 
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
         """Send one part."""
@@ -261,11 +265,10 @@ class CachedBucket:
     def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
         """Make the parts the object's content."""
         with self._rewrites.hold(upload.key):
+            # Which tags it has is up to edits since it began, too.
+            written = Written(at=0, keeps_tags=False, counted=True)
             return self._write_object(
-                upload.key,
-                lambda: self._inner.complete_upload(upload, parts),
-                _tags_of(upload.new),
-                keeps_tags=False,
+                upload.key, lambda: self._inner.complete_upload(upload, parts), written
             )
 
     def abort_upload(self, upload: Upload) -> None:
@@ -283,11 +286,16 @@ class CachedBucket:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._doubting(source.key):
             chosen = self._recent_tags_for_copy(source.key, key, tags)
+            written = Written(
+                at=0,
+                tags=chosen if isinstance(chosen, TagSet) else None,
+                keeps_tags=False,
+                detail_at=self._detail_age(source),
+            )
             return self._write_object(
                 key,
                 lambda: self._inner.copy(source, key, tags=chosen, exclusive=exclusive),
-                chosen if isinstance(chosen, TagSet) else None,
-                keeps_tags=source.key == key,
+                written,
             )
 
     def set_metadata(
@@ -296,7 +304,9 @@ class CachedBucket:
         """Replace user metadata and standard headers of one object."""
         with self._rewrites.hold(info.key):
             return self._write_object(
-                info.key, lambda: self._inner.set_metadata(info, metadata, headers)
+                info.key,
+                lambda: self._inner.set_metadata(info, metadata, headers),
+                Written(at=0),
             )
 
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
@@ -304,7 +314,7 @@ class CachedBucket:
         with self._rewrites.hold(key):
             new = self._with_recent_tags(key, new)
             return self._write_object(
-                key, lambda: self._inner.put_symlink(key, target, new), _tags_of(new)
+                key, lambda: self._inner.put_symlink(key, target, new), _made(new)
             )
 
     def delete(self, key: str) -> None:
@@ -424,20 +434,16 @@ class CachedBucket:
         return ObjectType.SYMLINK if is_link else None
 
     def _write_object(
-        self,
-        key: str,
-        send: Callable[[], ObjectInfo],
-        tags: TagSet | None = None,
-        *,
-        keeps_tags: bool = True,
+        self, key: str, send: Callable[[], ObjectInfo], written: Written
     ) -> ObjectInfo:
-        # `tags` are those that the object has got, None when nobody here knows.
         def keep(info: ObjectInfo, at: float) -> None:
-            if not keeps_tags:
-                self._known.tags.pop(key, None)
-            self._known.wrote(info, at, self._clocks.oldest(), tags)
+            self._known.wrote(info, replace(written, at=at), self._clocks.oldest())
 
         return self._state.write((key,), send, keep)
+
+    def _detail_age(self, info: ObjectInfo) -> float:
+        with self._lock:
+            return self._known.detail_age(info)
 
     @contextmanager
     def _doubting(self, key: str) -> Iterator[None]:
@@ -500,8 +506,8 @@ class CachedBucket:
         return replaced
 
 
-def _tags_of(new: NewObject) -> TagSet | None:
-    return None if new.tags is Keep.REPLACED else new.tags
+def _made(new: NewObject) -> Written:
+    return Written(at=0, tags=None if new.tags is Keep.REPLACED else new.tags, counted=True)
 
 
 def _unless_missing(ask: Callable[[], T]) -> T | None:

@@ -47,6 +47,25 @@ class Entry:
     settled: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What is known of an object that was written, besides its description.
+
+    Attributes:
+        at: when the write began.
+        tags: the tag set that it has got; None when nobody here knows.
+        keeps_tags: whether the tags that it had before are still right.
+        counted: whether the number of tags in its detail is that of now.
+        detail_at: how old its detail is, if the detail was not written but taken over.
+    """
+
+    at: float
+    tags: TagSet | None = None
+    keeps_tags: bool = True
+    counted: bool = False
+    detail_at: float | None = None
+
+
 class Knowledge:
     """All that is remembered of a bucket, but the tags of the bucket itself."""
 
@@ -121,6 +140,13 @@ class Knowledge:
             return kept[1]
         return NO_TAGS if counted and self.has_no_tags(key, oldest) else None
 
+    def detail_age(self, info: ObjectInfo) -> float:
+        """Return when the detail of `info` was asked for, as far as that is remembered."""
+        entry = self.entries.get(info.key)
+        known = entry.info if entry else None
+        same = known is not None and (known.etag, known.detail) == (info.etag, info.detail)
+        return entry.detail_at if entry is not None and same else _NEVER
+
     # What requests told
 
     def saw(self, key: str, info: ObjectInfo | None, at: float, *, settled: bool = False) -> None:
@@ -140,14 +166,11 @@ class Knowledge:
         else:
             self.entries[key] = Entry(info, at)
 
-    def saw_lookup(self, key: str, found: Lookup, at: float) -> None:
-        """Remember what the service told of one path."""
-        self.saw(key, found.info, at)
-        if found.marker is not None:
-            self.saw(f"{key}/", found.marker, at)
+    def saw_directory(self, key: str, at: float, *, exists: bool) -> None:
+        """Remember whether any key begins with `key + "/"`, unless a later answer is there."""
         kept = self._directories.get(key)
         if kept is None or kept[0] <= at:
-            self._directories[key] = (at, found.is_prefix)
+            self._directories[key] = (at, exists)
 
     def saw_tags(self, key: str, tags: TagSet, at: float) -> None:
         """Remember the tag set of an object, unless a later answer is there."""
@@ -163,15 +186,21 @@ class Knowledge:
 
     # What was written
 
-    def wrote(self, info: ObjectInfo, at: float, oldest: float, tags: TagSet | None = None) -> None:
-        """Remember a new version of an object, with its tags where they are known."""
-        key = info.key
+    def wrote(self, info: ObjectInfo, written: "Written", oldest: float) -> None:
+        """Remember a new version of an object."""
+        key, at = info.key, written.at
         entry = Entry(info, at)
         if info.detail is not None:
-            entry.detail_at = at
-        if tags is not None:
-            self.tags[key] = (at, tags)
-            _count_tags(entry, tags, at)
+            entry.detail_at = at if written.detail_at is None else written.detail_at
+            if written.counted and info.detail.tag_count is not None:
+                entry.counted_at = at
+        if written.tags is not None:
+            self.tags[key] = (at, written.tags)
+            _count_tags(entry, written.tags, at)
+        elif not written.keeps_tags:
+            self.tags.pop(key, None)
+        elif written.counted and info.detail is not None:
+            self._compare_count(key, info.detail, at)
         self.entries[key] = entry
         self.listings.put(key, pack(info), oldest)
         for prefix, name in above(key):

@@ -19,7 +19,7 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.bucket import ObjectInfo, Page
+from tagfs.store.bucket import Lookup, ObjectInfo, Page
 from tagfs.store.cache_entries import UNKNOWN, Knowledge, Unknown
 from tagfs.store.cache_listings import Listing
 from tagfs.store.cache_scans import Alone, SharedScan
@@ -144,6 +144,13 @@ class CacheState:
         """Remember what HEAD or GET told (under the lock)."""
         settled = info is not None and self.clocks.settled(info.last_modified_ns, at)
         self.known.saw(key, info, at, settled=settled)
+
+    def saw_lookup(self, key: str, found: Lookup, at: float) -> None:
+        """Remember what the service told of one path (under the lock)."""
+        self.saw(key, found.info, at)
+        if found.marker is not None:
+            self.saw(f"{key}/", found.marker, at)
+        self.known.saw_directory(key, at, exists=found.is_prefix)
 
     # Writing
 

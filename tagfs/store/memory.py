@@ -257,20 +257,18 @@ class MemoryBucket:
             return [parts[number][0] for number in sorted(parts)]
 
     def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
-        """Make the parts the object's content; with `Keep.REPLACED` the tags are those of now."""
+        """Make the parts the object's content; tags edited since the upload began stay."""
         key = upload.key
         with self._edits.hold(key), self._request("complete_upload", key), self._lock:
             stored = self._shelf.upload(upload)
             data = stored.join(parts, self.limits.min_part)
             self._check_free(key, exclusive=stored.new.exclusive)
-            replaced = self._shelf.find(key)
-            keep = stored.new.tags is Keep.REPLACED and replaced is not None
             del self._shelf.uploads[upload.upload_id]
             return self._shelf.store(
                 key,
                 data,
                 new_detail(stored.new),
-                replaced.tags if keep and replaced else stored.tags,
+                stored.tags if stored.edited is None else stored.edited,
                 etag=opaque_etag(ObjectType.MULTIPART, len(parts)),
                 kind=ObjectType.MULTIPART,
             )
@@ -289,6 +287,8 @@ class MemoryBucket:
         exclusive: bool = False,
     ) -> ObjectInfo:
         """Copy one object, metadata and tags included; a link is copied itself."""
+        if source.key == key:
+            raise InvalidRequest(f"{key}: cannot be copied onto itself")
         self._check(key, NewObject(tags=NO_TAGS if isinstance(tags, Keep) else tags))
         with self._edits.hold(key):
             kept = self._tags_for_copy(source.key, key, tags)
@@ -386,7 +386,7 @@ class MemoryBucket:
         self._check_tags_supported()
         self.object_tag_rules.check(tags)
         with self._edits.hold(key), self._request("put_tags", key), self._lock:
-            self._shelf.place(replace(self._shelf.get(key), tags=tags))
+            self._shelf.retag(key, tags)
 
     def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002
         """Return the tag set of the bucket."""

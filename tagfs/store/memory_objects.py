@@ -45,12 +45,16 @@ class StoredObject:
 
 @dataclass(slots=True)
 class StoredUpload:
-    """A multipart upload that was begun, with the parts that arrived."""
+    """A multipart upload that was begun, with the parts that arrived.
+
+    `edited` are the tags that an edit since then gave to the object which will be replaced.
+    """
 
     key: str
     new: NewObject
     tags: TagSet
     parts: dict[int, tuple[Part, bytes]] = field(default_factory=dict)
+    edited: TagSet | None = None
 
     def join(self, parts: Sequence[Part], min_part: int) -> bytes:
         """Return the content that `parts` make.
@@ -169,6 +173,13 @@ class Shelf:
         if found is None or found.key != upload.key:
             raise NoSuchUpload(f"{upload.key}: no upload {upload.upload_id}")
         return found
+
+    def retag(self, key: str, tags: TagSet) -> None:
+        """Give an object other tags, and tell the uploads that will replace it."""
+        self.place(replace(self.get(key), tags=tags))
+        for upload in self.uploads.values():
+            if upload.key == key:
+                upload.edited = tags
 
     def store_part(self, upload: Upload, number: int, data: bytes) -> Part:
         """Keep one part; a number that comes again replaces the part."""
