@@ -1,0 +1,5 @@
+"""`python -m tagfs`: the command line."""
+
+from tagfs.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""The command line. Exit codes: 0 done, 1 the operation failed, 2 bad usage."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from tagfs import __version__, logs
+from tagfs.background import run_in_background
+from tagfs.demo import run_demo
+from tagfs.errors import TagfsError
+from tagfs.mountpoint import check_mountpoint, unmount
+from tagfs.settings import parse_options, parse_url, split_options
+
+EPILOG = """
+Credentials come from OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and OSS_SESSION_TOKEN.
+"""
+
+
+@click.group(epilog=EPILOG)
+@click.version_option(__version__, prog_name="tagfs")
+def main_group() -> None:
+    """Mount an object-storage bucket and edit its tags as extended attributes."""
+
+
+@main_group.command("mount")
+@click.argument("url")
+@click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
+@click.option("-f", "--foreground", is_flag=True, help="stay in the foreground, log to stderr")
+def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foreground: bool) -> None:  # noqa: FBT001
+    r"""Mount URL (oss://bucket[/prefix]) on the directory MOUNTPOINT.
+
+    \b
+    tagfs mount oss://photos /mnt -o endpoint=oss-cn-hangzhou.aliyuncs.com
+    """
+    chosen = parse_options(parse_url(url), split_options(options))
+    directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
+    from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
+
+    if foreground:
+        logs.to_stderr(chosen.log_level)
+        serve(chosen, directory, lambda: None)
+        return
+
+    def work(ready: object) -> None:
+        logs.to_background(chosen.log_level, chosen.log_file, chosen.cache_dir / "tagfs.log")
+        serve(chosen, directory, ready)  # type: ignore[arg-type]
+
+    run_in_background(work)
+
+
+@main_group.command("umount")
+@click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.option("-z", "--lazy", is_flag=True, help="detach now, finish when nobody uses it")
+def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
+    """Take a mount off MOUNTPOINT."""
+    unmount(mountpoint, lazy=lazy)
+
+
+@main_group.command("demo")
+@click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
+def demo_command(mountpoint: Path | None) -> None:
+    """Show a mounted bucket with tags, with no account: a local service, filled and mounted."""
+    run_demo(mountpoint)
+
+
+@main_group.command(
+    "emulator",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def emulator_command(arguments: tuple[str, ...]) -> None:
+    """Run a local object-storage service (see `tagfs emulator --help`)."""
+    try:
+        from tagfs.emulator.__main__ import main as emulator_main  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise TagfsError(f"the emulator needs pip install 'tagfs[emulator]' ({error})") from None
+    sys.exit(emulator_main(list(arguments)))
+
+
+def main() -> None:
+    """Run a command; a failure is one line on stderr and exit status 1."""
+    arguments = sys.argv[1:]
+    if arguments and "://" in arguments[0]:
+        arguments.insert(0, "mount")  # as mount(8) calls it: tagfs URL MOUNTPOINT -o ...
+    try:
+        main_group.main(arguments, prog_name="tagfs")
+    except TagfsError as error:
+        sys.stderr.write(f"tagfs: {error}\n")
+        sys.exit(1)

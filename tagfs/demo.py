@@ -1,0 +1,148 @@
+"""`tagfs demo`: a local service, a bucket filled with a small tree, mounted, and what to try."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from tagfs.errors import SettingsError
+from tagfs.mountpoint import check_mountpoint, unmount
+from tagfs.store.bucket import Bucket, BytesSource, NewObject
+from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.credentials import Credentials
+from tagfs.store.tags import TagSet
+
+BUCKET = "demo"
+KEYS = {"OSS_ACCESS_KEY_ID": "emulator", "OSS_ACCESS_KEY_SECRET": "emulator-secret"}
+
+TREE: dict[str, tuple[str, dict[str, str]]] = {
+    "README.txt": ("Every file here is an object, every user.tag.* one of its tags.\n", {}),
+    "reports/2026/q1.md": ("# First quarter\n", {"team": "blue", "retention": "7y"}),
+    "reports/2026/q2.md": ("# Second quarter\n", {"team": "blue", "retention": "7y"}),
+    "reports/2026/q3.md": ("# Third quarter\n", {"team": "green", "status": "draft"}),
+    "photos/lake.txt": ("(imagine a lake)\n", {"place": "West Lake", "地点": "西湖"}),
+    "logs/app.log": ("started\n", {"retention": "30d"}),
+}
+
+
+class _EmulatorKeys:
+    """The key pair that the emulator accepts."""
+
+    def get(self) -> Credentials:
+        return Credentials(KEYS["OSS_ACCESS_KEY_ID"], KEYS["OSS_ACCESS_KEY_SECRET"])
+
+    def refresh(self) -> Credentials:
+        return self.get()
+
+
+def run_demo(mountpoint: Path | None) -> None:
+    """Show the demo until Ctrl-C; clean up whatever happens.
+
+    Raises:
+        SettingsError: the emulator or the mount did not come up, with the reason.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
+    with contextlib.ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagfs-demo-")))
+        directory = mountpoint or work / "bucket"
+        if mountpoint is None:
+            directory.mkdir()
+        check_mountpoint(directory)
+        endpoint = stack.enter_context(_emulator(work / "service"))
+        _fill(endpoint)
+        stack.enter_context(_mounted(endpoint, directory, work / "cache"))
+        _show(directory, endpoint)
+        with contextlib.suppress(KeyboardInterrupt):
+            while os.path.ismount(directory):
+                time.sleep(0.2)
+        click.echo("\nunmounting and cleaning up")
+
+
+@contextlib.contextmanager
+def _emulator(data: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "tagfs.emulator", "--service", "oss"]
+    command += ["--listen", "127.0.0.1:0", "--data", str(data), "--bucket", BUCKET]
+    process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line.startswith("listening on "):
+            raise SettingsError("the emulator did not start: pip install 'tagfs[emulator]'")
+        yield line.removeprefix("listening on ").strip()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _fill(endpoint: str) -> None:
+    settings = BucketSettings(
+        service="oss", bucket=BUCKET, endpoint=endpoint, region="cn-hangzhou", addressing="path"
+    )
+    bucket: Bucket = open_bucket(settings, _EmulatorKeys())
+    for key, (text, tags) in TREE.items():
+        bucket.put(key, BytesSource(text.encode()), NewObject(tags=TagSet(tags)))
+    bucket.put_symlink("latest.md", "reports/2026/q3.md", NewObject(tags=TagSet({"kind": "link"})))
+    bucket.update_bucket_tags(lambda _: TagSet({"owner": "you", "cost-center": "42"}))
+    bucket.close()
+
+
+@contextlib.contextmanager
+def _mounted(endpoint: str, directory: Path, cache: Path) -> Iterator[None]:
+    options = f"endpoint={endpoint},region=cn-hangzhou,addressing=path,cache_dir={cache}"
+    command = [sys.executable, "-m", "tagfs", "mount", f"oss://{BUCKET}", str(directory)]
+    done = subprocess.run(  # noqa: S603  (our own interpreter and module)
+        [*command, "-o", options],
+        env={**os.environ, **KEYS},
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise SettingsError(done.stderr.strip().removeprefix("tagfs: ") or "the mount failed")
+    try:
+        yield
+    finally:
+        os.chdir("/")
+        for lazy in (False, True):
+            if os.path.ismount(directory):
+                with contextlib.suppress(SettingsError):
+                    unmount(directory, lazy=lazy)
+
+
+def _show(directory: Path, endpoint: str) -> None:
+    click.echo(f"A bucket is mounted on {directory} (the service listens on {endpoint}).\n")
+    example = directory / "reports/2026/q1.md"
+    getfattr = shutil.which("getfattr")
+    if getfattr is not None:
+        click.echo(f"$ getfattr -d {example}")
+        shown = subprocess.run(  # noqa: S603
+            [getfattr, "--absolute-names", "-d", str(example)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        click.echo(shown.stdout.strip() + "\n")
+    click.echo(
+        f"""Try, in another terminal:
+
+  cd {directory}
+  ls -lR                                              # files, directories, a link
+  getfattr -R -d .                                    # all tags
+  setfattr -n user.tag.team -v red README.txt         # tag a file
+  echo more >> reports/2026/q1.md && getfattr -d reports/2026/q1.md    # still tagged
+  mv reports/2026/q1.md done.md && getfattr -d done.md                 # still tagged
+  cp --preserve=xattr done.md copy.md && getfattr -d copy.md           # tagged as well
+  getfattr -d .                                       # the bucket's own tags
+
+Ctrl-C ends the demo and removes everything."""
+    )

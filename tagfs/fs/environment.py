@@ -1,0 +1,88 @@
+"""What every part of the tree needs: the bucket, the user's choices, threads, clock and staging."""
+
+import stat
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from tagfs.fs.attributes import Attributes
+from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.paths import Root
+from tagfs.fs.staging import StagingArea
+from tagfs.store.bucket import Bucket
+
+RECENT = 1.0
+"""Seconds: an answer of the service at most this old counts as having asked (promise D1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the user chose that concerns the tree.
+
+    Attributes:
+        uid, gid: owner shown where an object's metadata names none.
+        umask: bits taken away from the modes 0666 and 0777 that are shown where none is stored.
+        stored: keep and show mode, owner and times in user metadata; False means that they come
+            from the listing and these choices, and no metadata is read for a stat.
+        keep_replaced_tags: rename over a tagged file by an untagged one keeps the tags.
+        part_size: bytes of the first parts of a multipart upload.
+        read_only: refuse every change.
+    """
+
+    uid: int
+    gid: int
+    umask: int = 0o022
+    stored: bool = True
+    keep_replaced_tags: bool = True
+    part_size: int = 8 * 1024**2
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Everything that the parts of one mounted tree share.
+
+    Attributes:
+        caller: the uid and gid of the process that is being served.
+        caller_holds: whether that process has another descriptor of a path.
+        clock_ns: nanoseconds since the epoch.
+        executor: threads for reading ahead and for many small requests.
+        upload_executor: threads for parts, apart so that they never wait behind one another.
+        started_ns: when the mount began: the time of directories that nobody made.
+    """
+
+    bucket: Bucket
+    root: Root
+    choices: Choices
+    executor: Executor
+    upload_executor: Executor
+    budget: MemoryBudget
+    staging: StagingArea
+    caller: Callable[[], tuple[int, int]]
+    caller_holds: Callable[[str], bool]
+    clock_ns: Callable[[], int]
+    started_ns: int
+
+    def default_file(self) -> Attributes:
+        """Attributes of a file whose object tells none."""
+        return self._default(stat.S_IFREG | 0o666 & ~self.choices.umask)
+
+    def default_directory(self) -> Attributes:
+        """Attributes of a directory whose marker tells none, or that has no marker."""
+        return self._default(stat.S_IFDIR | 0o777 & ~self.choices.umask)
+
+    def new_attributes(self, mode: int) -> Attributes:
+        """Attributes of something that the calling process makes now."""
+        uid, gid = self.caller()
+        now = self.clock_ns()
+        return Attributes(mode=mode, uid=uid, gid=gid, mtime_ns=now, ctime_ns=now, atime_ns=now)
+
+    def _default(self, mode: int) -> Attributes:
+        return Attributes(
+            mode=mode,
+            uid=self.choices.uid,
+            gid=self.choices.gid,
+            mtime_ns=self.started_ns,
+            ctime_ns=self.started_ns,
+            atime_ns=self.started_ns,
+        )

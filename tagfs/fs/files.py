@@ -1,0 +1,150 @@
+"""The table of open files: which paths are open, and which handle is which file."""
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+
+from tagfs.errors import BadHandle, TagfsError
+from tagfs.fs.attributes import Attributes
+from tagfs.fs.environment import Environment
+from tagfs.fs.journal import Journal
+from tagfs.fs.node import FileNode, Handle
+from tagfs.fs.paths import is_below
+from tagfs.store.bucket import ObjectInfo
+
+log = logging.getLogger(__name__)
+
+
+class OpenFiles:
+    """All open files of a mount. Thread-safe; its lock is never held over a request."""
+
+    def __init__(self, env: Environment, journal: Journal) -> None:
+        self._env = env
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._nodes: dict[str, FileNode] = {}
+        self._handles: dict[int, Handle] = {}
+        self._numbers = itertools.count(1)
+
+    def node(self, path: str) -> FileNode | None:
+        """Return the node of an open path."""
+        return self._nodes.get(path)
+
+    def changed(self, path: str) -> FileNode | None:
+        """Return the node of a path whose truth is here and not on the service."""
+        node = self._nodes.get(path)
+        return node if node is not None and node.staged is not None else None
+
+    def handle(self, fh: int) -> Handle:
+        """Return an open handle.
+
+        Raises:
+            BadHandle
+        """
+        try:
+            return self._handles[fh]
+        except KeyError:
+            raise BadHandle(f"handle {fh} is not open") from None
+
+    def create(self, path: str, attributes: Attributes, *, exclusive: bool, append: bool) -> Handle:
+        """Open a new file that is not on the service yet."""
+        node = FileNode(self._env, self._journal, path, None)
+        node.exclusive = exclusive
+        node.create(attributes)
+        with self._lock:
+            self._nodes[path] = node
+            return self._add_handle(node, writable=True, append=append)
+
+    def open(
+        self, path: str, find: Callable[[], ObjectInfo | None], *, writable: bool, append: bool
+    ) -> Handle:
+        """Open an existing file; `find` describes it, unless it is open and changed here."""
+        node = self.changed(path)
+        info = find() if node is None else None
+        with self._lock:
+            node = self._nodes.get(path)
+            if node is None:
+                node = self._nodes[path] = FileNode(self._env, self._journal, path, info)
+                info = None
+            handle = self._add_handle(node, writable=writable, append=append)
+        if info is not None:
+            node.met(info)
+        return handle
+
+    def release(self, fh: int) -> None:
+        """Close a handle; with the last one its node goes, uploaded if that is still due."""
+        with self._lock:
+            handle = self._handles.pop(fh, None)
+        if handle is None:
+            return
+        node = handle.node
+        if handle.reader is not None:
+            handle.reader.close()
+        try:
+            if node.dirty and not node.failed and len(node.handles) == 1:
+                node.flush()  # pages of a shared mapping that were written after close(2)
+        except TagfsError as error:
+            log.warning("%s: release: %s", node.path, error)
+        finally:
+            if self._drop(handle):
+                node.discard()
+
+    def unlink(self, path: str) -> FileNode | None:
+        """Take the name away from an open file; its handles go on."""
+        with self._lock:
+            node = self._nodes.pop(path, None)
+        if node is not None:
+            node.unlinked = True
+        return node
+
+    def move(self, old: str, new: str, info: ObjectInfo | None) -> None:
+        """Give an open file another path; one that was open there loses its name."""
+        with self._lock:
+            node = self._nodes.pop(old, None)
+            replaced = self._nodes.pop(new, None)
+            if node is not None:
+                self._nodes[new] = node
+        if replaced is not None:
+            replaced.unlinked = True
+        if node is not None:
+            node.moved(new, info)
+
+    def below(self, directory: str) -> list[FileNode]:
+        """Return the open files in a directory, at any depth."""
+        with self._lock:
+            return [node for path, node in self._nodes.items() if is_below(path, directory)]
+
+    def new_names(self, directory: str) -> set[str]:
+        """Return the names in one directory that are not on the service yet."""
+        start = "/" if directory == "/" else directory + "/"
+        if not self._nodes:
+            return set()
+        with self._lock:
+            return {
+                path[len(start) :]
+                for path, node in self._nodes.items()
+                if node.is_new and path.startswith(start) and "/" not in path[len(start) :]
+            }
+
+    def all(self) -> list[FileNode]:
+        """Return all open files that have a name."""
+        with self._lock:
+            return list(self._nodes.values())
+
+    def _add_handle(self, node: FileNode, *, writable: bool, append: bool) -> Handle:
+        handle = Handle(next(self._numbers), node, writable=writable, append=append)
+        node.handles.add(handle)
+        self._handles[handle.fh] = handle
+        return handle
+
+    def _drop(self, handle: Handle) -> bool:
+        """Remove a handle from its node; say whether it was the last one."""
+        node = handle.node
+        with self._lock:
+            node.handles.discard(handle)
+            if node.handles:
+                return False
+            if self._nodes.get(node.path) is node:
+                del self._nodes[node.path]
+            return True

@@ -1,0 +1,385 @@
+"""The file system: one method for each thing a kernel asks for, spelled as it asks.
+
+It knows nothing of FUSE: `operations` translates. Each method either does what it says or raises
+an error of `tagfs.errors`.
+"""
+
+import itertools
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from tagfs.errors import BadHandle, NotPermitted, ReadOnly, TagfsError
+from tagfs.fs.attributes import Attributes, parse_attributes
+from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.files import OpenFiles
+from tagfs.fs.journal import Journal
+from tagfs.fs.namespace import Namespace
+from tagfs.fs.node import FileNode
+from tagfs.fs.prefetch import Prefetcher
+from tagfs.fs.tagging import Xattrs
+from tagfs.fs.tree import Entry, Tree
+from tagfs.store.bucket import ObjectInfo, ObjectType
+
+log = logging.getLogger(__name__)
+
+Stat = dict[str, int]
+"""Fields of struct stat; times in nanoseconds since the epoch."""
+
+BLOCK = 4096
+HUGE = 2**40
+"""Blocks that statfs reports: a bucket has no size."""
+
+
+class FileSystem:
+    """A bucket as a file tree."""
+
+    def __init__(self, env: Environment, status: Callable[[], dict[str, Any]]) -> None:
+        self._env = env
+        self.journal = Journal()
+        self.files = OpenFiles(env, self.journal)
+        self.tree = Tree(env, self.files)
+        self.namespace = Namespace(env, self.tree, self.files)
+        self._prefetcher = Prefetcher(env, self.tree)
+        self._xattrs = Xattrs(env, self.tree, self.files, self.namespace, status)
+        self._directories: dict[int, str] = {}
+        self._directory_numbers = itertools.count(1)
+
+    # Looking
+
+    def getattr(self, path: str | None, fh: int | None = None) -> Stat:
+        """Return the stat of a path, or of an open handle."""
+        if fh is not None:
+            node = self.files.handle(fh).node
+            if path is None or node.unlinked or node.staged is not None:
+                return self._node_stat(node)
+        if path is None:
+            raise BadHandle("neither a path nor a handle")
+        self._prefetcher.looked_at(path)
+        return self._stat(self.tree.entry(path))
+
+    def opendir(self, path: str) -> int:
+        """Open a directory; return its handle."""
+        fh = next(self._directory_numbers)
+        self._directories[fh] = path
+        return fh
+
+    def releasedir(self, fh: int) -> None:
+        """Forget the handle of a directory."""
+        self._directories.pop(fh, None)
+
+    def readdir(self, fh: int) -> Iterator[tuple[str, int]]:
+        """Yield name and type bits of all entries of an open directory; 0 is an unknown type."""
+        path = self._directories[fh]
+        names = self._prefetcher.listing(path, self.tree.names(path))
+        yield ".", stat.S_IFDIR
+        yield "..", stat.S_IFDIR
+        yield from names
+
+    def readlink(self, path: str) -> str:
+        """Return the text of a symlink."""
+        return self.tree.read_link(path)
+
+    def now_ns(self) -> int:
+        """Return the time, in nanoseconds since the epoch."""
+        return self._env.clock_ns()
+
+    def statfs(self) -> dict[str, int]:
+        """Return numbers that let every program believe that there is room."""
+        return {
+            "f_bsize": BLOCK,
+            "f_frsize": BLOCK,
+            "f_blocks": HUGE,
+            "f_bfree": HUGE,
+            "f_bavail": HUGE,
+            "f_files": HUGE,
+            "f_ffree": HUGE,
+            "f_favail": HUGE,
+            "f_namemax": 255,
+        }
+
+    # Files
+
+    def open(self, path: str, flags: int) -> tuple[int, bool]:
+        """Open a file; return its handle and whether the kernel must not trust its own size.
+
+        The kernel cuts reads at the size it knows. Where the service has another one now, reads
+        go around the kernel's cache.
+        """
+        writable = flags & os.O_ACCMODE != os.O_RDONLY
+        if writable:
+            self._check_writable()
+        known = self._env.bucket.known(self._env.root.to_key(path))
+        handle = self.files.open(
+            path,
+            lambda: self._find_for_open(path, known, writable=writable),
+            writable=writable,
+            append=bool(flags & os.O_APPEND),
+        )
+        if writable:
+            return handle.fh, False
+        try:
+            handle.node.open_reader(handle)
+        except TagfsError:
+            self.files.release(handle.fh)
+            raise
+        return handle.fh, known is not None and known.size != handle.node.size
+
+    def create(self, path: str, mode: int, flags: int) -> int:
+        """Make a new file and open it; its object is created when it is closed."""
+        self._check_writable()
+        self._env.root.to_key(path)
+        handle = self.files.create(
+            path,
+            self._env.new_attributes(stat.S_IFREG | stat.S_IMODE(mode)),
+            exclusive=bool(flags & os.O_EXCL),
+            append=bool(flags & os.O_APPEND),
+        )
+        handle.node.tags = self.namespace.inherited_tags(path)
+        return handle.fh
+
+    def read(self, fh: int, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
+        handle = self.files.handle(fh)
+        return handle.node.read(handle, offset, length)
+
+    def write(self, fh: int, offset: int, data: bytes) -> int:
+        """Put bytes at `offset`; return how many, which is all."""
+        handle = self.files.handle(fh)
+        if not handle.writable:
+            raise BadHandle("not open for writing")
+        return handle.node.write(handle, offset, data)
+
+    def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
+        """Cut or extend a file; without an open writer it is uploaded before this returns."""
+        self._check_writable()
+        if fh is not None:
+            self.files.handle(fh).node.truncate(size)
+            return
+        if path is None:
+            raise BadHandle("neither a path nor a handle")
+        node = self.files.node(path)
+        if node is not None and node.has_writer:
+            node.truncate(size)
+            return
+        handle = self.files.handle(self.open(path, os.O_RDWR)[0])
+        try:
+            if handle.node.size != size:
+                handle.node.truncate(size)
+                handle.node.flush()
+        finally:
+            self.files.release(handle.fh)
+
+    def flush(self, fh: int) -> None:
+        """Upload what a handle's file has changed: a descriptor of it is being closed.
+
+        Not the emptiness that a shell's `> file` makes before anything is written: its second
+        descriptor shows that the file is not finished.
+        """
+        handle = self.files.handle(fh)
+        node = handle.node
+        if not handle.writable or not node.dirty:
+            return
+        if node.size == 0 and self._env.caller_holds(node.path):
+            return
+        node.flush()
+
+    def fsync(self, fh: int) -> None:
+        """Upload what a handle's file has changed."""
+        self.files.handle(fh).node.flush()
+
+    def release(self, fh: int) -> None:
+        """Forget a handle; its last descriptor is closed."""
+        self.files.release(fh)
+
+    # The tree
+
+    def mkdir(self, path: str, mode: int) -> None:
+        """Make a directory."""
+        self._check_writable()
+        self.namespace.mkdir(path, mode)
+
+    def mknod(self, path: str, mode: int, rdev: int) -> None:
+        """Make a file or a special file."""
+        self._check_writable()
+        self.namespace.mknod(path, mode, rdev)
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory."""
+        self._check_writable()
+        self.namespace.rmdir(path)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file's name."""
+        self._check_writable()
+        self.namespace.unlink(path)
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file or a directory."""
+        self._check_writable()
+        self.namespace.rename(old, new)
+
+    def symlink(self, path: str, text: str) -> None:
+        """Make a symlink at `path` that says `text`."""
+        self._check_writable()
+        self.namespace.symlink(path, text)
+
+    def link(self, path: str, existing: str) -> None:
+        """Refuse, as POSIX has it for a file system without hard links."""
+        raise NotPermitted(f"{path}: an object has one key, so no hard link to {existing}")
+
+    # Attributes
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        self._set_attributes(
+            path, lambda a: replace(a, mode=stat.S_IFMT(a.mode) | stat.S_IMODE(mode))
+        )
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group; -1 leaves one as it is."""
+        self._set_attributes(
+            path,
+            lambda a: replace(a, uid=a.uid if uid == -1 else uid, gid=a.gid if gid == -1 else gid),
+        )
+
+    def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
+        """Set times, nanoseconds since the epoch; None leaves one as it is."""
+        self._set_attributes(
+            path,
+            lambda a: replace(
+                a,
+                atime_ns=a.atime_ns if atime_ns is None else atime_ns,
+                mtime_ns=a.mtime_ns if mtime_ns is None else mtime_ns,
+            ),
+            times=mtime_ns is not None,
+        )
+
+    # Extended attributes
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """Return the value of an extended attribute."""
+        self._prefetcher.asked_tags(path, name)
+        return self._xattrs.getxattr(path, name)
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names of a file's extended attributes."""
+        self._prefetcher.asked_tags(path, "user.tagging")
+        return self._xattrs.listxattr(path)
+
+    def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
+        """Set an extended attribute."""
+        if name != "user.tagfs.refresh":
+            self._check_writable()
+        self._xattrs.setxattr(path, name, value, flags)
+
+    def removexattr(self, path: str, name: str) -> None:
+        """Remove an extended attribute."""
+        self._check_writable()
+        self._xattrs.removexattr(path, name)
+
+    # The end
+
+    def close(self) -> None:
+        """Upload what is still due, or keep it and say where; then give everything back."""
+        for node in self.files.all():
+            try:
+                node.flush()
+            except TagfsError as error:
+                log.warning("%s: at unmount: %s", node.path, error)
+            node.discard()
+        self.journal.close()
+
+    # Inside
+
+    def _check_writable(self) -> None:
+        if self._env.choices.read_only:
+            raise ReadOnly("mounted read-only")
+
+    def _find_for_open(
+        self, path: str, known: ObjectInfo | None, *, writable: bool
+    ) -> ObjectInfo | None:
+        """Return what is on the service, asking it if the file is to be changed."""
+        if not writable:
+            return known
+        key = self._env.root.to_key(path)
+        return self._env.bucket.head(key, max_age=RECENT)
+
+    def _set_attributes(
+        self, path: str, change: Callable[[Attributes], Attributes], *, times: bool = False
+    ) -> None:
+        self._check_writable()
+
+        def stamped(attributes: Attributes) -> Attributes:
+            return replace(change(attributes), ctime_ns=self._env.clock_ns())
+
+        if not self._env.choices.stored:
+            self._refuse_or_ignore(path, change)
+            return
+        node = self.files.changed(path)
+        if node is not None:
+            node.set_attributes(stamped, times=times)
+            return
+        entry = self.tree.entry(path)
+        if entry.info is None:
+            if path == "/" and not self._env.root.prefix:
+                raise NotPermitted("a bucket has no mode, owner or time of its own")
+            entry = replace(entry, info=self.namespace.make_marker(path))
+        self._edit(entry, stamped)
+
+    def _edit(self, entry: Entry, change: Callable[[Attributes], Attributes]) -> None:
+        """Change the stored attributes of something that is not changed here: one request."""
+        info = self._env.bucket.head(
+            entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
+        )
+        default = self._env.default_directory() if entry.is_dir else self._env.default_file()
+        current = entry.attributes if info.detail is None else parse_attributes(info, default)
+        metadata = dict(info.detail.metadata) if info.detail else {}
+        for name in ("mode", "uid", "gid", "mtime", "ctime", "atime"):
+            metadata.pop(name, None)
+        metadata.update(change(current).render())
+        if info.type is ObjectType.APPENDABLE:
+            metadata["mtime-size"] = str(info.size)
+        headers = info.detail.headers if info.detail else {}
+        moved = self._env.bucket.set_metadata(info, metadata, headers)
+        node = self.files.node(entry.path)
+        if node is not None:
+            node.met(moved)
+            for handle in list(node.handles):
+                if handle.reader is not None:
+                    handle.reader.rebind(node.key, moved)
+
+    def _refuse_or_ignore(self, path: str, change: Callable[[Attributes], Attributes]) -> None:
+        """With attributes=listing nothing is kept: say so, unless nothing would change.
+
+        Times are let pass: every tool sets them, and none can do without.
+        """
+        before = self.tree.entry(path).attributes
+        after = change(before)
+        if (before.mode, before.uid, before.gid) != (after.mode, after.uid, after.gid):
+            raise NotPermitted(f"{path}: attributes=listing keeps no mode and no owner")
+
+    def _node_stat(self, node: FileNode) -> Stat:
+        return _to_stat(node.attributes, node.size)
+
+    def _stat(self, entry: Entry) -> Stat:
+        return _to_stat(entry.attributes, entry.size)
+
+
+def _to_stat(attributes: Attributes, size: int) -> Stat:
+    return {
+        "st_mode": attributes.mode,
+        # A directory's link count of 1 keeps find(1) from guessing how many directories it holds.
+        "st_nlink": 1,
+        "st_uid": attributes.uid,
+        "st_gid": attributes.gid,
+        "st_size": size,
+        "st_blocks": (size + 511) // 512,
+        "st_rdev": attributes.rdev,
+        "st_atime": attributes.atime_ns,
+        "st_mtime": attributes.mtime_ns,
+        "st_ctime": attributes.ctime_ns,
+    }

@@ -1,0 +1,280 @@
+"""Changes of the tree: making, removing and renaming files, directories, links and nodes."""
+
+import logging
+import stat
+import time
+
+from tagfs.errors import (
+    AlreadyExists,
+    IsADirectory,
+    NotADirectory,
+    NotEmpty,
+    NotFound,
+    NotPermitted,
+    Unsupported,
+)
+from tagfs.fs.attributes import Attributes
+from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.files import OpenFiles
+from tagfs.fs.links import link_metadata, to_target
+from tagfs.fs.node import FileNode
+from tagfs.fs.paths import split
+from tagfs.fs.renames import DirectoryRename
+from tagfs.fs.symlinks import move_link
+from tagfs.fs.tree import Entry, Tree
+from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectInfo
+from tagfs.store.tags import NO_TAGS, TagSet
+
+log = logging.getLogger(__name__)
+
+EMPTY = BytesSource(b"")
+
+BACKUP_MEMORY = 60.0
+"""Seconds in which a file made under the name of one that became a backup inherits its tags."""
+
+SURVIVOR_MEMORY = 10.0
+"""Seconds for which an entry seen in a directory is taken to be still there."""
+
+_BACKUP_MARKS = ("~", ".bak", ".orig", ".old", "#")
+
+
+class Namespace:
+    """Makes, removes and renames what the tree shows."""
+
+    def __init__(self, env: Environment, tree: Tree, files: OpenFiles) -> None:
+        self._env = env
+        self._tree = tree
+        self._files = files
+        self._backups: dict[str, tuple[float, str]] = {}
+        self._survivors: dict[str, tuple[float, str]] = {}
+
+    # Making
+
+    def mkdir(self, path: str, mode: int) -> None:
+        """Make a directory by writing its marker.
+
+        Raises:
+            AlreadyExists
+        """
+        marker = self._env.root.to_prefix(path)
+        attributes = self._env.new_attributes(stat.S_IFDIR | stat.S_IMODE(mode))
+        self._env.bucket.put(marker, EMPTY, self.new_object(attributes, content_type=DIRECTORY))
+
+    def mknod(self, path: str, mode: int, rdev: int) -> None:
+        """Make an empty file, fifo, socket or device node.
+
+        Raises:
+            NotPermitted: not a plain file, and attributes are not stored on this mount.
+        """
+        if not stat.S_IFMT(mode):
+            mode |= stat.S_IFREG
+        if not stat.S_ISREG(mode) and not self._env.choices.stored:
+            raise NotPermitted(f"{path}: special files need attributes=stored")
+        made = self._env.new_attributes(mode)
+        attributes = Attributes(
+            mode=mode,
+            uid=made.uid,
+            gid=made.gid,
+            mtime_ns=made.mtime_ns,
+            ctime_ns=made.ctime_ns,
+            atime_ns=made.atime_ns,
+            rdev=rdev,
+        )
+        self._env.bucket.put(self._env.root.to_key(path), EMPTY, self.new_object(attributes))
+
+    def symlink(self, path: str, text: str) -> None:
+        """Make a symlink that readlink shows as `text`.
+
+        Raises:
+            AlreadyExists, Unsupported
+        """
+        key = self._env.root.to_key(path)
+        attributes = self._env.new_attributes(stat.S_IFLNK | 0o777)
+        new = self.new_object(attributes, more=link_metadata(key, text))
+        self._env.bucket.put_symlink(key, to_target(key, text), new)
+
+    def new_object(
+        self,
+        attributes: Attributes,
+        *,
+        tags: TagSet = NO_TAGS,
+        content_type: str = "",
+        more: dict[str, str] | None = None,
+    ) -> NewObject:
+        """Return what travels with something made here that was not there before."""
+        metadata = dict(more or {})
+        if self._env.choices.stored:
+            metadata.update(attributes.render())
+        headers = {"content-type": content_type} if content_type else {}
+        return NewObject(metadata=metadata, headers=headers, tags=tags, exclusive=True)
+
+    def make_marker(self, path: str, *, tags: TagSet = NO_TAGS) -> ObjectInfo:
+        """Write the marker of a directory that exists only through its keys.
+
+        Raises:
+            AlreadyExists: it has one.
+        """
+        attributes = self._tree.directory(path).attributes
+        new = self.new_object(attributes, tags=tags, content_type=DIRECTORY)
+        return self._env.bucket.put(self._env.root.to_prefix(path), EMPTY, new)
+
+    def inherited_tags(self, path: str) -> TagSet | None:
+        """Return the tags that a new file at `path` takes over, None if it is just new.
+
+        Some editors (vim, emacs) save by renaming the old file to a backup name and writing a new
+        one: the tags belong to the name that people see.
+        """
+        since, backup = self._backups.pop(path, (0.0, ""))
+        if not backup or time.monotonic() - since > BACKUP_MEMORY:
+            return None
+        try:
+            return self._env.bucket.get_tags(self._env.root.to_key(backup)) or None
+        except (NotFound, Unsupported):
+            return None
+
+    # Removing
+
+    def unlink(self, path: str) -> None:
+        """Remove the name of a file, link or special file; open handles of it go on."""
+        node = self._files.node(path)
+        if node is not None and node.is_new:
+            self._files.unlink(path)
+            return
+        entry = self._tree.entry(path)
+        if entry.is_dir:
+            raise IsADirectory(path)
+        if node is not None:
+            node.detach()
+        self._keep_parent(path)
+        self._env.bucket.delete(entry.key)
+        self._files.unlink(path)
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory.
+
+        Raises:
+            NotEmpty
+        """
+        prefix = self._env.root.to_prefix(path)
+        if path == "/":
+            raise NotPermitted("the root of a mount cannot be removed")
+        if self._files.new_names(path):
+            raise NotEmpty(path)
+        page = self._env.bucket.list(prefix, limit=2)
+        others = [info for info in page.objects if info.key != prefix]
+        if others or page.prefixes:
+            raise NotEmpty(path)
+        self._keep_parent(path)
+        self._env.bucket.delete(prefix)
+
+    def _keep_parent(self, path: str) -> None:
+        """Make sure that a directory outlives the last of its entries: it stays until rmdir.
+
+        Only a directory without a marker needs one now, and only if nothing else is in it. One
+        look at a directory serves until the entry seen to stay is itself removed.
+        """
+        parent, _ = split(path)
+        prefix = self._env.root.to_prefix(parent)
+        gone = self._env.root.to_key(path)
+        if not prefix or self._env.bucket.known(prefix) is not None:
+            return
+        since, stays = self._survivors.pop(prefix, (0.0, ""))
+        if stays in ("", gone, gone + "/") or time.monotonic() - since > SURVIVOR_MEMORY:
+            page = self._env.bucket.list(prefix)
+            keys = (*page.prefixes, *(info.key for info in page.objects))
+            stays = max((key for key in keys if key not in (gone, gone + "/")), default="")
+            since = time.monotonic()
+        if stays:
+            self._survivors[prefix] = since, stays
+            while len(self._survivors) > MAX_REMEMBERED:
+                self._survivors.pop(next(iter(self._survivors)))
+            return
+        try:
+            self.make_marker(parent)
+        except AlreadyExists:
+            return
+
+    # Renaming
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file or a directory to another path, replacing what POSIX lets it replace."""
+        if new == old:
+            return
+        node = self._files.node(old)
+        source = self._tree.entry(old, max_age=RECENT)
+        target = self._tree.find(new, max_age=RECENT)
+        self._check_types(source, target)
+        if source.is_dir:
+            self._keep_parent(old)
+            DirectoryRename(self._env, self._files).run(old, new)
+            return
+        if node is not None and node.is_new:
+            self._rename_new(node, new, target)
+            return
+        self._rename_object(source, new, target, node)
+
+    def _check_types(self, source: Entry, target: Entry | None) -> None:
+        if target is None:
+            return
+        if source.is_dir and not target.is_dir:
+            raise NotADirectory(target.path)
+        if target.is_dir and not source.is_dir:
+            raise IsADirectory(target.path)
+        if target.is_dir:
+            prefix = self._env.root.to_prefix(target.path)
+            page = self._env.bucket.list(prefix, limit=2)
+            if page.prefixes or any(info.key != prefix for info in page.objects):
+                raise NotEmpty(target.path)
+            if self._files.new_names(target.path):
+                raise NotEmpty(target.path)
+
+    def _rename_new(self, node: FileNode, new: str, target: Entry | None) -> None:
+        """Rename a file that is not on the service yet: its upload goes to the new key."""
+        if target is not None and not self._env.choices.keep_replaced_tags and node.tags is None:
+            node.tags = NO_TAGS
+        replaced = self._files.node(new)
+        if replaced is not None:
+            replaced.detach()
+        self._files.move(node.path, new, None)
+        node.exclusive = False
+
+    def _rename_object(
+        self, source: Entry, new: str, target: Entry | None, node: FileNode | None
+    ) -> None:
+        info = source.info
+        if info is None:
+            raise NotFound(source.path)
+        replaced = self._files.node(new)
+        if replaced is not None:
+            replaced.detach()
+        keep = target is not None and self._env.choices.keep_replaced_tags
+        key = self._env.root.to_key(new)
+        if source.is_link:
+            moved = move_link(self._env.bucket, info, key, keep=keep)
+        else:
+            moved = self._env.bucket.copy(
+                info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE
+            )
+        self._keep_parent(source.path)
+        self._env.bucket.delete(info.key)
+        if node is not None or replaced is not None:
+            self._files.move(source.path, new, moved)
+        self._note_backup(source.path, new)
+
+    def _note_backup(self, old: str, new: str) -> None:
+        """Remember that a file became a backup: the next one of its name inherits its tags."""
+        parent, name = split(old)
+        other_parent, other = split(new)
+        self._backups.pop(old, None)
+        if self._env.choices.keep_replaced_tags and parent == other_parent and name in other:
+            rest = other.replace(name, "", 1)
+            if any(mark in rest for mark in _BACKUP_MARKS):
+                self._backups[old] = time.monotonic(), new
+                while len(self._backups) > MAX_REMEMBERED:
+                    self._backups.pop(next(iter(self._backups)))
+
+
+DIRECTORY = "application/x-directory"
+"""Content-Type of directory markers, as ossfs 1 and s3fs write it."""
+
+MAX_REMEMBERED = 1000

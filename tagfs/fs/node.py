@@ -1,0 +1,367 @@
+"""One open file: what it is on the service, what was changed of it here, and how that gets there.
+
+All handles of a path share its node. A node without a staged file is only read; each handle then
+reads the version that it met. The first change stages the file, and from then on every handle
+sees the staged content, until the last one is closed.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, TagfsError
+from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
+from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.journal import Journal, JournalEntry
+from tagfs.fs.reader import Reader
+from tagfs.fs.staging import StagedFile
+from tagfs.fs.uploads import Destination, Uploader
+from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.tags import NO_TAGS, TagSet
+
+log = logging.getLogger(__name__)
+
+
+class Handle:
+    """One open(2) of a node."""
+
+    __slots__ = ("append", "fh", "node", "readable", "reader", "writable")
+
+    def __init__(self, fh: int, node: "FileNode", *, writable: bool, append: bool = False) -> None:
+        self.fh = fh
+        self.node = node
+        self.writable = writable
+        self.append = append
+        self.reader: Reader | None = None
+
+
+class FileNode:
+    """The state that all handles of one open file share.
+
+    Attributes:
+        path: where it is now; changes with a rename.
+        key: its object.
+        info: the version on the service that it derives from; None before the first upload.
+        attributes: as stat shows them; authoritative while `staged` is there.
+        metadata, headers: what else the object carries, kept over every rewrite.
+        tags: of a file that is not on the service yet: the set that it will be created with.
+        exclusive: O_EXCL: creation fails when the key is taken on the service.
+        unlinked: it has no name any more, and nothing of it is to be uploaded.
+        dirty: content or attributes differ from the service's.
+        failed: the last upload failed, and whoever closed the file was told so.
+    """
+
+    def __init__(self, env: Environment, journal: Journal, path: str, info: ObjectInfo | None):
+        self.env = env
+        self.journal = journal
+        self.path = path
+        self.key = env.root.to_key(path)
+        self.lock = threading.RLock()
+        self.info = info
+        self.attributes = env.default_file()
+        self.metadata: Mapping[str, str] = {}
+        self.headers: Mapping[str, str] = {}
+        self.tags: TagSet | None = None
+        self.exclusive = False
+        self.unlinked = False
+        self.dirty = False
+        self.failed = False
+        self.staged: StagedFile | None = None
+        self.handles: set[Handle] = set()
+        self._times_set = False  # by utimens, after the last write
+        self._journalled = False
+        self._uploader = Uploader(env.bucket, env.upload_executor, env.choices.part_size)
+        if info is not None:
+            self._adopt(info)
+
+    @property
+    def size(self) -> int:
+        """Bytes, as programs see them now."""
+        if self.staged is not None:
+            return self.staged.size
+        return self.info.size if self.info else 0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it is on the service yet."""
+        return self.info is None
+
+    @property
+    def has_writer(self) -> bool:
+        """Whether a handle is open whose close will upload what changes."""
+        return any(handle.writable for handle in self.handles)
+
+    # Content
+
+    def create(self, attributes: Attributes) -> None:
+        """Begin as a new empty file, to be uploaded when it is closed."""
+        self.attributes = attributes
+        self.staged = self.env.staging.new_file()
+        self.dirty = True
+
+    def read(self, handle: Handle, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`."""
+        if self.staged is None:
+            reader = handle.reader or self._open_reader(handle)
+            return reader.read(offset, length)
+        with self.lock:
+            return self.staged.read(offset, length, self._fetch)
+
+    def open_reader(self, handle: Handle) -> None:
+        """Make a handle see what the service has now, asking it unless that was just done."""
+        if self.staged is None:
+            reader = self._open_reader(handle)
+            if self.env.bucket.known(self.key, max_age=RECENT) is None:
+                self._met(reader.open())
+
+    def write(self, handle: Handle, offset: int, data: bytes) -> int:
+        """Put `data` at `offset`, or at the end if the handle appends."""
+        with self.lock:
+            staged = self._stage()
+            if handle.append:
+                offset = staged.size
+            self._check_size(offset + len(data))
+            before = staged.size
+            staged.write(offset, data)
+            self._touched(min(before, offset), offset + len(data))
+            if self._uploader.is_due(staged):
+                self._uploader.send_complete_parts(staged, self._destination())
+            return len(data)
+
+    def truncate(self, size: int) -> None:
+        """Make the file `size` bytes long."""
+        with self.lock:
+            self._check_size(size)
+            staged = self._stage()
+            before = staged.size
+            staged.truncate(size)
+            self._touched(min(before, size), max(before, size))
+
+    def flush(self) -> None:
+        """Upload what was changed; the service has accepted it when this returns.
+
+        Raises:
+            TagfsError: it has not; the object is as it was, and the staged file stays on disk.
+        """
+        with self.lock:
+            if not self.dirty or self.unlinked or self.staged is None:
+                return
+            self._record()
+            try:
+                info = self._upload(self.staged)
+            except TagfsError as error:
+                self.failed = True
+                self.journal.keep(self.staged)
+                log.error(  # noqa: TRY400  (one line; the operation that fails logs the rest)
+                    "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
+                    self.path,
+                    error,
+                    self.staged.path,
+                )
+                raise
+            self._uploaded(self.staged, info)
+
+    def detach(self) -> None:
+        """Make all bytes local, because the object is about to be deleted or replaced."""
+        with self.lock:
+            if self.info is None or not self.handles:
+                return
+            staged = self._stage()
+            staged.fill(0, staged.size, self._fetch)
+
+    def discard(self) -> None:
+        """Give back everything that is local; called when the last handle is gone."""
+        with self.lock:
+            for handle in self.handles:
+                if handle.reader is not None:
+                    handle.reader.close()
+            staged, self.staged = self.staged, None
+            if staged is None:
+                return
+            if self.dirty and not self.unlinked:
+                staged.close()  # kept on disk: an upload failed, and `tagfs recover` finishes it
+                return
+            if self.dirty:
+                self._uploader.abandon()
+            self.journal.forget(staged)
+            staged.discard()
+
+    # Attributes and tags
+
+    def set_attributes(self, change: Callable[[Attributes], Attributes], *, times: bool) -> None:
+        """Change mode, owner or times: with the next upload if one is due, else at once."""
+        with self.lock:
+            changed = change(self.attributes)
+            if not self.dirty and self.info is not None and not self.unlinked:
+                self._edit_metadata(changed)
+            self.attributes = changed
+            self._times_set = self._times_set or times
+
+    def set_metadata(self, metadata: Mapping[str, str]) -> None:
+        """Replace the user metadata that is shown as `user.meta.*`."""
+        with self.lock:
+            self.metadata = dict(metadata)
+            if not self.dirty and self.info is not None and not self.unlinked:
+                self._edit_metadata(self.attributes)
+
+    def moved(self, path: str, info: ObjectInfo | None) -> None:
+        """Go on under another path; `info` is what its object became, if it has one."""
+        with self.lock:
+            self.path = path
+            self.key = self.env.root.to_key(path)
+            if info is not None:
+                self.info = info
+            for handle in self.handles:
+                if handle.reader is not None:
+                    handle.reader.rebind(self.key, info)
+
+    def met(self, info: ObjectInfo) -> None:
+        """Take over a newer version from the service, if nothing was changed here."""
+        with self.lock:
+            self._met(info)
+
+    def _met(self, info: ObjectInfo) -> None:
+        if self.staged is None and not self.unlinked:
+            self.info = info
+            if info.detail is not None:
+                self._adopt(info)
+
+    # Inside
+
+    def _adopt(self, info: ObjectInfo) -> None:
+        if info.detail is None:
+            return
+        default = self.env.default_file()
+        self.attributes = parse_attributes(info, default)
+        self.metadata = {k: v for k, v in info.detail.metadata.items() if k not in RESERVED}
+        self.headers = dict(info.detail.headers)
+
+    def _open_reader(self, handle: Handle) -> Reader:
+        handle.reader = Reader(
+            self.env.bucket,
+            self.key,
+            self.env.executor,
+            self.env.budget,
+            size_hint=self.info.size if self.info else None,
+        )
+        return handle.reader
+
+    def _stage(self) -> StagedFile:
+        if self.staged is None:
+            staged = self.env.staging.new_file()
+            if self.info is not None:
+                if self.info.detail is None:
+                    self.info = self.env.bucket.head(self.key, expected=self.info.type)
+                    self._adopt(self.info)
+                staged.set_base(self.info.size)
+            self.staged = staged
+        return self.staged
+
+    def _fetch(self, offset: int, length: int) -> bytes:
+        if self.info is None:
+            raise NotFound(f"{self.key}: not on the service yet")
+        return self.env.bucket.get(self.key, offset, length, if_match=self.info.etag).data
+
+    def _check_size(self, size: int) -> None:
+        limit = self.env.bucket.limits.max_object
+        if size > limit:
+            raise FileTooLarge(f"{self.path}: one object holds at most {limit} bytes")
+
+    def _touched(self, start: int, end: int) -> None:
+        self._uploader.touched(start, end)
+        self.attributes = self.attributes.touched(self.env.clock_ns())
+        self._times_set = False
+        self.dirty = True
+
+    def _destination(self) -> Destination:
+        new = NewObject(
+            metadata=self._all_metadata(self.attributes),
+            headers=self.headers,
+            tags=NO_TAGS if self.is_new and self.tags is None else self._kept_tags(),
+            exclusive=self.is_new,
+        )
+        streamed = new
+        if self.env.choices.stored and not self._times_set:
+            timeless = {k: v for k, v in new.metadata.items() if k not in _TIMES}
+            streamed = replace(new, metadata=timeless)
+        if self.is_new and not self.exclusive:
+            # The key may have been taken by someone else since it was looked up, and a large
+            # upload cannot be tried twice: keep whatever tags are there.
+            streamed = replace(streamed, exclusive=False, tags=self._kept_tags())
+        return Destination(key=self.key, new=new, streamed=streamed, base=self.info)
+
+    def _kept_tags(self) -> TagSet | Literal[Keep.REPLACED]:
+        return Keep.REPLACED if self.tags is None else self.tags
+
+    def _all_metadata(self, attributes: Attributes) -> dict[str, str]:
+        metadata = dict(self.metadata)
+        if self.env.choices.stored:
+            metadata.update(attributes.render())
+            if self.info is not None and self.info.type is ObjectType.APPENDABLE:
+                metadata["mtime-size"] = str(self.size)
+        elif self.info is not None and self.info.detail is not None:
+            # Nothing is stored on this mount, but what another one stored is not thrown away.
+            kept = self.info.detail.metadata
+            metadata.update({k: v for k, v in kept.items() if k in RESERVED - _TIMES})
+        return metadata
+
+    def _upload(self, staged: StagedFile) -> ObjectInfo:
+        to = self._destination()
+        try:
+            return self._uploader.finish(staged, to, self._fetch)
+        except AlreadyExists:
+            if self.exclusive or not to.new.exclusive:
+                raise
+        # Somebody else created it since it was looked up. Not asked to be exclusive, this file
+        # replaces that one, and keeps its tags like every other rewrite.
+        kept = replace(to.new, exclusive=False, tags=self._kept_tags())
+        return self._uploader.finish(staged, replace(to, new=kept), self._fetch)
+
+    def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
+        self.info = info
+        self.tags = None
+        self.exclusive = False
+        self.dirty = self.failed = False
+        staged.rebase()
+        if self._journalled:
+            self.journal.forget(staged)
+            self._journalled = False
+        if self.env.choices.stored and info.detail is not None:
+            self.attributes = parse_attributes(info, self.env.default_file())
+
+    def _edit_metadata(self, attributes: Attributes) -> None:
+        if self.info is None:
+            return
+        if self.info.detail is None:
+            self.info = self.env.bucket.head(self.key, expected=self.info.type, max_age=RECENT)
+            self._adopt(self.info)
+        self.info = self.env.bucket.set_metadata(
+            self.info, self._all_metadata(attributes), self.headers
+        )
+
+    def _record(self) -> None:
+        """Write down what the staged file is for, so that a crash from here on loses nothing."""
+        if self.staged is None:
+            return
+        to = self._destination()
+        self.journal.record(
+            self.staged,
+            JournalEntry(
+                key=self.key,
+                metadata=dict(to.new.metadata),
+                headers=dict(to.new.headers),
+                tags=dict(to.new.tags) if isinstance(to.new.tags, TagSet) else None,
+                exclusive=self.exclusive,
+                base_etag=self.info.etag if self.info else None,
+                base_size=self.staged.base_size,
+                size=self.staged.size,
+                written=list(self.staged.written),
+                upload_id=self._uploader.upload.upload_id if self._uploader.upload else None,
+            ),
+        )
+        self._journalled = True
+
+
+_TIMES = frozenset({"mtime", "ctime", "atime", "mtime-size"})

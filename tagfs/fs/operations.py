@@ -1,0 +1,178 @@
+"""FUSE callbacks: each one calls the file system; `__call__` alone logs, maps and catches.
+
+A plain class on purpose: the base class of fusepy answers `utimens`, `flush` and `fsync` with
+success although it does nothing. What is not written here answers ENOSYS (ENOTSUP for xattrs).
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from tagfs.errors import TagfsError
+from tagfs.fs.filesystem import FileSystem, Stat
+
+log = logging.getLogger(__name__)
+
+UTIME_NOW = (1 << 30) - 1
+UTIME_OMIT = (1 << 30) - 2
+"""What utimensat(2) puts into tv_nsec, with tv_sec 0 by libfuse, for "now" and "leave it"."""
+
+
+class Operations:
+    """What fusepy calls, in its spelling: `operations(name, *arguments)`."""
+
+    use_ns = True
+    flag_nullpath_ok = True
+    """An unlinked file is named by its handle alone: no path, and no `.fuse_hidden` copy."""
+    flag_utime_omit_ok = True
+    """Setting one of two times reaches us as such."""
+
+    def __init__(self, filesystem: FileSystem) -> None:
+        self._fs = filesystem
+        self._debug = log.isEnabledFor(logging.DEBUG)
+
+    def __call__(self, name: str, *arguments: Any) -> Any:
+        """Run one callback; nothing leaves but an OSError with a positive errno."""
+        if self._debug:
+            log.debug("%s%s", name, _shown(arguments))
+        try:
+            return getattr(self, name)(*arguments)
+        except BaseException as error:  # noqa: BLE001  (the one net under all callbacks)
+            _fail(name, arguments, error)
+
+    # Looking
+
+    def getattr(self, path: str | None, fh: int | None = None) -> Stat:
+        return self._fs.getattr(path, fh)
+
+    def readlink(self, path: str) -> str:
+        return self._fs.readlink(path)
+
+    def opendir(self, path: str) -> int:
+        return self._fs.opendir(path)
+
+    def readdir(self, path: str | None, fh: int) -> Iterator[tuple[str, int]]:
+        return _guarded("readdir", path, self._fs.readdir(fh))
+
+    def releasedir(self, _path: str | None, fh: int) -> None:
+        self._fs.releasedir(fh)
+
+    def fsyncdir(self, _path: str | None, _datasync: int, _fh: int) -> None:
+        """Nothing to do: what changes a directory is on the service before it returns."""
+
+    def statfs(self, _path: str) -> dict[str, int]:
+        return self._fs.statfs()
+
+    # Files
+
+    def open(self, path: str, flags: int) -> tuple[int, bool]:
+        return self._fs.open(path, flags)
+
+    def create(self, path: str, mode: int, flags: int) -> int:
+        return self._fs.create(path, mode, flags)
+
+    def read(self, _path: str | None, size: int, offset: int, fh: int) -> bytes:
+        return self._fs.read(fh, offset, size)
+
+    def write(self, _path: str | None, data: bytes, offset: int, fh: int) -> int:
+        return self._fs.write(fh, offset, data)
+
+    def truncate(self, path: str | None, length: int, fh: int | None = None) -> None:
+        self._fs.truncate(path, length, fh)
+
+    def flush(self, _path: str | None, fh: int) -> None:
+        self._fs.flush(fh)
+
+    def fsync(self, _path: str | None, _datasync: int, fh: int) -> None:
+        self._fs.fsync(fh)
+
+    def release(self, _path: str | None, fh: int) -> None:
+        self._fs.release(fh)
+
+    # The tree
+
+    def mkdir(self, path: str, mode: int) -> None:
+        self._fs.mkdir(path, mode)
+
+    def mknod(self, path: str, mode: int, rdev: int) -> None:
+        self._fs.mknod(path, mode, rdev)
+
+    def rmdir(self, path: str) -> None:
+        self._fs.rmdir(path)
+
+    def unlink(self, path: str) -> None:
+        self._fs.unlink(path)
+
+    def rename(self, old: str, new: str) -> None:
+        self._fs.rename(old, new)
+
+    def symlink(self, path: str, text: str) -> None:
+        self._fs.symlink(path, text)
+
+    def link(self, path: str, existing: str) -> None:
+        self._fs.link(path, existing)
+
+    # Attributes
+
+    def chmod(self, path: str, mode: int) -> None:
+        self._fs.chmod(path, mode)
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        self._fs.chown(path, uid, gid)
+
+    def utimens(self, path: str, times: tuple[int, int] | None) -> None:
+        now = self._fs.now_ns()
+        atime, mtime = times or (now, now)
+        self._fs.utimens(path, _time(atime, now), _time(mtime, now))
+
+    # Extended attributes
+
+    def getxattr(self, path: str, name: str, *_position: int) -> bytes:
+        return self._fs.getxattr(path, name)
+
+    def listxattr(self, path: str) -> list[str]:
+        return self._fs.listxattr(path)
+
+    def setxattr(self, path: str, name: str, value: bytes, flags: int, *_position: int) -> None:
+        self._fs.setxattr(path, name, value, flags)
+
+    def removexattr(self, path: str, name: str) -> None:
+        self._fs.removexattr(path, name)
+
+
+def _time(value: int, now: int) -> int | None:
+    return {UTIME_NOW: now, UTIME_OMIT: None}.get(value, value)
+
+
+def _guarded(name: str, path: str | None, items: Iterator[Any]) -> Iterator[Any]:
+    """Pass items on; what fails while they are made is mapped like any other failure."""
+    try:
+        yield from items
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001  (see `Operations.__call__`)
+        _fail(name, (path,), error)
+
+
+def _fail(name: str, arguments: tuple[Any, ...], error: BaseException) -> NoReturn:
+    if isinstance(error, TagfsError):
+        number = error.errno
+        level = logging.WARNING if number in _WORTH_A_WARNING else logging.DEBUG
+        log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
+    else:
+        number = errno.EIO
+        log.error("%s%s: a bug in tagfs", name, _shown(arguments), exc_info=error)
+    raise OSError(number, os.strerror(number)) from None
+
+
+_WORTH_A_WARNING = frozenset(
+    {errno.EIO, errno.EACCES, errno.ESTALE, errno.EREMOTE, errno.EDQUOT, errno.ENOSPC, errno.EFBIG}
+)
+"""What a program is told too briefly; the rest is the everyday business of a file system."""
+
+
+def _shown(arguments: tuple[Any, ...]) -> str:
+    parts = (f"{len(a)} bytes" if isinstance(a, bytes) else repr(a) for a in arguments)
+    return f"({', '.join(parts)})"

@@ -1,0 +1,234 @@
+"""Reading one version of an object through ranges that are fetched ahead.
+
+The first answer fixes the version; every later range carries its ETag, so content replaced under
+a reader is ESTALE and never a mix. A reader that goes forward gets a growing window of ranges in
+flight; one that jumps gets small ranges, so that random reads do not fetch what nobody asked for.
+No byte is asked for twice while it is remembered.
+"""
+
+import threading
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+from tagfs.errors import IntegrityError, Interrupted
+from tagfs.fs.memory import MemoryBudget
+from tagfs.store.bucket import Bucket, Content, ObjectInfo
+
+SMALL = 1024**2
+"""Bytes up to which an object is read whole at once."""
+
+FIRST = 256 * 1024
+"""Bytes of the first range of a larger object, and the window that reading forward begins with."""
+
+RANDOM = 128 * 1024
+"""Bytes fetched by a read that does not follow the one before."""
+
+LARGEST = 4 * 1024**2
+"""Bytes of the largest range."""
+
+WIDEST = 32 * 1024**2
+"""Bytes in flight and read ahead for one reader, at most."""
+
+SLACK = 1024**2
+"""Bytes by which reads that go forward arrive out of order: the kernel reads ahead in parallel."""
+
+RECENT_PIECES = 4
+"""Ranges kept behind a reader that jumps."""
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A range that was asked for: `[start, end)`, its bytes to come."""
+
+    start: int
+    end: int
+    future: Future[Content] = field(default_factory=Future)
+
+
+class Reader:
+    """Reads one version of one object for one open file. Thread-safe.
+
+    Attributes:
+        info: the version that is read; None until the first answer came.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        key: str,
+        executor: Executor,
+        budget: MemoryBudget,
+        *,
+        size_hint: int | None = None,
+    ) -> None:
+        self.info: ObjectInfo | None = None
+        self._bucket = bucket
+        self._key = key
+        self._executor = executor
+        self._budget = budget
+        self._size_hint = size_hint
+        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        self._pieces: list[_Piece] = []
+        self._next = 0  # where a read that goes forward begins
+        self._streak = 0  # bytes read forward without a jump
+        self._closed = False
+
+    def open(self, offset: int = 0, length: int = 0) -> ObjectInfo:
+        """Ask the service for the first range, unless that was done; it fixes the version.
+
+        Raises:
+            NotFound, AccessDenied, Archived
+        """
+        with self._opening:
+            if self.info is not None:
+                return self.info
+            hint = self._size_hint
+            if hint is not None and hint <= SMALL:
+                offset, length = 0, max(hint, 1)
+            else:
+                length = max(length, FIRST if offset == 0 else RANDOM)
+            content = self._bucket.get(self._key, offset, length)
+            if content.data:
+                piece = _Piece(content.start, content.start + len(content.data))
+                piece.future.set_result(content)
+                self._budget.take(len(content.data))
+                self._pieces.append(piece)
+            self.info = content.info
+            return content.info
+
+    def rebind(self, key: str, info: ObjectInfo | None) -> None:
+        """Go on under another key: the object was renamed, `info` is what it became."""
+        with self._lock:
+            self._key = key
+            if info is not None and self.info is not None:
+                self.info = info
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end of the object.
+
+        Raises:
+            ObjectChanged: another version took the place of the one being read.
+        """
+        info = self.info or self.open(offset, length)
+        end = min(offset + length, info.size)
+        if offset >= end:
+            return b""
+        with self._lock:
+            window = self._judge(offset, end)
+            needed, own = self._cover(offset, end, window, info)
+            self._read_ahead(end, offset + window, info)
+        for piece in own:
+            self._fetch(piece, self._key, info)
+        data = self._collect(needed, offset, end)
+        with self._lock:
+            self._next = max(self._next, end) if self._streak else end
+            self._forget_behind()
+        return data
+
+    def close(self) -> None:
+        """Forget what was read; ranges still in flight are not waited for."""
+        with self._lock:
+            self._closed = True
+            for piece in self._pieces:
+                self._give_back(piece)
+            self._pieces.clear()
+
+    def _judge(self, offset: int, end: int) -> int:
+        """Return how many bytes from `offset` on to have asked for: 0 after a jump."""
+        forward = self._next - SLACK <= offset <= self._next + SLACK
+        if not forward and not any(p.start <= offset < p.end for p in self._pieces):
+            self._streak = 0
+            return 0
+        self._streak += end - offset
+        return min(WIDEST, max(FIRST, self._streak * 2))
+
+    def _cover(
+        self, offset: int, end: int, window: int, info: ObjectInfo
+    ) -> tuple[list[_Piece], list[_Piece]]:
+        """Return the ranges that have `[offset, end)`, and those of them to be fetched here."""
+        needed, own = [], []
+        while offset < end:
+            piece = next((p for p in self._pieces if p.start <= offset < p.end), None)
+            if piece is None:
+                length = max(_piece_size(window) if window else RANDOM, end - offset)
+                piece = self._add(offset, length, info)
+                own.append(piece)
+            needed.append(piece)
+            offset = piece.end
+        return needed, own
+
+    def _read_ahead(self, start: int, end: int, info: ObjectInfo) -> None:
+        end = min(end, info.size)
+        while start < end:
+            piece = next((p for p in self._pieces if p.start <= start < p.end), None)
+            if piece is None:
+                length = _piece_size(end - start + FIRST)
+                if not self._budget.has_room(length):
+                    return
+                piece = self._add(start, length, info)
+                self._executor.submit(self._fetch, piece, self._key, info)
+            start = piece.end
+
+    def _add(self, start: int, length: int, info: ObjectInfo) -> _Piece:
+        """Note a range that begins at `start` and ends where the next one begins."""
+        following = min((p.start for p in self._pieces if p.start > start), default=info.size)
+        piece = _Piece(start, min(start + length, following, info.size))
+        self._budget.take(piece.end - piece.start)
+        self._pieces.append(piece)
+        return piece
+
+    def _fetch(self, piece: _Piece, key: str, info: ObjectInfo) -> None:
+        if self._closed:  # nobody waits for what was read ahead
+            piece.future.set_exception(Interrupted("closed"))
+            return
+        try:
+            content = self._bucket.get(
+                key, piece.start, piece.end - piece.start, if_match=info.etag
+            )
+        except BaseException as error:  # noqa: BLE001  (handed to whoever reads)
+            piece.future.set_exception(error)
+        else:
+            piece.future.set_result(content)
+
+    def _collect(self, needed: list[_Piece], offset: int, end: int) -> bytes:
+        parts = []
+        for piece in needed:
+            try:
+                content = piece.future.result()
+            except BaseException:
+                self._remove(piece)
+                raise
+            part = content.data[offset - piece.start : end - piece.start]
+            if len(part) != min(end, piece.end) - offset:
+                self._remove(piece)
+                raise IntegrityError(f"{self._key}: bytes {offset} to {end} are not all there")
+            parts.append(part)
+            offset += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _forget_behind(self) -> None:
+        """Drop ranges that a reader going forward has left, and old ones of one that jumps."""
+        if self.info is not None and self.info.size <= SMALL:
+            return
+        if self._streak:
+            gone = [p for p in self._pieces if p.end <= self._next - SLACK]
+        else:
+            gone = self._pieces[:-RECENT_PIECES]
+        for piece in gone:
+            self._pieces.remove(piece)
+            self._give_back(piece)
+
+    def _remove(self, piece: _Piece) -> None:
+        with self._lock:
+            if piece in self._pieces:
+                self._pieces.remove(piece)
+                self._give_back(piece)
+
+    def _give_back(self, piece: _Piece) -> None:
+        size = piece.end - piece.start
+        piece.future.add_done_callback(lambda _: self._budget.give_back(size))
+
+
+def _piece_size(window: int) -> int:
+    return max(FIRST, min(LARGEST, window // 4))

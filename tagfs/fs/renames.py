@@ -1,0 +1,106 @@
+"""Renaming a directory: copy everything, in parallel; then delete everything, in batches.
+
+Until the last copy is there nothing is deleted, and a failure takes the copies away again, so the
+source stays whole. A note in the journal lets `tagfs recover` do the same after a crash.
+"""
+
+import logging
+from concurrent.futures import Future, wait
+
+from tagfs.errors import CrossDevice, InvalidRequest, TagfsError
+from tagfs.fs.environment import Environment
+from tagfs.fs.files import OpenFiles
+from tagfs.fs.paths import is_below
+from tagfs.fs.symlinks import move_link
+from tagfs.store.bucket import Keep, ObjectInfo, ObjectType
+
+log = logging.getLogger(__name__)
+
+LIMIT = 100_000
+"""Keys that one directory rename moves; above it is EXDEV, and mv(1) copies file by file."""
+
+WINDOW = 256
+"""Copies that wait for a thread at most, so that memory does not grow with the directory."""
+
+
+class DirectoryRename:
+    """Moves all keys below one prefix to another."""
+
+    def __init__(self, env: Environment, files: OpenFiles) -> None:
+        self._env = env
+        self._files = files
+
+    def run(self, old: str, new: str) -> None:
+        """Move the directory `old` to `new`, which is absent or empty.
+
+        Raises:
+            InvalidRequest: into itself.
+            CrossDevice: too many keys, or keys that can be no file and would be left behind.
+            TagfsError: a copy failed; everything is as it was.
+        """
+        if is_below(new, old):
+            raise InvalidRequest(f"{old} cannot be moved into itself")
+        source, target = self._env.root.to_prefix(old), self._env.root.to_prefix(new)
+        infos = self._list(source)
+        self._copy_all(infos, source, target)
+        failed = self._env.bucket.delete_many([info.key for info in infos])
+        for node in self._files.below(old):
+            path = new + node.path[len(old) :]
+            moved = None if node.is_new else self._env.bucket.head(self._env.root.to_key(path))
+            self._files.move(node.path, path, moved)
+        for key, reason in failed.items():
+            log.error("%s: moved to %s but not deleted: %s", key, target, reason)
+        if failed:
+            raise TagfsError(f"{old}: moved, but {len(failed)} keys of it could not be deleted")
+
+    def _list(self, prefix: str) -> list[ObjectInfo]:
+        infos: list[ObjectInfo] = []
+        token = None
+        while True:
+            page = self._env.bucket.list(prefix, delimiter="", token=token)
+            for info in page.objects:
+                if self._env.root.to_path(info.key) is None:
+                    raise CrossDevice(f"{info.key!r} can be no file and would be left behind")
+                infos.append(info)
+            if len(infos) > LIMIT:
+                raise CrossDevice(f"{prefix}: more than {LIMIT} keys")
+            token = page.token
+            if token is None:
+                return infos
+
+    def _copy_all(self, infos: list[ObjectInfo], source: str, target: str) -> None:
+        copied: list[str] = []
+        pending: dict[Future[ObjectInfo], str] = {}
+
+        def settle(*, at_most: int) -> None:
+            while len(pending) > at_most:
+                done, _ = wait(pending, return_when="FIRST_COMPLETED")
+                for future in done:
+                    key = pending.pop(future)
+                    future.result()
+                    copied.append(key)
+
+        try:
+            for info in infos:
+                key = target + info.key[len(source) :]
+                pending[self._env.executor.submit(self._copy, info, key)] = key
+                settle(at_most=WINDOW)
+            settle(at_most=0)
+        except BaseException:
+            started = [key for future, key in pending.items() if not future.cancel()]
+            wait(pending)
+            self._undo(copied + started)
+            raise
+
+    def _undo(self, keys: list[str]) -> None:
+        try:
+            failed = self._env.bucket.delete_many(keys)
+        except TagfsError as error:
+            failed = dict.fromkeys(keys, str(error))
+        for key, reason in failed.items():
+            log.error("%s: a copy left over from a failed rename: %s", key, reason)
+
+    def _copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        if info.type is ObjectType.SYMLINK:
+            return move_link(self._env.bucket, info, key, keep=False)
+        return self._env.bucket.copy(info, key, tags=Keep.SOURCE)

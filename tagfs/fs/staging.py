@@ -1,0 +1,197 @@
+"""Staged files: the local, sparse copy of an object that is being changed.
+
+A staged file knows which bytes are local, which of them were written, and how much of the object
+it derives from (its base) still shows through. It never talks to a bucket: bytes of the base are
+fetched by a function that its owner passes in. One owner, which holds its lock around every call.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagfs.errors import FileTooLarge, IntegrityError, StagingFull
+from tagfs.fs.ranges import Ranges
+
+Fetch = Callable[[int, int], bytes]
+"""Return exactly `length` bytes of the base from `offset` on."""
+
+RESERVE = 64 * 1024**2
+"""Bytes of the local disk that staging leaves free: journals need room when it is full."""
+
+FETCH_BLOCK = 8 * 1024**2
+
+
+class StagingArea:
+    """The directory that holds staged files and their journals; 0700, files 0600."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def new_file(self) -> "StagedFile":
+        """Create an empty staged file."""
+        path = self.directory / f"{secrets.token_hex(12)}.data"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with _disk_errors():
+            return StagedFile(path, os.open(path, flags, 0o600))
+
+    def free_bytes(self) -> int:
+        """Return the bytes that staging may still use."""
+        stats = os.statvfs(self.directory)
+        return max(0, stats.f_bavail * stats.f_frsize - RESERVE)
+
+
+class _disk_errors:  # noqa: N801  (reads as a statement)
+    """Turn what the local disk says into our errors."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, OSError):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StagingFull("the local disk is full (option cache_dir)") from error
+            if error.errno == errno.EFBIG:
+                raise FileTooLarge("larger than a file on the local disk can be") from error
+            raise IntegrityError(f"staging on the local disk failed: {error}") from error
+
+
+@dataclass(slots=True)
+class StagedFile:
+    """A sparse local file standing for an object under change.
+
+    Attributes:
+        path: the local file.
+        fd: its descriptor, open until `close`.
+        size: bytes of the file as programs see it.
+        base_size: how many of the base's first bytes still belong to the file.
+        local: ranges whose bytes are in the local file.
+        written: ranges changed since the base; beyond `base_size` everything counts as changed.
+    """
+
+    path: Path
+    fd: int
+    size: int
+    base_size: int
+    local: Ranges
+    written: Ranges
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+        self.size = 0
+        self.base_size = 0
+        self.local = Ranges()
+        self.written = Ranges()
+
+    def set_base(self, size: int) -> None:
+        """Begin as an unchanged copy of an object of `size` bytes, none of them local yet."""
+        self.size = self.base_size = size
+        with _disk_errors():
+            os.ftruncate(self.fd, size)
+
+    def read(self, offset: int, length: int, fetch: Fetch) -> bytes:
+        """Return up to `length` bytes from `offset`, fewer only at the end of the file."""
+        length = min(length, self.size - offset)
+        if length <= 0:
+            return b""
+        self.fill(offset, offset + length, fetch)
+        with _disk_errors():
+            return os.pread(self.fd, length, offset)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Put `data` at `offset`, zeros filling what lies between the end and it."""
+        end = offset + len(data)
+        with _disk_errors():
+            view = memoryview(data)
+            at = offset
+            while view:
+                done = os.pwrite(self.fd, view, at)
+                view, at = view[done:], at + done
+        self.local.add(offset, end)
+        self.written.add(offset, end)
+        self.size = max(self.size, end)
+
+    def truncate(self, size: int) -> None:
+        """Make the file `size` bytes long; new bytes are zeros."""
+        with _disk_errors():
+            os.ftruncate(self.fd, size)
+        if size < self.size:
+            self.local.remove(size, self.size)
+            self.written.remove(size, self.size)
+            self.base_size = min(self.base_size, size)
+        self.size = size
+
+    def fill(self, start: int, end: int, fetch: Fetch) -> None:
+        """Make the bytes of the base in `[start, end)` local."""
+        for low, high in self.missing(start, end):
+            for at in range(low, high, FETCH_BLOCK):
+                length = min(FETCH_BLOCK, high - at)
+                data = fetch(at, length)
+                if len(data) != length:
+                    raise IntegrityError(f"{len(data)} bytes at {at} instead of {length}")
+                with _disk_errors():
+                    os.pwrite(self.fd, data, at)
+                self.local.add(at, at + length)
+
+    def missing(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Return the pieces of `[start, end)` that are only in the base."""
+        return list(self.local.gaps(start, min(end, self.base_size)))
+
+    def changed(self) -> Ranges:
+        """Return what differs from the base: all that was written, and all beyond the base."""
+        ranges = Ranges(*self.written)
+        ranges.add(self.base_size, self.size)
+        return ranges
+
+    def rebase(self) -> None:
+        """Take the content as it is now for the new base: it was uploaded."""
+        self.local.add(self.base_size, self.size)
+        self.base_size = self.size
+        self.written.clear()
+
+    def sync(self) -> None:
+        """Make the local bytes survive a power cut."""
+        with _disk_errors():
+            os.fdatasync(self.fd)
+
+    def close(self) -> None:
+        """Give back the descriptor; the local file stays."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def discard(self) -> None:
+        """Close and delete the local file."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedSource:
+    """A piece of a staged file as something to upload (`store.bucket.Source`)."""
+
+    fd: int
+    offset: int
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` within the piece."""
+        with _disk_errors():
+            data = os.pread(self.fd, length, self.offset + offset)
+            while len(data) < length:
+                more = os.pread(self.fd, length - len(data), self.offset + offset + len(data))
+                if not more:
+                    raise IntegrityError("a staged file is shorter than it was")
+                data += more
+            return data
+
+
+def pieces(ranges: Ranges, length: int) -> Iterator[tuple[int, int]]:
+    """Cut every range into pieces of at most `length` bytes."""
+    for start, end in ranges:
+        for at in range(start, end, length):
+            yield at, min(at + length, end)

@@ -1,0 +1,50 @@
+"""Symlinks on the service: reading what one says, and writing one under another key."""
+
+from tagfs.fs.links import METADATA_NAME, link_metadata, parse_text, read_text, to_target
+from tagfs.store.bucket import Bucket, Keep, NewObject, ObjectInfo, ObjectType
+
+
+def read_link(bucket: Bucket, info: ObjectInfo) -> str:
+    """Return a link's text, byte for byte what symlink(2) was given.
+
+    Links are symlink objects, or plain ones whose text is in their metadata (ossfs 1 with
+    `symlink_in_meta`) or their content (ossfs 1, obsfs, s3fs).
+    """
+    if info.detail is None or (info.type is ObjectType.SYMLINK and info.detail.target is None):
+        info = bucket.head(info.key, expected=info.type)
+    text = known_text(info)
+    if text is not None:
+        return text
+    body = bucket.get(info.key, 0, max(info.size, 1)).data
+    return body.decode("utf-8", "surrogateescape").strip()
+
+
+def known_text(info: ObjectInfo) -> str | None:
+    """Return a link's text as far as its metadata tells it."""
+    if info.detail is None:
+        return None
+    if info.detail.target is not None:
+        return read_text(info.key, info.detail.target, info.detail.metadata)
+    return parse_text(info.detail.metadata.get(METADATA_NAME, ""))
+
+
+def move_link(bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool) -> ObjectInfo:
+    """Write a link anew under another key: same text, so perhaps another stored target.
+
+    Its tags go with it; if it has none and `keep`, those of the object that is replaced stay.
+    """
+    if info.detail is None:
+        info = bucket.head(info.key, expected=info.type)
+    text = read_link(bucket, info)
+    untouched = to_target(key, text) == to_target(info.key, text)
+    if info.type is not ObjectType.SYMLINK or untouched:
+        return bucket.copy(info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE)
+    tags = bucket.get_tags(info.key)
+    detail = info.detail
+    metadata = {k: v for k, v in detail.metadata.items() if k != METADATA_NAME} if detail else {}
+    new = NewObject(
+        metadata={**metadata, **link_metadata(key, text)},
+        headers=dict(detail.headers) if detail else {},
+        tags=Keep.REPLACED if keep and not tags else tags,
+    )
+    return bucket.put_symlink(key, to_target(key, text), new)

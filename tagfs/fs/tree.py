@@ -1,0 +1,222 @@
+"""The tree: what a path is, and what a directory holds. Reads only.
+
+An object `a` is the file /a. A directory exists while its marker (`a/`) or any key below it does.
+Where both exist the directory wins and the object is shadowed. Keys that can be no file are
+hidden. Files that are open and changed here are shown as they are here.
+"""
+
+import heapq
+import logging
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tagfs.errors import NotADirectory, NotALink, NotFound
+from tagfs.fs.attributes import Attributes, parse_attributes
+from tagfs.fs.environment import Environment
+from tagfs.fs.files import OpenFiles
+from tagfs.fs.node import FileNode
+from tagfs.fs.paths import is_visible
+from tagfs.fs.symlinks import known_text, read_link
+from tagfs.store.bucket import Lookup, ObjectInfo, ObjectType, Page
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a path is.
+
+    Attributes:
+        key: the object's key; of a directory its marker's.
+        size: bytes, as st_size shows them.
+        info: the object, the marker of a directory; None if there is none on the service.
+        node: the open file, if its truth is here.
+    """
+
+    path: str
+    key: str
+    attributes: Attributes
+    size: int
+    info: ObjectInfo | None = None
+    node: FileNode | None = None
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether this is a directory."""
+        return stat.S_ISDIR(self.attributes.mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether this is a symlink."""
+        return stat.S_ISLNK(self.attributes.mode)
+
+
+class Tree:
+    """Looks paths up."""
+
+    def __init__(self, env: Environment, files: OpenFiles) -> None:
+        self._env = env
+        self._files = files
+        self._logged: set[str] = set()
+        self.hidden = 0
+
+    def entry(self, path: str, *, max_age: float | None = None) -> Entry:
+        """Say what is at a path.
+
+        Raises:
+            NotFound, InvalidName, NameTooLong, AccessDenied
+        """
+        node = self._files.changed(path)
+        if node is not None:
+            return self._open_file(node)
+        if path == "/":
+            return self._root()
+        key = self._env.root.to_key(path)
+        found = self._env.bucket.lookup(key, max_age=max_age)
+        if found.is_prefix:
+            return self._directory(path, key + "/", found)
+        if found.info is None:
+            raise NotFound(path)
+        return self.file_entry(path, found.info)
+
+    def directory(self, path: str) -> Entry:
+        """Say what is at a path that must be a directory.
+
+        Raises:
+            NotFound, NotADirectory
+        """
+        entry = self.entry(path)
+        if not entry.is_dir:
+            raise NotADirectory(path)
+        return entry
+
+    def find(self, path: str, *, max_age: float | None = None) -> Entry | None:
+        """Say what is at a path, None if nothing is."""
+        try:
+            return self.entry(path, max_age=max_age)
+        except NotFound:
+            return None
+
+    def file_entry(self, path: str, info: ObjectInfo) -> Entry:
+        """Say what a file is whose object is known."""
+        if info.detail is None and self._env.choices.stored:
+            info = self._env.bucket.head(info.key, expected=info.type)
+        attributes = parse_attributes(info, self._env.default_file())
+        size = info.size
+        if stat.S_ISLNK(attributes.mode) and info.detail is not None:
+            text = known_text(info)
+            size = info.size if text is None else len(text.encode("utf-8", "surrogateescape"))
+        return Entry(path=path, key=info.key, attributes=attributes, size=size, info=info)
+
+    def names(self, path: str) -> Iterator[tuple[str, int]]:
+        """Yield name and type bits of all entries of a directory; 0 where the type is not known.
+
+        Pages are passed on as they come, so memory stays bounded.
+        """
+        prefix = self._env.root.to_prefix(path)
+        unsaved = self._files.new_names(path)
+        shadows: list[str] = []  # objects passed on whose directory may still follow
+        for page in self._env.bucket.scan(prefix):
+            for key, info in _in_order(page):
+                name = key[len(prefix) :].removesuffix("/") if info is None else key[len(prefix) :]
+                if not name and info is not None:
+                    continue  # the directory's own marker
+                if not is_visible(name):
+                    self._hide(key)
+                    continue
+                shadows = [s for s in shadows if s + "/" >= key]
+                if info is None and key[:-1] in shadows:
+                    self._shadowed(key[:-1])
+                    continue
+                unsaved.discard(name)
+                if info is None:
+                    yield name, stat.S_IFDIR
+                elif key + "/" not in page.prefixes:
+                    shadows.append(key)
+                    yield name, self._type(info)
+                else:
+                    self._shadowed(key)
+        for name in sorted(unsaved):
+            yield name, stat.S_IFREG
+
+    def read_link(self, path: str) -> str:
+        """Return the text of the symlink at a path.
+
+        Raises:
+            NotFound, NotALink
+        """
+        entry = self.entry(path)
+        if entry.info is None or not entry.is_link:
+            raise NotALink(path)
+        return read_link(self._env.bucket, entry.info)
+
+    def _root(self) -> Entry:
+        prefix = self._env.root.prefix
+        info = self._marker(prefix) if prefix else None
+        return self._directory_entry("/", prefix, info)
+
+    def _directory(self, path: str, marker: str, found: Lookup) -> Entry:
+        if found.info is not None:
+            self._shadowed(found.info.key)
+        info = found.marker
+        if info is None or info.detail is None:
+            info = self._marker(marker)
+        return self._directory_entry(path, marker, info)
+
+    def _marker(self, key: str) -> ObjectInfo | None:
+        if not self._env.choices.stored:
+            return None
+        try:
+            return self._env.bucket.head(key)
+        except NotFound:
+            return None
+
+    def _directory_entry(self, path: str, key: str, info: ObjectInfo | None) -> Entry:
+        attributes = self._env.default_directory()
+        if info is not None:
+            attributes = parse_attributes(info, attributes)
+        return Entry(path=path, key=key, attributes=attributes, size=0, info=info)
+
+    def _open_file(self, node: FileNode) -> Entry:
+        return Entry(
+            path=node.path,
+            key=node.key,
+            attributes=node.attributes,
+            size=node.size,
+            info=node.info,
+            node=node,
+        )
+
+    def _type(self, info: ObjectInfo) -> int:
+        if info.type is ObjectType.SYMLINK:
+            return stat.S_IFLNK
+        if not self._env.choices.stored or info.size:
+            return stat.S_IFREG
+        # An empty object may be a fifo, a socket, a device or a link: only its metadata tells.
+        known = self._env.bucket.known(info.key)
+        if known is None or known.detail is None:
+            return 0
+        return parse_attributes(known, self._env.default_file()).type
+
+    def _hide(self, key: str) -> None:
+        self.hidden += 1
+        if key not in self._logged and len(self._logged) < MAX_LOGGED:
+            self._logged.add(key)
+            log.warning("key %r can be no file of this mount and is hidden", key)
+
+    def _shadowed(self, key: str) -> None:
+        if key not in self._logged and len(self._logged) < MAX_LOGGED:
+            self._logged.add(key)
+            log.warning("object %r is shadowed by the directory of the same name", key)
+
+
+MAX_LOGGED = 10_000
+"""Keys that are logged as hidden or shadowed; a bucket full of them must not fill the memory."""
+
+
+def _in_order(page: Page) -> Iterator[tuple[str, ObjectInfo | None]]:
+    """Merge objects and common prefixes of a page in the order of their keys."""
+    objects = ((info.key, info) for info in page.objects)
+    prefixes = ((prefix, None) for prefix in page.prefixes)
+    return heapq.merge(objects, prefixes, key=lambda item: item[0])

@@ -1,0 +1,291 @@
+"""How a staged file becomes an object: which requests, in which parts.
+
+A small file is one PutObject. A large new one is a multipart upload whose parts are sent while it
+is still being written; a part written again is sent again under its number. A changed large
+object is put together by the service from its own unchanged ranges (UploadPartCopy) and the parts
+that changed. An appendable object that only grew is extended by its new bytes alone.
+"""
+
+import logging
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from tagfs.errors import FileTooLarge, TagfsError
+from tagfs.fs.ranges import Ranges
+from tagfs.fs.staging import Fetch, StagedFile, StagedSource
+from tagfs.store.bucket import Bucket, Limits, NewObject, ObjectInfo, ObjectType, Part, Upload
+from tagfs.store.tags import TagSet
+
+log = logging.getLogger(__name__)
+
+GROWTH_STEP = 100
+"""Parts after which the size of parts doubles: 10,000 of them then hold the largest object."""
+
+
+class Segment(NamedTuple):
+    """A part to be: bytes `[start, end)`, sent from here or copied by the service."""
+
+    start: int
+    end: int
+    copied: bool
+
+
+def part_bounds(number: int, part_size: int, limits: Limits) -> tuple[int, int]:
+    """Return where part `number` (from 1) of a file sent from its beginning starts and ends."""
+    steps, position = divmod(number - 1, GROWTH_STEP)
+    start = 0
+    size = part_size
+    for _ in range(steps):
+        start += GROWTH_STEP * size
+        size = min(size * 2, limits.max_part)
+    start += position * size
+    return start, start + size
+
+
+def plan_edit(changed: Ranges, size: int, part_size: int, limits: Limits) -> list[Segment]:
+    """Cut a changed object into segments to send and segments that the service copies.
+
+    Every segment but the last is at least the service's smallest part, so a change is widened
+    into its surroundings, and an unchanged stretch shorter than that is sent as well.
+    """
+    least = limits.min_part
+    sent = Ranges()
+    for start, end in changed:
+        sent.add(start, min(size, max(end, start + least)))
+    for low, high in list(sent.gaps(0, size)):
+        if high - low < least:
+            sent.add(low, high)
+    segments: list[Segment] = []
+    at = 0
+    for start, end in [*sent, (size, size)]:
+        segments += _cut(at, start, limits.max_copy_part, least, copied=True)
+        segments += _cut(start, end, part_size, least, copied=False)
+        at = end
+    if len(segments) > limits.max_parts:
+        return plan_edit(changed, size, part_size * 2, limits)
+    return segments
+
+
+def _cut(start: int, end: int, length: int, least: int, *, copied: bool) -> list[Segment]:
+    """Cut one stretch evenly into segments of at most `length` and at least `least` bytes."""
+    total = end - start
+    if total <= 0:
+        return []
+    count = max(1, min(-(-total // length), total // least or 1))
+    bounds = [start + total * i // count for i in range(count + 1)]
+    return [Segment(a, b, copied) for a, b in pairwise(bounds)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """What a staged file is to become.
+
+    Attributes:
+        new: what travels with the content.
+        streamed: the same for an upload that begins while the file is being written: without
+            times that nobody set, because they would be too early. The service's Last-Modified,
+            which is when the upload ends, stands in for them.
+        base: the object that the file derives from, if any.
+    """
+
+    key: str
+    new: NewObject
+    streamed: NewObject
+    base: ObjectInfo | None
+
+
+@dataclass(slots=True)
+class PartStream:
+    """A multipart upload that goes on while its file is still being written."""
+
+    upload: Upload
+    parts: dict[int, Future[Part]]
+    stale: set[int]
+
+    @property
+    def sent(self) -> int:
+        """Number of the last part that was sent."""
+        return len(self.parts)
+
+
+class Uploader:
+    """Uploads one staged file, again after every change. Its owner's lock is held around calls."""
+
+    def __init__(self, bucket: Bucket, executor: Executor, part_size: int) -> None:
+        self._bucket = bucket
+        self._executor = executor
+        self._part_size = max(part_size, bucket.limits.min_part)
+        self._stream: PartStream | None = None
+        self._begun = NewObject()  # what travelled with the upload that was begun last
+
+    @property
+    def upload(self) -> Upload | None:
+        """The multipart upload that is under way, for the journal."""
+        return self._stream.upload if self._stream else None
+
+    def touched(self, start: int, end: int) -> None:
+        """Note that `[start, end)` is other than it was: parts sent of it are to be sent again."""
+        stream = self._stream
+        if stream is not None and start < self._bounds(stream.sent)[1]:
+            stream.stale.update(n for n in stream.parts if _overlap(self._bounds(n), (start, end)))
+
+    def is_due(self, staged: StagedFile) -> bool:
+        """Say whether a file has grown enough for another part to be sent now."""
+        if staged.base_size or staged.size < 2 * self._part_size:
+            return False
+        return staged.size > self._bounds(self._stream.sent + 1 if self._stream else 1)[1]
+
+    def send_complete_parts(self, staged: StagedFile, destination: Destination) -> None:
+        """Send the parts of a new large file that are complete while it is still being written."""
+        number = self._stream.sent + 1 if self._stream else 1
+        low, high = self._bounds(number)
+        # One byte more than the part shows that it is not the last one, whose size is not known.
+        while staged.size > high and staged.local.covers(low, high):
+            stream = self._stream or self._begin(destination.key, destination.streamed)
+            stream.parts[number] = self._send(stream.upload, staged, number, low, high)
+            number += 1
+            low, high = self._bounds(number)
+
+    def finish(self, staged: StagedFile, to: Destination, fetch: Fetch) -> ObjectInfo:
+        """Make the service's object what the staged file is; return what it became.
+
+        Raises:
+            AlreadyExists: `to.new.exclusive`, and the key is taken.
+        """
+        if staged.size > self._bucket.limits.max_object:
+            raise FileTooLarge(f"{to.key}: {staged.size} bytes are more than one object holds")
+        if self._stream is not None and not self._stream_fits(staged, to.key):
+            self.abandon()
+        if self._stream is not None:
+            return self._amend(self._finish_stream(staged, self._stream), to.streamed)
+        base = to.base if staged.base_size else None
+        if base is not None and self._only_appended(staged, base):
+            source = StagedSource(staged.fd, base.size, staged.size - base.size)
+            return self._bucket.append(base, source)
+        if staged.size <= self._part_size * (1 if base else 2):
+            staged.fill(0, staged.size, fetch)
+            return self._bucket.put(to.key, StagedSource(staged.fd, 0, staged.size), to.new)
+        if base is not None:
+            return self._edit(staged, to, base, fetch)
+        return self._finish_stream(staged, self._begin(to.key, to.new))
+
+    def abandon(self) -> None:
+        """Throw away an upload that was begun, if there is one."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        for future in stream.parts.values():
+            future.cancel()
+        try:
+            self._bucket.abort_upload(stream.upload)
+        except TagfsError as error:
+            log.warning(
+                "%s: upload %s could not be aborted and keeps its parts: %s",
+                stream.upload.key,
+                stream.upload.upload_id,
+                error,
+            )
+
+    def _only_appended(self, staged: StagedFile, base: ObjectInfo) -> bool:
+        return (
+            base.type is ObjectType.APPENDABLE
+            and staged.base_size == base.size < staged.size
+            and (staged.written.first or 0) >= base.size
+            and self._bucket.capabilities.append
+        )
+
+    def _bounds(self, number: int) -> tuple[int, int]:
+        return part_bounds(number, self._part_size, self._bucket.limits)
+
+    def _begin(self, key: str, new: NewObject) -> PartStream:
+        self._stream = PartStream(self._bucket.start_upload(key, new), {}, set())
+        self._begun = new
+        return self._stream
+
+    def _send(
+        self, upload: Upload, staged: StagedFile, number: int, start: int, end: int
+    ) -> Future[Part]:
+        source = StagedSource(staged.fd, start, end - start)
+        return self._executor.submit(self._bucket.upload_part, upload, number, source)
+
+    def _stream_fits(self, staged: StagedFile, key: str) -> bool:
+        """Say whether the upload that was begun can still become this file."""
+        stream = self._stream
+        if stream is None or staged.base_size or stream.upload.key != key:
+            return False
+        return staged.size > self._bounds(stream.sent)[0]
+
+    def _amend(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
+        """Bring tags and metadata up to what was set after the upload had begun.
+
+        What travels with a multipart upload is fixed when it begins, which is while the file is
+        still being written; `cp -a` sets times and tags after that, just before it closes.
+        """
+        if isinstance(new.tags, TagSet) and new.tags != self._begun.tags:
+            self._bucket.put_tags(info.key, new.tags)
+        if (new.metadata, new.headers) != (self._begun.metadata, self._begun.headers):
+            return self._bucket.set_metadata(info, new.metadata, new.headers)
+        return info
+
+    def _finish_stream(self, staged: StagedFile, stream: PartStream) -> ObjectInfo:
+        for number in sorted(stream.stale):
+            stream.parts[number].cancel()
+            stream.parts[number] = self._again(stream, staged, number)
+        stream.stale.clear()
+        number = stream.sent + 1
+        low, high = self._bounds(number)
+        while low < staged.size:
+            end = min(high, staged.size)
+            stream.parts[number] = self._send(stream.upload, staged, number, low, end)
+            number += 1
+            low, high = self._bounds(number)
+        return self._complete(stream.upload, stream.parts)
+
+    def _again(self, stream: PartStream, staged: StagedFile, number: int) -> Future[Part]:
+        """Send a part once more, after the first sending is over: the later one must win."""
+        earlier = stream.parts[number]
+        if not earlier.cancelled():
+            earlier.exception()
+        low, high = self._bounds(number)
+        return self._send(stream.upload, staged, number, low, min(high, staged.size))
+
+    def _edit(
+        self, staged: StagedFile, to: Destination, base: ObjectInfo, fetch: Fetch
+    ) -> ObjectInfo:
+        segments = plan_edit(staged.changed(), staged.size, self._part_size, self._bucket.limits)
+        for segment in segments:
+            if not segment.copied:
+                staged.fill(segment.start, segment.end, fetch)
+        upload = self._begin(to.key, to.new).upload
+        parts = {
+            number: self._executor.submit(
+                self._bucket.copy_part,
+                upload,
+                number,
+                base,
+                segment.start,
+                segment.end - segment.start,
+            )
+            if segment.copied
+            else self._send(upload, staged, number, segment.start, segment.end)
+            for number, segment in enumerate(segments, 1)
+        }
+        return self._complete(upload, parts)
+
+    def _complete(self, upload: Upload, futures: dict[int, Future[Part]]) -> ObjectInfo:
+        try:
+            parts = [futures[number].result() for number in sorted(futures)]
+            info = self._bucket.complete_upload(upload, parts)
+        except BaseException:
+            for future in futures.values():
+                future.cancel()
+            self.abandon()
+            raise
+        self._stream = None
+        return info
+
+
+def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return a[0] < b[1] and b[0] < a[1]

@@ -1,0 +1,89 @@
+"""Names of extended attributes: what each one stands for.
+
+Pure. The kernel forbids `user.*` on symlinks to everyone, so tags are also named `tag.<key>`,
+which it passes through to a FUSE file system. Namespaces that are not ours are answered from
+memory: the kernel asks for `security.capability` at every write.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from tagfs.fs.attributes import RESERVED
+
+MAX_NAME = 255
+"""Bytes of an xattr name; the kernel refuses longer ones with ERANGE (xattr(7))."""
+
+
+class Kind(enum.Enum):
+    """What a name stands for."""
+
+    TAG = "one tag of the object"
+    TAGGING = "the whole tag set, as the service writes it in a header"
+    BUCKET_TAG = "one tag of the bucket"
+    META = "one entry of the user metadata"
+    OBJECT = "a fact about the object that cannot be set"
+    STATUS = "the state of the mount, as JSON"
+    REFRESH = "setting it forgets what is cached"
+    OTHER_USER = "any other user.* name"
+    SYSTEM = "system.*: ACLs and the like, which are not kept"
+    FOREIGN = "security.*, trusted.* and unknown namespaces"
+
+
+@dataclass(frozen=True, slots=True)
+class XattrName:
+    """A name, taken apart: `rest` is the tag key, metadata name or field."""
+
+    kind: Kind
+    rest: str = ""
+
+
+_WHOLE: Final = {
+    "user.tagging": Kind.TAGGING,
+    "tagging": Kind.TAGGING,
+    "user.tagfs.status": Kind.STATUS,
+    "user.tagfs.refresh": Kind.REFRESH,
+}
+_PREFIXES: Final = (
+    ("user.tag.", Kind.TAG),
+    ("tag.", Kind.TAG),
+    ("user.bucket.tag.", Kind.BUCKET_TAG),
+    ("user.meta.", Kind.META),
+    ("user.object.", Kind.OBJECT),
+    ("user.", Kind.OTHER_USER),
+    ("system.", Kind.SYSTEM),
+)
+
+OBJECT_FIELDS: Final = ("etag", "type", "storage_class", "version_id", "crc64", "content_type")
+"""What `user.object.<field>` tells."""
+
+
+def parse_name(name: str) -> XattrName:
+    """Say what an xattr name stands for; every name stands for something."""
+    if name in _WHOLE:
+        return XattrName(_WHOLE[name])
+    for prefix, kind in _PREFIXES:
+        if name.startswith(prefix):
+            rest = name[len(prefix) :]
+            if kind is Kind.META and not is_meta_name(rest):
+                return XattrName(Kind.OTHER_USER, rest)
+            return XattrName(kind, rest)
+    return XattrName(Kind.FOREIGN)
+
+
+def is_meta_name(name: str) -> bool:
+    """Say whether user metadata of this name is shown: not if it holds attributes or a link.
+
+    Services keep names in lower case (letters, digits, hyphen), so only those can come back.
+    """
+    allowed = (
+        name.isascii() and name.replace("-", "a").replace("_", "a").replace(".", "a").isalnum()
+    )
+    return allowed and name == name.lower() and name not in RESERVED
+
+
+def tag_name(key: str, *, on_link: bool, of_bucket: bool = False) -> str | None:
+    """Return the name under which a tag is listed; None if the kernel would not take it."""
+    prefix = "user.bucket.tag." if of_bucket else "tag." if on_link else "user.tag."
+    name = prefix + key
+    return name if key and "\0" not in key and len(name.encode("utf-8")) <= MAX_NAME else None

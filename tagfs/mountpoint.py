@@ -1,0 +1,76 @@
+"""Mountpoints: is a directory fit to be one, and taking a mount off it."""
+
+import errno
+import logging
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tagfs.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+
+def check_mountpoint(path: Path, *, nonempty: bool = False) -> Path:
+    """Return the absolute path of a directory that something can be mounted on.
+
+    A mount whose server died ("Transport endpoint is not connected") is taken off first.
+
+    Raises:
+        SettingsError: missing, no directory, in use, or not empty.
+    """
+    path = path.absolute()
+    try:
+        stale = False
+        is_dir = path.is_dir()
+        if not path.exists():
+            raise SettingsError(f"{path} does not exist: make the directory first")
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise SettingsError(f"{path}: {error.strerror}") from None
+        stale, is_dir = True, True
+    if stale or is_stale(path):
+        log.warning("%s is a mount whose server died; it is taken off", path)
+        unmount(path, lazy=True)
+        is_dir = path.is_dir()
+    if not is_dir:
+        raise SettingsError(f"{path} is not a directory")
+    if os.path.ismount(path):
+        raise SettingsError(f"{path} is a mountpoint already: see `tagfs umount {path}`")
+    if not nonempty and any(path.iterdir()):
+        raise SettingsError(f"{path} is not empty: choose another, or add -o nonempty")
+    return path
+
+
+def is_stale(path: Path) -> bool:
+    """Say whether a mount is there whose server has died."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
+def unmount(path: Path, *, lazy: bool = False) -> None:
+    """Take a FUSE mount off a directory.
+
+    Raises:
+        SettingsError: nothing is mounted there, or it is in use.
+    """
+    path = path.absolute()
+    commands = [[tool, "-u"] + ["-z"] * lazy for tool in ("fusermount3", "fusermount")]
+    if os.getuid() == 0:
+        commands.insert(0, ["umount"] + ["-l"] * lazy)
+    for command in commands:
+        tool = shutil.which(command[0])
+        if tool is None:
+            continue
+        done = subprocess.run(  # noqa: S603  (no shell, and the path is one argument)
+            [tool, *command[1:], "--", str(path)], capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            return
+        reason = (done.stderr or done.stdout).strip().splitlines()
+        raise SettingsError(reason[-1] if reason else f"{path} could not be unmounted")
+    raise SettingsError("neither fusermount3 nor umount is there: apt install fuse3")

@@ -1,0 +1,201 @@
+"""One mount from its beginning to its end: the layers are built, served and taken down."""
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tagfs import mount
+from tagfs.errors import SettingsError
+from tagfs.fs.environment import Choices, Environment
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.operations import Operations
+from tagfs.fs.paths import Root
+from tagfs.fs.staging import StagingArea
+from tagfs.settings import Settings
+from tagfs.store.bucket import Bucket
+from tagfs.store.cache import CachedBucket
+from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.exchange import Attempt
+
+log = logging.getLogger(__name__)
+
+UPLOAD_THREADS = 16
+
+
+class Requests:
+    """Counts the requests of a mount by kind. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, attempt: Attempt) -> None:
+        """Count one attempt."""
+        kind = f"{attempt.method} {attempt.subresource}" if attempt.subresource else attempt.method
+        with self._lock:
+            self._counts[kind] += 1
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of requests of each kind so far."""
+        with self._lock:
+            return dict(self._counts)
+
+
+class StagingDirectory:
+    """The directory of one running mount, locked while it runs.
+
+    What a crash leaves in it is found by `tagfs recover`, which takes only directories whose lock
+    is free; `mount.json` says which bucket they belong to. It holds no secret.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        base = settings.cache_dir / "staging"
+        try:
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path = base / f"{int(time.time())}-{secrets.token_hex(4)}"
+            self.path.mkdir(mode=0o700)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (self.path / "mount.json").write_text(json.dumps(_address(settings)))
+        except OSError as error:
+            raise SettingsError(
+                f"cache_dir={settings.cache_dir} cannot be used: {error.strerror}"
+            ) from None
+
+    def close(self) -> None:
+        """Give the directory back, and delete it unless something in it is still to be saved."""
+        if not list(self.path.glob("*.data")):
+            for name in ("mount.json", "lock"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
+        else:
+            log.warning("%s: holds what could not be uploaded: see `tagfs recover`", self.path)
+        os.close(self._lock)
+
+
+def _address(settings: Settings) -> dict[str, Any]:
+    return {
+        "url": str(settings.url),
+        "endpoint": settings.endpoint,
+        "region": settings.region,
+        "addressing": settings.addressing,
+    }
+
+
+def bucket_settings(settings: Settings, observer: Callable[[Attempt], None]) -> BucketSettings:
+    """Return what the store needs to know of what the user chose."""
+    return BucketSettings(
+        service=settings.url.service,
+        bucket=settings.url.bucket,
+        endpoint=settings.endpoint,
+        region=settings.region,
+        addressing=settings.addressing,
+        parallel=settings.parallel + UPLOAD_THREADS,
+        timeout=settings.timeout,
+        tags_denied=settings.tags_denied,
+        storage_class=settings.storage_class,
+        observer=observer,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+    )
+
+
+def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> None:
+    """Mount a bucket and serve it until it is unmounted; then finish its uploads.
+
+    `ready` is called when the kernel has begun to ask. Must run in the process that stays: threads
+    and locks do not survive a fork.
+
+    Raises:
+        SettingsError, NoSuchBucket, AccessDenied, Unreachable: nothing is mounted.
+    """
+    mount.check_host()
+    requests = Requests()
+    client = open_bucket(bucket_settings(settings, requests))
+    client.check(settings.url.prefix)
+    staging = StagingDirectory(settings)
+    try:
+        _serve(settings, mountpoint, client, staging, requests, ready)
+    finally:
+        staging.close()
+        client.close()
+
+
+def _run(
+    settings: Settings, filesystem: FileSystem, mountpoint: Path, ready: Callable[[], None]
+) -> None:
+    def tell() -> None:
+        log.info("%s is mounted on %s", settings.url, mountpoint)
+        ready()
+
+    options = {"fsname": str(settings.url), "subtype": "tagfs", **settings.fuse_options}
+    mount.run(Operations(filesystem), mountpoint, options, ready=tell)
+    log.info("%s is unmounted from %s", settings.url, mountpoint)
+
+
+def _serve(  # noqa: PLR0913  (all that one mount consists of)
+    settings: Settings,
+    mountpoint: Path,
+    client: Client,
+    staging: StagingDirectory,
+    requests: Requests,
+    ready: Callable[[], None],
+) -> None:
+    bucket = CachedBucket(client, ttl=settings.ttl, tag_ttl=settings.tag_ttl)
+    started = time.time_ns()
+    with (
+        ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
+        ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
+    ):
+        env = Environment(
+            bucket=bucket,
+            root=Root(settings.url.prefix, client.limits.max_key),
+            choices=_choices(settings),
+            executor=executor,
+            upload_executor=upload_executor,
+            budget=MemoryBudget(settings.memory),
+            staging=StagingArea(staging.path),
+            caller=mount.caller,
+            caller_holds=mount.Holders(mountpoint),
+            clock_ns=time.time_ns,
+            started_ns=started,
+        )
+        filesystem = FileSystem(env, lambda: _status(settings, env, bucket, requests))
+        try:
+            _run(settings, filesystem, mountpoint, ready)
+        finally:
+            filesystem.close()
+
+
+def _choices(settings: Settings) -> Choices:
+    return Choices(
+        uid=settings.uid,
+        gid=settings.gid,
+        umask=settings.umask,
+        stored=settings.attributes == "stored",
+        keep_replaced_tags=settings.replace_tags == "keep",
+        read_only=settings.read_only,
+    )
+
+
+def _status(
+    settings: Settings, env: Environment, bucket: Bucket, requests: Requests
+) -> dict[str, Any]:
+    return {
+        "url": str(settings.url),
+        "endpoint": settings.endpoint,
+        "pid": os.getpid(),
+        "uptime_seconds": round((time.time_ns() - env.started_ns) / 1e9, 1),
+        "requests": requests.counts(),
+        "read_ahead_bytes": env.budget.used,
+        "capabilities": str(bucket.capabilities),
+    }

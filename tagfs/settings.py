@@ -1,0 +1,231 @@
+"""What the user chose: URL and mount options, read and checked once."""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import unquote
+
+from tagfs.errors import SettingsError
+
+SERVICES: Final = ("oss",)
+
+_UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketUrl:
+    """`oss://bucket/prefix`, taken apart; `prefix` is "" or ends in "/"."""
+
+    service: str
+    bucket: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"{self.service}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that one mount was asked for. Times are seconds, sizes bytes.
+
+    Attributes:
+        fuse_options: passed through to libfuse, True for those without a value.
+    """
+
+    url: BucketUrl
+    endpoint: str | None = None
+    region: str | None = None
+    addressing: Literal["auto", "virtual", "path"] = "auto"
+    read_only: bool = False
+    uid: int = field(default_factory=os.getuid)
+    gid: int = field(default_factory=os.getgid)
+    umask: int = 0o022
+    ttl: float = 60.0
+    tag_ttl: float = 60.0
+    attributes: Literal["stored", "listing"] = "stored"
+    cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
+    memory: int = 256 * 1024**2
+    parallel: int = 64
+    timeout: float = 60.0
+    replace_tags: Literal["keep", "drop"] = "keep"
+    tags_denied: Literal["fail", "drop"] = "fail"
+    storage_class: str | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_file: Path | None = None
+    ca_bundle: Path | None = None
+    fuse_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def default_cache_dir(environment: Mapping[str, str]) -> Path:
+    """Return where staged files are kept unless the user chose: private to one user."""
+    if os.getuid() == 0:
+        return Path("/var/cache/tagfs")
+    base = environment.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(base) / "tagfs"
+
+
+def parse_url(text: str) -> BucketUrl:
+    """Read `service://bucket[/prefix]`.
+
+    Raises:
+        SettingsError
+    """
+    match = re.fullmatch(r"(\w+)://([^/]+)/*(.*)", text)
+    if match is None or match[1] not in SERVICES:
+        known = ", ".join(f"{service}://bucket[/prefix]" for service in SERVICES)
+        raise SettingsError(f"{text!r} is not a bucket: write {known}")
+    prefix = unquote(match[3]).strip("/")
+    if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
+        raise SettingsError(f"{text!r}: a prefix cannot have empty, '.' or '..' components")
+    return BucketUrl(service=match[1], bucket=match[2], prefix=f"{prefix}/" if prefix else "")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 365 * 86400:
+        raise ValueError(text)
+    return value
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([kKmMgG]?)(?:i?[bB])?", text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MAX_PARALLEL:
+        raise ValueError(text)
+    return value
+
+
+MAX_PARALLEL: Final = 1024
+MIN_MEMORY: Final = 16 * 1024**2
+
+
+def _memory(text: str) -> int:
+    value = _size(text)
+    if value < MIN_MEMORY:
+        raise ValueError(text)
+    return value
+
+
+def _id(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32 - 1:
+        raise ValueError(text)
+    return value
+
+
+def _octal(text: str) -> int:
+    value = int(text, 8)
+    if not 0 <= value <= 0o777:  # noqa: PLR2004  (nine permission bits)
+        raise ValueError(text)
+    return value
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One mount option: how its value is read, and what to say of a wrong one."""
+
+    parse: Callable[[str], Any]
+    expects: str
+
+
+OPTIONS: Final[Mapping[str, _Option]] = {
+    "endpoint": _Option(str, "a host, with or without http(s)://"),
+    "region": _Option(str, "a region such as cn-hangzhou"),
+    "addressing": _Option(_one_of("auto", "virtual", "path"), "auto, virtual or path"),
+    "uid": _Option(_id, "a number"),
+    "gid": _Option(_id, "a number"),
+    "umask": _Option(_octal, "an octal number such as 022"),
+    "ttl": _Option(_seconds, "seconds"),
+    "tag_ttl": _Option(_seconds, "seconds"),
+    "attributes": _Option(_one_of("stored", "listing"), "stored or listing"),
+    "cache_dir": _Option(Path, "a directory"),
+    "memory": _Option(_memory, "a size of at least 16M, such as 256M"),
+    "parallel": _Option(_positive, f"a number from 1 to {MAX_PARALLEL}"),
+    "timeout": _Option(_seconds, "seconds"),
+    "replace_tags": _Option(_one_of("keep", "drop"), "keep or drop"),
+    "tags_denied": _Option(_one_of("fail", "drop"), "fail or drop"),
+    "storage_class": _Option(str, "a storage class of the service"),
+    "log_level": _Option(_one_of("debug", "info", "warning", "error"), "debug, info, ..."),
+    "log_file": _Option(Path, "a file"),
+    "ca_bundle": _Option(Path, "a file"),
+}
+"""Options of tagfs itself that take a value."""
+
+FUSE_OPTIONS: Final = frozenset(
+    "allow_other allow_root auto_unmount default_permissions fsname subtype large_read max_read "
+    "hard_remove use_ino readdir_ino direct_io kernel_cache auto_cache noauto_cache entry_timeout "
+    "negative_timeout attr_timeout ac_attr_timeout noforget remember nopath intr intr_signal "
+    "modules max_write max_readahead max_background congestion_threshold async_read sync_read "
+    "atomic_o_trunc big_writes no_remote_lock no_remote_flock no_remote_posix_lock splice_write "
+    "splice_move splice_read debug nonempty blkdev blksize dev nodev suid nosuid exec noexec "
+    "atime noatime diratime nodiratime sync async dirsync nothreads".split()
+)
+"""Options that libfuse 2 and mount(8) know and that are passed on."""
+
+_IGNORED: Final = frozenset(
+    "_netdev nofail noauto auto user users nouser owner group defaults rw relatime norelatime "
+    "strictatime lazytime nolazytime".split()
+)
+"""Options of /etc/fstab that concern whoever mounts, not the mounted."""
+
+
+def parse_options(url: BucketUrl, options: Mapping[str, str | bool]) -> Settings:
+    """Check all options at once.
+
+    Raises:
+        SettingsError: names everything that is wrong, not just the first.
+    """
+    mistakes: list[str] = []
+    chosen: dict[str, Any] = {}
+    passed: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in OPTIONS:
+            try:
+                chosen[name] = OPTIONS[name].parse(str(value))
+            except ValueError:
+                mistakes.append(f"{name}={value}: expected {OPTIONS[name].expects}")
+        elif name == "ro":
+            chosen["read_only"] = passed["ro"] = True
+        elif name in FUSE_OPTIONS:
+            passed[name] = value
+        elif name not in _IGNORED and not name.startswith(("x-", "comment")):
+            mistakes.append(_unknown(name))
+    if mistakes:
+        raise SettingsError("; ".join(mistakes))
+    if passed.get("allow_other"):
+        passed.setdefault("default_permissions", True)
+    return Settings(url=url, fuse_options=passed, **chosen)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, [*OPTIONS, *FUSE_OPTIONS, "ro"], 1)
+    return f"unknown option {name!r}" + (f": did you mean {near[0]!r}?" if near else "")
+
+
+def split_options(texts: tuple[str, ...]) -> dict[str, str | bool]:
+    """Read `-o a,b=c -o d` into names and values; True for a name alone."""
+    options: dict[str, str | bool] = {}
+    for text in texts:
+        for item in filter(None, text.split(",")):
+            name, equals, value = item.partition("=")
+            options[name.strip()] = value if equals else True
+    return options
