@@ -1,0 +1,870 @@
+"""What every bucket does, whoever serves it: one suite for all implementations."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tagfs.errors import (
+    AlreadyExists,
+    FileTooLarge,
+    InvalidTag,
+    NameTooLong,
+    NoSuchTag,
+    NoSuchUpload,
+    NotFound,
+    ObjectChanged,
+    PositionMismatch,
+    TagfsError,
+    TagKeyTooLong,
+    TagValueTooLong,
+    TooManyTags,
+)
+from tagfs.store.bucket import Bucket, BytesSource, Keep, NewObject, ObjectType
+from tagfs.store.cache import CachedBucket
+from tagfs.store.memory import MemoryBucket
+from tagfs.store.tags import NO_TAGS, TagSet
+from tests.emulated import emulator
+
+TAGS = TagSet({"team": "blue", "keep+for ever": "ja/é:1"})
+OTHER = TagSet({"team": "red"})
+META = {"mode": "33188", "note": "a b"}
+CHUNK = b"0123456789abcdef" * 6400  # 100 KiB, the smallest part
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with emulator(tmp_path_factory.mktemp("emulator"), buckets=500) as one:
+        yield one
+
+
+@pytest.fixture(params=["memory", "cached", "client", "cached client", "cached for no time"])
+def bucket(request):
+    with_client = "client" in request.param
+    inner = request.getfixturevalue("running").open() if with_client else MemoryBucket()
+    ttl = 0 if "no time" in request.param else 60
+    one = CachedBucket(inner, ttl=ttl, tag_ttl=ttl) if "cached" in request.param else inner
+    yield one
+    one.close()
+
+
+def new(tags=NO_TAGS, **kwargs):
+    return NewObject(tags=tags, **kwargs)
+
+
+def put(bucket: Bucket, key, data=b"x", tags=NO_TAGS, **kwargs):
+    return bucket.put(key, BytesSource(data), new(tags, **kwargs))
+
+
+def upload(bucket: Bucket, key, chunks=(CHUNK, b"end"), tags=NO_TAGS, **kwargs):
+    begun = bucket.start_upload(key, new(tags, **kwargs))
+    parts = [bucket.upload_part(begun, n, BytesSource(c)) for n, c in enumerate(chunks, 1)]
+    return bucket.complete_upload(begun, parts)
+
+
+def listed(bucket: Bucket, prefix=""):
+    pages = list(bucket.scan(prefix))
+    objects = [info.key for page in pages for info in page.objects]
+    return objects, [common for page in pages for common in page.prefixes]
+
+
+# Looking
+
+
+def test_an_empty_bucket_lists_nothing(bucket):
+    assert listed(bucket) == ([], [])
+    page = bucket.list("")
+    assert (page.objects, page.prefixes, page.token) == ((), (), None)
+
+
+def test_a_listing_shows_objects_and_common_prefixes_in_byte_order(bucket):
+    for key in ("a", "a-", "a/", "a/1", "a/b/c", "é", "z", "b/"):
+        put(bucket, key)
+    assert listed(bucket) == (["a", "a-", "z", "é"], ["a/", "b/"])
+    assert listed(bucket, "a/") == (["a/", "a/1"], ["a/b/"])
+    assert listed(bucket, "b/") == (["b/"], [])
+    assert listed(bucket, "nowhere/") == ([], [])
+
+
+def test_a_listing_goes_on_where_it_stopped(bucket):
+    keys = [f"d/{n}" for n in range(4)] + ["d/2/x", "d/2/y", "e"]
+    for key in keys:
+        put(bucket, key)
+    seen, token = [], None
+    for _ in range(9):
+        page = bucket.list("d/", token=token, limit=2)
+        assert len(page.objects) + len(page.prefixes) <= 2
+        seen += [info.key for info in page.objects] + list(page.prefixes)
+        token = page.token
+        if token is None:
+            break
+    assert sorted(seen) == ["d/0", "d/1", "d/2", "d/2/", "d/3"]
+
+
+def test_a_listing_without_delimiter_shows_every_key(bucket):
+    for key in ("a", "a/", "a/b/c", "b"):
+        put(bucket, key)
+    page = bucket.list("a", delimiter="")
+    assert [info.key for info in page.objects] == ["a", "a/", "a/b/c"]
+    assert page.prefixes == ()
+
+
+def test_a_listing_describes_objects(bucket):
+    put(bucket, "plain", b"12345")
+    bucket.put_symlink("link", "target/é", new())
+    upload(bucket, "big")
+    bucket.start_append("log", BytesSource(b"1"), new())
+    infos = {info.key: info for page in bucket.scan("") for info in page.objects}
+    assert {key: info.type for key, info in infos.items()} == {
+        "plain": ObjectType.NORMAL,
+        "link": ObjectType.SYMLINK,
+        "big": ObjectType.MULTIPART,
+        "log": ObjectType.APPENDABLE,
+    }
+    assert infos["plain"].size == 5
+    assert infos["link"].size == len("target/é".encode())
+    for key, info in infos.items():
+        head = bucket.head(key)
+        assert (head.etag, head.size, head.type) == (info.etag, info.size, info.type)
+        assert head.last_modified_ns // 10**9 == info.last_modified_ns // 10**9
+
+
+@pytest.mark.parametrize(
+    "key", ["a b", "a+b", "%41", "ü/ß?#&=", "<&>'\"", "x\x01y", "日本/語", "~"]
+)
+def test_any_key_goes_there_and_back(bucket, key):
+    put(bucket, key, b"data")
+    assert bucket.head(key).key == key
+    assert bucket.get(key).data == b"data"
+    assert [info.key for info in bucket.list("", delimiter="").objects] == [key]
+    assert bucket.delete_many([key]) == {}
+    with pytest.raises(NotFound):
+        bucket.head(key)
+
+
+def test_lookup_tells_objects_prefixes_both_and_nothing(bucket):
+    put(bucket, "both")
+    put(bucket, "both/x")
+    put(bucket, "dir/")
+    put(bucket, "file")
+    put(bucket, "implied/x/y")
+    put(bucket, "file-not")
+
+    def shape(key):
+        found = bucket.lookup(key)
+        return found.info and found.info.key, found.is_prefix
+
+    for _ in range(2):  # the second time from memory, where there is one
+        assert shape("both") == ("both", True)
+        assert shape("file") == ("file", False)
+        assert shape("dir") == (None, True)
+        assert shape("implied") == (None, True)
+        assert shape("implied/x") == (None, True)
+        assert shape("fil") == (None, False)
+        assert shape("file/x") == (None, False)
+        assert shape("nothing/at/all") == (None, False)
+    marker = bucket.lookup("dir").marker
+    assert marker is not None
+    assert marker.key == "dir/"
+
+
+def test_head_tells_what_was_put(bucket):
+    made = put(
+        bucket,
+        "k",
+        b"12345",
+        TAGS,
+        metadata=META,
+        headers={"content-type": "text/x", "cache-control": "no-store"},
+    )
+    for info in (made, bucket.head("k"), bucket.head("k", max_age=0)):
+        assert (info.key, info.size, info.type) == ("k", 5, ObjectType.NORMAL)
+        assert info.etag == made.etag
+        assert info.detail is not None
+        assert info.detail.metadata == META
+        assert info.detail.headers["content-type"] == "text/x"
+        assert info.detail.headers["cache-control"] == "no-store"
+        assert info.detail.tag_count == 2
+        assert info.detail.target is None
+        assert info.detail.readable
+
+
+def test_what_is_not_there_is_not_found(bucket):
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            bucket.head("no")
+        with pytest.raises(NotFound):
+            bucket.get("no")
+        with pytest.raises(NotFound):
+            bucket.get_tags("no")
+        with pytest.raises(NotFound):
+            bucket.update_tags("no", lambda tags: tags.with_tag("a", "b"))
+        with pytest.raises(NotFound):
+            bucket.put_tags("no", TAGS)
+    assert bucket.known("no") is None
+
+
+def test_known_asks_nobody_and_never_lies(bucket):
+    put(bucket, "k", b"1")
+    known = bucket.known("k")
+    assert known is None or known.size == 1
+    assert bucket.known("k", max_age=0) is None
+
+
+def test_get_returns_ranges(bucket):
+    put(bucket, "k", b"0123456789")
+    assert bucket.get("k").data == b"0123456789"
+    assert bucket.get("k", 3, 4).data == b"3456"
+    assert bucket.get("k", 8, 100).data == b"89"
+    assert bucket.get("k", 7).data == b"789"
+    assert bucket.get("k", 10, 5).data == b""
+    assert bucket.get("k", 99, 5).data == b""
+    content = bucket.get("k", 2, 1)
+    assert (content.start, content.info.key, content.info.size) == (2, "k", 10)
+
+
+def test_get_of_nothing_is_nothing(bucket):
+    put(bucket, "empty", b"")
+    assert bucket.get("empty").data == b""
+    assert bucket.get("empty", 0, 10).data == b""
+    assert bucket.get("empty").info.size == 0
+
+
+def test_get_reads_one_version(bucket):
+    old = put(bucket, "k", b"old")
+    assert bucket.get("k", if_match=old.etag).data == b"old"
+    put(bucket, "k", b"new!")
+    with pytest.raises(ObjectChanged):
+        bucket.get("k", if_match=old.etag)
+    with pytest.raises(ObjectChanged):
+        bucket.get("k", 1, 1, if_match=old.etag)
+
+
+def test_get_brings_the_detail(bucket):
+    put(bucket, "k", b"123", TAGS, metadata=META)
+    info = bucket.get("k", 0, 1).info
+    assert info.detail is not None
+    assert info.detail.metadata == META
+    assert info.detail.tag_count == 2
+
+
+# Writing
+
+
+def test_put_replaces_everything(bucket):
+    put(bucket, "k", b"old", TAGS, metadata=META)
+    put(bucket, "k", b"newer", OTHER)
+    info = bucket.head("k")
+    assert info.size == 5
+    assert info.detail is not None
+    assert info.detail.metadata == {}
+    assert bucket.get_tags("k") == OTHER
+    assert bucket.get("k").data == b"newer"
+
+
+def test_metadata_names_come_back_in_lower_case(bucket):
+    put(bucket, "k", metadata={"Note": "A"})
+    detail = bucket.head("k").detail
+    assert detail is not None
+    assert detail.metadata == {"note": "A"}
+
+
+def test_put_keeps_tags(bucket):
+    put(bucket, "k", b"1", TAGS)
+    bucket.put("k", BytesSource(b"2"), NewObject())
+    assert bucket.get_tags("k") == TAGS
+    assert bucket.get_tags("k", max_age=0) == TAGS
+
+
+def test_put_keeps_tags_of_nothing(bucket):
+    bucket.put("k", BytesSource(b"2"), NewObject())
+    assert bucket.get_tags("k") == NO_TAGS
+
+
+def test_put_drops_tags_when_told(bucket):
+    put(bucket, "k", b"1", TAGS)
+    put(bucket, "k", b"2", NO_TAGS)
+    assert bucket.get_tags("k") == NO_TAGS
+    assert bucket.get_tags("k", max_age=0) == NO_TAGS
+
+
+def test_put_keeps_the_tags_of_an_edit_just_before(bucket):
+    put(bucket, "k", b"1", TAGS)
+    bucket.update_tags("k", lambda tags: tags.with_tag("n", "1"))
+    bucket.put("k", BytesSource(b"2"), NewObject())
+    assert bucket.get_tags("k", max_age=0) == TAGS.with_tag("n", "1")
+
+
+def test_exclusive_put_replaces_nothing(bucket):
+    put(bucket, "k", b"1", TAGS)
+    with pytest.raises(AlreadyExists):
+        put(bucket, "k", b"2", OTHER, exclusive=True)
+    assert bucket.get("k").data == b"1"
+    assert bucket.get_tags("k") == TAGS
+    put(bucket, "free", b"1", exclusive=True)
+    assert bucket.get("free").data == b"1"
+
+
+def test_put_after_a_look_that_found_nothing(bucket):
+    assert bucket.lookup("d/k").info is None
+    with pytest.raises(NotFound):
+        bucket.head("d/k")
+    put(bucket, "d/k", b"1")
+    assert bucket.lookup("d/k").info is not None
+    assert bucket.lookup("d").is_prefix
+    assert bucket.head("d/k").size == 1
+
+
+def test_limits_are_kept(bucket):
+    with pytest.raises(NameTooLong):
+        put(bucket, "é" * 512)
+    with pytest.raises(NameTooLong):
+        bucket.put_symlink("link", "x" * 1024, new())
+
+    class Huge:
+        size: int = bucket.limits.max_put + 1
+
+        def read(self, offset, length):
+            raise AssertionError((offset, length))
+
+    with pytest.raises(FileTooLarge):
+        bucket.put("k", Huge(), new())
+    assert listed(bucket) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        ({f"k{n}": "" for n in range(11)}, TooManyTags),
+        ({"k" * 129: ""}, TagKeyTooLong),
+        ({"k": "v" * 257}, TagValueTooLong),
+        ({"a%b": ""}, InvalidTag),
+        ({"": "v"}, InvalidTag),
+    ],
+)
+def test_bad_tags_are_refused_and_nothing_changes(bucket, tags, error):
+    put(bucket, "k", b"1", TAGS)
+    bad = TagSet(tags)
+    with pytest.raises(error):
+        bucket.put_tags("k", bad)
+    with pytest.raises(error):
+        bucket.update_tags("k", lambda _: bad)
+    with pytest.raises(error):
+        put(bucket, "k", b"2", bad)
+    with pytest.raises(error):
+        bucket.put_symlink("k", "t", new(bad))
+    with pytest.raises(error):
+        bucket.start_upload("k", new(bad))
+    with pytest.raises(error):
+        bucket.copy(bucket.head("k"), "k2", tags=bad)
+    assert bucket.get("k").data == b"1"
+    assert bucket.get_tags("k") == TAGS
+    assert listed(bucket) == (["k"], [])
+
+
+def test_append(bucket):
+    info = bucket.start_append("log", BytesSource(b"one"), new(TAGS, metadata=META))
+    assert (info.type, info.size) == (ObjectType.APPENDABLE, 3)
+    longer = bucket.append(info, BytesSource(b"two"))
+    assert (longer.type, longer.size) == (ObjectType.APPENDABLE, 6)
+    assert bucket.get("log").data == b"onetwo"
+    head = bucket.head("log")
+    assert (head.size, head.etag) == (6, longer.etag)
+    assert head.detail is not None
+    assert head.detail.metadata == META
+    assert bucket.get_tags("log") == TAGS
+    assert bucket.append(longer, BytesSource(b"")).size == 6
+
+
+def test_append_at_another_length_appends_nothing(bucket):
+    info = bucket.start_append("log", BytesSource(b"one"), new())
+    bucket.append(info, BytesSource(b"two"))
+    with pytest.raises(PositionMismatch) as caught:
+        bucket.append(info, BytesSource(b"three"))
+    assert caught.value.length == 6
+    assert bucket.get("log").data == b"onetwo"
+
+
+def test_append_begins_only_where_nothing_is(bucket):
+    put(bucket, "k", b"1", TAGS)
+    with pytest.raises(AlreadyExists):
+        bucket.start_append("k", BytesSource(b"2"), new())
+    assert bucket.get("k").data == b"1"
+    assert bucket.get_tags("k") == TAGS
+
+
+def test_an_appendable_that_is_put_again_is_normal_and_keeps_its_tags(bucket):
+    bucket.start_append("log", BytesSource(b"1"), new(TAGS))
+    bucket.put("log", BytesSource(b"2"), NewObject())
+    assert bucket.head("log").type is ObjectType.NORMAL
+    assert bucket.get_tags("log") == TAGS
+
+
+def test_upload(bucket):
+    info = upload(bucket, "d/big", (CHUNK, CHUNK, b"end"), TAGS, metadata=META)
+    assert info.size == 2 * len(CHUNK) + 3
+    assert bucket.get("d/big").data == CHUNK * 2 + b"end"
+    head = bucket.head("d/big")
+    assert (head.etag, head.type) == (info.etag, ObjectType.MULTIPART)
+    assert head.detail is not None
+    assert head.detail.metadata == META
+    assert bucket.get_tags("d/big") == TAGS
+
+
+def test_an_upload_is_invisible_until_it_is_complete(bucket):
+    put(bucket, "k", b"old")
+    begun = bucket.start_upload("k", new())
+    part = bucket.upload_part(begun, 1, BytesSource(b"new"))
+    assert bucket.get("k").data == b"old"
+    assert bucket.complete_upload(begun, [part]).size == 3
+    assert bucket.get("k").data == b"new"
+
+
+def test_a_part_sent_again_replaces_the_part(bucket):
+    begun = bucket.start_upload("k", new())
+    bucket.upload_part(begun, 1, BytesSource(b"first"))
+    part = bucket.upload_part(begun, 1, BytesSource(b"second"))
+    assert [p.size for p in bucket.list_parts(begun)] == [6]
+    bucket.complete_upload(begun, [part])
+    assert bucket.get("k").data == b"second"
+
+
+def test_parts_are_listed_by_number(bucket):
+    begun = bucket.start_upload("k", new())
+    for number in (3, 1, 2):
+        bucket.upload_part(begun, number, BytesSource(b"x" * number))
+    parts = bucket.list_parts(begun)
+    assert [(part.number, part.size) for part in parts] == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_copied_parts(bucket):
+    source = put(bucket, "source", CHUNK + b"tail")
+    begun = bucket.start_upload("k", new())
+    parts = [
+        bucket.copy_part(begun, 1, source, 0, len(CHUNK)),
+        bucket.upload_part(begun, 2, BytesSource(b"end")),
+    ]
+    bucket.complete_upload(begun, parts)
+    assert bucket.get("k").data == CHUNK + b"end"
+
+
+def test_parts_are_copied_from_one_version(bucket):
+    source = put(bucket, "source", CHUNK)
+    put(bucket, "source", CHUNK + b"!")
+    begun = bucket.start_upload("k", new())
+    with pytest.raises(ObjectChanged):
+        bucket.copy_part(begun, 1, source, 0, 10)
+
+
+def test_an_upload_onto_itself_keeps_what_is_copied_and_the_tags(bucket):
+    source = put(bucket, "k", CHUNK + b"tail", TAGS)
+    begun = bucket.start_upload("k", NewObject())
+    parts = [
+        bucket.copy_part(begun, 1, source, 0, len(CHUNK)),
+        bucket.upload_part(begun, 2, BytesSource(b"new tail")),
+    ]
+    bucket.complete_upload(begun, parts)
+    assert bucket.get("k").data == CHUNK + b"new tail"
+    assert bucket.get_tags("k") == TAGS
+    assert bucket.get_tags("k", max_age=0) == TAGS
+
+
+def test_an_upload_keeps_tags_edited_while_it_runs(bucket):
+    put(bucket, "k", b"1", TAGS)
+    begun = bucket.start_upload("k", NewObject())
+    part = bucket.upload_part(begun, 1, BytesSource(b"2"))
+    edited = bucket.update_tags("k", lambda tags: tags.with_tag("n", "1"))
+    info = bucket.complete_upload(begun, [part])
+    assert bucket.get_tags("k") == edited
+    assert bucket.get_tags("k", max_age=0) == edited
+    assert info.detail is not None
+    assert info.detail.tag_count == 3
+
+
+def test_an_upload_of_something_new_has_no_tags(bucket):
+    begun = bucket.start_upload("k", NewObject())
+    bucket.complete_upload(begun, [bucket.upload_part(begun, 1, BytesSource(b"2"))])
+    assert bucket.get_tags("k") == NO_TAGS
+
+
+def test_an_exclusive_upload_replaces_nothing(bucket):
+    put(bucket, "k", b"1", TAGS)
+    with pytest.raises(AlreadyExists):
+        upload(bucket, "k", exclusive=True)
+    assert bucket.get("k").data == b"1"
+    assert bucket.get_tags("k") == TAGS
+
+
+def test_an_aborted_upload_is_gone(bucket):
+    begun = bucket.start_upload("k", new())
+    part = bucket.upload_part(begun, 1, BytesSource(b"1"))
+    bucket.abort_upload(begun)
+    bucket.abort_upload(begun)
+    with pytest.raises(NoSuchUpload):
+        bucket.list_parts(begun)
+    with pytest.raises(TagfsError):
+        bucket.complete_upload(begun, [part])
+    assert listed(bucket) == ([], [])
+
+
+def test_wrong_parts_make_no_object(bucket):
+    put(bucket, "k", b"old")
+    begun = bucket.start_upload("k", new())
+    small = [bucket.upload_part(begun, n, BytesSource(b"x")) for n in (1, 2)]
+    with pytest.raises(TagfsError):
+        bucket.complete_upload(begun, small)
+    assert bucket.get("k").data == b"old"
+
+
+# Copies and metadata
+
+
+def test_copy_takes_content_metadata_and_tags_along(bucket):
+    put(bucket, "a", b"data", TAGS, metadata=META, headers={"content-type": "text/x"})
+    source = bucket.head("a")
+    made = bucket.copy(source, "d/b")
+    assert (made.key, made.size) == ("d/b", 4)
+    assert bucket.get("d/b").data == b"data"
+    head = bucket.head("d/b")
+    assert head.etag == made.etag
+    assert head.detail is not None
+    assert head.detail.metadata == META
+    assert head.detail.headers["content-type"] == "text/x"
+    assert bucket.get_tags("d/b") == TAGS
+    assert bucket.get_tags("a") == TAGS
+    assert bucket.lookup("d").is_prefix
+
+
+def test_copy_of_a_listed_object(bucket):
+    put(bucket, "a", b"data", TAGS, metadata=META)
+    source = next(info for page in bucket.scan("") for info in page.objects)
+    assert source.detail is None
+    bucket.copy(source, "b")
+    detail = bucket.head("b").detail
+    assert detail is not None
+    assert detail.metadata == META
+    assert bucket.get_tags("b") == TAGS
+
+
+@pytest.mark.parametrize(
+    ("own", "replaced", "kept"),
+    [
+        (TAGS, OTHER, TAGS),
+        (NO_TAGS, OTHER, OTHER),
+        (TAGS, NO_TAGS, TAGS),
+        (NO_TAGS, NO_TAGS, NO_TAGS),
+        (NO_TAGS, None, NO_TAGS),
+        (TAGS, None, TAGS),
+    ],
+)
+@pytest.mark.parametrize("forget", [True, False])
+def test_copy_over_keeps_the_tags_of_the_source_or_of_what_it_replaces(
+    bucket, own, replaced, kept, forget
+):
+    put(bucket, "a", b"data", own)
+    if replaced is not None:
+        put(bucket, "b", b"old", replaced)
+    if forget:
+        bucket.forget()
+    bucket.copy(bucket.head("a"), "b", tags=Keep.SOURCE_OR_REPLACED)
+    assert bucket.get("b").data == b"data"
+    assert bucket.get_tags("b") == kept
+    assert bucket.get_tags("b", max_age=0) == kept
+
+
+def test_copy_with_its_own_tags(bucket):
+    put(bucket, "a", b"data", TAGS)
+    bucket.copy(bucket.head("a"), "b", tags=OTHER)
+    bucket.copy(bucket.head("a"), "c", tags=NO_TAGS)
+    assert bucket.get_tags("b") == OTHER
+    assert bucket.get_tags("c") == NO_TAGS
+    assert bucket.get_tags("b", max_age=0) == OTHER
+
+
+def test_copy_over_with_the_tags_of_the_source(bucket):
+    put(bucket, "a", b"data", NO_TAGS)
+    put(bucket, "b", b"old", TAGS)
+    bucket.copy(bucket.head("a"), "b")
+    assert bucket.get_tags("b") == NO_TAGS
+
+
+def test_copy_is_of_one_version(bucket):
+    old = put(bucket, "a", b"old")
+    put(bucket, "a", b"new!")
+    with pytest.raises(ObjectChanged):
+        bucket.copy(old, "b")
+    with pytest.raises(NotFound):
+        bucket.head("b")
+
+
+def test_copy_of_nothing(bucket):
+    old = put(bucket, "a", b"old")
+    bucket.delete("a")
+    with pytest.raises(NotFound):
+        bucket.copy(old, "b")
+
+
+def test_exclusive_copy_replaces_nothing(bucket):
+    source = put(bucket, "a", b"data", TAGS)
+    put(bucket, "b", b"old", OTHER)
+    with pytest.raises(AlreadyExists):
+        bucket.copy(source, "b", exclusive=True)
+    assert bucket.get("b").data == b"old"
+    assert bucket.get_tags("b") == OTHER
+
+
+def test_copy_of_a_link_is_a_link(bucket):
+    bucket.put_symlink("a", "target", new(TAGS))
+    bucket.copy(bucket.head("a"), "b")
+    info = bucket.head("b")
+    assert info.type is ObjectType.SYMLINK
+    assert info.detail is not None
+    assert info.detail.target == "target"
+    assert bucket.get_tags("b") == TAGS
+
+
+@pytest.mark.parametrize("kind", ["plain", "appendable", "multipart", "symlink"])
+def test_set_metadata_changes_nothing_else(bucket, kind):
+    if kind == "plain":
+        put(bucket, "k", b"data", TAGS, metadata=META)
+    elif kind == "appendable":
+        bucket.start_append("k", BytesSource(b"data"), new(TAGS, metadata=META))
+    elif kind == "multipart":
+        upload(bucket, "k", (CHUNK, b"data"), TAGS, metadata=META)
+    else:
+        bucket.put_symlink("k", "target", new(TAGS, metadata=META))
+    before = bucket.head("k")
+    changed = bucket.set_metadata(before, {"mode": "1"}, {"content-type": "text/y"})
+    for info in (changed, bucket.head("k"), bucket.head("k", max_age=0)):
+        assert info.size == before.size
+        assert info.detail is not None
+        assert info.detail.metadata == {"mode": "1"}
+        assert info.detail.headers["content-type"] == "text/y"
+        assert info.detail.target == (before.detail and before.detail.target)
+    assert bucket.get_tags("k") == TAGS
+    assert bucket.get_tags("k", max_age=0) == TAGS
+    if kind != "symlink":
+        assert bucket.get("k").data.endswith(b"data")
+
+
+def test_set_metadata_is_of_one_version(bucket):
+    old = put(bucket, "k", b"old", metadata=META)
+    put(bucket, "k", b"new!", metadata=META)
+    with pytest.raises(ObjectChanged):
+        bucket.set_metadata(old, {}, {})
+    detail = bucket.head("k").detail
+    assert detail is not None
+    assert detail.metadata == META
+    bucket.delete("k")
+    with pytest.raises(NotFound):
+        bucket.set_metadata(old, {}, {})
+
+
+# Links
+
+
+def test_symlink(bucket):
+    made = bucket.put_symlink("d/link", "ziel/ü b", new(TAGS, metadata=META))
+    for info in (made, bucket.head("d/link"), bucket.head("d/link", expected=ObjectType.SYMLINK)):
+        assert info.type is ObjectType.SYMLINK
+        assert info.size == len("ziel/ü b".encode())
+        assert info.detail is not None
+        assert info.detail.target == "ziel/ü b"
+        assert info.detail.metadata == META
+    assert bucket.get_tags("d/link") == TAGS
+
+
+def test_a_wrong_expectation_does_no_harm(bucket):
+    put(bucket, "k", b"1")
+    bucket.put_symlink("link", "k", new())
+    bucket.forget()
+    assert bucket.head("k", expected=ObjectType.SYMLINK).type is ObjectType.NORMAL
+    assert bucket.head("link", expected=ObjectType.NORMAL).type is ObjectType.SYMLINK
+
+
+def test_a_link_is_described_itself_wherever_it_points(bucket):
+    put(bucket, "file", b"123456789", OTHER)
+    bucket.put_symlink("good", "file", new(TAGS))
+    bucket.put_symlink("dangling", "nothing", new())
+    bucket.put_symlink("loop", "loop", new())
+    bucket.forget()
+    for key, target in (("good", "file"), ("dangling", "nothing"), ("loop", "loop")):
+        detail = bucket.head(key).detail
+        assert detail is not None
+        assert detail.target == target
+    assert bucket.get_tags("good") == TAGS
+    bucket.put_tags("good", NO_TAGS)
+    assert bucket.get_tags("file") == OTHER
+
+
+def test_a_link_put_again_keeps_its_tags(bucket):
+    bucket.put_symlink("link", "a", new(TAGS))
+    bucket.put_symlink("link", "b", NewObject())
+    detail = bucket.head("link").detail
+    assert detail is not None
+    assert detail.target == "b"
+    assert bucket.get_tags("link") == TAGS
+    assert bucket.get_tags("link", max_age=0) == TAGS
+
+
+def test_an_exclusive_link_replaces_nothing(bucket):
+    put(bucket, "k", b"1", TAGS)
+    with pytest.raises(AlreadyExists):
+        bucket.put_symlink("k", "a", new(exclusive=True))
+    assert bucket.head("k").type is ObjectType.NORMAL
+    assert bucket.get_tags("k") == TAGS
+
+
+def test_a_file_becomes_a_link_and_a_link_a_file_with_the_same_tags(bucket):
+    put(bucket, "k", b"1", TAGS)
+    bucket.put_symlink("k", "a", NewObject())
+    assert bucket.head("k").type is ObjectType.SYMLINK
+    assert bucket.get_tags("k") == TAGS
+    bucket.put("k", BytesSource(b"2"), NewObject())
+    assert bucket.head("k").type is ObjectType.NORMAL
+    assert bucket.get_tags("k") == TAGS
+
+
+# Deleting
+
+
+def test_delete(bucket):
+    put(bucket, "d/k", b"1", TAGS)
+    listed(bucket, "d/")
+    listed(bucket)
+    bucket.delete("d/k")
+    bucket.delete("d/k")
+    with pytest.raises(NotFound):
+        bucket.head("d/k")
+    with pytest.raises(NotFound):
+        bucket.get_tags("d/k")
+    assert bucket.lookup("d/k").info is None
+    assert not bucket.lookup("d").is_prefix
+    assert listed(bucket) == ([], [])
+
+
+def test_tags_do_not_outlive_their_object(bucket):
+    put(bucket, "k", b"1", TAGS)
+    bucket.get_tags("k")
+    bucket.delete("k")
+    bucket.put("k", BytesSource(b"2"), NewObject())
+    assert bucket.get_tags("k") == NO_TAGS
+
+
+def test_delete_many(bucket):
+    for n in range(5):
+        put(bucket, f"d/{n}")
+    assert bucket.delete_many([f"d/{n}" for n in (0, 1, 3, 9)]) == {}
+    assert listed(bucket, "d/") == (["d/2", "d/4"], [])
+    assert bucket.delete_many([]) == {}
+
+
+# Tags
+
+
+def test_update_tags(bucket):
+    put(bucket, "k", b"1", TAGS)
+    modified = bucket.head("k").last_modified_ns
+    result = bucket.update_tags("k", lambda tags: tags.with_tag("n", "").without_tag("team"))
+    wanted = {"keep+for ever": "ja/é:1", "n": ""}
+    assert result == wanted
+    assert bucket.get_tags("k") == wanted
+    assert bucket.get_tags("k", max_age=0) == wanted
+    assert bucket.head("k", max_age=0).last_modified_ns // 10**9 == modified // 10**9
+    assert bucket.update_tags("k", lambda _: NO_TAGS) == NO_TAGS
+    assert bucket.get_tags("k") == NO_TAGS
+
+
+def test_what_change_raises_is_raised_and_nothing_is_written(bucket):
+    put(bucket, "k", b"1", TAGS)
+
+    def refuse(tags):
+        raise NoSuchTag(str(tags))
+
+    with pytest.raises(NoSuchTag):
+        bucket.update_tags("k", refuse)
+    with pytest.raises(ZeroDivisionError):
+        bucket.update_tags("k", lambda tags: TagSet({"a": str(1 // (len(tags) - 2))}))
+    assert bucket.get_tags("k") == TAGS
+
+
+def test_put_tags_replaces_the_set(bucket):
+    put(bucket, "k", b"1", TAGS)
+    bucket.put_tags("k", OTHER)
+    assert bucket.get_tags("k") == OTHER
+    bucket.put_tags("k", NO_TAGS)
+    assert bucket.get_tags("k") == NO_TAGS
+    assert bucket.get_tags("k", max_age=0) == NO_TAGS
+    detail = bucket.head("k").detail
+    assert detail is not None
+    assert not detail.tag_count
+
+
+def test_concurrent_edits_of_different_tags_lose_none(bucket):
+    put(bucket, "k", b"1")
+    start = threading.Barrier(8)
+
+    def edit(number):
+        start.wait(10)
+        bucket.update_tags("k", lambda tags: tags.with_tag(f"t{number}", str(number)))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(edit, range(8)))
+    wanted = {f"t{n}": str(n) for n in range(8)}
+    assert bucket.get_tags("k") == wanted
+    assert bucket.get_tags("k", max_age=0) == wanted
+
+
+def test_edits_and_rewrites_of_one_object_lose_no_tag(bucket):
+    put(bucket, "k", b"1")
+    start = threading.Barrier(8)
+
+    def work(number):
+        start.wait(10)
+        if number % 2:
+            bucket.update_tags("k", lambda tags: tags.with_tag(f"t{number}", ""))
+        else:
+            bucket.put("k", BytesSource(str(number).encode()), NewObject())
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    assert set(bucket.get_tags("k", max_age=0)) == {"t1", "t3", "t5", "t7"}
+    assert set(bucket.get_tags("k")) == {"t1", "t3", "t5", "t7"}
+
+
+def test_bucket_tags(bucket):
+    assert bucket.get_bucket_tags() == NO_TAGS
+    assert bucket.update_bucket_tags(lambda tags: tags.with_tag("a", "%@,é")) == {"a": "%@,é"}
+    assert bucket.update_bucket_tags(lambda tags: tags.with_tag("b", "")) == {"a": "%@,é", "b": ""}
+    assert bucket.get_bucket_tags() == {"a": "%@,é", "b": ""}
+    assert bucket.get_bucket_tags(max_age=0) == {"a": "%@,é", "b": ""}
+    assert bucket.update_bucket_tags(lambda tags: tags.without_tag("a")) == {"b": ""}
+    assert bucket.update_bucket_tags(lambda _: NO_TAGS) == NO_TAGS
+    assert bucket.get_bucket_tags() == NO_TAGS
+
+
+def test_bad_bucket_tags_are_refused(bucket):
+    bucket.update_bucket_tags(lambda tags: tags.with_tag("a", "1"))
+    with pytest.raises(TooManyTags):
+        bucket.update_bucket_tags(lambda _: TagSet({f"k{n}": "" for n in range(21)}))
+    with pytest.raises(InvalidTag):
+        bucket.update_bucket_tags(lambda tags: tags.with_tag("aliyun", ""))
+    assert bucket.get_bucket_tags() == {"a": "1"}
+
+
+def test_forgetting_changes_no_answer(bucket):
+    put(bucket, "d/k", b"1", TAGS)
+    listed(bucket, "d/")
+    for prefix in ("d/k", "d/", "x", ""):
+        bucket.forget(prefix)
+        assert bucket.head("d/k").size == 1
+        assert bucket.get_tags("d/k") == TAGS
+        assert listed(bucket) == ([], ["d/"])
+
+
+def test_names_and_rules_are_told(bucket):
+    assert bucket.name
+    assert bucket.limits.max_key == 1023
+    assert bucket.object_tag_rules.max_tags == 10
+    assert bucket.bucket_tag_rules.max_tags == 20
+    assert bucket.capabilities.object_tags
