@@ -25,6 +25,10 @@ class Emulator:
         self.log = log
         self._buckets = buckets
 
+    def take(self) -> str:
+        """Return the name of an empty bucket."""
+        return next(self._buckets)
+
     def open(self) -> Client:
         """Return a client for an empty bucket."""
         settings = BucketSettings(

@@ -1,0 +1,169 @@
+"""Real mounts for tests: a bucket on a local service, mounted in a process of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import oss2
+
+from tests.emulated import Emulator
+
+KEYS = {"OSS_ACCESS_KEY_ID": "emulator", "OSS_ACCESS_KEY_SECRET": "emulator-secret"}
+REGION = "cn-hangzhou"
+
+
+class RequestLog:
+    """What the service logged of one bucket since a moment."""
+
+    def __init__(self, file: Path, bucket: str) -> None:
+        self._file = file
+        self._bucket = bucket
+        self._start = file.stat().st_size if file.exists() else 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        with self._file.open("rb") as file:
+            file.seek(self._start)
+            rows = [json.loads(line) for line in file if line.endswith(b"\n")]
+        return [row for row in rows if row["bucket"] == self._bucket]
+
+    def kinds(self) -> Counter[str]:
+        """Count requests as "METHOD subresource" (or "METHOD")."""
+        return Counter(f"{r['method']} {r['subresource'] or ''}".strip() for r in self.rows())
+
+    def __len__(self) -> int:
+        return len(self.rows())
+
+
+class Mounted:
+    """A mounted bucket.
+
+    Attributes:
+        path: the mountpoint.
+        sdk: the same bucket through the vendor's SDK, which is the judge of all writes.
+        log_file: what the mount logged.
+    """
+
+    def __init__(
+        self, service: Emulator, bucket: str, path: Path, process: subprocess.Popen[bytes]
+    ) -> None:
+        self.service = service
+        self.bucket = bucket
+        self.path = path
+        self.process = process
+        self.log_file = path.with_suffix(".log")
+        self.cache_dir = path.with_suffix(".cache")
+        self.sdk = sdk_bucket(service, bucket)
+
+    def requests(self) -> RequestLog:
+        """Begin to count requests of this bucket from now on."""
+        return RequestLog(self.service.log, self.bucket)
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Return an object's tags as the SDK sees them."""
+        return dict(self.sdk.get_object_tagging(key).tag_set.tagging_rule)
+
+    def content(self, key: str) -> bytes:
+        """Return an object's content as the SDK sees it."""
+        data = self.sdk.get_object(key).read()
+        assert isinstance(data, bytes)
+        return data
+
+    def keys(self) -> list[str]:
+        """Return all keys of the bucket."""
+        return [info.key for info in oss2.ObjectIterator(self.sdk)]
+
+    def log(self) -> str:
+        return self.log_file.read_text() if self.log_file.exists() else ""
+
+    def forget(self) -> None:
+        """Let the mount forget what it cached, and the kernel too (which takes its second)."""
+        os.setxattr(self.path, "user.tagfs.refresh", b"")
+        time.sleep(1.05)
+
+    def kill(self) -> None:
+        """End the mount as a crash does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+        subprocess.run(["fusermount", "-uz", str(self.path)], check=False)
+
+
+def sdk_bucket(service: Emulator, bucket: str) -> oss2.Bucket:
+    auth = oss2.AuthV4("emulator", "emulator-secret")
+    return oss2.Bucket(auth, service.url, bucket, region=REGION, enable_crc=True)
+
+
+def command(service: Emulator, url: str, path: Path, options: str = "") -> list[str]:
+    chosen = [
+        f"endpoint={service.url}",
+        f"region={REGION}",
+        f"cache_dir={path.with_suffix('.cache')}",
+        options,
+    ]
+    args = [sys.executable, "-m", "tagfs", "mount", url, str(path), "-f"]
+    return [*args, "-o", ",".join(filter(None, chosen))]
+
+
+@contextlib.contextmanager
+def mounted(
+    service: Emulator, bucket: str, path: Path, options: str = "", prefix: str = ""
+) -> Iterator[Mounted]:
+    """Mount a bucket; unmount it whatever happens, and fail on what it logged unexpectedly."""
+    path.mkdir(parents=True, exist_ok=True)
+    url = f"oss://{bucket}" + (f"/{prefix}" if prefix else "")
+    log_file = path.with_suffix(".log")
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            command(service, url, path, options), env={**os.environ, **KEYS}, stderr=log
+        )
+    mount = Mounted(service, bucket, path, process)
+    try:
+        wait_for(lambda: os.path.ismount(path) or process.poll() is not None)
+        assert process.poll() is None, mount.log()
+        yield mount
+    finally:
+        unmount(mount)
+    assert "a bug in tagfs" not in mount.log(), mount.log()
+    assert "Traceback" not in mount.log(), mount.log()
+
+
+def unmount(mount: Mounted) -> None:
+    """Unmount and wait for the process; by force if it does not go by itself."""
+    if mount.process.poll() is None:
+        subprocess.run(["fusermount", "-u", str(mount.path)], check=False, capture_output=True)
+        try:
+            mount.process.wait(30)
+        except subprocess.TimeoutExpired:
+            subprocess.run(["fusermount", "-uz", str(mount.path)], check=False)
+            mount.process.kill()
+            mount.process.wait(10)
+            raise
+
+
+def wait_for(condition: Any, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def run(*args: str | Path, cwd: Path | None = None, text: str | None = None) -> str:
+    """Run a tool; its output is the answer, its failure ours."""
+    done = subprocess.run(
+        [str(a) for a in args], cwd=cwd, input=text, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{args}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def getfattr(path: Path, *, link: bool = False) -> dict[str, str]:
+    """Return all user.* attributes of a path (of a link itself: tag.*), as getfattr(1) shows."""
+    names = os.listxattr(path, follow_symlinks=not link)
+    return {n: os.getxattr(path, n, follow_symlinks=not link).decode() for n in names}
