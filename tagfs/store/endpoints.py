@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -47,6 +48,15 @@ class Endpoint:
     def base(self) -> str:
         """The path of the bucket itself, ending in "/"."""
         return f"/{quote(self.bucket, safe='')}/" if self.path_style else "/"
+
+    def target(self, key: str | None, query: Mapping[str, str]) -> str:
+        """Return path and query as they go on the request line; no key means the bucket."""
+        path = self.base if key is None else self.base + quote(key, safe="/-_.~")
+        text = "&".join(
+            f"{name}={quote(value, safe='-_.~')}" if value else name
+            for name, value in query.items()
+        )
+        return f"{path}?{text}" if text else path
 
 
 def find_endpoint(

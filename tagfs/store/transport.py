@@ -6,21 +6,21 @@ returns every final answer, whatever its status, and raises only when there is n
 environment's proxies costs more than a request; its adapter brings the pool and the certificates.
 """
 
-import base64
 import http.client
 import logging
 import threading
 import time
 from dataclasses import dataclass
 from typing import Final, cast
-from urllib.parse import quote
 
 import requests
 import urllib3
+import urllib3.connection
 from requests.adapters import HTTPAdapter
 
 from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
 from tagfs.store import retry
+from tagfs.store.answers import read_answer
 from tagfs.store.body import Stream, prepare_body
 from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Dialect
@@ -37,7 +37,8 @@ from tagfs.store.exchange import (
 )
 from tagfs.store.retry import Course
 from tagfs.store.signing import Authority
-from tagfs.store.wire import MAX_DOCUMENT, ServiceError, parse_error
+from tagfs.store.wholeanswer import WholeAnswer
+from tagfs.store.wire import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +47,17 @@ PATIENCE: Final = 30.0
 """Seconds without a byte, either way, after which an attempt is given up."""
 
 _NO_RETRIES = urllib3.Retry(total=False)
-_BAD_REQUEST = 400
+_NO_CONTENT = 204
 _FOREIGN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 _Pool = urllib3.HTTPConnectionPool
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    response_class: type[http.client.HTTPResponse] = WholeAnswer
+
+
+class _SecureConnection(urllib3.connection.HTTPSConnection):
+    response_class: type[http.client.HTTPResponse] = WholeAnswer
 
 
 class _NoAnswer(Exception):
@@ -99,7 +108,7 @@ class Transport:
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self.options.parallel)
-        self._pool = _pool(self._adapter, endpoint, self.options.ca_bundle or True)
+        self._pool = _connect(self._adapter, endpoint, self.options.ca_bundle)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -120,7 +129,9 @@ class Transport:
             MalformedResponse: a body larger than `request.max_answer`.
             BadCredentials: there are none.
         """
-        target = self._target(request)
+        if request.key is not None:
+            check_key(request.key)
+        target = self.endpoint.target(request.key, request.query)
         body = prepare_body(request.body)
         course = Course.begin(request, self.options.timeout, time.monotonic())
         while True:
@@ -157,18 +168,6 @@ class Transport:
             started_ns=int((self.now() - elapsed) * 1e9),
         )
 
-    def _target(self, request: Request) -> str:
-        """Return path and query as they go on the request line."""
-        path = self.endpoint.base
-        if request.key is not None:
-            check_key(request.key)
-            path += quote(request.key, safe="/-_.~")
-        query = "&".join(
-            f"{name}={quote(value, safe='-_.~')}" if value else name
-            for name, value in request.query.items()
-        )
-        return f"{path}?{query}" if query else path
-
     def _attempt(
         self,
         course: Course,
@@ -204,7 +203,7 @@ class Transport:
                         time.monotonic() - began,
                     )
                 )
-        return self._answer(request, status, answered, content)
+        return read_answer(self._dialect, request, status, answered, content)
 
     def _take_slot(self, course: Course) -> None:
         """Wait for a connection to be free; that time is not the request's."""
@@ -256,34 +255,6 @@ class Transport:
         except _FOREIGN as error:
             raise _NoAnswer(_reason(error), sent=True) from None
 
-    def _answer(
-        self, request: Request, status: int, headers: dict[str, str], body: bytes
-    ) -> Response:
-        late = request.late_errors and b"<Error>" in body[:300]
-        if status < FIRST_REFUSAL and not late:
-            return Response(status=status, headers=headers, body=body)
-        error = self._read_error(headers, body)
-        # An error that comes late has no status of its own; its code decides.
-        return Response(
-            status=_BAD_REQUEST if status < FIRST_REFUSAL else status,
-            headers=headers,
-            body=body,
-            error=error,
-        )
-
-    def _read_error(self, headers: dict[str, str], body: bytes) -> ServiceError:
-        request_id = headers.get(self._dialect.header_prefix + "request-id", "")
-        try:
-            if not body and self._dialect.error_header:
-                body = base64.b64decode(headers.get(self._dialect.error_header, ""))
-            error = parse_error(body)
-        except (MalformedResponse, ValueError):
-            code = headers.get(self._dialect.header_prefix + "error-code", "")
-            return ServiceError(code, body[:200].decode(errors="replace"), request_id)
-        return ServiceError(
-            error.code, error.message, error.request_id or request_id, error.endpoint
-        )
-
     def _pause(
         self, course: Course, reason: str, *, least: float = 0.0, hopeless: bool = False
     ) -> None:
@@ -317,8 +288,11 @@ def _receive(request: Request, raw: urllib3.BaseHTTPResponse, headers: dict[str,
     most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
     length = headers.get("content-length", "")
     size = int(length) if length.isascii() and length.isdigit() else None
-    if request.method == "HEAD":
-        size = 0  # the header tells what GET would send
+    if request.method == "HEAD" or raw.status == _NO_CONTENT:
+        size = 0  # after HEAD, the header tells what GET would send
+    elif size is None and "transfer-encoding" not in headers:
+        raw.close()
+        raise _NoAnswer("an answer of unknown length, which may be cut", sent=True)
     try:
         if size is None:
             body = raw.read(most + 1)
@@ -336,12 +310,15 @@ def _receive(request: Request, raw: urllib3.BaseHTTPResponse, headers: dict[str,
     return body
 
 
-def _pool(adapter: HTTPAdapter, endpoint: Endpoint, verify: bool | str) -> _Pool:  # noqa: FBT001 requests' own
+def _connect(adapter: HTTPAdapter, endpoint: Endpoint, ca_bundle: str | None) -> _Pool:
     """Return the pool of connections that requests would use for this endpoint."""
+    verify = ca_bundle or True
     prepared = requests.Request("GET", endpoint.url).prepare()
-    pool = adapter.get_connection_with_tls_context(prepared, verify)
+    # requests' stubs name the base class, which cannot send.
+    pool = cast("_Pool", adapter.get_connection_with_tls_context(prepared, verify))
     adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
-    return cast("_Pool", pool)  # requests' stubs name the base class, which cannot send
+    pool.ConnectionCls = _SecureConnection if endpoint.scheme == "https" else _Connection
+    return pool
 
 
 def _reason(error: BaseException) -> str:

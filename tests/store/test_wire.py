@@ -1,0 +1,208 @@
+"""XML: what services write is read, what we write is XML, and no bytes whatever break a parser."""
+
+import pytest
+from hypothesis import example, given, strategies as st
+from lxml import etree
+
+from tagfs.errors import InvalidRequest, MalformedResponse
+from tagfs.store import wire
+from tagfs.store.bucket import ObjectType, Part
+from tagfs.store.tags import TagSet
+
+PARSERS = [
+    wire.parse_listing,
+    wire.parse_tag_set,
+    wire.parse_upload_id,
+    wire.parse_parts,
+    wire.parse_completed,
+    wire.parse_copied,
+    wire.parse_error,
+    wire.parse_deleted,
+    wire.parse_bucket_info,
+]
+XML_TEXT = st.text(st.characters(codec="utf-8").filter(wire.is_representable), max_size=20)
+
+NAMES = st.sampled_from(
+    "ListBucketResult Tagging TagSet Tag Key Value Contents Size ETag LastModified Type "
+    "IsTruncated NextMarker EncodingType CommonPrefixes Prefix InitiateMultipartUploadResult "
+    "UploadId ListPartsResult Part PartNumber HashCrc64ecma CompleteMultipartUploadResult "
+    "CopyObjectResult Error Code Message DeleteResult BucketInfo Bucket Name".split()
+)
+VALUES = st.sampled_from(["", "1", "-1", "true", "url", "%FF", "9" * 30, "2024-01-02", "a/b", "x"])
+
+
+def _element(name, inner):
+    return f"<{name}>{''.join(inner)}</{name}>"
+
+
+TREES = st.recursive(
+    VALUES,
+    lambda inner: st.builds(_element, NAMES, st.lists(inner, max_size=4)),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+def test_any_bytes_give_a_value_or_our_error(parse):
+    @given(st.one_of(st.binary(), TREES.map(str.encode), st.text().map(str.encode)))
+    @example(b"")
+    @example(b"<?xml version='1.0' encoding='nonsense'?><Error/>")
+    @example(b"<?xml version='1.0' encoding='utf-16'?><Error/>")
+    @example("<Error><Code>x</Code></Error>".encode("utf-16"))
+    @example(b"<a:Error/>")
+    @example(b"<Error xmlns='x'/>")
+    @example(b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>")
+    def check(body):
+        try:
+            parse(body)
+        except MalformedResponse:
+            return
+
+    check()
+
+
+def test_entities_are_not_expanded():
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><Error><Code>&b;</Code></Error>'
+    with pytest.raises(MalformedResponse, match="document type"):
+        wire.parse_error(bomb)
+
+
+def test_files_are_not_read(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    body = f'<!DOCTYPE x [<!ENTITY a SYSTEM "file://{secret}">]><Error><Code>&a;</Code></Error>'
+    with pytest.raises(MalformedResponse):
+        wire.parse_error(body.encode())
+
+
+def test_huge_documents_are_refused():
+    with pytest.raises(MalformedResponse, match="bytes"):
+        wire.parse_error(b"<Error>" + b" " * wire.MAX_DOCUMENT + b"</Error>")
+
+
+LISTING = """<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult xmlns="http://doc.oss-cn-hangzhou.aliyuncs.com">
+<Name>b</Name><Prefix>d%2F</Prefix><EncodingType>url</EncodingType>
+<IsTruncated>true</IsTruncated><NextContinuationToken>CgJiYw--</NextContinuationToken>
+<Contents><Key>d%2Fa%20b%01%2B+%E4%B8%AD</Key><LastModified>2024-01-02T03:04:05.678Z</LastModified>
+<ETag>"5B3C1A2E053D763E1B002CC607C5A0FE"</ETag><Type>Symlink</Type><Size>12</Size>
+<StorageClass>IA</StorageClass><Owner><ID>1</ID></Owner></Contents>
+<CommonPrefixes><Prefix>d%2Fsub%2F</Prefix></CommonPrefixes>
+</ListBucketResult>"""
+
+
+def test_a_listing():
+    page = wire.parse_listing(LISTING.encode())
+    (info,) = page.objects
+    assert info.key == "d/a b\x01++中"
+    assert info.size == 12
+    assert info.etag == "5B3C1A2E053D763E1B002CC607C5A0FE"
+    assert info.last_modified_ns == 1704164645_678_000_000
+    assert (info.type, info.storage_class, info.detail) == (ObjectType.SYMLINK, "IA", None)
+    assert page.prefixes == ("d/sub/",)
+    assert page.token == "CgJiYw--"
+
+
+def test_a_listing_in_which_plus_is_a_blank():
+    (info,) = wire.parse_listing(LISTING.encode(), plus_is_blank=True).objects
+    assert info.key == "d/a b\x01+ 中"
+
+
+def test_a_listing_that_is_not_encoded_is_not_decoded():
+    plain = LISTING.replace("<EncodingType>url</EncodingType>", "")
+    (info,) = wire.parse_listing(plain.encode()).objects
+    assert info.key == "d%2Fa%20b%01%2B+%E4%B8%AD"
+
+
+def test_a_last_page_has_no_token():
+    last = LISTING.replace("<IsTruncated>true", "<IsTruncated>false")
+    assert wire.parse_listing(last.encode()).token is None
+
+
+def test_a_page_without_a_marker_goes_on_after_its_last_entry():
+    token = "<NextContinuationToken>CgJiYw--</NextContinuationToken>"
+    page = wire.parse_listing(LISTING.replace(token, "").encode())
+    assert page.token == "d/sub/"
+
+
+def test_a_marker_is_encoded_like_a_key():
+    token = "<NextContinuationToken>CgJiYw--</NextContinuationToken>"
+    page = wire.parse_listing(LISTING.replace(token, "<NextMarker>d%2Fx</NextMarker>").encode())
+    assert page.token == "d/x"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<Size>12</Size>", ""),
+        ("<Size>12</Size>", "<Size>-1</Size>"),
+        ("<Size>12</Size>", "<Size>1e3</Size>"),
+        (".678Z", ".678"),
+        ("%E4%B8%AD", "%FF"),
+    ],
+)
+def test_a_listing_with_a_bad_entry_is_malformed(old, new):
+    with pytest.raises(MalformedResponse):
+        wire.parse_listing(LISTING.replace(old, new).encode())
+
+
+@given(st.dictionaries(XML_TEXT.filter(bool), XML_TEXT, max_size=10))
+@example({"a\rb": "\r\n \t", "<&>": "]]>"})
+def test_tag_sets_survive(pairs):
+    assert wire.parse_tag_set(wire.render_tag_set(pairs)) == TagSet(pairs)
+
+
+@pytest.mark.parametrize("empty", ["<Tagging/>", "<Tagging><TagSet/></Tagging>"])
+def test_no_tags(empty):
+    assert wire.parse_tag_set(empty.encode()) == {}
+
+
+def test_nothing_is_not_an_empty_tag_set():
+    with pytest.raises(MalformedResponse):
+        wire.parse_tag_set(b"")
+
+
+def test_what_xml_cannot_carry_is_refused():
+    with pytest.raises(InvalidRequest):
+        wire.render_tag_set({"a\x01": ""})
+
+
+@given(st.lists(XML_TEXT, max_size=5))
+def test_keys_to_delete_are_xml(keys):
+    root = etree.fromstring(wire.render_delete(keys))
+    assert [node.text or "" for node in root.iterfind("Object/Key")] == keys
+    assert root.findtext("Quiet") == "true"
+
+
+def test_failed_deletes():
+    body = (
+        "<DeleteResult><EncodingType>url</EncodingType><Deleted><Key>a</Key></Deleted>"
+        "<Error><Key>b%2Fc</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+        "</DeleteResult>"
+    )
+    assert wire.parse_deleted(body.encode()) == {"b/c": "AccessDenied: no"}
+    assert wire.parse_deleted(b"") == {}
+
+
+def test_parts():
+    body = (
+        "<ListPartsResult><IsTruncated>true</IsTruncated>"
+        "<NextPartNumberMarker>5</NextPartNumberMarker>"
+        '<Part><PartNumber>5</PartNumber><ETag>"E"</ETag><Size>7</Size>'
+        "<HashCrc64ecma>99</HashCrc64ecma></Part></ListPartsResult>"
+    )
+    page = wire.parse_parts(body.encode())
+    assert page == wire.PartPage((Part(number=5, etag="E", size=7, crc64=99),), "5")
+
+
+def test_a_copy_without_an_etag_is_none():
+    with pytest.raises(MalformedResponse, match="ETag"):
+        wire.parse_copied(b"<CopyObjectResult/>")
+
+
+def test_an_error():
+    body = (
+        b"<Error><Code>AccessDenied</Code><Message>m</Message><RequestId>r</RequestId>"
+        b"<Endpoint>e</Endpoint></Error>"
+    )
+    assert wire.parse_error(body) == wire.ServiceError("AccessDenied", "m", "r", "e")
