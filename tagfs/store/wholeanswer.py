@@ -1,45 +1,87 @@
-"""http.client's answer, made to notice when its head was cut."""
+"""http.client's answer with a reader of its own for the head: one that notices when it was cut.
+
+http.client takes the end of the connection for the end of the headers, so that an answer cut
+there looks like one with fewer headers and no body. It also parses headers as it would an e-mail,
+which costs as much as all the rest of a small request.
+"""
 
 import http.client
-from io import BufferedReader
-from typing import cast
+import socket
+from typing import Final
 
+MAX_HEAD: Final = 256 * 1024
+"""Bytes of status line and headers; user metadata alone may be 8 KiB."""
 
-class _Head:
-    """A connection while the head of an answer is read from it."""
-
-    def __init__(self, stream: BufferedReader) -> None:
-        self._stream = stream
-        self._begun = False
-        self.close = stream.close
-
-    def readline(self, limit: int = -1) -> bytes:
-        """Return one line; the end of the connection is none once the head has begun."""
-        line = self._stream.readline(limit)
-        if self._begun and not line.endswith(b"\n"):
-            raise http.client.IncompleteRead(line)
-        self._begun = True
-        return line
+_CONTINUE = range(100, 200)
+_WITHOUT_BODY = frozenset({204, 304})
 
 
 class WholeAnswer(http.client.HTTPResponse):
-    """An answer whose head is whole.
+    """An answer whose head is whole."""
 
-    http.client takes the end of the connection for the end of the headers, so that an answer cut
-    there looks like one with fewer headers and no body.
-    """
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self._is_head = method == "HEAD"
 
     def begin(self) -> None:
-        """Read status line and headers.
+        """Read status line and headers, passing over 1xx.
 
         Raises:
-            http.client.HTTPException: the connection ended before they did.
+            http.client.HTTPException: the connection ended before they did, or it is no HTTP.
         """
-        stream = self.fp
-        head = cast("BufferedReader", _Head(stream))  # readline and close are all that is used
-        self.fp = head
-        try:
-            super().begin()
-        finally:
-            if self.fp is head:
-                self.fp = stream
+        status, fields = self._read_head()
+        while status in _CONTINUE:
+            status, fields = self._read_head()
+        message = http.client.HTTPMessage()
+        for name, value in fields:
+            message.set_raw(name, value)
+        self.headers = self.msg = message
+        self.status = self.code = status
+        self._frame({name.lower(): value.strip().lower() for name, value in fields})
+
+    def _read_head(self) -> tuple[int, list[tuple[str, str]]]:
+        line = self.fp.readline(MAX_HEAD)
+        if not line:
+            raise http.client.RemoteDisconnected("the connection ended before an answer")
+        version, _, rest = line.decode("latin-1").partition(" ")
+        number, _, reason = rest.strip().partition(" ")
+        if not version.startswith("HTTP/1.") or not (number.isdecimal() and len(number) == 3):  # noqa: PLR2004 digits
+            raise http.client.BadStatusLine(repr(line[:80]))
+        self.version = 10 if version == "HTTP/1.0" else 11
+        self.reason = reason
+        return int(number), self._read_fields()
+
+    def _read_fields(self) -> list[tuple[str, str]]:
+        fields: list[tuple[str, str]] = []
+        left = MAX_HEAD
+        while (line := self.fp.readline(left)) not in {b"\r\n", b"\n"}:
+            left -= len(line)
+            name, colon, value = line.decode("latin-1").partition(":")
+            if not line.endswith(b"\n") or left <= 0:
+                raise http.client.IncompleteRead(line[:80])
+            if not colon or not name or name != name.strip():
+                raise http.client.HTTPException(f"no header: {line[:80]!r}")
+            fields.append((name, value.strip(" \t\r\n")))
+        return fields
+
+    def _frame(self, fields: dict[str, str]) -> None:
+        """Work out where the body ends, and whether the connection lives on (RFC 9112, 6.3)."""
+        self.chunked = fields.get("transfer-encoding") == "chunked"
+        self.chunk_left = None
+        connection = fields.get("connection", "")
+        self.will_close = "close" in connection or (
+            self.version == 10 and "keep-alive" not in connection  # noqa: PLR2004 http.client's 1.0
+        )
+        length = fields.get("content-length", "")
+        known = length.isascii() and length.isdigit() and not self.chunked
+        self.length = int(length) if known else None
+        if self.status in _WITHOUT_BODY or self._is_head:
+            self.length, self.chunked = 0, False
+        if self.length is None and not self.chunked:
+            self.will_close = True

@@ -141,6 +141,24 @@ def test_connections_are_kept(serve):
     assert server.connections == 1
 
 
+def test_a_connection_that_the_service_ends_is_not_used_again(serve):
+    server, client = serve(answer(body=b"x", connection="close"), answer(body=b"y"))
+    assert [client.request(GET).body for _ in range(2)] == [b"x", b"y"]
+    assert server.connections == 2
+
+
+def test_interim_answers_are_passed_over(serve):
+    _, client = serve(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(body=b"x"))
+    assert client.request(GET).body == b"x"
+
+
+def test_chunked_answers(serve):
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    server, client = serve(chunked)
+    assert [client.request(GET).body for _ in range(2)] == [b"abc", b"abc"]
+    assert server.connections == 1
+
+
 def test_connections_are_bounded(serve):
     server, client = serve(Slow(0.05, answer()), parallel=3)
     threads = [threading.Thread(target=client.request, args=(GET,)) for _ in range(12)]
@@ -167,6 +185,9 @@ def test_connections_are_bounded(serve):
         Cut(answer(body=b"hal", content_length="6")),
         Cut(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhal"),
         b"no HTTP at all\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno header\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000 + b"\r\ncontent-length: 0\r\n\r\n",
         error(500, "InternalError"),
         error(503, "ServiceUnavailable"),
         error(503, "TotalQpsLimitExceeded"),
