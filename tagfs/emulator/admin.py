@@ -4,7 +4,8 @@
     POST     a JSON list of specifications takes their place
     DELETE   no more faults
 
-Only on the address itself (in virtual-host style `-/faults` is somebody's key) and only from loopback.
+Only on the address itself (in virtual-host style `-/faults` is somebody's key), and only
+from loopback.
 """
 
 import ipaddress
@@ -23,27 +24,23 @@ async def administer(http: web.BaseRequest, faults: FaultBoard) -> web.Response 
         return None
     if not _is_loopback(http.remote):
         return _json({"error": "only from loopback"}, 403)
-    if http.raw_path != ADMIN_PREFIX + "faults":
-        return _json({"error": "only /-/faults is here"}, 404)
-    if http.method == "GET":
-        return _json(faults.report())
-    if http.method == "DELETE":
-        faults.replace(())
-        return _json(faults.report())
-    if http.method == "POST":
-        return await _replace(http, faults)
-    return _json({"error": "GET, POST or DELETE"}, 405)
-
-
-async def _replace(http: web.BaseRequest, faults: FaultBoard) -> web.Response:
+    if http.raw_path != ADMIN_PREFIX + "faults" or http.method not in {"GET", "POST", "DELETE"}:
+        return _json({"error": "only GET, POST and DELETE of /-/faults are here"}, 404)
     try:
-        specifications = json.loads(await http.read())
-        if not isinstance(specifications, list):
-            raise ValueError("not a JSON list of specifications")
-        faults.replace(str(item) for item in specifications)
+        if http.method == "POST":
+            faults.replace(_specifications(await http.read()))
+        elif http.method == "DELETE":
+            faults.replace(())
     except ValueError as error:
         return _json({"error": str(error)}, 400)
     return _json(faults.report())
+
+
+def _specifications(body: bytes) -> list[str]:
+    value = json.loads(body)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("not a JSON list of specifications")
+    return value
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -10,9 +10,10 @@ _PART_MINIMUM = 100 * 1024
 class EmulatorConfig:
     """The choices for one emulator, with defaults for all but the data directory.
 
-    `security_token`, where set, makes the key pair a temporary one that every request must accompany
-    with this token. `minimum_part_size` is what the service demands of all parts but the last.
-    `restore_seconds` is how long the restoring of an archived object takes.
+    `security_token`, where set, makes the key pair a temporary one that every request must
+    accompany with this token. `minimum_part_size` is what the service demands of all parts but
+    the last. `restore_seconds` is how long restoring an archived object takes. `generate` holds
+    specifications of objects to write into the first bucket (see `storage.generate`).
     """
 
     data: Path
@@ -23,7 +24,7 @@ class EmulatorConfig:
     request_log: Path | None = None
     faults: tuple[str, ...] = ()
     access_key_id: str = "emulator"
-    access_key_secret: str = "emulator-secret"
+    access_key_secret: str = "emulator-secret"  # noqa: S105 - a public default, not a secret
     security_token: str | None = None
     region: str = "cn-hangzhou"
     verify_signatures: bool = True

@@ -10,7 +10,7 @@ Which requests (all that are given must hold; names are shell patterns):
     times=N   strike N times, then never again
     rate=0.1  strike a matching request with this probability
 
-Instead of an answer; `when=before` (default) spares the work, `when=after` loses the reply to work done:
+Instead of an answer; `when=before` (default) spares the work, `when=after` loses its reply:
     status=503[:code=C][:message=M][:retry_after=S]   an error in the service's words
     token_expired, skew, deny     403 SecurityTokenExpired, RequestTimeTooSkewed, AccessDenied
     reset                         drop the connection (RST)
@@ -131,7 +131,7 @@ def parse_fault(specification: str) -> Fault:
     if kind is None:
         raise ValueError(f"unknown fault {action!r}; known: {', '.join(sorted(_ACTIONS))}")
     if unknown := options.keys() - _OPTIONS:
-        raise ValueError(f"unknown option {sorted(unknown)[0]!r} in fault {specification!r}")
+        raise ValueError(f"unknown option {min(unknown)!r} in fault {specification!r}")
     if options.get("when", "before") not in {"before", "after"}:
         raise ValueError(f"when is neither before nor after in fault {specification!r}")
     if kind == _NOTHING and value:

@@ -1,7 +1,8 @@
 """The HTTP frame: one request in, one reply out, with log line, latency and faults around it.
 
-aiohttp is met here and in `server` only, through its low-level server: no router, no access log, no
-decompression, and the request target exactly as it was sent, for keys may hold `//`, `..` and `%2F`.
+aiohttp is met here, in `admin` and in `server` only, through its low-level server: no router, no
+access log, no decompression, and the request target exactly as it was sent, for keys may hold `//`,
+`..` and `%2F`.
 """
 
 import asyncio
@@ -220,7 +221,7 @@ class _Exchange:
             raw = transport.get_extra_info("socket")
             if raw is not None:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            transport.abort()  # type: ignore[attr-defined]  # every socket transport has it
+            transport.abort()
         return web.Response(status=503)
 
 

@@ -1,10 +1,11 @@
-"""The request log: one JSON line for each request, there before the client can see the answer's end.
+"""The request log: a JSON line for each request, there before the client can see the answer's end.
 
 Fields: `time` (seconds since 1970 when the request began), `method`, `bucket`, `key`, `subresource`
-(`tagging`, `uploads`, `uploadId`, `partNumber`, `symlink`, `append`, `delete`, `list`, `copy`, ... or null),
-`status` (0: the connection was dropped without an answer), `bytes_in`, `bytes_out` (bodies only),
-`seconds`, `inflight` (requests under way when this one began, itself included), `operation` (the
-service's name of the call), and only where they apply `copy` (UploadPartCopy) and `fault` (what was injected).
+(`tagging`, `uploads`, `uploadId`, `partNumber`, `symlink`, `append`, `delete`, `list`, `copy`, ...;
+or null), `status` (0: the connection was dropped without an answer), `bytes_in` and `bytes_out` (of
+bodies only), `seconds`, `inflight` (requests under way when this one began, itself included),
+`operation` (the service's name of the call), and only where they apply `copy` (UploadPartCopy) and
+`fault` (what was injected).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Starts an emulator: opens the store, listens, says so, and stops in order at SIGTERM or SIGINT."""
+"""Starts an emulator: opens the store, listens, says so, and stops at SIGTERM or SIGINT."""
 
 import asyncio
 import signal

@@ -1,7 +1,7 @@
-"""Which bucket and which key a request is for: path style on addresses and localhost, else by host name.
+"""Which bucket and key a request is for: path style on addresses and localhost, else by host name.
 
-The raw path is split before it is decoded, and decoded once: oss2 sends the slashes of a key as `%2F`,
-and keys may hold `//` and `..`.
+The raw path is split before it is decoded, and decoded once: oss2 sends the slashes of a key as
+`%2F`, and keys may hold `//` and `..`.
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""Headers that describe an object: read from the request that makes it, shown when it is asked for."""
+"""Headers that describe an object: read from the request that makes it, shown by GET and HEAD."""
 
 import base64
 

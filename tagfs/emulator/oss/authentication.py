@@ -107,10 +107,10 @@ class Authenticator:
             raise self._mismatch(signature, string.decode("utf-8", "surrogateescape"))
 
     def _check_v4_header(self, request: Request, call: Call, rest: str) -> None:
-        fields = dict(
-            (name.strip(), value.strip())
+        fields = {
+            name.strip(): value.strip()
             for name, _, value in (part.partition("=") for part in rest.split(","))
-        )
+        }
         if not {"Credential", "Signature"} <= fields.keys():
             raise OssError("InvalidArgument", "Authorization header is invalid.")
         moment = request.headers.get("x-oss-date", "")

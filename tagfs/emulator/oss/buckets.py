@@ -96,7 +96,7 @@ def _summary(context: Context, bucket: BucketRecord) -> str:
 
 async def GetBucketLocation(context: Context) -> Reply:
     """Tell the region."""
-    assert context.bucket
+    _ = context.bucket  # or NoSuchBucket
     return Reply(headers=dict(_XML), body=render("LocationConstraint", _location(context)))
 
 

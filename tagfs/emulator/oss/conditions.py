@@ -48,7 +48,8 @@ def _moment(text: str | None) -> float | None:
 def choose_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
     """Return start and length of the part to send; None means the whole object.
 
-    Without `x-oss-range-behavior: standard` a range that does not fit is ignored, whatever HTTP says.
+    Without `x-oss-range-behavior: standard` a range that does not fit is ignored, whatever HTTP
+    says of it.
 
     Raises:
         OssError: 416, there is nothing to send.

@@ -1,4 +1,4 @@
-"""What every OSS handler is given: the request, the store, and the questions that all handlers ask."""
+"""What every OSS handler is given: the request, the store, and the questions they all ask."""
 
 from dataclasses import dataclass
 

@@ -84,7 +84,7 @@ def _kind(source: ObjectRecord, *, is_self: bool) -> Kind:
 def _attributes(context: Context, source: ObjectRecord, *, is_self: bool) -> Attributes:
     kept = source.attributes
     headers, meta, tags = kept.headers, kept.meta, kept.tags
-    # Onto itself "the metadata in the request is taken regardless of the directive" (CopyObject page).
+    # CopyObject page: onto itself, the metadata in the request is taken whatever the directive.
     if _directive(context, "metadata") == "REPLACE" or is_self:
         headers, meta = read_standard_headers(context), read_meta(context)
     if _directive(context, "tagging") == "REPLACE":

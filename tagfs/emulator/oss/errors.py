@@ -1,7 +1,7 @@
 """OSS errors: one table of codes, and how a failure becomes an XML answer.
 
-Codes, statuses and messages follow the manual's "HTTP 4xx status code" pages; EC values are those that
-the SDKs' tests and the EC pages name. Codes without a known EC get a made-up one of the same form.
+Codes, statuses and messages follow the manual's "HTTP 4xx status code" pages; EC values are those
+that the SDKs' tests and the EC pages name. Other codes get a made-up EC of the same form.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Taking in a request's body: in memory while small, else to a file, checked against its checksums."""
+"""Taking in a request's body: in memory while small, else to a file; its checksums are verified."""
 
 import base64
 import binascii
@@ -20,8 +20,7 @@ async def receive(context: Context) -> Staged:
     body = context.request.body
     if body.length is None and not body.chunked:
         raise OssError("MissingContentLength")
-    if body.length is not None and body.length > SINGLE_LIMIT:
-        raise too_large()
+    _check_size(body.length)
     if body.length is not None and body.length <= INLINE_LIMIT:
         data = await body.read(INLINE_LIMIT) if body.length else b""
         staged = context.storage.stage(data)
@@ -41,12 +40,16 @@ async def _stream(context: Context) -> Staged:
     try:
         async for chunk in context.request.body.chunks():
             incoming.write(chunk)
-            if incoming.size > SINGLE_LIMIT:
-                raise too_large()
+            _check_size(incoming.size)
         return incoming.finish()
     except BaseException:
         incoming.discard()
         raise
+
+
+def _check_size(size: int | None) -> None:
+    if size is not None and size > SINGLE_LIMIT:
+        raise too_large()
 
 
 def too_large() -> OssError:

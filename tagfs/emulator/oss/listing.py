@@ -106,8 +106,6 @@ def parse_token(token: str) -> str:
     """
     try:
         data = base64.b64decode(token.replace("-", "="), validate=True)
-        if data[:1] != b"\n":
-            raise ValueError("another field")
         start = next(at for at, byte in enumerate(data[1:], 2) if not byte & 0x80)
         return data[start:].decode("utf-8", "surrogateescape")
     except (binascii.Error, ValueError, StopIteration):

@@ -1,6 +1,7 @@
 """Multipart uploads: parts are extents, and completing an upload is writing their list down."""
 
 import secrets
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from tagfs.emulator.exchange import Reply
@@ -137,7 +138,7 @@ def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
     numbers = [number for number, _ in named]
     if not named:
         raise OssError("MalformedXML", "An upload needs at least one part.")
-    if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
         raise OssError("InvalidPartOrder")
     by_number = {part.number: part for part in present}
     used = []

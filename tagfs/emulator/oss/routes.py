@@ -35,7 +35,7 @@ class Route(NamedTuple):
     @property
     def operation(self) -> str:
         """Return the name in the API reference."""
-        return self.handler.__name__  # type: ignore[attr-defined]  # all handlers are functions
+        return self.handler.__name__
 
 
 async def MethodNotAllowed(context: Context) -> Reply:
@@ -44,8 +44,16 @@ async def MethodNotAllowed(context: Context) -> Reply:
 
 
 _OBJECT_MARKS = (
-    "partNumber", "uploadId", "uploads", "append", "symlink", "tagging", "acl", "objectMeta", "restore",
-)  # fmt: skip
+    "partNumber",
+    "uploadId",
+    "uploads",
+    "append",
+    "symlink",
+    "tagging",
+    "acl",
+    "objectMeta",
+    "restore",
+)
 _BUCKET_MARKS = ("tagging", "uploads", "delete", "bucketInfo", "location", "stat", "acl")
 _OBJECT: dict[tuple[str, str | None], Handler] = {
     ("PUT", None): objects.PutObject,

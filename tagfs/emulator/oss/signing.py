@@ -11,10 +11,24 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
+_V1_NAMES = """
+    response-content-type response-content-language response-cache-control
+    response-content-encoding response-expires response-content-disposition logging acl
+    uploadId uploads partNumber group link delete website location objectInfo objectMeta cors
+    lifecycle restore qos referer stat bucketInfo append position security-token live comp
+    status vod startTime endTime x-oss-process symlink callback callback-var tagging
+    encryption versions versioning versionId policy requestPayment x-oss-traffic-limit qosInfo
+    asyncFetch x-oss-request-payer sequential inventory inventoryId continuation-token worm
+    wormId wormExtend replication replicationLocation replicationProgress transferAcceleration
+    cname metaQuery x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id
+    x-oss-ac-forward-allow resourceGroup style styleName x-oss-async-process regionList
+    x-oss-write-get-object-response bucketArchiveDirectRead httpsConfig redundancyTransition
+    x-oss-target-redundancy-type x-oss-redundancy-transition-taskid accessPoint
+    accessPointPolicy publicAccessBlock x-oss-access-point-name requesterQosInfo qosRequester
+    resourcePoolInfo resourcePool resourcePoolBuckets seal x-oss-rename x-oss-dir x-oss-delete
+"""
 # Query parameters that belong to the V1 resource; all others go unsigned (oss2, auth.py).
-_SIGNED_PARAMETERS = frozenset(
-    ["response-content-type", "response-content-language", "response-cache-control", "response-content-encoding", "response-expires", "response-content-disposition", "logging", "acl", "uploadId", "uploads", "partNumber", "group", "link", "delete", "website", "location", "objectInfo", "objectMeta", "cors", "lifecycle", "restore", "qos", "referer", "stat", "bucketInfo", "append", "position", "security-token", "live", "comp", "status", "vod", "startTime", "endTime", "x-oss-process", "symlink", "callback", "callback-var", "tagging", "encryption", "versions", "versioning", "versionId", "policy", "requestPayment", "x-oss-traffic-limit", "qosInfo", "asyncFetch", "x-oss-request-payer", "sequential", "inventory", "inventoryId", "continuation-token", "worm", "wormId", "wormExtend", "replication", "replicationLocation", "replicationProgress", "transferAcceleration", "cname", "metaQuery", "x-oss-ac-source-ip", "x-oss-ac-subnet-mask", "x-oss-ac-vpc-id", "x-oss-ac-forward-allow", "resourceGroup", "style", "styleName", "x-oss-async-process", "regionList", "x-oss-write-get-object-response", "bucketArchiveDirectRead", "httpsConfig", "redundancyTransition", "x-oss-target-redundancy-type", "x-oss-redundancy-transition-taskid", "accessPoint", "accessPointPolicy", "publicAccessBlock", "x-oss-access-point-name", "requesterQosInfo", "qosRequester", "resourcePoolInfo", "resourcePool", "resourcePoolBuckets", "seal", "x-oss-rename", "x-oss-dir", "x-oss-delete"]
-)
+_SIGNED_PARAMETERS = frozenset(_V1_NAMES.split())
 _UNRESERVED = "-_.~"
 _DEFAULT_V4_HEADERS = frozenset({"content-type", "content-md5"})
 

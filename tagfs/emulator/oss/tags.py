@@ -1,7 +1,7 @@
 """Tag sets: the rules for objects and for buckets, the XML, and the `x-oss-tagging` header.
 
-Lengths count characters, as the pages of 2022 and later say; "letters" are all Unicode letters, as the
-vendor's live tests show.
+Lengths of object tags count characters, as the pages of 2022 and later say, those of bucket tags
+bytes; "letters" are all Unicode letters, as the vendor's live tests show.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """The files that hold large contents, and the way bytes take into them.
 
-A file is written under `incoming/`, renamed into `blobs/` under a random name, and only then named by a
-database row. A crash therefore leaves at most files that no row names, and `sweep` removes them.
-Keys never become file names.
+A file is written under `incoming/`, renamed into `blobs/` under a random name, and only then named
+by a database row. A crash therefore leaves at most files that no row names, and `sweep` removes
+them. Keys never become file names.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from tagfs.emulator.storage.crc64 import crc64
 
@@ -41,12 +41,12 @@ def stage_bytes(data: bytes) -> Staged:
 
 
 class Incoming:
-    """Bytes on their way in: hashed as they come, kept in memory while few, then spilled to a file."""
+    """Bytes on their way in: hashed as they come, in memory while few, then spilled to a file."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / secrets.token_hex(16)
         self._held: list[bytes] = []
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._md5 = hashlib.md5()
         self._crc = 0
         self.size = 0
@@ -59,17 +59,17 @@ class Incoming:
         if self._file is None:
             self._held.append(chunk)
             if self.size > INLINE_LIMIT:
-                self._file = self._path.open("xb", buffering=0)
-                self._spill(b"".join(self._held))
+                self._file = FileIO(self._path, "x")
+                self._spill(self._file, b"".join(self._held))
                 self._held.clear()
         else:
-            self._spill(chunk)
+            self._spill(self._file, chunk)
 
-    def _spill(self, data: bytes) -> None:
-        assert self._file is not None
+    @staticmethod
+    def _spill(file: FileIO, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[file.write(view) or 0 :]
 
     def finish(self) -> Staged:
         """Return the whole content."""

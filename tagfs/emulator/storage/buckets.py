@@ -1,4 +1,4 @@
-"""The buckets table. Buckets are few and asked for at every request, so they are kept in memory too."""
+"""The buckets table. Buckets are few and asked for at every request, so they are in memory too."""
 
 from tagfs.emulator.storage.database import Database
 from tagfs.emulator.storage.objects import dump, load
@@ -71,10 +71,8 @@ class Buckets:
 
     def usage(self, bucket: int) -> tuple[int, int, int]:
         """Return bytes stored, objects, and uploads under way."""
-        row = self._db.one(
+        [(size, count)] = self._db.all(
             "SELECT COALESCE(SUM(size), 0), COUNT(*) FROM objects WHERE bucket = ?", (bucket,)
         )
-        uploads = self._db.one("SELECT COUNT(*) FROM uploads WHERE bucket = ?", (bucket,))
-        assert row is not None
-        assert uploads is not None
-        return row[0], row[1], uploads[0]
+        [(uploads,)] = self._db.all("SELECT COUNT(*) FROM uploads WHERE bucket = ?", (bucket,))
+        return size, count, uploads

@@ -1,7 +1,8 @@
 """Contents as lists of extents over reference-counted blobs.
 
-Copying an object, or joining parts into one, copies extents and counts references: no bytes move, so an
-object of any size is copied at the price of a row. A blob is a row; small ones carry their bytes in it.
+Copying an object, or joining parts into one, copies extents and counts references: no bytes move,
+so an object of any size is copied at the price of a row. A blob is a row; small ones carry their
+bytes in it.
 """
 
 import json
@@ -90,8 +91,8 @@ class Content:
 class Contents:
     """The blobs table and the blob files together.
 
-    Methods that change rows expect to run inside a transaction of the caller; files of blobs that lost
-    their last reference are removed by `collect`, after the commit.
+    Methods that change rows expect to run inside a transaction of the caller; files of blobs that
+    lost their last reference are removed by `collect`, after the commit.
     """
 
     def __init__(self, database: Database, blobs: BlobDirectory) -> None:
@@ -114,12 +115,10 @@ class Contents:
         return (Extent(self._insert(refs, size, name, b"" if name else bytes(size)), 0, size),)
 
     def _insert(self, refs: int, size: int, name: str | None, data: bytes) -> int:
-        cursor = self._db.execute(
+        return self._db.insert(
             "INSERT INTO blobs(refs, size, name, data) VALUES(?, ?, ?, ?)",
             (refs, size, name, None if name else data),
         )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
 
     def share(self, extents: Extents) -> None:
         """Count one more reference for each extent."""
@@ -184,9 +183,8 @@ class Contents:
         seen: dict[int, tuple[str | None, bytes]] = {}
         for blob, offset, length in extents:
             if blob not in seen:
-                row = self._db.one("SELECT name, data FROM blobs WHERE id = ?", (blob,))
-                assert row is not None, f"blob {blob} is referenced but gone"
-                seen[blob] = (row[0], row[1] or b"")
+                [(name, data)] = self._db.all("SELECT name, data FROM blobs WHERE id = ?", (blob,))
+                seen[blob] = (name, data or b"")
             yield Piece(offset, length, *seen[blob])
 
     def names(self) -> set[str]:

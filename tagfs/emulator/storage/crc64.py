@@ -1,8 +1,8 @@
 """CRC-64/XZ, the checksum that OSS calls `crc64ecma`, and the arithmetic that joins two of them.
 
-A CRC is a polynomial over GF(2) modulo the generator, so appending n bytes multiplies what came before
-by x^(8n). That makes the checksum of a multipart object a matter of its parts' checksums and lengths:
-no byte is read again.
+A CRC is a polynomial over GF(2) modulo the generator, so appending n bytes multiplies what came
+before by x^(8n). That makes the checksum of a multipart object a matter of its parts' checksums and
+lengths: no byte is read again.
 """
 
 from functools import lru_cache

@@ -62,6 +62,10 @@ class Database:
         """Return every row."""
         return self.execute(sql, values).fetchall()
 
+    def insert(self, sql: str, values: Sequence[Any]) -> int:
+        """Add a row and return its id."""
+        return self.execute(sql, values).lastrowid or 0
+
     def many(self, sql: str, rows: Iterator[Sequence[Any]]) -> None:
         """Run one statement for each row."""
         self._connection.executemany(sql, rows)

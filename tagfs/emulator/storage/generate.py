@@ -1,8 +1,8 @@
-"""Objects by the million, written straight into the store: for scale tests that cannot wait for PUTs.
+"""Objects by the million, written straight into the store: for tests that cannot wait for PUTs.
 
-A specification is `TEMPLATE:COUNT[:SIZE]`. TEMPLATE is a key with one `{}` field that is given the numbers
-from 0 to COUNT-1, as in `d/{:06d}`; without a field it names a single object. All objects share one
-sparse blob of SIZE zero bytes (k, m, g are powers of 1024).
+A specification is `TEMPLATE:COUNT[:SIZE]`. TEMPLATE is a key with one `{}` field that is given the
+numbers from 0 to COUNT-1, as in `d/{:06d}`; without a field it names a single object. All objects
+share one sparse blob of SIZE zero bytes (`k`, `m` and `g` are powers of 1024).
 """
 
 import re

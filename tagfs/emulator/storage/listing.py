@@ -1,4 +1,4 @@
-"""One page of a bucket's keys, found by seeking in the index: its cost does not grow with the bucket.
+"""One page of a bucket's keys, found by seeking in the index, whatever the size of the bucket.
 
 A common prefix is stepped over by seeking to the first key behind everything below it, so a page of
 directories costs one seek each, however many keys they hold.
