@@ -21,6 +21,7 @@ from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.prefetch import Prefetcher
 from tagfs.fs.tagging import Xattrs
+from tagfs.fs.told import ToldSizes
 from tagfs.fs.tree import Entry, Tree
 from tagfs.store.bucket import ObjectInfo, ObjectType
 
@@ -45,6 +46,7 @@ class FileSystem:
         self.namespace = Namespace(env, self.tree, self.files)
         self._prefetcher = Prefetcher(env, self.tree)
         self._xattrs = Xattrs(env, self.tree, self.files, self.namespace, status)
+        self._told = ToldSizes()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
 
@@ -59,7 +61,9 @@ class FileSystem:
         if path is None:
             raise BadHandle("neither a path nor a handle")
         self._prefetcher.looked_at(path)
-        return self._stat(self.tree.entry(path))
+        found = self._stat(self.tree.entry(path))
+        self._told.tell(path, found["st_size"])
+        return found
 
     def opendir(self, path: str) -> int:
         """Open a directory; return its handle."""
@@ -112,10 +116,9 @@ class FileSystem:
         writable = flags & os.O_ACCMODE != os.O_RDONLY
         if writable:
             self._check_writable()
-        known = self._env.bucket.known(self._env.root.to_key(path))
         handle = self.files.open(
             path,
-            lambda: self._find_for_open(path, known, writable=writable),
+            lambda: self._find_for_open(path, writable=writable),
             writable=writable,
             append=bool(flags & os.O_APPEND),
         )
@@ -126,7 +129,7 @@ class FileSystem:
         except TagfsError:
             self.files.release(handle.fh)
             raise
-        return handle.fh, known is not None and known.size != handle.node.size
+        return handle.fh, self._told.differs(path, handle.node.size)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make a new file and open it; its object is created when it is closed."""
@@ -299,13 +302,11 @@ class FileSystem:
         if self._env.choices.read_only:
             raise ReadOnly("mounted read-only")
 
-    def _find_for_open(
-        self, path: str, known: ObjectInfo | None, *, writable: bool
-    ) -> ObjectInfo | None:
+    def _find_for_open(self, path: str, *, writable: bool) -> ObjectInfo | None:
         """Return what is on the service, asking it if the file is to be changed."""
-        if not writable:
-            return known
         key = self._env.root.to_key(path)
+        if not writable:
+            return self._env.bucket.known(key)
         return self._env.bucket.head(key, max_age=RECENT)
 
     def _set_attributes(

@@ -110,10 +110,14 @@ class FileNode:
             return self.staged.read(offset, length, self._fetch)
 
     def open_reader(self, handle: Handle) -> None:
-        """Make a handle see what the service has now, asking it unless that was just done."""
+        """Make a handle see what the service has now; the first range comes with the answer.
+
+        Only of an empty object nothing can be read, so a recent answer does.
+        """
         if self.staged is None:
             reader = self._open_reader(handle)
-            if self.env.bucket.known(self.key, max_age=RECENT) is None:
+            recent = self.env.bucket.known(self.key, max_age=RECENT)
+            if recent is None or recent.size:
                 self._met(reader.open())
 
     def write(self, handle: Handle, offset: int, data: bytes) -> int:

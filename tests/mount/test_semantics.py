@@ -1,0 +1,355 @@
+"""The promise, sentence by sentence, on a real mount; outcomes judged by the vendor's SDK."""
+
+import errno
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import oss2
+import pytest
+
+from tests.mount.conftest import MountFactory
+from tests.mounting import Mounted, getfattr, run
+
+
+def failing(call, *args) -> int:
+    with pytest.raises(OSError) as caught:
+        call(*args)
+    assert caught.value.errno is not None
+    return caught.value.errno
+
+
+class TestTree:
+    def test_t1_keys_are_files_and_prefixes_directories(self, mount: Mounted) -> None:
+        """T1. Key `a/b` is file `/a/b`. A directory exists while its marker or any key below it
+        exists. `mkdir` writes a marker."""
+        mount.sdk.put_object("a/b", b"x")
+        assert (mount.path / "a/b").read_bytes() == b"x"
+        assert (mount.path / "a").is_dir()
+        (mount.path / "d").mkdir()
+        assert mount.keys() == ["a/b", "d/"]
+        (mount.path / "d").rmdir()
+        assert mount.keys() == ["a/b"]
+
+    def test_t1_an_emptied_directory_stays(self, mount: Mounted) -> None:
+        """T1. A directory emptied through this mount stays until `rmdir`; `rmdir` of a non-empty
+        one is ENOTEMPTY."""
+        mount.sdk.put_object("a/b", b"x")
+        assert failing(os.rmdir, mount.path / "a") == errno.ENOTEMPTY
+        (mount.path / "a/b").unlink()
+        assert mount.keys() == ["a/"]
+        assert (mount.path / "a").is_dir()
+        mount.sdk.put_object("m/n", b"x")
+        (mount.path / "m/n").rename(mount.path / "n")
+        assert (mount.path / "m").is_dir()
+        assert mount.keys() == ["a/", "m/", "n"]
+
+    def test_t2_the_directory_wins(self, mount: Mounted) -> None:
+        """T2. Where object `a` and keys below `a/` both exist, the directory wins and the object
+        is shadowed (logged once)."""
+        mount.sdk.put_object("a", b"shadowed")
+        mount.sdk.put_object("a/b", b"x")
+        mount.sdk.put_object("a-c", b"between them in key order")
+        assert sorted(os.listdir(mount.path)) == ["a", "a-c"]
+        assert stat.S_ISDIR((mount.path / "a").stat().st_mode)
+        os.listdir(mount.path)
+        assert mount.log().count("shadowed") == 1
+
+    def test_t3_impossible_keys_are_hidden(self, mount: Mounted) -> None:
+        """T3. Keys that cannot be files are hidden, counted and logged once. No request is ever
+        sent for a path with such components."""
+        for key in ("ok", "x//y", "./dot", "../up", "n" * 256):
+            mount.sdk.put_object(key, b"x")
+        log = mount.requests()
+        assert sorted(os.listdir(mount.path)) == ["ok", "x"]
+        assert os.listdir(mount.path / "x") == []
+        assert mount.log().count("can be no file") == 4
+        assert all("//" not in (r["key"] or "") for r in log.rows())
+        assert failing(os.stat, mount.path / ("n" * 256)) == errno.ENAMETOOLONG
+        assert failing(os.rmdir, mount.path / "x") == errno.ENOTEMPTY
+
+
+class TestData:
+    def test_d1_every_later_open_sees_it(self, mount_with: MountFactory) -> None:
+        """D1. Once `close` has returned 0 the service has accepted the content, and every later
+        `open`, on any host, sees it."""
+        one, two = mount_with(), mount_with()
+        (one.path / "f").write_bytes(b"first")
+        assert one.content("f") == b"first"
+        assert (two.path / "f").read_bytes() == b"first"
+        (one.path / "f").write_bytes(b"second, and longer")
+        assert (two.path / "f").read_bytes() in (b"first", b"second, and longer")
+
+        time.sleep(1.1)
+        assert (two.path / "f").read_bytes() == b"second, and longer"
+        one.sdk.put_object("f", b"3")
+        time.sleep(1.1)
+        assert (two.path / "f").read_bytes() == b"3"
+
+    def test_d2_exclusive_creation_holds_across_hosts(self, mount_with: MountFactory) -> None:
+        """D2. O_EXCL holds across hosts where the service has a forbid-overwrite header."""
+        one, two = mount_with(), mount_with()
+        fds = [os.open(m.path / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY) for m in (one, two)]
+        os.write(fds[0], b"one")
+        os.write(fds[1], b"two")
+        os.close(fds[0])
+        assert failing(os.close, fds[1]) == errno.EEXIST
+        assert one.content("lock") == b"one"
+
+    def test_d2_no_placeholder_objects(self, mount: Mounted) -> None:
+        """D2. There are no placeholder objects."""
+        with (mount.path / "f").open("wb") as file:
+            file.write(b"half")
+            file.flush()
+            assert mount.keys() == []
+            assert (mount.path / "f").stat().st_size == 4
+            assert os.listdir(mount.path) == ["f"]
+        assert mount.keys() == ["f"]
+
+    def test_d3_content_replaced_under_a_reader_is_estale(self, mount: Mounted) -> None:
+        """D3. An open file reads one version: content replaced under a reader gives ESTALE."""
+        mount.sdk.put_object("f", b"a" * 8_000_000)
+        with (mount.path / "f").open("rb", buffering=0) as file:
+            assert file.read(4096) == b"a" * 4096
+            mount.sdk.put_object("f", b"b" * 8_000_000)
+            assert failing(os.pread, file.fileno(), 4096, 7_000_000) == errno.ESTALE
+        with (mount.path / "f").open("rb", buffering=0) as file:
+            assert file.read(4096) == b"b" * 4096
+
+    def test_d7_a_renamed_file_is_a_server_side_copy(self, mount: Mounted) -> None:
+        """D7. Rename of a file is a server-side copy, then a delete."""
+        mount.sdk.put_object("f", b"x" * 1000, headers={"x-oss-tagging": "k=v"})
+        os.stat(mount.path / "f")
+        log = mount.requests()
+        (mount.path / "f").rename(mount.path / "g")
+        assert sum(r["bytes_in"] for r in log.rows()) == 0
+        assert mount.keys() == ["g"]
+        assert mount.tags("g") == {"k": "v"}
+
+    def test_d8_mode_owner_and_mtime_are_kept(self, mount: Mounted, tmp_path: Path) -> None:
+        """D8. mode, uid, gid and mtime that a tool sets are kept in the object's metadata and
+        shown again."""
+        local = tmp_path / "local"
+        local.write_bytes(b"x")
+        local.chmod(0o751)
+        os.utime(local, ns=(1_500_000_000_123_456_789, 1_500_000_000_123_456_789))
+        os.chown(local, 1234, 4321)
+        run("cp", "-p", local, mount.path / "copy")
+        mount.forget()
+        found = (mount.path / "copy").stat()
+        assert stat.S_IMODE(found.st_mode) == 0o751
+        assert (found.st_uid, found.st_gid) == (1234, 4321)
+        assert found.st_mtime_ns == 1_500_000_000_123_456_789
+        meta = mount.sdk.head_object("copy").headers
+        assert meta["x-oss-meta-mode"] == str(0o100751)
+        assert meta["x-oss-meta-mtime"] == "1500000000.123456789"
+
+    def test_d8_special_files(self, mount: Mounted) -> None:
+        """D8. Fifos, sockets and device nodes are zero-byte objects with the type in the mode."""
+        os.mkfifo(mount.path / "fifo", 0o600)
+        os.mknod(mount.path / "null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        mount.forget()
+        assert stat.S_ISFIFO((mount.path / "fifo").lstat().st_mode)
+        assert (mount.path / "null").lstat().st_rdev == os.makedev(1, 3)
+        assert mount.sdk.head_object("fifo").content_length == 0
+
+    def test_hard_links_are_refused_as_posix_has_it(self, mount: Mounted) -> None:
+        (mount.path / "f").write_bytes(b"x")
+        assert failing(os.link, mount.path / "f", mount.path / "g") == errno.EPERM
+
+
+class TestTags:
+    def test_g1_files_directories_and_the_bucket(self, mount_with: MountFactory) -> None:
+        """G1. `user.tag.<key>` on a file is one tag of the object; on a directory, of its marker
+        (made if missing); on the mount root of a whole bucket, of the bucket; on a mounted
+        prefix's root, of the prefix's marker, while `user.bucket.tag.<key>` is the bucket's."""
+        whole = mount_with()
+        whole.sdk.put_object("p/f", b"x")
+        os.setxattr(whole.path / "p/f", "user.tag.k", b"file")
+        os.setxattr(whole.path / "p", "user.tag.k", b"directory")
+        os.setxattr(whole.path, "user.tag.k", b"bucket")
+        assert whole.tags("p/f") == {"k": "file"}
+        assert whole.tags("p/") == {"k": "directory"}
+        assert dict(whole.sdk.get_bucket_tagging().tag_set.tagging_rule) == {"k": "bucket"}
+        prefix = mount_with(prefix="p")
+        assert getfattr(prefix.path) == {
+            "user.tag.k": "directory",
+            "user.bucket.tag.k": "bucket",
+        }
+        os.setxattr(prefix.path, "user.bucket.tag.n", b"2")
+        os.removexattr(prefix.path, "user.bucket.tag.k")
+        os.setxattr(prefix.path, "user.tag.m", b"3")
+        assert dict(whole.sdk.get_bucket_tagging().tag_set.tagging_rule) == {"n": "2"}
+        assert whole.tags("p/") == {"k": "directory", "m": "3"}
+
+    def test_g2_tags_of_symlinks(self, mount: Mounted) -> None:
+        """G2. On symlinks the same tags are named `tag.<key>`; `tag.<key>` works on files and
+        directories too, unlisted."""
+        (mount.path / "f").write_bytes(b"x")
+        (mount.path / "l").symlink_to("f")
+        run("setfattr", "-h", "-n", "tag.k", "-v", "v", mount.path / "l")
+        assert getfattr(mount.path / "l", link=True) == {"tag.k": "v"}
+        assert mount.tags("l") == {"k": "v"}
+        assert mount.tags("f") == {}
+        os.setxattr(mount.path / "f", "tag.k", b"f")
+        assert getfattr(mount.path / "f") == {"user.tag.k": "f"}
+
+    def test_g3_the_whole_set(self, mount: Mounted) -> None:
+        """G3. `user.tagging` is the whole tag set as the service writes it in its header. Setting
+        it replaces the set in one request; setting it empty, or removing it, deletes the set."""
+        (mount.path / "f").write_bytes(b"x")
+        log = mount.requests()
+        os.setxattr(mount.path / "f", "user.tagging", b"a=1&b=%E4%B8%AD&c=")
+        assert log.kinds() == {"PUT tagging": 1}
+        assert mount.tags("f") == {"a": "1", "b": "中", "c": ""}
+        assert os.getxattr(mount.path / "f", "user.tagging") == b"a=1&b=%E4%B8%AD&c="
+        assert "user.tagging" not in os.listxattr(mount.path / "f")
+        os.setxattr(mount.path / "f", "user.tagging", b"")
+        assert mount.tags("f") == {}
+        os.setxattr(mount.path / "f", "user.tagging", b"a=1")
+        os.removexattr(mount.path / "f", "user.tagging")
+        assert mount.tags("f") == {}
+        assert failing(os.removexattr, mount.path / "f", "user.tagging") == errno.ENODATA
+
+    def test_g5_rename_over_keeps_the_replaced_tags(self, mount_with: MountFactory) -> None:
+        """G5. When a file is renamed over one that has tags and itself has none, the replaced
+        file's tags are kept (`-o replace_tags=keep`; `drop` gives the plain POSIX meaning)."""
+        mount = mount_with()
+        for options, expected in (("", {"k": "v"}), ("replace_tags=drop", {})):
+            mount = mount_with(options)
+            mount.sdk.put_object("f", b"old", headers={"x-oss-tagging": "k=v"})
+            (mount.path / "new").write_bytes(b"new")
+            (mount.path / "new").replace(mount.path / "f")
+            assert mount.content("f") == b"new"
+            assert mount.tags("f") == expected
+        mount.sdk.put_object("f", b"old", headers={"x-oss-tagging": "k=v"})
+        mount.sdk.put_object("g", b"new", headers={"x-oss-tagging": "own=1"})
+        (mount.path / "g").replace(mount.path / "f")
+        assert mount.tags("f") == {"own": "1"}
+
+    def test_g6_tags_before_the_first_upload_travel_with_it(self, mount: Mounted) -> None:
+        """G6. Tags set on a file that is not uploaded yet travel in the creating request."""
+        with (mount.path / "f").open("wb") as file:
+            file.write(b"x")
+            os.setxattr(file.fileno(), "user.tag.a", b"1")
+            os.setxattr(file.fileno(), "user.tag.b", b"2")
+            assert getfattr(mount.path / "f") == {"user.tag.a": "1", "user.tag.b": "2"}
+            log = mount.requests()
+        assert log.kinds() == {"PUT": 1}
+        assert mount.tags("f") == {"a": "1", "b": "2"}
+
+    def test_g7_flags_are_judged_on_a_fresh_read(self, mount: Mounted) -> None:
+        """G7. XATTR_CREATE on an existing tag is EEXIST, XATTR_REPLACE or a removal of a missing
+        one is ENODATA. They are judged on a fresh read, not on the cache."""
+        file = mount.path / "f"
+        file.write_bytes(b"x")
+        assert getfattr(file) == {}
+        mount.sdk.put_object_tagging("f", oss2.models.Tagging(_rule(k="v")))
+        assert failing(os.setxattr, file, "user.tag.k", b"w", os.XATTR_CREATE) == errno.EEXIST
+        os.setxattr(file, "user.tag.k", b"w", os.XATTR_REPLACE)
+        mount.sdk.delete_object_tagging("f")
+        assert failing(os.setxattr, file, "user.tag.k", b"w", os.XATTR_REPLACE) == errno.ENODATA
+        assert failing(os.removexattr, file, "user.tag.k") == errno.ENODATA
+
+    def test_g7_edits_keep_foreign_tags(self, mount: Mounted) -> None:
+        (mount.path / "f").write_bytes(b"x")
+        assert getfattr(mount.path / "f") == {}
+        mount.sdk.put_object_tagging("f", oss2.models.Tagging(_rule(theirs="1")))
+        os.setxattr(mount.path / "f", "user.tag.ours", b"2")
+        assert mount.tags("f") == {"theirs": "1", "ours": "2"}
+
+    def test_g9_edits_touch_neither_content_nor_last_modified(self, mount: Mounted) -> None:
+        """G9. Tag edits touch neither content nor Last-Modified."""
+        (mount.path / "f").write_bytes(b"x")
+        before = mount.sdk.head_object("f")
+        os.setxattr(mount.path / "f", "user.tag.k", b"v")
+        after = mount.sdk.head_object("f")
+        assert (before.etag, before.last_modified) == (after.etag, after.last_modified)
+
+    def test_g10_other_names(self, mount: Mounted) -> None:
+        """G10. Other `user.*` names: EOPNOTSUPP. `system.*`: EOPNOTSUPP. `security.*`,
+        `trusted.*`: ENODATA on get, EOPNOTSUPP on set. All are answered from memory."""
+        file = mount.path / "f"
+        file.write_bytes(b"x")
+        file.stat()
+        log = mount.requests()
+        assert failing(os.getxattr, file, "user.other") == errno.EOPNOTSUPP
+        assert failing(os.setxattr, file, "user.other", b"x") == errno.EOPNOTSUPP
+        assert failing(os.getxattr, file, "system.posix_acl_access") == errno.EOPNOTSUPP
+        assert failing(os.getxattr, file, "security.capability") == errno.ENODATA
+        assert failing(os.setxattr, file, "security.x", b"x") == errno.EOPNOTSUPP
+        assert failing(os.getxattr, file, "trusted.x") == errno.ENODATA
+        assert len(log) == 0
+
+    def test_g10_metadata_and_facts(self, mount: Mounted) -> None:
+        """G10. `user.meta.<key>` is user metadata, without the names that hold mode, uid, gid,
+        mtime, links. `user.object.*` are read-only and unlisted."""
+        mount.sdk.put_object(
+            "f", b"x", headers={"x-oss-meta-color": "blau", "x-oss-tagging": "k=v"}
+        )
+        file = mount.path / "f"
+        assert getfattr(file) == {"user.tag.k": "v", "user.meta.color": "blau"}
+        os.setxattr(file, "user.meta.shape", "rund é".encode())
+        file.chmod(0o600)
+        assert mount.tags("f") == {"k": "v"}
+        headers = mount.sdk.head_object("f").headers
+        assert headers["x-oss-meta-color"] == "blau"
+        assert headers["x-oss-meta-mode"] == str(0o100600)
+        os.removexattr(file, "user.meta.color")
+        assert "x-oss-meta-color" not in mount.sdk.head_object("f").headers
+        assert os.getxattr(file, "user.object.type") == b"Normal"
+        assert os.getxattr(file, "user.object.etag").decode() == mount.sdk.head_object("f").etag
+        assert failing(os.setxattr, file, "user.object.etag", b"x") == errno.EPERM
+        assert failing(os.getxattr, file, "user.meta.mode") == errno.EOPNOTSUPP
+
+
+class TestLinks:
+    def test_l1_a_native_symlink_object(self, mount: Mounted) -> None:
+        """L1. `ln -s` makes a native symlink object. Its stored target is the bucket key that the
+        POSIX target resolves to."""
+        (mount.path / "d").mkdir()
+        (mount.path / "d/f").write_bytes(b"x")
+        (mount.path / "d/l").symlink_to("../d/f")
+        assert mount.sdk.get_symlink("d/l").target_key == "d/f"
+        assert mount.content("d/l") == b"x"
+
+    @pytest.mark.parametrize(
+        "text",
+        ["f", "../x/f", "/etc/passwd", "../../up", "./f", "a//b", "名 前", "x" * 500, "f/", "."],
+    )
+    def test_l2_readlink_returns_what_was_given(self, mount: Mounted, text: str) -> None:
+        """L2. `readlink` returns byte for byte what `symlink` was given."""
+        (mount.path / "d").mkdir()
+        (mount.path / "d/l").symlink_to(text)
+        assert os.readlink(mount.path / "d/l") == text
+        mount.forget()
+        assert os.readlink(mount.path / "d/l") == text
+        assert (mount.path / "d/l").lstat().st_size == len(text.encode())
+
+    def test_l1_links_made_by_the_sdk(self, mount: Mounted) -> None:
+        """L1. ... links made by ossfs 2 or by PutSymlink read as links here."""
+        mount.sdk.put_object("a/target", b"x")
+        mount.sdk.put_symlink("a/target", "b/c/link")
+        assert os.readlink(mount.path / "b/c/link") == "../../a/target"
+        assert (mount.path / "b/c/link").read_bytes() == b"x"
+
+
+def _rule(**tags: str) -> oss2.models.TaggingRule:
+    rule = oss2.models.TaggingRule()
+    for key, value in tags.items():
+        rule.add(key, value)
+    return rule
+
+
+def test_f4_unmount_finishes_uploads(mount: Mounted) -> None:
+    """F4. SIGTERM and unmount finish uploads, or keep what is staged and say where it is."""
+    fd = os.open(mount.path / "f", os.O_CREAT | os.O_WRONLY)
+    os.write(fd, b"not closed")
+    mount.process.terminate()
+    mount.process.wait(20)
+    assert mount.content("f") == b"not closed"
+    with pytest.raises(OSError):
+        os.close(fd)
+    subprocess.run(["fusermount", "-uz", str(mount.path)], check=False, capture_output=True)
