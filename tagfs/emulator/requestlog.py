@@ -14,6 +14,8 @@ from typing import TextIO
 
 from tagfs.emulator.exchange import Call
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class RequestLog:
     """Appends to a file, or to nothing."""
@@ -38,7 +40,7 @@ class RequestLog:
         }
         if call.copy and call.subresource != "copy":
             line["copy"] = True
-        self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._file.write(_encode(line) + "\n")
 
     def close(self) -> None:
         """Close the file."""

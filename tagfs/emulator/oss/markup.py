@@ -11,6 +11,8 @@ _DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 def escape(text: str) -> str:
     """Make text fit between tags."""
+    if _SPECIAL.search(text) is None:
+        return text
     return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], text)
 
 

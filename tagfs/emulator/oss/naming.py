@@ -1,11 +1,14 @@
 """`encoding-type=url`: names in listings percent-encoded, for XML cannot hold every character."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
 from tagfs.emulator.oss.markup import element
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")
 
 
 def encoder(context: Context) -> tuple[str, Callable[[str], str]]:
@@ -24,4 +27,6 @@ def encoder(context: Context) -> tuple[str, Callable[[str], str]]:
 
 def encode_name(name: str) -> str:
     """Percent-encode a name; a blank becomes %20, for some SDKs decode `+` and some do not."""
+    if _PLAIN.fullmatch(name):
+        return name
     return quote(name, safe="/-_.~", errors="surrogateescape")

@@ -17,6 +17,7 @@ from tagfs.emulator.storage.database import Database
 from tagfs.emulator.storage.records import Extent
 
 CHUNK = 256 * 1024
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Extents = tuple[Extent, ...]
 
@@ -210,7 +211,7 @@ def slice_extents(extents: Extents, start: int, length: int) -> Extents:
 
 def extents_to_json(extents: Extents) -> str:
     """Render extents for a row."""
-    return json.dumps(extents, separators=(",", ":")) if extents else "[]"
+    return _encode(extents) if extents else "[]"
 
 
 def extents_from_json(text: str) -> Extents:
