@@ -101,10 +101,7 @@ class Knowledge:
 
     def is_directory(self, key: str, oldest: float) -> bool | Unknown:
         """Say whether any key begins with `key + "/"`."""
-        kept = self._directories.get(key)
-        seen = self.listings.directory(key, oldest)
-        if kept is not None and kept[0] > oldest and (seen is None or kept[0] >= seen[0]):
-            return kept[1]
+        seen = self._directory(key, oldest)
         if seen is not None:
             return seen[1]
         return True if self._has_marker(f"{key}/", oldest) else UNKNOWN
@@ -202,9 +199,14 @@ class Knowledge:
         elif written.counted and info.detail is not None:
             self._compare_count(key, info.detail, at)
         self.entries[key] = entry
+        paths = [(prefix + name)[:-1] for prefix, name in above(key)]
+        for path in paths:
+            # A directory that comes into being with this object has nothing else in it.
+            seen = self._directory(path, oldest)
+            if seen is not None and not seen[1]:
+                self.listings.begin(f"{path}/", seen[0], oldest)
         self.listings.put(key, pack(info), oldest)
-        for prefix, name in above(key):
-            path = (prefix + name)[:-1]
+        for path in paths:
             if path in self._directories:
                 self._directories[path] = (at, True)
 
@@ -251,6 +253,13 @@ class Knowledge:
         for directory in [d for d in self._directories if prefix.startswith(f"{d}/")]:
             del self._directories[directory]
         self.listings.forget(prefix)
+
+    def _directory(self, key: str, oldest: float) -> tuple[float, bool] | None:
+        kept = self._directories.get(key)
+        seen = self.listings.directory(key, oldest)
+        if kept is not None and kept[0] > oldest and (seen is None or kept[0] >= seen[0]):
+            return kept
+        return seen
 
     def _has_marker(self, key: str, oldest: float) -> bool:
         entry = self.entries.get(key)

@@ -165,6 +165,11 @@ class Listings:
         if len(listing.rows) <= self._max_rows:
             self._kept[prefix] = listing
 
+    def begin(self, prefix: str, at: float, oldest: float) -> None:
+        """Remember that a directory is empty, unless more is known of it."""
+        if self.get(prefix, oldest) is None:
+            self._kept[prefix] = Listing(at, {})
+
     # Writing
 
     def put(self, key: str, row: bytes, oldest: float) -> None:
