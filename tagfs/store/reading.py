@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import IntegrityError, MalformedResponse, NotFound, ObjectChanged
+from tagfs.errors import IntegrityError, MalformedResponse, NotFound, ObjectChanged, TagfsError
 from tagfs.store.bucket import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.calls import Calls, logger
 from tagfs.store.checksum import crc64
@@ -95,12 +95,17 @@ class Reading(Calls):
         self._check_key(key)
         if length is not None and length <= 0:
             return self._nothing(key, start, if_match)
+        failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
         for _ in range(_TRIES):
-            content, expected = self._get_once(key, start, length, if_match)
-            if expected is None or crc64(content.data) == expected:
-                return content
-            logger.info("GetObject of %r: the checksum is wrong; reading it again", key)
-        raise self._warn(IntegrityError(f"{key!r} cannot be read: its checksum is wrong"))
+            try:
+                content, expected = self._get_once(key, start, length, if_match)
+            except MalformedResponse as malformed:
+                failure = malformed
+            else:
+                if expected is None or crc64(content.data) == expected:
+                    return content
+            logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
+        raise self._warn(failure)
 
     def forget(self, prefix: str = "") -> None:
         """Remember nothing; see `Bucket.forget`."""
@@ -154,9 +159,7 @@ class Reading(Calls):
             return self._nothing(key, start, if_match), None
         first, total = _extent(answer)
         if first != start:
-            raise self._warn(
-                MalformedResponse(f"{request}: bytes from {first} on instead of {start}")
-            )
+            raise MalformedResponse(f"{request}: bytes from {first} on instead of {start}")
         info = parse_object(self.dialect, key, answer.headers, size=total)
         if if_match is not None and info.etag != parse_etag(if_match):
             raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")

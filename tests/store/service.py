@@ -1,0 +1,71 @@
+"""A bucket of an emulated OSS with our client, the vendor's SDK, its request log and its faults."""
+
+import json
+import time
+import urllib.request
+
+import oss2
+
+from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.exchange import Attempt
+from tests.emulated import PAIR, Emulator
+
+
+class Service:
+    """One empty bucket, seen from all sides."""
+
+    def __init__(self, emulator: Emulator, **settings) -> None:
+        self.emulator = emulator
+        self.name = emulator.take()
+        self.attempts: list[Attempt] = []
+        self.client = self.open(**settings)
+        self.sdk = oss2.Bucket(oss2.Auth("emulator", "emulator-secret"), emulator.url, self.name)
+        self._seen = 0
+
+    def open(self, **settings):
+        """Return another client of the same bucket."""
+        chosen = BucketSettings(
+            **{
+                "service": "oss",
+                "bucket": self.name,
+                "endpoint": self.emulator.url,
+                "timeout": 5.0,
+                "observer": self.attempts.append,
+            }
+            | settings
+        )
+        return open_bucket(chosen, PAIR)
+
+    def faults(self, *specifications: str) -> None:
+        """Let these faults take the place of all others."""
+        scoped = [f"{text}:bucket={self.name}" for text in specifications]
+        request = urllib.request.Request(
+            f"{self.emulator.url}/-/faults", json.dumps(scoped).encode(), method="POST"
+        )
+        urllib.request.urlopen(request).close()
+
+    def asked(self) -> list[str]:
+        """Return the operations that reached the service since the last time, by our client."""
+        deadline = time.monotonic() + 5
+        while len(lines := self._lines()) < self._seen + len(self.attempts):
+            assert time.monotonic() < deadline, (lines, self.attempts)
+            time.sleep(0.01)
+        new = lines[self._seen :]
+        self._seen += len(self.attempts)
+        self.attempts.clear()
+        return [line["operation"].removesuffix("V2") for line in new]
+
+    def skip(self) -> None:
+        """Forget what was asked until now, by anybody."""
+        time.sleep(0.05)
+        self._seen = len(self._lines())
+        self.attempts.clear()
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Return an object's tags as the SDK reads them."""
+        return dict(self.sdk.get_object_tagging(key).tag_set.tagging_rule)
+
+    def _lines(self) -> list[dict[str, str]]:
+        text = self.emulator.log.read_text() if self.emulator.log.exists() else ""
+        lines = [json.loads(line) for line in text.splitlines()]
+        return [line for line in lines if line["bucket"] == self.name]
