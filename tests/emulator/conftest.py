@@ -1,0 +1,41 @@
+from collections.abc import Iterator
+from itertools import count
+
+import oss2
+import pytest
+
+from tests.emulator.emulation import Emulator, oss2_bucket, v1_auth, v4_auth
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    directory = tmp_path_factory.mktemp("emulator")
+    running = Emulator(
+        directory / "data", "--restore-seconds", "0.3", log=directory / "requests.log"
+    )
+    try:
+        running.start()
+        yield running
+    finally:
+        status, complaints = running.stop()
+    assert (status, complaints) == (0, "")
+
+
+@pytest.fixture
+def name(emulator: Emulator) -> str:
+    """A bucket of the test's own."""
+    name = f"bucket-{next(_numbers)}"
+    oss2_bucket(emulator, name).create_bucket()
+    return name
+
+
+@pytest.fixture
+def bucket(emulator: Emulator, name: str) -> oss2.Bucket:
+    return oss2_bucket(emulator, name)
+
+
+@pytest.fixture(params=["v1", "v4"])
+def signed_bucket(request: pytest.FixtureRequest, emulator: Emulator, name: str) -> oss2.Bucket:
+    return oss2_bucket(emulator, name, v1_auth() if request.param == "v1" else v4_auth())
