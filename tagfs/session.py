@@ -142,7 +142,7 @@ def _run(
     log.info("%s is unmounted from %s", settings.url, mountpoint)
 
 
-def _serve(  # noqa: PLR0913  (all that one mount consists of)
+def _serve(
     settings: Settings,
     mountpoint: Path,
     client: Client,
@@ -183,6 +183,7 @@ def _choices(settings: Settings) -> Choices:
         umask=settings.umask,
         stored=settings.attributes == "stored",
         keep_replaced_tags=settings.replace_tags == "keep",
+        part_size=settings.part_size,
         read_only=settings.read_only,
     )
 

@@ -50,6 +50,7 @@ class Settings:
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
     memory: int = 256 * 1024**2
     parallel: int = 64
+    part_size: int = 8 * 1024**2
     timeout: float = 60.0
     replace_tags: Literal["keep", "drop"] = "keep"
     tags_denied: Literal["fail", "drop"] = "fail"
@@ -107,11 +108,20 @@ def _positive(text: str) -> int:
 
 MAX_PARALLEL: Final = 1024
 MIN_MEMORY: Final = 16 * 1024**2
+MIN_PART: Final = 100 * 1024
+MAX_PART: Final = 5 * 1024**3
 
 
 def _memory(text: str) -> int:
     value = _size(text)
     if value < MIN_MEMORY:
+        raise ValueError(text)
+    return value
+
+
+def _part_size(text: str) -> int:
+    value = _size(text)
+    if not MIN_PART <= value <= MAX_PART:
         raise ValueError(text)
     return value
 
@@ -160,6 +170,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "cache_dir": _Option(Path, "a directory"),
     "memory": _Option(_memory, "a size of at least 16M, such as 256M"),
     "parallel": _Option(_positive, f"a number from 1 to {MAX_PARALLEL}"),
+    "part_size": _Option(_part_size, "a size from 100K to 5G, such as 16M"),
     "timeout": _Option(_seconds, "seconds"),
     "replace_tags": _Option(_one_of("keep", "drop"), "keep or drop"),
     "tags_denied": _Option(_one_of("fail", "drop"), "fail or drop"),
