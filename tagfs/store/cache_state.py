@@ -228,6 +228,8 @@ class CacheState:
                 if scan.complete and not scan.kept:
                     self._keep_scan(scan)
                 yield page
+                if isinstance(page, Alone):
+                    return
                 index += 1
         finally:
             self._leave_scan(scan)
