@@ -33,9 +33,6 @@ def run_in_background(work: Callable[[Callable[[], None]], None]) -> None:
 
 
 def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
     status = 1
     told = False
 
@@ -47,12 +44,14 @@ def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
             os.close(writer)
 
     def ready() -> None:
-        tell(READY)
         os.chdir("/")
-        for descriptor in (1, 2):
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+        tell(READY)
 
     try:
+        os.setsid()
         work(ready)
         status = 0
     except BaseException as error:  # noqa: BLE001  (whatever it is, the one who waits is told)

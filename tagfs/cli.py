@@ -25,7 +25,7 @@ def main_group() -> None:
 
 @main_group.command("mount")
 @click.argument("url")
-@click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False))
 @click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
 @click.option("-f", "--foreground", is_flag=True, help="stay in the foreground, log to stderr")
 def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foreground: bool) -> None:  # noqa: FBT001
@@ -51,7 +51,7 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
 
 
 @main_group.command("umount")
-@click.argument("mountpoint", type=click.Path(path_type=Path))
+@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False))
 @click.option("-z", "--lazy", is_flag=True, help="detach now, finish when nobody uses it")
 def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
     """Take a mount off MOUNTPOINT."""
@@ -59,7 +59,7 @@ def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
 
 
 @main_group.command("demo")
-@click.argument("mountpoint", type=click.Path(path_type=Path), required=False)
+@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False), required=False)
 def demo_command(mountpoint: Path | None) -> None:
     """Show a mounted bucket with tags, with no account: a local service, filled and mounted."""
     run_demo(mountpoint)

@@ -8,6 +8,9 @@ from typing import Any
 
 from tagfs.errors import SettingsError
 
+# Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
+os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")
+
 try:
     import fuse
 except OSError as error:  # fusepy looks for libfuse when it is imported

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -21,20 +22,16 @@ def check_mountpoint(path: Path, *, nonempty: bool = False) -> Path:
         SettingsError: missing, no directory, in use, or not empty.
     """
     path = path.absolute()
-    try:
-        stale = False
-        is_dir = path.is_dir()
-        if not path.exists():
-            raise SettingsError(f"{path} does not exist: make the directory first")
-    except OSError as error:
-        if error.errno != errno.ENOTCONN:
-            raise SettingsError(f"{path}: {error.strerror}") from None
-        stale, is_dir = True, True
-    if stale or is_stale(path):
+    if is_stale(path):
         log.warning("%s is a mount whose server died; it is taken off", path)
         unmount(path, lazy=True)
-        is_dir = path.is_dir()
-    if not is_dir:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        missing = error.errno == errno.ENOENT
+        hint = "does not exist: make the directory first" if missing else f": {error.strerror}"
+        raise SettingsError(f"{path} {hint}") from None
+    if not stat.S_ISDIR(mode):
         raise SettingsError(f"{path} is not a directory")
     if os.path.ismount(path):
         raise SettingsError(f"{path} is a mountpoint already: see `tagfs umount {path}`")
@@ -44,9 +41,12 @@ def check_mountpoint(path: Path, *, nonempty: bool = False) -> Path:
 
 
 def is_stale(path: Path) -> bool:
-    """Say whether a mount is there whose server has died."""
+    """Say whether a mount is there whose server has died.
+
+    By statvfs(3), because the kernel answers stat(2) from its cache for a moment.
+    """
     try:
-        path.stat()
+        os.statvfs(path)
     except OSError as error:
         return error.errno == errno.ENOTCONN
     return False

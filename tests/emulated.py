@@ -38,11 +38,12 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def emulator(directory: Path, buckets: int = 200) -> Iterator[Emulator]:
-    """Run an emulator with its data in `directory`."""
+def emulator(directory: Path, buckets: int = 200, latency: float = 0.0) -> Iterator[Emulator]:
+    """Run an emulator with its data in `directory`; every answer takes `latency` seconds more."""
     names = [f"bucket-{number}" for number in range(buckets)]
     log = directory / "requests.jsonl"
     command = [sys.executable, "-m", "tagfs.emulator", "--data", str(directory / "data")]
+    command += ["--latency", str(latency)]
     command += ["--request-log", str(log), *(f"--bucket={name}" for name in names)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

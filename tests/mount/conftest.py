@@ -26,6 +26,20 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def far_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A service 20 ms away, to see what goes on in parallel."""
+    with emulator(tmp_path_factory.mktemp("far"), buckets=50, latency=0.02) as running:
+        yield running
+
+
+@pytest.fixture
+def far_mount(far_service: Emulator, tmp_path: Path) -> Iterator[Mounted]:
+    """An empty bucket 20 ms away, mounted with the defaults."""
+    with mounted(far_service, far_service.take(), tmp_path / "far") as running:
+        yield running
+
+
 @pytest.fixture
 def bucket(service: Emulator) -> str:
     return service.take()

@@ -1,0 +1,294 @@
+"""What operations cost: requests counted from the service's log (design: request budgets).
+
+Looking a path up is counted apart: each test looks its path up first, then counts what comes on
+top of it.
+"""
+
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mount.conftest import MountFactory
+from tests.mounting import Mounted, RequestLog, getfattr, run, sdk_bucket
+
+
+def fill(mount: Mounted, count: int, prefix: str = "d/", **headers: str) -> None:
+    def put(number: int) -> None:
+        sdk = sdk_bucket(mount.service, mount.bucket)
+        sdk.put_object(f"{prefix}{number:04}", b"x%d" % number, headers=headers or None)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(put, range(count)))
+
+
+def in_flight(log: RequestLog) -> int:
+    return max(int(row["inflight"]) for row in log.rows())
+
+
+class TestLooking:
+    def test_ls_is_one_list_for_a_thousand(self, mount: Mounted) -> None:
+        fill(mount, 1001, "")
+        log = mount.requests()
+        assert len(os.listdir(mount.path)) == 1001
+        assert log.kinds() == {"GET list": 2}
+
+    def test_ls_l_of_a_listing_mount_is_the_same(self, mount_with: MountFactory) -> None:
+        mount = mount_with("attributes=listing")
+        fill(mount, 40)
+        log = mount.requests()
+        run("ls", "-l", mount.path / "d")
+        assert log.kinds()["GET list"] <= 3  # the lookup of d, and its listing
+        assert set(log.kinds()) <= {"GET list", "HEAD"}
+        assert log.kinds()["HEAD"] <= 1  # the lookup of d
+
+    def test_ls_l_reads_attributes_once_and_in_parallel(self, far_mount: Mounted) -> None:
+        mount = far_mount
+        fill(mount, 200)
+        os.listdir(mount.path / "d")
+        mount.forget()
+        (mount.path / "d").stat()
+        log = mount.requests()
+        run("ls", "-l", mount.path / "d")
+        assert log.kinds() == {"GET list": 1, "HEAD": 200}
+        assert in_flight(log) >= 32
+        again = mount.requests()
+        run("ls", "-l", mount.path / "d")
+        assert len(again) == 0
+
+    def test_one_cold_path(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x")
+        log = mount.requests()
+        (mount.path / "f").stat()
+        assert log.kinds() == {"HEAD": 1, "GET list": 1}
+
+    def test_a_path_in_a_listed_directory(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x")
+        os.listdir(mount.path)
+        log = mount.requests()
+        (mount.path / "f").stat()
+        assert log.kinds() == {"HEAD": 1}
+
+    def test_a_missing_path(self, mount: Mounted) -> None:
+        assert not (mount.path / "missing").exists()
+        log = mount.requests()
+        time.sleep(1.1)  # the kernel has forgotten, we have not
+        assert not (mount.path / "missing").exists()
+        os.listdir(mount.path)
+        assert not (mount.path / "other").exists()
+        assert log.kinds() == {"GET list": 1}
+
+
+class TestContent:
+    def test_cat_of_a_small_file(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x" * 1000)
+        (mount.path / "f").stat()
+        log = mount.requests()
+        assert (mount.path / "f").read_bytes() == b"x" * 1000
+        assert log.kinds() == {"GET": 1}
+
+    def test_cat_in_a_listed_directory_of_a_listing_mount(self, mount_with: MountFactory) -> None:
+        mount = mount_with("attributes=listing")
+        mount.sdk.put_object("f", b"x" * 1000)
+        os.listdir(mount.path)
+        log = mount.requests()
+        assert (mount.path / "f").read_bytes() == b"x" * 1000
+        assert log.kinds() == {"GET": 1}
+
+    def test_create(self, mount: Mounted) -> None:
+        assert not (mount.path / "f").exists()
+        log = mount.requests()
+        (mount.path / "f").write_bytes(b"x")
+        assert log.kinds() == {"PUT": 1}
+
+    def test_create_through_a_shell(self, mount: Mounted) -> None:
+        assert not (mount.path / "f").exists()
+        log = mount.requests()
+        run("sh", "-c", "echo x > f; test -s f", cwd=mount.path)
+        assert log.kinds() == {"PUT": 1}
+
+    def test_create_with_tags_mode_and_time(self, mount: Mounted) -> None:
+        assert not (mount.path / "f").exists()
+        log = mount.requests()
+        with (mount.path / "f").open("wb") as file:
+            file.write(b"x")
+            file.flush()
+            for name in ("a", "b", "c"):
+                os.setxattr(file.fileno(), f"user.tag.{name}", b"1")
+            os.fchmod(file.fileno(), 0o640)
+            os.utime(file.fileno(), (1, 1))
+        assert log.kinds() == {"PUT": 1}
+        assert mount.tags("f") == {"a": "1", "b": "1", "c": "1"}
+
+    def test_overwrite_with_tags_unknown(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x", headers={"x-oss-tagging": "k=v"})
+        (mount.path / "f").stat()
+        log = mount.requests()
+        (mount.path / "f").write_bytes(b"y")
+        assert log.kinds() == {"GET tagging": 1, "PUT": 1}
+        assert mount.tags("f") == {"k": "v"}
+
+    def test_overwrite_known_to_be_untagged(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x")
+        (mount.path / "f").stat()
+        assert getfattr(mount.path / "f") == {}
+        log = mount.requests()
+        (mount.path / "f").write_bytes(b"y")
+        assert log.kinds() == {"PUT": 1}
+
+    def test_append_to_a_small_file(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x", headers={"x-oss-tagging": "k=v"})
+        (mount.path / "f").stat()
+        log = mount.requests()
+        run("sh", "-c", "echo y >> f", cwd=mount.path)
+        assert log.kinds() == {"GET": 1, "PUT": 1, "GET tagging": 1}
+        assert mount.content("f") == b"xy\n"
+        assert mount.tags("f") == {"k": "v"}
+
+    def test_append_to_an_appendable_object(self, mount: Mounted) -> None:
+        mount.sdk.append_object("f", 0, b"x" * 10_000)
+        (mount.path / "f").stat()
+        log = mount.requests()
+        run("sh", "-c", "echo y >> f", cwd=mount.path)
+        assert log.kinds() == {"POST append": 1}
+        assert log.rows()[0]["bytes_in"] == 2
+        assert mount.content("f") == b"x" * 10_000 + b"y\n"
+
+    def test_one_byte_of_a_large_object(self, mount: Mounted) -> None:
+        size = 40 * 1024**2
+        mount.sdk.put_object("f", bytes(size), headers={"x-oss-tagging": "k=v"})
+        (mount.path / "f").stat()
+        log = mount.requests()
+        with (mount.path / "f").open("r+b") as file:
+            file.seek(size // 2)
+            file.write(b"!")
+        assert len(log) <= 7
+        moved = sum(row["bytes_in"] + row["bytes_out"] for row in log.rows())
+        assert moved <= 2 * 8 * 1024**2
+        content = mount.content("f")
+        assert content == bytes(size // 2) + b"!" + bytes(size // 2 - 1)
+        assert mount.tags("f") == {"k": "v"}
+
+    def test_sequential_write_and_read(self, mount: Mounted, tmp_path: Path) -> None:
+        size = 48 * 1024**2
+        local = tmp_path / "local"
+        local.write_bytes(os.urandom(size))
+        log = mount.requests()
+        with local.open("rb") as source, (mount.path / "f").open("wb") as file:
+            while block := source.read(128 * 1024):
+                file.write(block)
+            file.flush()
+            sent = sum(row["bytes_in"] for row in log.rows())
+        assert sent > 0, "parts are sent while writing"
+        kinds = log.kinds()
+        assert kinds["POST uploads"] == 1
+        assert kinds["POST uploadId"] == 1
+        parts = [r for r in log.rows() if r["subresource"] == "partNumber"]
+        assert sum(row["bytes_in"] for row in parts) == size
+        log = mount.requests()
+        assert (mount.path / "f").read_bytes() == local.read_bytes()
+        assert sum(row["bytes_out"] for row in log.rows() if row["method"] == "GET") == size
+
+
+class TestTree:
+    def test_mv_of_a_file(self, mount: Mounted) -> None:
+        mount.sdk.put_object("d/", b"")
+        mount.sdk.put_object("d/f", b"x")
+        (mount.path / "d/f").stat()
+        assert not (mount.path / "d/g").exists()
+        log = mount.requests()
+        (mount.path / "d/f").rename(mount.path / "d/g")
+        assert log.kinds() == {"PUT copy": 1, "DELETE": 1}
+
+    def test_mv_of_a_directory(self, far_mount: Mounted) -> None:
+        mount = far_mount
+        fill(mount, 60)
+        (mount.path / "d").stat()
+        assert not (mount.path / "e").exists()
+        log = mount.requests()
+        (mount.path / "d").rename(mount.path / "e")
+        kinds = log.kinds()
+        assert kinds["PUT copy"] == 60
+        assert kinds["POST delete"] == 1
+        assert sum(kinds.values()) <= 64
+        assert in_flight(log) >= 16
+
+    def test_symlink_and_readlink(self, mount: Mounted) -> None:
+        assert not (mount.path / "l").exists()
+        log = mount.requests()
+        (mount.path / "l").symlink_to("target")
+        assert log.kinds() == {"PUT symlink": 1}
+        mount.sdk.put_symlink("target", "m")
+        mount.forget()
+        os.listdir(mount.path)
+        log = mount.requests()
+        os.readlink(mount.path / "m")
+        assert log.kinds() == {"GET symlink": 1}
+        os.readlink(mount.path / "m")
+        assert len(log) == 1
+
+    def test_ls_l_of_links_on_a_listing_mount_is_one_list(self, mount_with: MountFactory) -> None:
+        """L4. The listing alone tells a link from a file."""
+        mount = mount_with("attributes=listing")
+        for number in range(30):
+            mount.sdk.put_symlink("target", f"{number}")
+        log = mount.requests()
+        names = [e.name for e in os.scandir(mount.path) if e.is_symlink()]
+        assert len(names) == 30
+        assert all((mount.path / n).lstat().st_size == 6 for n in names)
+        assert log.kinds() == {"GET list": 1}
+
+
+class TestTags:
+    def test_setfattr_of_one_tag(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x")
+        (mount.path / "f").stat()
+        log = mount.requests()
+        os.setxattr(mount.path / "f", "user.tag.k", b"v")
+        assert log.kinds() == {"GET tagging": 1, "PUT tagging": 1}
+
+    def test_getfattr_d(self, mount: Mounted) -> None:
+        mount.sdk.put_object("f", b"x", headers={"x-oss-tagging": "k=v&l=w"})
+        mount.sdk.put_object("untagged", b"x")
+        (mount.path / "f").stat()
+        log = mount.requests()
+        assert len(getfattr(mount.path / "f")) == 2
+        assert log.kinds() == {"GET tagging": 1}
+        getfattr(mount.path / "f")
+        assert len(log) == 1
+        (mount.path / "untagged").stat()
+        log = mount.requests()
+        assert getfattr(mount.path / "untagged") == {}
+        assert len(log) == 0  # its HEAD told no tags, and the right to read them is known
+
+    def test_getfattr_of_a_directory_is_parallel(self, far_mount: Mounted) -> None:
+        mount = far_mount
+        fill(mount, 200, **{"x-oss-tagging": "k=v"})
+        run("ls", "-l", mount.path / "d")
+        log = mount.requests()
+        shown = run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
+        assert shown.count('user.tag.k="v"') == 200
+        assert log.kinds()["GET tagging"] <= 201
+        assert in_flight(log) >= 32
+        again = mount.requests()
+        run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
+        assert len(again) == 0
+
+    def test_writing_asks_for_no_foreign_attribute(self, mount: Mounted) -> None:
+        """The kernel asks for security.capability at every write."""
+        log = mount.requests()
+        subprocess.run(
+            ["dd", "if=/dev/zero", f"of={mount.path / 'f'}", "bs=4096", "count=256"],
+            check=True,
+            capture_output=True,
+        )
+        kinds = log.kinds()
+        assert kinds["PUT"] == 1
+        assert sum(kinds.values()) <= 3  # and the lookup
+
+    def test_a_plain_ls_reads_no_tags(self, mount: Mounted) -> None:
+        fill(mount, 50, **{"x-oss-tagging": "k=v"})
+        log = mount.requests()
+        run("ls", "-lR", mount.path)
+        assert log.kinds()["GET tagging"] == 0
