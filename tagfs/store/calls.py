@@ -1,6 +1,5 @@
 """What all parts of `Client` share: making calls, judging keys, knowing what the bucket can do."""
 
-import functools
 import logging
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from tagfs.errors import InvalidRequest, MalformedResponse, NameTooLong, TagfsEr
 from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
 from tagfs.store.dialect import Dialect
 from tagfs.store.exchange import Request, Response, check_key
-from tagfs.store.failures import ORDINARY, find_failure
+from tagfs.store.failures import ORDINARY, BucketLacks, find_failure
 from tagfs.store.keylocks import KeyLocks
 from tagfs.store.openuploads import OpenUploads
 from tagfs.store.transport import Transport
@@ -52,23 +51,18 @@ class Calls:
         self._capabilities = dialect.capabilities
         self._locks = KeyLocks()
         self._uploads = OpenUploads()
+        # They make single requests only and never wait for one another.
+        self._threads = ThreadPoolExecutor(transport.options.parallel, "tagfs-request")
 
     @property
     def capabilities(self) -> Capabilities:
         """What the bucket is known to be able to do; grows smaller as it refuses things."""
         return self._capabilities
 
-    @functools.cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        # Made at first use: threads made before the mount goes to the background would be gone.
-        # They make single requests only and never wait for one another.
-        return ThreadPoolExecutor(self.transport.options.parallel, "tagfs-request")
-
     def close(self) -> None:
         """Interrupt requests that wait for another attempt; give back connections and threads."""
         self.transport.close()
-        if "_threads" in self.__dict__:
-            self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
 
     def _call(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
         """Deliver a request and return its answer; an error is raised and logged once.
@@ -79,8 +73,8 @@ class Calls:
         if answer.error is None or answer.status in allow or answer.code in allow:
             return answer
         failure = find_failure(request, answer)
-        ordinary = isinstance(failure, ORDINARY)
-        logger.log(logging.DEBUG if ordinary else logging.WARNING, "%s", failure)
+        untold = request.quiet or isinstance(failure, ORDINARY)
+        logger.log(logging.DEBUG if untold else logging.WARNING, "%s", failure)
         raise failure
 
     def _ask(self, request: Request, parse: Callable[[bytes], T]) -> T:
@@ -93,12 +87,12 @@ class Calls:
 
     @contextmanager
     def _needs(self, capability: str) -> Iterator[None]:
-        """Remember what the bucket cannot do, so that it is asked once."""
+        """Remember what the bucket as a whole cannot do, so that it is asked once."""
         if not getattr(self._capabilities, capability):
             raise Unsupported(f"bucket {self.name!r} has no {capability.replace('_', ' ')}")
         try:
             yield
-        except Unsupported:
+        except BucketLacks:
             self._capabilities = replace(self._capabilities, **{capability: False})
             raise
 

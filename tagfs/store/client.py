@@ -11,6 +11,7 @@ from tagfs.errors import (
     AccessDenied,
     BadCredentials,
     NoSuchBucket,
+    Refused,
     SettingsError,
     TagfsError,
     Unreachable,
@@ -28,7 +29,7 @@ from tagfs.store.wire import BucketDescription, parse_bucket_info, parse_listing
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS,)}
 """The services that there are, by URL scheme."""
 
-_CHECK_TIMEOUT = 10.0  # seconds; somebody waits for the mount
+_CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Client(Copying):
             subresource="list",
             timeout=min(_CHECK_TIMEOUT, self.transport.options.timeout),
             patient=False,
+            quiet=True,
         )
         try:
             self._ask(request, parse_listing)
@@ -112,6 +114,8 @@ class Client(Copying):
                 advice = f"bucket {self.name!r} may not be listed: allow ListObjects to this key"
             case Unreachable():
                 advice = f"cannot reach {where}: check endpoint, region and network"
+            case Refused():
+                advice = f"{where} does not answer for {self.name!r}: check endpoint and region"
             case _:
                 return failure
         return type(failure)(f"{advice} ({failure})")

@@ -33,6 +33,7 @@ class Request:
         timeout: seconds for all attempts; None for the transport's.
         patience: seconds to wait for the answer to one attempt; None for the transport's.
         patient: whether "no such host" and "connection refused" are worth another attempt.
+        quiet: whether the caller tells the user of a failure, so that no log need.
         late_errors: whether a 200 may carry an error (services begin the answer to a copy before
             they know its outcome).
     """
@@ -49,6 +50,7 @@ class Request:
     timeout: float | None = None
     patience: float | None = None
     patient: bool = True
+    quiet: bool = False
     late_errors: bool = False
 
     @property

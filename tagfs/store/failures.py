@@ -27,6 +27,11 @@ from tagfs.errors import (
 )
 from tagfs.store.exchange import Request, Response
 
+
+class BucketLacks(Unsupported):
+    """The bucket cannot do this to any object, so that it need not be asked again."""
+
+
 _CLASSES: Final[dict[str, type[TagfsError]]] = {
     "NoSuchBucket": NoSuchBucket,
     "NoSuchKey": NotFound,
@@ -62,20 +67,19 @@ _CLASSES: Final[dict[str, type[TagfsError]]] = {
     "BadDigest": IntegrityError,
     "InvalidCRC64": IntegrityError,
     "FileImmutable": AccessDenied,  # a retention rule
-    "NotImplemented": Unsupported,
+    "NotImplemented": BucketLacks,
     "OperationNotSupported": Unsupported,
-    "FsNotSupport": Unsupported,
-    "MethodNotAllowed": Unsupported,
+    "FsNotSupport": BucketLacks,
+    "MethodNotAllowed": BucketLacks,
     "QuotaExceeded": QuotaExceeded,
     "InsufficientStorageSpace": QuotaExceeded,
 }
+# Only the service's own words say that it lacks something: a bare 405 or 501 may be a proxy's.
 _STATUSES: Final[dict[int, type[TagfsError]]] = {
     401: AccessDenied,
     403: AccessDenied,
     404: NotFound,
-    405: Unsupported,
     412: ObjectChanged,
-    501: Unsupported,
 }
 _BAD_REQUEST = 400
 _REDIRECTS = range(300, 400)

@@ -90,8 +90,10 @@ class Multipart(Appending):
         ordered = sorted(parts, key=lambda part: part.number)
         with self._locks.hold(upload.key):
             wanted = self._newer_tags(upload)
-            made = self._complete(upload, ordered)
+            made = self._uploads.made(upload.upload_id) or self._complete(upload, ordered)
             if wanted is not None:
+                # Should this fail, the caller's next try does only this.
+                self._uploads.note_made(upload.upload_id, made)
                 self.put_tags(upload.key, wanted)
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))
                 made = replace(made, detail=detail)

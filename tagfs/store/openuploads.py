@@ -2,6 +2,7 @@
 
 import threading
 
+from tagfs.store.bucket import ObjectInfo
 from tagfs.store.tags import TagSet
 
 
@@ -15,6 +16,7 @@ class OpenUploads:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._edits: dict[str, dict[str, TagSet | None]] = {}  # key -> upload id -> newest tags
+        self._made: dict[str, ObjectInfo] = {}  # upload id -> object that still lacks its tags
 
     def begin(self, key: str, upload_id: str) -> None:
         """Watch the tags of `key` for this upload."""
@@ -37,9 +39,20 @@ class OpenUploads:
         with self._lock:
             return self._edits.get(key, {}).get(upload_id)
 
+    def note_made(self, upload_id: str, made: ObjectInfo) -> None:
+        """Remember that the upload is an object already, but without its newest tags."""
+        with self._lock:
+            self._made[upload_id] = made
+
+    def made(self, upload_id: str) -> ObjectInfo | None:
+        """Return what `note_made` was told."""
+        with self._lock:
+            return self._made.get(upload_id)
+
     def end(self, key: str, upload_id: str) -> None:
         """Watch no longer."""
         with self._lock:
+            self._made.pop(upload_id, None)
             uploads = self._edits.get(key, {})
             uploads.pop(upload_id, None)
             if not uploads:

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Mapping
 
-from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound, Unsupported
+from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound
 from tagfs.store.bucket import Keep, NewObject
 from tagfs.store.calls import Calls
 from tagfs.store.dialect import EmptyTagging
 from tagfs.store.exchange import Request
+from tagfs.store.failures import BucketLacks
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 from tagfs.store.wire import parse_tag_set, render_tag_set
 
@@ -97,7 +98,7 @@ class Tagging(Calls):
             return NO_TAGS
         try:
             return self.get_tags(key)
-        except (NotFound, Unsupported):
+        except (NotFound, BucketLacks):
             return NO_TAGS
         except AccessDenied as denied:
             if self.tags_denied_drop:

@@ -279,7 +279,7 @@ class Transport:
             f"{course.request}: {reason} ({self.endpoint.url}, {course.attempts} attempts "
             f"in {time.monotonic() - course.started:.0f} s)"
         )
-        logger.error("%s", message)
+        logger.log(logging.DEBUG if course.request.quiet else logging.ERROR, "%s", message)
         return kind(message)
 
 

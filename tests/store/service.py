@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.request
+from dataclasses import replace
 
 import oss2
 
@@ -25,15 +26,13 @@ class Service:
     def open(self, **settings):
         """Return another client of the same bucket."""
         chosen = BucketSettings(
-            **{
-                "service": "oss",
-                "bucket": self.name,
-                "endpoint": self.emulator.url,
-                "timeout": 5.0,
-                "observer": self.attempts.append,
-            }
-            | settings
+            service="oss",
+            bucket=self.name,
+            endpoint=self.emulator.url,
+            timeout=5.0,
+            observer=self.attempts.append,
         )
+        chosen = replace(chosen, **settings)
         return open_bucket(chosen, PAIR)
 
     def faults(self, *specifications: str) -> None:

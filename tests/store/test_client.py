@@ -23,8 +23,10 @@ from tagfs.errors import (
     NoSuchUpload,
     ObjectChanged,
     PositionMismatch,
+    TagfsError,
     TooManyTags,
     Unreachable,
+    Unsupported,
     ValueTooLarge,
 )
 from tagfs.store import retry
@@ -178,6 +180,49 @@ def test_an_edit_while_another_process_uploaded_is_not_lost(service, client):
     client.put_tags("k", BLUE)
     service.open().complete_upload(begun, [part])
     assert service.tags("k") == BLUE
+
+
+def test_tags_that_fail_after_completion_are_set_by_the_next_try(service, client):
+    tagged(service, "k")
+    begun = client.start_upload("k", NewObject())
+    client.put_tags("k", BLUE)
+    part = client.upload_part(begun, 1, data(b"new"))
+    service.faults("deny:op=PutObjectTagging:times=1")
+    with pytest.raises(AccessDenied):
+        client.complete_upload(begun, [part])
+    assert client.complete_upload(begun, [part]).size == 3
+    assert service.tags("k") == BLUE
+    assert service.sdk.get_object("k").read() == b"new"
+
+
+@pytest.mark.parametrize("code", ["NotImplemented", "MethodNotAllowed"])
+def test_a_bucket_without_tags_is_asked_once(service, client, code):
+    service.faults(f"status=405:code={code}:op=GetObjectTagging")
+    for _ in range(3):
+        client.put("k", data(), NewObject())
+    assert service.asked() == ["GetObjectTagging", *["PutObject"] * 3]
+    assert client.capabilities.object_tags is False
+    with pytest.raises(Unsupported):
+        client.get_tags("k")
+
+
+@pytest.mark.parametrize("answer", ["status=405", "status=409:code=OperationNotSupported"])
+def test_one_odd_answer_does_not_end_the_keeping_of_tags(service, client, answer):
+    tagged(service, "k")
+    service.faults(f"{answer}:op=GetObjectTagging:times=1" + ":code=" * ("code" not in answer))
+    with pytest.raises(TagfsError):
+        client.put("k", data(b"new"), NewObject())
+    client.put("k", data(b"new"), NewObject())
+    assert service.tags("k") == RED
+
+
+def test_an_append_to_what_was_replaced_is_refused(service, client):
+    info = client.start_append("k", data(b"one"), PLAIN)
+    service.sdk.put_object("k", b"two")
+    with pytest.raises(Unsupported):
+        client.append(info, data(b"x"))
+    assert client.capabilities.append is True
+    assert service.sdk.get_object("k").read() == b"two"
 
 
 def test_edits_and_rewrites_of_one_object_do_not_lose_each_other(service, client):
