@@ -163,12 +163,12 @@ class CacheState:
     ) -> T:
         """Write objects, and remember the result unless other writes of them were under way.
 
+        When it has come back, whatever was asked before that may be older than it.
         `keep` and `doubt` run under the lock; `doubt` is called for every key when nobody knows
         what came of the write.
         """
         with self.lock:
             began = self.clocks.monotonic()
-            self._spoil(keys)
             flights = [self.flights.begin(("write", key), began, shared=False) for key in keys]
         try:
             result = send()

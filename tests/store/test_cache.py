@@ -1,5 +1,8 @@
 """What the cache remembers, for how long, and what a write makes of it. Nothing sleeps."""
 
+import tracemalloc
+from dataclasses import replace
+
 import pytest
 
 from tagfs.errors import (
@@ -10,8 +13,10 @@ from tagfs.errors import (
     ObjectChanged,
     Unreachable,
 )
-from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType
+from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType, Page
+from tagfs.store.cache import CachedBucket
 from tagfs.store.cache_state import RECENT
+from tagfs.store.memory import MemoryBucket
 from tagfs.store.tags import NO_TAGS
 from tests.store.cachekit import OTHER, TAG_TTL, TAGS, TTL, Kit
 
@@ -390,6 +395,29 @@ def test_detail_asked_for_just_after_a_change_is_not_revived(kit):
     assert detail.metadata == {"mode": "2"}
 
 
+def test_detail_asked_for_just_after_a_change_is_not_revived_by_a_lookup(kit):
+    kit.foreign("k", metadata={"mode": "1"})
+    kit.pass_time(0.1)
+    kit.cache.head("k")
+    kit.inner.set_metadata(kit.inner.head("k"), {"mode": "2"}, {})  # within the same second
+    kit.pass_time(TTL)
+    kit.cache.lookup("k")
+    detail = kit.cache.head("k").detail
+    assert detail is not None
+    assert detail.metadata == {"mode": "2"}
+
+
+def test_young_detail_is_not_made_younger_by_a_lookup_of_about_the_same_time(kit):
+    kit.foreign("k", metadata={"mode": "1"})
+    kit.pass_time(0.1)
+    kit.cache.head("k")
+    kit.pass_time(TTL - 1)
+    kit.cache.lookup("k", max_age=1)
+    assert kit.cost(lambda: kit.cache.head("k")) == 0
+    kit.pass_time(1)
+    assert kit.cost(lambda: kit.cache.head("k")) == 1
+
+
 def test_a_number_of_tags_is_not_revived(kit):
     kit.foreign("d/k")
     kit.foreign("other")
@@ -524,6 +552,16 @@ def test_whether_an_unlisted_directory_stays_is_asked(kit, rest):
     assert kit.cache.lookup("a").is_prefix is (rest is not None)
     assert kit.scan("a/") == (["a/b/"] if rest else [])
     assert kit.scan("") == (["c", "a/"] if rest else ["c"])
+
+
+def test_a_directory_whose_marker_is_known_stays_without_a_question(kit):
+    kit.foreign("a/b/k")
+    kit.foreign("a/b/")
+    kit.scan("a/")
+    kit.cache.head("a/b/")
+    kit.cache.delete("a/b/k")
+    assert kit.cost(lambda: kit.scan("a/")) == 0
+    assert kit.cache.lookup("a/b").is_prefix
 
 
 def test_a_doubtful_name_does_not_spoil_its_siblings(kit):
@@ -871,3 +909,33 @@ def test_a_copy_over_uses_recent_knowledge(kit, own, replaced, requests):
     assert kit.cost(lambda: kit.cache.copy(source, "b", tags=Keep.SOURCE_OR_REPLACED)) == requests
     assert kit.inner.get_tags("b") == (own or replaced)
     assert kit.cache.get_tags("b") == (own or replaced)
+
+
+# Size
+
+
+def test_a_listed_entry_takes_little_memory():
+    keys = [f"d/file-{n:06}.dat" for n in range(20_000)]
+    template = Kit().foreign("template")
+    pages = [
+        Page(
+            tuple(
+                replace(template, key=key, size=n, etag=f"{n:032X}", last_modified_ns=n * 10**14)
+                for n, key in enumerate(keys)
+            )
+        )
+    ]
+
+    class Large(MemoryBucket):
+        def scan(self, prefix):  # noqa: ARG002 - it has but one directory
+            return iter(pages)
+
+    cache = CachedBucket(Large(), ttl=TTL, tag_ttl=TTL)
+    tracemalloc.start()
+    for _ in cache.scan("d/"):
+        pass
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert cache.stats.rows == len(keys)
+    assert used / len(keys) < 250
+    assert cache.lookup(keys[7]).info == replace(pages[0].objects[7], detail=None)

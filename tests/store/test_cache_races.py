@@ -323,6 +323,26 @@ def test_a_read_during_a_write_is_not_kept_beyond_it(kit):
     assert info.size == 2
 
 
+@pytest.mark.parametrize("operation", KEYED)
+def test_a_read_that_began_during_a_write_is_not_kept_after_it(kit, operation):
+    kit.foreign("d/k", b"1", TAGS)
+    read = reads(kit)[operation]
+    writing = kit.inner.before = Gate("put")
+    reading = kit.inner.after = Gate(operation)
+    with Threads(kit) as threads:
+        write = threads.start(lambda: kit.put("d/k", b"22", OTHER))
+        writing.wait()
+        slow = threads.start(read)
+        reading.wait()
+        kit.inner.after = None
+        writing.open()
+        write.result(10)
+        assert read() == NEW[operation]
+        reading.open()
+        slow.result(10)
+    assert read() == NEW[operation]
+
+
 def test_a_slow_tag_read_does_not_bring_old_tags_back(kit):
     kit.foreign("d/k", b"1", TAGS)
     gate = kit.inner.after = Gate("get_tags")
