@@ -1,35 +1,27 @@
 """A bucket in memory: a working fake with the rules of OSS, for tests of everything above `store`.
 
-It owns its objects and forgets them with the process. Every request that a client would send is
-noted in `requests` and passes the hooks `before` and `after`, which may raise or block: what
-`before` raises never happened, what `after` raises did happen and the answer was lost.
+It owns its objects and forgets them with the process. What requests a client would have sent, and
+how to make them fail or wait, is in `memory_requests`.
 """
 
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple
+from typing import Literal
 
 from tagfs.errors import (
     Archived,
-    FileTooLarge,
     InvalidRequest,
     NameTooLong,
-    NotFound,
     ObjectChanged,
     PositionMismatch,
     TagfsError,
     Unsupported,
-    ValueTooLarge,
 )
 from tagfs.store.bucket import (
-    Capabilities,
+    Bucket,
     Content,
     Keep,
-    Limits,
     Lookup,
     NewObject,
     ObjectInfo,
@@ -39,30 +31,18 @@ from tagfs.store.bucket import (
     Source,
     Upload,
 )
-from tagfs.store.keylocks import KeyLocks
 from tagfs.store.memory_objects import (
-    Shelf,
     StoredUpload,
     content_etag,
     lowered,
     new_detail,
     opaque_etag,
 )
-from tagfs.store.oss import OSS
-from tagfs.store.tags import NO_TAGS, TagRules, TagSet
-
-Hook = Callable[[str, str], None]
-"""Called with the operation and its key (of a listing: its prefix; of the bucket: "")."""
+from tagfs.store.memory_requests import MemoryRequests
+from tagfs.store.tags import NO_TAGS, TagSet
 
 
-class Request(NamedTuple):
-    """One request that a client of a real service would have sent."""
-
-    operation: str
-    key: str
-
-
-class MemoryBucket:
+class MemoryBucket(MemoryRequests):
     """A `Bucket` whose objects live in this process.
 
     Attributes:
@@ -70,38 +50,6 @@ class MemoryBucket:
         before: called before a request takes effect.
         after: called after it took effect, before the caller hears of it.
     """
-
-    def __init__(
-        self,
-        name: str = "memory",
-        *,
-        limits: Limits | None = None,
-        capabilities: Capabilities | None = None,
-        clock: Callable[[], int] = time.time_ns,
-        counts_tags: bool = True,
-    ) -> None:
-        self.name = name
-        self.limits: Limits = limits or Limits()
-        self.object_tag_rules: TagRules = OSS.object_tag_rules
-        self.bucket_tag_rules: TagRules = OSS.bucket_tag_rules
-        self.requests: Final[list[Request]] = []
-        self.before: Hook | None = None
-        self.after: Hook | None = None
-        self.closed = False
-        self._capabilities = capabilities or Capabilities()
-        self._lock = threading.RLock()
-        self._edits = KeyLocks()
-        self._shelf = Shelf(clock, counts_tags=counts_tags)
-        self._bucket_tags = NO_TAGS
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the bucket is known to be able to do."""
-        return self._capabilities
-
-    def count(self, operation: str | None = None) -> int:
-        """Return how many requests there were, of one operation or in all."""
-        return sum(operation in (None, request.operation) for request in list(self.requests))
 
     # Looking
 
@@ -364,48 +312,6 @@ class MemoryBucket:
                             self._shelf.remove(key)
         return failed
 
-    # Tags
-
-    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002
-        """Return the tag set of one object."""
-        self._check_tags_supported()
-        with self._request("get_tags", key), self._lock:
-            return self._shelf.get(key).tags
-
-    def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
-        """Read the tag set, change it, write it if it differs, and return it."""
-        with self._edits.hold(key):
-            before = self.get_tags(key)
-            after = change(before)
-            if after != before:
-                self.put_tags(key, after)
-            return after
-
-    def put_tags(self, key: str, tags: TagSet) -> None:
-        """Replace the tag set; neither content nor Last-Modified changes."""
-        self._check_tags_supported()
-        self.object_tag_rules.check(tags)
-        with self._edits.hold(key), self._request("put_tags", key), self._lock:
-            self._shelf.retag(key, tags)
-
-    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002
-        """Return the tag set of the bucket."""
-        if not self._capabilities.bucket_tags:
-            raise Unsupported("this bucket has no bucket tags")
-        with self._request("get_bucket_tags", ""), self._lock:
-            return self._bucket_tags
-
-    def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
-        """Read the bucket's tag set, change it, write it if it differs, and return it."""
-        with self._edits.hold(""):
-            before = self.get_bucket_tags()
-            after = change(before)
-            if after != before:
-                self.bucket_tag_rules.check(after)
-                with self._request("put_bucket_tags", ""), self._lock:
-                    self._bucket_tags = after
-            return after
-
     # Housekeeping
 
     def forget(self, prefix: str = "") -> None:
@@ -423,54 +329,6 @@ class MemoryBucket:
             info = replace(found.info, storage_class="Archive", detail=detail)
             self._shelf.place(replace(found, info=info))
 
-    # What a request may be, and what it is answered
 
-    def _check(self, key: str, new: NewObject, *, size: int = 0, limit: int = 0) -> None:
-        if not key or key.startswith("/") or len(key.encode()) > self.limits.max_key:
-            raise NameTooLong(f"{key!r}: a key has 1 to {self.limits.max_key} bytes, no leading /")
-        if sum(len(f"{k}{v}".encode()) for k, v in new.metadata.items()) > self.limits.max_metadata:
-            raise ValueTooLarge(f"{key}: more than {self.limits.max_metadata} bytes of metadata")
-        if size > limit:
-            raise FileTooLarge(f"{key}: {size} bytes, at most {limit} fit in one request")
-        if new.tags is not Keep.REPLACED:
-            self.object_tag_rules.check(new.tags)
-
-    def _check_tags_supported(self) -> None:
-        if not self._capabilities.object_tags:
-            raise Unsupported("this bucket has no object tags")
-
-    def _check_free(self, key: str, *, exclusive: bool) -> None:
-        if exclusive and self._capabilities.exclusive:
-            self._shelf.check_free(key)
-
-    def _tags_for(self, key: str, new: NewObject) -> TagSet:
-        if new.tags is not Keep.REPLACED:
-            return new.tags
-        return self._tags_of(key)
-
-    def _tags_for_copy(self, source: str, key: str, tags: TagSet | Keep) -> TagSet | None:
-        # None means those of the source, which the service copies itself.
-        if isinstance(tags, TagSet):
-            return tags
-        if tags is Keep.SOURCE or self._tags_of(source):
-            return None
-        return self._tags_of(key)
-
-    def _tags_of(self, key: str) -> TagSet:
-        if not self._capabilities.object_tags:
-            return NO_TAGS
-        try:
-            return self.get_tags(key)
-        except NotFound:
-            return NO_TAGS
-
-    @contextmanager
-    def _request(self, operation: str, key: str) -> Iterator[None]:
-        self.requests.append(Request(operation, key))
-        self._call(self.before, operation, key)
-        yield
-        self._call(self.after, operation, key)
-
-    def _call(self, hook: Hook | None, operation: str, key: str) -> None:
-        if hook is not None:
-            hook(operation, key)
+def _keeps_the_contract(bucket: MemoryBucket) -> Bucket:
+    return bucket

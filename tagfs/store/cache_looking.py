@@ -1,0 +1,135 @@
+"""The looking half of `CachedBucket`: what is remembered, or asked for once for all who ask."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from tagfs.errors import NoSuchBucket, NotFound, ObjectChanged
+from tagfs.store.bucket import Bucket, Content, Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.cache_entries import UNKNOWN, Unknown
+from tagfs.store.cache_scans import Alone, kept_pages
+from tagfs.store.cache_state import CacheState
+
+T = TypeVar("T")
+
+
+class Looking:
+    """The base of `CachedBucket`: the bucket inside and what is remembered of it."""
+
+    def __init__(self, inner: Bucket, state: CacheState) -> None:
+        self._inner = inner
+        self._state = state
+        self._clocks = state.clocks
+        self._known = state.known
+        self._lock = state.lock
+
+    def list(
+        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = 1000
+    ) -> Page:
+        """Return one page as the service lists it now."""
+        return self._inner.list(prefix, delimiter=delimiter, token=token, limit=limit)
+
+    def scan(self, prefix: str) -> Iterator[Page]:
+        """Yield all pages of one directory; remember it unless it is too large."""
+        with self._lock:
+            listing = self._known.listings.get(prefix, self._clocks.oldest())
+            if listing is not None and listing.unsure:
+                listing = None
+            self._state.hits += listing is not None
+        if listing is not None:
+            yield from kept_pages(prefix, listing.rows)
+            return
+        for page in self._state.follow(prefix, lambda: self._inner.scan(prefix)):
+            if isinstance(page, Alone):
+                yield from self._list_all(prefix, page.token)
+            else:
+                yield page
+
+    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
+        """Say what is at `key`, from its own or its directory's listing where possible."""
+        return self._state.answer(
+            ("lookup", key),
+            lambda: self._known.lookup(key, self._clocks.oldest(max_age)),
+            lambda: self._inner.lookup(key, max_age=max_age),
+            lambda found, at: self._state.saw_lookup(key, found, at),
+            lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
+        )
+
+    def head(
+        self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
+    ) -> ObjectInfo:
+        """Describe one object with its detail."""
+
+        def recall() -> ObjectInfo | Unknown | None:
+            found = self._known.find(key, self._clocks.oldest(max_age))
+            without_detail = found is not UNKNOWN and found is not None and found.detail is None
+            return UNKNOWN if without_detail else found
+
+        def ask() -> ObjectInfo | None:
+            return unless_missing(
+                lambda: self._inner.head(
+                    key, expected=expected or self._listed_type(key), max_age=max_age
+                )
+            )
+
+        info = self._state.answer(
+            ("head", key),
+            recall,
+            ask,
+            lambda found, at: self._state.saw(key, found, at),
+            lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
+        )
+        if info is None:
+            raise NotFound(f"{key}: no such key")
+        return info
+
+    def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
+        """Return what is remembered of an object, without a request."""
+        with self._lock:
+            found = self._known.find(key, self._clocks.oldest(max_age))
+            return None if found is UNKNOWN else found
+
+    def get(
+        self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
+    ) -> Content:
+        """Return bytes of an object; what comes with them is remembered, they are not."""
+        slot = ("head", key)
+        with self._lock:
+            flight = self._state.flights.begin(slot, self._clocks.monotonic(), shared=False)
+        try:
+            content = self._inner.get(key, start, length, if_match=if_match)
+        except BaseException as error:
+            with self._lock:
+                self._state.flights.end(slot, flight)
+                if isinstance(error, NotFound | ObjectChanged):
+                    self._state.doubt(key)
+            raise
+        info = content.info
+        with self._lock:
+            self._state.flights.end(slot, flight)
+            # Through a link comes a mixture of the link and its target.
+            is_own = info.key == key and info.type is not ObjectType.SYMLINK
+            if is_own and info.detail is not None and not flight.spoiled:
+                self._state.saw(key, info, flight.began)
+        return content
+
+    def _list_all(self, prefix: str, token: str | None) -> Iterator[Page]:
+        page = self._inner.list(prefix, token=token)
+        yield page
+        while page.token is not None:
+            page = self._inner.list(prefix, token=page.token)
+            yield page
+
+    def _listed_type(self, key: str) -> ObjectType | None:
+        listed = self.known(key)
+        is_link = listed is not None and listed.type is ObjectType.SYMLINK
+        return ObjectType.SYMLINK if is_link else None
+
+
+def unless_missing(ask: Callable[[], T]) -> T | None:
+    """Return the answer, None if there is no such key."""
+    try:
+        return ask()
+    except NoSuchBucket:
+        raise
+    except NotFound:
+        return None

@@ -1,0 +1,147 @@
+"""The tagging part of `CachedBucket`, and what a rewrite may know of the tags that it must keep."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal
+
+from tagfs.errors import AccessDenied, NotFound
+from tagfs.store.bucket import Bucket, Keep, NewObject
+from tagfs.store.cache_entries import UNKNOWN, Unknown
+from tagfs.store.cache_looking import Looking, unless_missing
+from tagfs.store.cache_state import RECENT, CacheState
+from tagfs.store.keylocks import KeyLocks
+from tagfs.store.singleflight import Slot
+from tagfs.store.tags import NO_TAGS, TagSet
+
+CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
+
+_BUCKET_TAGS: Final[Slot] = ("bucket tags", "")
+
+
+class Tagging(Looking):
+    """Tags of objects and of the bucket.
+
+    Args:
+        counts_tags: see `CachedBucket`.
+    """
+
+    def __init__(self, inner: Bucket, state: CacheState, *, counts_tags: bool) -> None:
+        super().__init__(inner, state)
+        self._counts_tags = counts_tags
+        self._rewrites = KeyLocks()
+        self._bucket_tags: tuple[float, TagSet] | None = None
+        self._may_read_tags: bool | None = None
+
+    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
+        """Return the tag set of one object."""
+        tags = self._state.answer(
+            ("tags", key),
+            lambda: self._recall_tags(key, max_age),
+            lambda: self._ask_tags(key, max_age),
+            lambda found, at: self._saw_tags(key, found, at),
+            lambda: self._clocks.oldest_flight(max_age, self._clocks.tag_ttl),
+        )
+        if tags is None:
+            raise NotFound(f"{key}: no such key")
+        return tags
+
+    def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """Change the tag set, read afresh by the inner bucket, and remember the result."""
+        with self._rewrites.hold(key):
+            tags = self._state.write(
+                (key,),
+                lambda: self._inner.update_tags(key, change),
+                lambda tags, at: self._known.wrote_tags(key, tags, at),
+                self._known.doubt_tags,
+            )
+        self._may_read_tags = self._may_read_tags is not False
+        return tags
+
+    def put_tags(self, key: str, tags: TagSet) -> None:
+        """Replace the tag set in one request."""
+        with self._rewrites.hold(key):
+            self._state.write(
+                (key,),
+                lambda: self._inner.put_tags(key, tags),
+                lambda _, at: self._known.wrote_tags(key, tags, at),
+                self._known.doubt_tags,
+            )
+
+    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
+        """Return the tag set of the bucket."""
+
+        def recall() -> TagSet | Unknown:
+            kept = self._bucket_tags
+            young = kept is not None and kept[0] > self._clocks.oldest_tags(max_age)
+            return kept[1] if kept is not None and young else UNKNOWN
+
+        return self._state.answer(
+            _BUCKET_TAGS,
+            recall,
+            lambda: self._inner.get_bucket_tags(max_age=max_age),
+            self._saw_bucket_tags,
+            lambda: self._clocks.oldest_flight(max_age, self._clocks.tag_ttl),
+        )
+
+    def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """Change the bucket's tag set, read afresh, and remember the result."""
+        with self._rewrites.hold(""):  # no object has this key
+            with self._lock:
+                began = self._clocks.monotonic()
+                self._state.flights.spoil(_BUCKET_TAGS)
+            tags: TagSet | None = None
+            try:
+                tags = self._inner.update_bucket_tags(change)
+            finally:
+                with self._lock:
+                    self._state.flights.spoil(_BUCKET_TAGS)
+                    self._bucket_tags = None if tags is None else (began, tags)
+            return tags
+
+    def _recall_tags(self, key: str, max_age: float | None) -> TagSet | Unknown | None:
+        counted = self._counts_tags and bool(self._may_read_tags)
+        tags = self._known.get_tags(key, self._clocks.oldest_tags(max_age), counted=counted)
+        if tags is not None:
+            return tags
+        missing = self._known.find(key, self._clocks.oldest(max_age)) is None
+        return None if missing else UNKNOWN
+
+    def _ask_tags(self, key: str, max_age: float | None) -> TagSet | None:
+        try:
+            tags = unless_missing(lambda: self._inner.get_tags(key, max_age=max_age))
+        except AccessDenied:
+            self._may_read_tags = False  # for good: from now on no count is believed
+            raise
+        self._may_read_tags = self._may_read_tags is not False
+        return tags
+
+    def _saw_tags(self, key: str, tags: TagSet | None, at: float) -> None:
+        if tags is None:
+            self._state.saw(key, None, at)
+        else:
+            self._known.saw_tags(key, tags, at)
+
+    def _saw_bucket_tags(self, tags: TagSet, at: float) -> None:
+        self._bucket_tags = (at, tags)
+
+    def _recent_tags(self, key: str) -> TagSet | None:
+        # What a rewrite must keep, if that was asked for so recently that it needs no request.
+        with self._lock:
+            tags = self._recall_tags(key, RECENT)
+        if tags is UNKNOWN:
+            return None
+        return tags or NO_TAGS
+
+    def _with_recent_tags(self, key: str, new: NewObject) -> NewObject:
+        recent = self._recent_tags(key) if new.tags is Keep.REPLACED else None
+        return new if recent is None else replace(new, tags=recent)
+
+    def _recent_tags_for_copy(self, source: str, key: str, tags: CopyTags) -> CopyTags:
+        if tags is not Keep.SOURCE_OR_REPLACED:
+            return tags
+        own, replaced = self._recent_tags(source), self._recent_tags(key)
+        if own or replaced == NO_TAGS:
+            return Keep.SOURCE
+        if own is None or replaced is None:
+            return tags
+        return replaced

@@ -1,0 +1,158 @@
+"""The writing part of `CachedBucket`: every write leaves behind what is known of its result."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from tagfs.errors import NotFound, ObjectChanged
+from tagfs.store.bucket import Keep, NewObject, ObjectInfo, Part, Source, Upload
+from tagfs.store.cache_entries import Written
+from tagfs.store.cache_tagging import CopyTags, Tagging
+from tagfs.store.tags import TagSet
+
+
+class Writing(Tagging):
+    """Objects made, changed and deleted."""
+
+    def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create or replace an object whole."""
+        with self._rewrites.hold(key):
+            new = self._with_recent_tags(key, new)
+            return self._write_object(key, lambda: self._inner.put(key, source, new), _made(new))
+
+    def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
+        """Extend an appendable object at its end."""
+        with self._rewrites.hold(info.key):
+            written = Written(at=0, detail_at=self._detail_age(info))
+            return self._write_object(info.key, lambda: self._inner.append(info, source), written)
+
+    def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create an appendable object where no object is."""
+        with self._rewrites.hold(key):
+            return self._write_object(
+                key, lambda: self._inner.start_append(key, source, new), _made(new)
+            )
+
+    def start_upload(self, key: str, new: NewObject) -> Upload:
+        """Begin a multipart upload."""
+        with self._rewrites.hold(key):
+            upload = self._inner.start_upload(key, self._with_recent_tags(key, new))
+        return replace(upload, new=new)
+
+    def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
+        """Send one part."""
+        return self._inner.upload_part(upload, number, source)
+
+    def copy_part(
+        self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
+    ) -> Part:
+        """Let the service take one part from a range of `source`."""
+        with self._doubting(source.key):
+            return self._inner.copy_part(upload, number, source, start, length)
+
+    def list_parts(self, upload: Upload) -> Sequence[Part]:
+        """Return the parts that the service has."""
+        return self._inner.list_parts(upload)
+
+    def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
+        """Make the parts the object's content."""
+        with self._rewrites.hold(upload.key):
+            # Which tags it has is up to edits since it began, too.
+            written = Written(at=0, keeps_tags=False, counted=True)
+            return self._write_object(
+                upload.key, lambda: self._inner.complete_upload(upload, parts), written
+            )
+
+    def abort_upload(self, upload: Upload) -> None:
+        """Throw a begun upload away."""
+        self._inner.abort_upload(upload)
+
+    def copy(
+        self,
+        source: ObjectInfo,
+        key: str,
+        *,
+        tags: CopyTags = Keep.SOURCE,
+        exclusive: bool = False,
+    ) -> ObjectInfo:
+        """Copy one object on the service."""
+        with self._rewrites.hold(key), self._doubting(source.key):
+            chosen = self._recent_tags_for_copy(source.key, key, tags)
+            written = Written(
+                at=0,
+                tags=chosen if isinstance(chosen, TagSet) else None,
+                keeps_tags=False,
+                detail_at=self._detail_age(source),
+            )
+            return self._write_object(
+                key,
+                lambda: self._inner.copy(source, key, tags=chosen, exclusive=exclusive),
+                written,
+            )
+
+    def set_metadata(
+        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+    ) -> ObjectInfo:
+        """Replace user metadata and standard headers of one object."""
+        with self._rewrites.hold(info.key):
+            return self._write_object(
+                info.key,
+                lambda: self._inner.set_metadata(info, metadata, headers),
+                Written(at=0),
+            )
+
+    def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
+        """Create or replace a symlink object."""
+        with self._rewrites.hold(key):
+            new = self._with_recent_tags(key, new)
+            return self._write_object(
+                key, lambda: self._inner.put_symlink(key, target, new), _made(new)
+            )
+
+    def delete(self, key: str) -> None:
+        """Delete one object."""
+        with self._rewrites.hold(key):
+            self._state.write(
+                (key,),
+                lambda: self._inner.delete(key),
+                lambda _, at: self._known.deleted(key, at, self._clocks.oldest()),
+            )
+
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Delete objects in batches."""
+
+        def keep(failed: Mapping[str, str], at: float) -> None:
+            for key in keys:
+                if key in failed:
+                    self._state.doubt(key)
+                else:
+                    self._known.deleted(key, at, self._clocks.oldest())
+
+        distinct = tuple(dict.fromkeys(keys))
+        return self._state.write(distinct, lambda: self._inner.delete_many(keys), keep)
+
+    def _write_object(
+        self, key: str, send: Callable[[], ObjectInfo], written: Written
+    ) -> ObjectInfo:
+        def keep(info: ObjectInfo, at: float) -> None:
+            self._known.wrote(info, replace(written, at=at), self._clocks.oldest())
+
+        return self._state.write((key,), send, keep)
+
+    def _detail_age(self, info: ObjectInfo) -> float:
+        with self._lock:
+            return self._known.detail_age(info)
+
+    @contextmanager
+    def _doubting(self, key: str) -> Iterator[None]:
+        # A source that is not what it was thought to be must be asked for again.
+        try:
+            yield
+        except (NotFound, ObjectChanged):
+            with self._lock:
+                self._state.doubt(key)
+            raise
+
+
+def _made(new: NewObject) -> Written:
+    return Written(at=0, tags=None if new.tags is Keep.REPLACED else new.tags, counted=True)

@@ -1,0 +1,158 @@
+"""The base of `MemoryBucket`: requests that are noted and checked, and the tags.
+
+Every request that a client would send passes the hooks `before` and `after`, which may raise or
+block: what `before` raises never happened, what `after` raises did happen and the answer was lost.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from tagfs.errors import FileTooLarge, NameTooLong, NotFound, Unsupported, ValueTooLarge
+from tagfs.store.bucket import Capabilities, Keep, Limits, NewObject
+from tagfs.store.keylocks import KeyLocks
+from tagfs.store.memory_objects import Shelf
+from tagfs.store.oss import OSS
+from tagfs.store.tags import NO_TAGS, TagRules, TagSet
+
+Hook = Callable[[str, str], None]
+"""Called with the operation and its key (of a listing: its prefix; of the bucket: "")."""
+
+
+class Request(NamedTuple):
+    """One request that a client of a real service would have sent."""
+
+    operation: str
+    key: str
+
+
+class MemoryRequests:
+    """What every operation of `MemoryBucket` rests on; see there."""
+
+    def __init__(
+        self,
+        name: str = "memory",
+        *,
+        limits: Limits | None = None,
+        capabilities: Capabilities | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        counts_tags: bool = True,
+    ) -> None:
+        self.name = name
+        self.limits: Limits = limits or Limits()
+        self.object_tag_rules: TagRules = OSS.object_tag_rules
+        self.bucket_tag_rules: TagRules = OSS.bucket_tag_rules
+        self.requests: Final[list[Request]] = []
+        self.before: Hook | None = None
+        self.after: Hook | None = None
+        self.closed = False
+        self._capabilities = capabilities or Capabilities()
+        self._lock = threading.RLock()
+        self._edits = KeyLocks()
+        self._shelf = Shelf(clock, counts_tags=counts_tags)
+        self._bucket_tags = NO_TAGS
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the bucket is known to be able to do."""
+        return self._capabilities
+
+    def count(self, operation: str | None = None) -> int:
+        """Return how many requests there were, of one operation or in all."""
+        return sum(operation in (None, request.operation) for request in list(self.requests))
+
+    # Tags
+
+    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002
+        """Return the tag set of one object."""
+        self._check_tags_supported()
+        with self._request("get_tags", key), self._lock:
+            return self._shelf.get(key).tags
+
+    def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """Read the tag set, change it, write it if it differs, and return it."""
+        with self._edits.hold(key):
+            before = self.get_tags(key)
+            after = change(before)
+            if after != before:
+                self.put_tags(key, after)
+            return after
+
+    def put_tags(self, key: str, tags: TagSet) -> None:
+        """Replace the tag set; neither content nor Last-Modified changes."""
+        self._check_tags_supported()
+        self.object_tag_rules.check(tags)
+        with self._edits.hold(key), self._request("put_tags", key), self._lock:
+            self._shelf.retag(key, tags)
+
+    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002
+        """Return the tag set of the bucket."""
+        if not self._capabilities.bucket_tags:
+            raise Unsupported("this bucket has no bucket tags")
+        with self._request("get_bucket_tags", ""), self._lock:
+            return self._bucket_tags
+
+    def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """Read the bucket's tag set, change it, write it if it differs, and return it."""
+        with self._edits.hold(""):
+            before = self.get_bucket_tags()
+            after = change(before)
+            if after != before:
+                self.bucket_tag_rules.check(after)
+                with self._request("put_bucket_tags", ""), self._lock:
+                    self._bucket_tags = after
+            return after
+
+    # What a request may be, and what it is answered
+
+    def _check(self, key: str, new: NewObject, *, size: int = 0, limit: int = 0) -> None:
+        if not key or key.startswith("/") or len(key.encode()) > self.limits.max_key:
+            raise NameTooLong(f"{key!r}: a key has 1 to {self.limits.max_key} bytes, no leading /")
+        if sum(len(f"{k}{v}".encode()) for k, v in new.metadata.items()) > self.limits.max_metadata:
+            raise ValueTooLarge(f"{key}: more than {self.limits.max_metadata} bytes of metadata")
+        if size > limit:
+            raise FileTooLarge(f"{key}: {size} bytes, at most {limit} fit in one request")
+        if new.tags is not Keep.REPLACED:
+            self.object_tag_rules.check(new.tags)
+
+    def _check_tags_supported(self) -> None:
+        if not self._capabilities.object_tags:
+            raise Unsupported("this bucket has no object tags")
+
+    def _check_free(self, key: str, *, exclusive: bool) -> None:
+        if exclusive and self._capabilities.exclusive:
+            self._shelf.check_free(key)
+
+    def _tags_for(self, key: str, new: NewObject) -> TagSet:
+        if new.tags is not Keep.REPLACED:
+            return new.tags
+        return self._tags_of(key)
+
+    def _tags_for_copy(self, source: str, key: str, tags: TagSet | Keep) -> TagSet | None:
+        # None means those of the source, which the service copies itself.
+        if isinstance(tags, TagSet):
+            return tags
+        if tags is Keep.SOURCE or self._tags_of(source):
+            return None
+        return self._tags_of(key)
+
+    def _tags_of(self, key: str) -> TagSet:
+        if not self._capabilities.object_tags:
+            return NO_TAGS
+        try:
+            return self.get_tags(key)
+        except NotFound:
+            return NO_TAGS
+
+    @contextmanager
+    def _request(self, operation: str, key: str) -> Iterator[None]:
+        self.requests.append(Request(operation, key))
+        self._call(self.before, operation, key)
+        yield
+        self._call(self.after, operation, key)
+
+    def _call(self, hook: Hook | None, operation: str, key: str) -> None:
+        if hook is not None:
+            hook(operation, key)
