@@ -6,20 +6,22 @@ access log, no decompression, and the request target exactly as it was sent, for
 """
 
 import asyncio
+import math
 import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Iterator
+from email.utils import formatdate
 
 from aiohttp import hdrs, web
 
 from tagfs.emulator.admin import ADMIN_PREFIX, administer
-from tagfs.emulator.exchange import Call, Personality, Reply, Request
+from tagfs.emulator.exchange import Personality, Reply, Request
 from tagfs.emulator.faults import MODES, REFUSALS, Fault, FaultBoard
 from tagfs.emulator.requestlog import RequestLog
 from tagfs.emulator.sabotage import Delivery, damage, delivery, refusal
 
-_FOREVER = 10**9
+_GLANCE = 0.05  # seconds between looks whether a client that is kept waiting is still there
 _DROPPED = 0  # the status in the log of a request that got no answer
 
 
@@ -74,16 +76,16 @@ class Frame:
     def __init__(
         self, personality: Personality, *, log: RequestLog, faults: FaultBoard, latency: float
     ) -> None:
-        self._personality = personality
-        self._log = log
-        self._faults = faults
-        self._latency = latency
+        self.personality = personality
+        self.log = log
+        self.faults = faults
+        self.latency = latency
         self._inflight = 0
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         if http.raw_path.startswith(ADMIN_PREFIX):
-            answer = await administer(http, self._faults)
+            answer = await administer(http, self.faults)
             if answer is not None:
                 return answer
         self._inflight += 1
@@ -91,50 +93,6 @@ class Frame:
             return await _Exchange(self, http, self._inflight).run()
         finally:
             self._inflight -= 1
-
-    async def reply_to(self, request: Request, call: Call, struck: list[Fault]) -> Reply:
-        """Return the reply to a request, after everything that delays or prevents it."""
-        if self._latency:
-            await asyncio.sleep(self._latency)
-        if not struck:
-            return await self._personality.answer(request, call)
-        return await self._faulty_reply(request, call, struck)
-
-    async def _faulty_reply(self, request: Request, call: Call, struck: list[Fault]) -> Reply:
-        for fault in struck:
-            if fault.action in MODES:
-                request.modes[fault.action] = fault.value
-        request.now += float(request.modes.get("clock", 0))
-        for fault in struck:
-            if fault.action == "delay":
-                await asyncio.sleep(fault.number(0))
-            elif fault.action in REFUSALS and fault.when == "before":
-                return await self._prevented(request, fault)
-        reply = await self._personality.answer(request, call)
-        for fault in struck:
-            if fault.action in REFUSALS:
-                if reply.content is not None:
-                    reply.content.close()
-                return await self._prevented(request, fault)
-            reply = damage(self._personality, request, call, reply, fault)
-        return reply
-
-    async def _prevented(self, request: Request, fault: Fault) -> Reply:
-        if fault.action == "hang":
-            await asyncio.sleep(fault.number(_FOREVER))
-            raise _Drop
-        if fault.action == "reset":
-            raise _Drop
-        return refusal(self._personality, request, fault)
-
-    def identify(self, request: Request) -> tuple[Call, list[Fault]]:
-        """Tell what a request asks for and which faults strike it."""
-        call = self._personality.identify(request)
-        return call, self._faults.strike(call)
-
-    def log(self, call: Call, outcome: dict[str, object]) -> None:
-        """Write a request down."""
-        self._log.write(call, outcome)
 
 
 class _Exchange:
@@ -157,18 +115,61 @@ class _Exchange:
             body=self._body,
             now=self._began,
         )
-        self._call, self._struck = frame.identify(self._request)
+        self._call = frame.personality.identify(self._request)
+        self._struck = frame.faults.strike(self._call)
 
     async def run(self) -> web.StreamResponse:
         try:
-            reply = await self._frame.reply_to(self._request, self._call, self._struck)
-        except _Drop:
-            self._write_down(_DROPPED, 0)
-            return self._drop()
-        except ConnectionError:  # the client went away in the middle of its body
+            if self._frame.latency:
+                await asyncio.sleep(self._frame.latency)
+            reply = await (self._faulty_answer() if self._struck else self._answer())
+        except (_Drop, ConnectionError):  # ours, or the client's in the middle of its body
             self._write_down(_DROPPED, 0)
             return self._drop()
         return await self._send(reply)
+
+    async def _answer(self) -> Reply:
+        return await self._frame.personality.answer(self._request, self._call)
+
+    async def _faulty_answer(self) -> Reply:
+        request = self._request
+        for fault in self._struck:
+            if fault.action in MODES:
+                request.modes[fault.action] = fault.value
+        request.now += float(request.modes.get("clock", 0))
+        reply = await self._reply_or_refusal()
+        if "clock" in request.modes:
+            reply.headers[hdrs.DATE] = formatdate(request.now, usegmt=True)
+        return reply
+
+    async def _reply_or_refusal(self) -> Reply:
+        for fault in self._struck:
+            if fault.action == "delay":
+                await asyncio.sleep(fault.number(0))
+            elif fault.action in REFUSALS and fault.when == "before":
+                return await self._prevented(fault)
+        reply = await self._answer()
+        for fault in self._struck:
+            if fault.action in REFUSALS:
+                if reply.content is not None:
+                    reply.content.close()
+                return await self._prevented(fault)
+            reply = damage(self._frame.personality, self._request, self._call, reply, fault)
+        return reply
+
+    async def _prevented(self, fault: Fault) -> Reply:
+        if fault.action == "hang":
+            await self._hang(fault.number(math.inf))
+            raise _Drop
+        if fault.action == "reset":
+            raise _Drop
+        return refusal(self._frame.personality, self._request, fault)
+
+    async def _hang(self, seconds: float) -> None:
+        """Wait, but not longer than the client does."""
+        deadline = time.monotonic() + seconds
+        while self._http.transport is not None and time.monotonic() < deadline:
+            await asyncio.sleep(min(_GLANCE, max(deadline - time.monotonic(), 0)))
 
     async def _send(self, reply: Reply) -> web.StreamResponse:
         plan = delivery(reply, self._struck) if self._struck else None
@@ -212,7 +213,7 @@ class _Exchange:
         }
         if self._struck:
             outcome["fault"] = [fault.specification for fault in self._struck]
-        self._frame.log(self._call, outcome)
+        self._frame.log.write(self._call, outcome)
 
     def _drop(self) -> web.StreamResponse:
         """Reset the connection; aiohttp notices when it tries to send what is returned here."""

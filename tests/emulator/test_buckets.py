@@ -80,7 +80,7 @@ def test_buckets_are_listed(emulator):
     assert len(signed_v4.list_buckets(prefix="listed-").buckets) == 3
 
 
-def test_unknown_methods_are_refused(emulator, bucket):
+def test_unknown_methods_are_refused(bucket):
     url = bucket.sign_url("PATCH", "k", 60)
     answer = requests.patch(url, timeout=5)
     assert (answer.status_code, "<Code>MethodNotAllowed<" in answer.text) == (405, True)

@@ -108,7 +108,7 @@ def test_defaults_and_limits(emulator, name, bucket):
         assert (caught.value.status, caught.value.code) == (400, "InvalidArgument")
 
 
-def test_what_a_listing_shows(emulator, name, bucket):
+def test_what_a_listing_shows(bucket):
     etag = bucket.put_object("n", b"abc", headers={"x-oss-storage-class": "IA"}).etag
     bucket.append_object("p", 0, b"x")
     by_key = {item.key: item for item in oss2.ObjectIterator(bucket)}

@@ -160,7 +160,7 @@ def test_preconditions_on_put_are_not_implemented(bucket):
         ("bytes=0-1,5-6", True, (416, "bytes */1000")),
     ],
 )
-def test_ranges(emulator, name, bucket, sent, standard, outcome):
+def test_ranges(bucket, sent, standard, outcome):
     data = random.Random(1).randbytes(1000)
     bucket.put_object("k", data)
     headers = {"Range": sent, **({"x-oss-range-behavior": "standard"} if standard else {})}
@@ -210,7 +210,7 @@ def test_conditions(bucket):
                 assert caught.value.status == status, headers
 
 
-def test_missing_objects_and_buckets(emulator, bucket):
+def test_missing_objects_and_buckets(bucket):
     with pytest.raises(oss2.exceptions.NoSuchKey) as caught:
         bucket.get_object("nothing")
     assert caught.value.details["Key"] == "nothing"

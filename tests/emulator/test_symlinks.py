@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from urllib.parse import unquote
 
 import alibabacloud_oss_v2 as v2
 import oss2
@@ -31,7 +32,7 @@ def test_the_new_sdk_agrees(emulator, name):
     for target in ("plain", "dir/x y"):
         client.put_symlink(v2.PutSymlinkRequest(bucket=name, key="l", symlink_target=target))
         found = client.get_symlink(v2.GetSymlinkRequest(bucket=name, key="l"))
-        assert found.symlink_target.replace("%2F", "/").replace("%20", " ") == target
+        assert unquote(found.target) == target  # which this SDK leaves to us
 
 
 def test_reading_through_a_link(bucket):

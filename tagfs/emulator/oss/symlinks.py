@@ -88,7 +88,7 @@ async def GetSymlink(context: Context) -> Reply:
     if record.kind is not Kind.SYMLINK:
         raise OssError("NotSymlink")
     headers = object_headers(context, record)
-    headers[TARGET] = quote(record.target, safe="")
+    headers[TARGET] = quote(record.target, errors="surrogateescape")
     headers["ETag"] = f'"{record.etag}"'
     headers["Last-Modified"] = http_date(record.mtime_ms // MILLISECONDS)
     return Reply(headers=headers)
