@@ -1,8 +1,13 @@
 """Reads and writes at the same time: answers are shared, and never older than a finished write."""
 
+import contextlib
+import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from tagfs.errors import Interrupted, NotFound, Unreachable
+from tagfs.errors import Interrupted, InvalidRequest, NotFound, ObjectChanged, Unreachable
 from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS
 from tests.store.cachekit import OTHER, TAGS, TTL, Gate, Kit, Threads
@@ -404,6 +409,61 @@ def test_an_edit_of_tags_waits_for_a_rewrite_that_keeps_them(kit):
         edit.result(10)
     assert kit.inner.get_tags("d/k") == TAGS.with_tag("n", "1")
     assert kit.cache.get_tags("d/k") == TAGS.with_tag("n", "1")
+
+
+def any_call(kit, chance, key, keys):
+    return chance.choice(
+        [
+            lambda: kit.put(key, chance.randbytes(2), chance.choice([TAGS, OTHER])),
+            lambda: kit.cache.put(key, BytesSource(chance.randbytes(3)), NewObject()),
+            lambda: kit.cache.delete(key),
+            lambda: kit.cache.delete_many(chance.sample(keys, 3)),
+            lambda: kit.cache.put_tags(key, chance.choice([TAGS, OTHER, NO_TAGS])),
+            lambda: kit.cache.copy(kit.cache.head(chance.choice(keys)), key),
+            lambda: kit.cache.head(key, max_age=chance.choice([None, 0])),
+            lambda: kit.cache.get(key),
+            lambda: kit.cache.lookup(key.rstrip("/")),
+            lambda: kit.cache.get_tags(key),
+            lambda: kit.scan(chance.choice(["", "a/", "a/c/", "b/", "b/x/"])),
+            lambda: kit.cache.forget(key),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_when_many_threads_are_done_the_cache_tells_the_truth(seed):
+    kit = Kit()
+    keys = ["a", "a/", "a/b", "a/c/d", "a/c/e", "b/x/y"]
+
+    def work(number):
+        chance = random.Random(f"{seed} {number}")
+        for _ in range(150):
+            key = chance.choice(keys)
+            with contextlib.suppress(NotFound, ObjectChanged, InvalidRequest):
+                any_call(kit, chance, key, keys)()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(work, range(6)))
+    finally:
+        sys.setswitchinterval(interval)
+    for prefix in ("", "a/", "a/c/", "b/", "b/x/"):
+        pages = list(kit.inner.scan(prefix))
+        listed = [info.key for page in pages for info in page.objects]
+        assert kit.scan(prefix) == listed + [p for page in pages for p in page.prefixes]
+    for key in keys:
+        try:
+            there = kit.inner.head(key)
+        except NotFound:
+            with pytest.raises(NotFound):
+                kit.cache.head(key)
+            continue
+        assert kit.cache.head(key) == there
+        assert kit.cache.get_tags(key) == kit.inner.get_tags(key)
+        path = key.rstrip("/")
+        assert kit.cache.lookup(path).is_prefix == kit.inner.lookup(path).is_prefix
 
 
 # Scans
