@@ -1,5 +1,6 @@
 """Locks by key: whole for one key, free for others, gone when nobody needs them."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,14 +46,24 @@ def test_two_keys_in_either_order_do_not_dead_lock():
     locks = KeyLocks()
 
     def both(order):
-        for _ in range(300):
+        for _ in range(3000):
             with locks.hold(*order):
                 pass
 
-    with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(both, order) for order in (("a", "b"), ("b", "a"))]
-        for task in running:
-            task.result(timeout=20)
+    threads = [
+        threading.Thread(target=both, args=(order,), daemon=True)
+        for order in (("a", "b"), ("b", "a"))
+    ]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_a_failure_frees_the_key():

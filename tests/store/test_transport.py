@@ -4,6 +4,7 @@ import contextlib
 import logging
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -168,6 +169,16 @@ def test_connections_are_bounded(serve):
         thread.join()
     assert len(server.asked) == 12
     assert server.connections <= 3
+
+
+def test_waiting_for_a_connection_is_not_waiting_for_the_service(serve):
+    server, client = serve(Slow(0.8, answer()), error(503, "x"), answer(body=b"y"), parallel=1)
+    first = threading.Thread(target=client.request, args=(GET,))
+    first.start()
+    while not server.asked:
+        time.sleep(0.01)
+    assert client.request(replace(GET, timeout=0.3)).body == b"y"
+    first.join()
 
 
 # Trying again
