@@ -95,7 +95,7 @@ class OpenFiles:
         with self._lock:
             node = self._nodes.pop(path, None)
         if node is not None:
-            node.unlinked = True
+            node.lose_name()
         return node
 
     def move(self, old: str, new: str, info: ObjectInfo | None) -> None:
@@ -106,7 +106,7 @@ class OpenFiles:
             if node is not None:
                 self._nodes[new] = node
         if replaced is not None:
-            replaced.unlinked = True
+            replaced.lose_name()
         if node is not None:
             node.moved(new, info)
 

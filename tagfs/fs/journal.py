@@ -6,16 +6,16 @@ always be finished. While an upload takes longer than a moment, or has failed, d
 also made to survive a power cut.
 """
 
-import json
 import logging
 import os
+import secrets
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from tagfs.errors import StagingFull
+from tagfs.fs.notes import JournalEntry, Phase, RenameEntry, RenamePhase, render_note
 from tagfs.fs.staging import StagedFile
 
 log = logging.getLogger(__name__)
@@ -26,31 +26,6 @@ SYNC_AFTER = 0.2
 Syncing every small file at once would cost more than its upload; a process that dies loses
 nothing either way, because the kernel keeps what was written.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
-    """What a staged file is for.
-
-    Attributes:
-        tags: the tag set to create it with; None keeps the replaced object's.
-        base_etag: version that the unchanged ranges come from; None for a new file.
-        base_size: bytes of the base that show through where nothing was written.
-        size: bytes of the file.
-        written: ranges `[start, end)` whose bytes are in the staged file.
-        upload_id: of a multipart upload that was begun for it.
-    """
-
-    key: str
-    metadata: dict[str, str]
-    headers: dict[str, str]
-    tags: dict[str, str] | None
-    exclusive: bool
-    base_etag: str | None
-    base_size: int
-    size: int
-    written: list[tuple[int, int]] = field(default_factory=list)
-    upload_id: str | None = None
 
 
 class Journal:
@@ -68,15 +43,9 @@ class Journal:
         Raises:
             StagingFull: the disk has no room even for that.
         """
-        path = note_path(staged.path)
-        temporary = path.with_suffix(".tmp")
-        try:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                json.dump(asdict(entry), file)
-            temporary.replace(path)
-        except OSError as error:
-            raise StagingFull(f"the journal cannot be written: {error}") from error
+        _write(note_path(staged.path), replace(entry, recorded_ns=time.time_ns()))
+        if entry.phase is not Phase.CLOSING:
+            return
         with self._lock:
             self._open[staged.path] = time.monotonic(), staged.fd
             if self._syncer is None:
@@ -89,7 +58,10 @@ class Journal:
         """Make a staged file and its note survive a power cut; the note stays."""
         with self._lock:
             self._open.pop(staged.path, None)
-        _sync(staged.fd, note_path(staged.path))
+        try:
+            _sync(staged.fd, note_path(staged.path))
+        except OSError as error:
+            log.warning("%s: not safe from a power cut: %s", staged.path, error)
 
     def forget(self, staged: StagedFile) -> None:
         """Delete the note: the service has what the staged file holds."""
@@ -126,24 +98,65 @@ def note_path(data_path: Path) -> Path:
     return data_path.with_suffix(".json")
 
 
-def read_notes(directory: Path) -> Iterator[tuple[Path, JournalEntry]]:
-    """Yield the staged files of a directory that have a note, with what they are for."""
-    for path in sorted(directory.glob("*.json")):
-        data = path.with_suffix(".data")
-        entry = parse_note(path.read_text(encoding="utf-8"))
-        if entry is not None and data.exists():
-            yield data, entry
+class RenameNote:
+    """The note of a directory rename that is under way; it survives a power cut.
+
+    A crash before `deleting` is answered by taking the copies away, one after it by finishing the
+    deletes. It is there only while the rename runs: who is told of a failure needs no recovery.
+    """
+
+    def __init__(self, directory: Path, source: str, target: str, *, replaces: bool) -> None:
+        """Write down that everything below `source` is about to be copied to `target`.
+
+        Raises:
+            StagingFull: the disk has no room even for that.
+        """
+        self._path = directory / f"rename-{secrets.token_hex(12)}.json"
+        self._entry = RenameEntry(
+            source=source,
+            target=target,
+            phase=RenamePhase.COPYING,
+            replaces=replaces,
+            recorded_ns=time.time_ns(),
+        )
+        _write(self._path, self._entry, lasting=True)
+
+    def deleting(self) -> None:
+        """Write down that everything is copied.
+
+        Without room for that the first phase stays noted: what a crash leaves is then taken back
+        as far as it still can be.
+        """
+        self._entry = replace(self._entry, phase=RenamePhase.DELETING)
+        try:
+            _write(self._path, self._entry, lasting=True)
+        except StagingFull as error:
+            log.warning("%s", error)
+
+    def done(self) -> None:
+        """The rename is over, whichever way."""
+        self._path.unlink(missing_ok=True)
 
 
-def parse_note(text: str) -> JournalEntry | None:
-    """Read a note; None if it is none."""
+def _write(path: Path, entry: JournalEntry | RenameEntry, *, lasting: bool = False) -> None:
+    """Put a note in place at once; a `lasting` one survives a power cut.
+
+    Raises:
+        StagingFull
+    """
+    temporary = path.with_suffix(".tmp")
     try:
-        fields = json.loads(text)
-        entry = JournalEntry(**fields)
-        written = [(int(start), int(end)) for start, end in entry.written]
-    except (ValueError, TypeError):
-        return None
-    return JournalEntry(**{**fields, "written": written})
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(render_note(entry))
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+        if lasting:
+            _sync_path(path.parent)
+    except OSError as error:
+        raise StagingFull(f"the journal cannot be written: {error}") from error
 
 
 def _sync(fd: int, note: Path) -> None:
@@ -151,8 +164,12 @@ def _sync(fd: int, note: Path) -> None:
     if not note.exists():  # the upload ended meanwhile
         return
     for path in (note, note.parent):
-        opened = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+        _sync_path(path)
+
+
+def _sync_path(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -206,7 +206,7 @@ class Namespace:
         self._check_types(source, target)
         if source.is_dir:
             self._keep_parent(old)
-            DirectoryRename(self._env, self._files).run(old, new)
+            DirectoryRename(self._env, self._files).run(old, new, replaces=target is not None)
             return
         if node is not None and node.is_new:
             self._rename_new(node, new, target)

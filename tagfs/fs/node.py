@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, TagfsError
+from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, StagingFull, TagfsError
 from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
 from tagfs.fs.environment import RECENT, Environment
-from tagfs.fs.journal import Journal, JournalEntry
+from tagfs.fs.journal import Journal
+from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.reader import Reader
 from tagfs.fs.staging import StagedFile
 from tagfs.fs.uploads import Destination, Uploader
-from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,10 @@ class FileNode:
         self.handles: set[Handle] = set()
         self._times_set = False  # by utimens, after the last write
         self._journalled = False
-        self._uploader = Uploader(env.bucket, env.upload_executor, env.choices.part_size)
+        self._promised = False  # fsync or close has begun, and the service has not all of it yet
+        self._uploader = Uploader(
+            env.bucket, env.upload_executor, env.choices.part_size, self._record
+        )
         if info is not None:
             self._adopt(info)
 
@@ -152,6 +156,7 @@ class FileNode:
         with self.lock:
             if not self.dirty or self.unlinked or self.staged is None:
                 return
+            self._promised = True
             self._record()
             try:
                 info = self._upload(self.staged)
@@ -185,6 +190,7 @@ class FileNode:
             if staged is None:
                 return
             if self.dirty and not self.unlinked:
+                self.journal.keep(staged)
                 staged.close()  # kept on disk: an upload failed, and `tagfs recover` finishes it
                 return
             if self.dirty:
@@ -220,6 +226,13 @@ class FileNode:
             for handle in self.handles:
                 if handle.reader is not None:
                     handle.reader.rebind(self.key, info)
+            self._record_anew()
+
+    def lose_name(self) -> None:
+        """Go on without a name: nothing of it is to be uploaded any more."""
+        with self.lock:
+            self.unlinked = True
+            self._record_anew()
 
     def met(self, info: ObjectInfo) -> None:
         """Take over a newer version from the service, if nothing was changed here."""
@@ -327,7 +340,7 @@ class FileNode:
         self.info = info
         self.tags = None
         self.exclusive = False
-        self.dirty = self.failed = False
+        self.dirty = self.failed = self._promised = False
         staged.rebase()
         if self._journalled:
             self.journal.forget(staged)
@@ -345,11 +358,21 @@ class FileNode:
             self.info, self._all_metadata(attributes), self.headers
         )
 
+    def _record_anew(self) -> None:
+        """Correct a note that is there: the file has another name now, or none."""
+        if self._journalled:
+            try:
+                self._record()
+            except StagingFull as error:
+                log.warning("%s: its note is out of date: %s", self.path, error)
+
     def _record(self) -> None:
         """Write down what the staged file is for, so that a crash from here on loses nothing."""
         if self.staged is None:
             return
         to = self._destination()
+        upload = self._uploader.upload
+        phase = Phase.CLOSING if self._promised else Phase.WRITING
         self.journal.record(
             self.staged,
             JournalEntry(
@@ -362,10 +385,21 @@ class FileNode:
                 base_size=self.staged.base_size,
                 size=self.staged.size,
                 written=list(self.staged.written),
-                upload_id=self._uploader.upload.upload_id if self._uploader.upload else None,
+                upload_id=upload.upload_id if upload else None,
+                begun=_begun(upload) if upload else None,
+                part_size=self.env.choices.part_size,
+                phase=Phase.UNLINKED if self.unlinked else phase,
             ),
         )
         self._journalled = True
+
+
+def _begun(upload: Upload) -> Begun:
+    return Begun(
+        metadata=dict(upload.new.metadata),
+        headers=dict(upload.new.headers),
+        tags=dict(upload.tags or {}),
+    )
 
 
 _TIMES = frozenset({"mtime", "ctime", "atime", "mtime-size"})

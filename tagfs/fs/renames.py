@@ -10,6 +10,7 @@ from concurrent.futures import Future, wait
 from tagfs.errors import CrossDevice, InvalidRequest, TagfsError
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.journal import RenameNote
 from tagfs.fs.paths import is_below
 from tagfs.fs.symlinks import move_link
 from tagfs.store.bucket import Keep, ObjectInfo, ObjectType
@@ -30,8 +31,8 @@ class DirectoryRename:
         self._env = env
         self._files = files
 
-    def run(self, old: str, new: str) -> None:
-        """Move the directory `old` to `new`, which is absent or empty.
+    def run(self, old: str, new: str, *, replaces: bool = False) -> None:
+        """Move the directory `old` to `new`, which is absent, or empty if it `replaces` one.
 
         Raises:
             InvalidRequest: into itself.
@@ -42,7 +43,17 @@ class DirectoryRename:
             raise InvalidRequest(f"{old} cannot be moved into itself")
         source, target = self._env.root.to_prefix(old), self._env.root.to_prefix(new)
         infos = self._list(source)
-        self._copy_all(infos, source, target)
+        note = RenameNote(self._env.staging.directory, source, target, replaces=replaces)
+        self._copy_all(infos, source, target, note)
+        note.deleting()
+        try:
+            self._finish(old, new, infos)
+        finally:
+            note.done()
+
+    def _finish(self, old: str, new: str, infos: list[ObjectInfo]) -> None:
+        """Delete what is copied, and let open files go on under their new paths."""
+        target = self._env.root.to_prefix(new)
         failed = self._env.bucket.delete_many([info.key for info in infos])
         for node in self._files.below(old):
             path = new + node.path[len(old) :]
@@ -68,7 +79,9 @@ class DirectoryRename:
             if token is None:
                 return infos
 
-    def _copy_all(self, infos: list[ObjectInfo], source: str, target: str) -> None:
+    def _copy_all(
+        self, infos: list[ObjectInfo], source: str, target: str, note: RenameNote
+    ) -> None:
         copied: list[str] = []
         pending: dict[Future[ObjectInfo], str] = {}
 
@@ -89,14 +102,17 @@ class DirectoryRename:
         except BaseException:
             started = [key for future, key in pending.items() if not future.cancel()]
             wait(pending)
-            self._undo(copied + started)
+            self._undo(copied + started, note)
             raise
 
-    def _undo(self, keys: list[str]) -> None:
+    def _undo(self, keys: list[str], note: RenameNote) -> None:
+        """Take copies away; of what stays, the note remains too, for `tagfs recover`."""
         try:
             failed = self._env.bucket.delete_many(keys)
         except TagfsError as error:
             failed = dict.fromkeys(keys, str(error))
+        if not failed:
+            note.done()
         for key, reason in failed.items():
             log.error("%s: a copy left over from a failed rename: %s", key, reason)
 

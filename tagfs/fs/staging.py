@@ -5,7 +5,9 @@ it derives from (its base) still shows through. It never talks to a bucket: byte
 fetched by a function that its owner passes in. One owner, which holds its lock around every call.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -21,6 +23,9 @@ Fetch = Callable[[int, int], bytes]
 RESERVE = 64 * 1024**2
 """Bytes of the local disk that staging leaves free: journals need room when it is full."""
 
+SETTLED = 0o400
+"""Mode of a staged file whose bytes the service has: after a crash nothing of it is missing."""
+
 FETCH_BLOCK = 8 * 1024**2
 
 
@@ -32,11 +37,13 @@ class StagingArea:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def new_file(self) -> "StagedFile":
-        """Create an empty staged file."""
+        """Create an empty staged file, locked while it is open: `tagfs recover` leaves it alone."""
         path = self.directory / f"{secrets.token_hex(12)}.data"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with _disk_errors():
-            return StagedFile(path, os.open(path, flags, 0o600))
+            fd = os.open(path, flags, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return StagedFile(path, fd)
 
     def free_bytes(self) -> int:
         """Return the bytes that staging may still use."""
@@ -70,6 +77,7 @@ class StagedFile:
         base_size: how many of the base's first bytes still belong to the file.
         local: ranges whose bytes are in the local file.
         written: ranges changed since the base; beyond `base_size` everything counts as changed.
+        settled: nothing was changed since the service had it all.
     """
 
     path: Path
@@ -78,6 +86,7 @@ class StagedFile:
     base_size: int
     local: Ranges
     written: Ranges
+    settled: bool
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
@@ -86,6 +95,7 @@ class StagedFile:
         self.base_size = 0
         self.local = Ranges()
         self.written = Ranges()
+        self.settled = False
 
     def set_base(self, size: int) -> None:
         """Begin as an unchanged copy of an object of `size` bytes, none of them local yet."""
@@ -105,6 +115,7 @@ class StagedFile:
     def write(self, offset: int, data: bytes) -> None:
         """Put `data` at `offset`, zeros filling what lies between the end and it."""
         end = offset + len(data)
+        self._unsettle()
         with _disk_errors():
             view = memoryview(data)
             at = offset
@@ -117,6 +128,7 @@ class StagedFile:
 
     def truncate(self, size: int) -> None:
         """Make the file `size` bytes long; new bytes are zeros."""
+        self._unsettle()
         with _disk_errors():
             os.ftruncate(self.fd, size)
         if size < self.size:
@@ -152,6 +164,15 @@ class StagedFile:
         self.local.add(self.base_size, self.size)
         self.base_size = self.size
         self.written.clear()
+        with contextlib.suppress(OSError):
+            os.fchmod(self.fd, SETTLED)
+            self.settled = True
+
+    def _unsettle(self) -> None:
+        if self.settled:
+            with _disk_errors():
+                os.fchmod(self.fd, 0o600)
+            self.settled = False
 
     def sync(self) -> None:
         """Make the local bytes survive a power cut."""

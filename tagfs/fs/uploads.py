@@ -7,6 +7,7 @@ that changed. An appendable object that only grew is extended by its new bytes a
 """
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import pairwise
@@ -113,8 +114,15 @@ class PartStream:
 class Uploader:
     """Uploads one staged file, again after every change. Its owner's lock is held around calls."""
 
-    def __init__(self, bucket: Bucket, executor: Executor, part_size: int) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        executor: Executor,
+        part_size: int,
+        on_begin: Callable[[], None] = lambda: None,
+    ) -> None:
         self._bucket = bucket
+        self._on_begin = on_begin  # told of every upload that was begun, before its first part
         self._executor = executor
         self._part_size = max(part_size, bucket.limits.min_part)
         self._stream: PartStream | None = None
@@ -202,6 +210,7 @@ class Uploader:
     def _begin(self, key: str, new: NewObject) -> PartStream:
         self._stream = PartStream(self._bucket.start_upload(key, new), {}, set())
         self._begun = new
+        self._on_begin()
         return self._stream
 
     def _send(

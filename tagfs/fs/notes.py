@@ -1,0 +1,277 @@
+"""Notes: what the journal says of a staged file or a rename, as a value and as JSON.
+
+Pure. A note is read back by another process after a crash, perhaps by another version of tagfs or
+after somebody touched it, so nothing in it is believed: whatever is not exactly of its form is a
+`BadNote` with the reason, and a key that can be no file is never acted on.
+"""
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final, Self, TypeVar
+
+from tagfs.fs.paths import is_visible
+
+VERSION: Final = 1
+_MOST: Final = 2**63 - 1
+_TOKEN: Final = re.compile(r"[\x21\x23-\x7e]{1,4096}")  # what fits between the quotes of an ETag
+
+
+_Word = TypeVar("_Word", bound=enum.StrEnum)
+
+
+class BadNote(ValueError):
+    """A note that cannot be acted on; its text says why."""
+
+
+class Phase(enum.StrEnum):
+    """How far a staged file had come."""
+
+    WRITING = "writing"
+    """Neither fsync nor close had begun: nothing was promised yet."""
+    CLOSING = "closing"
+    """fsync or close had begun, and perhaps failed: the content is to reach the service."""
+    UNLINKED = "unlinked"
+    """Its last name was removed while it was open: nothing of it is wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What was sent when a multipart upload began, which is what its object will carry."""
+
+    metadata: dict[str, str]
+    headers: dict[str, str]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """What a staged file is for.
+
+    Attributes:
+        tags: the tag set to create it with; None keeps the replaced object's.
+        exclusive: O_EXCL: never to replace an object.
+        base_etag: version that the unchanged ranges come from; None for a new file.
+        base_size: bytes of the base that show through where nothing was written.
+        size: bytes of the file.
+        written: ranges `[start, end)` whose bytes are in the staged file.
+        upload_id: of a multipart upload that was begun for it, with what was sent then.
+        part_size: bytes of its first parts.
+        recorded_ns: when this was written down.
+    """
+
+    key: str
+    metadata: dict[str, str]
+    headers: dict[str, str]
+    tags: dict[str, str] | None
+    exclusive: bool
+    base_etag: str | None
+    base_size: int
+    size: int
+    written: list[tuple[int, int]] = field(default_factory=list)
+    upload_id: str | None = None
+    begun: Begun | None = None
+    part_size: int = 8 * 1024**2
+    phase: Phase = Phase.CLOSING
+    recorded_ns: int = 0
+
+
+class RenamePhase(enum.StrEnum):
+    """How far the rename of a directory had come."""
+
+    COPYING = "copying"
+    DELETING = "deleting"
+    """Everything is under the new prefix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameEntry:
+    """A directory rename that was under way.
+
+    Attributes:
+        source, target: the old and the new prefix, ending in "/".
+        replaces: an empty directory was at the new place before.
+    """
+
+    source: str
+    target: str
+    phase: RenamePhase
+    replaces: bool
+    recorded_ns: int = 0
+
+
+def render_note(entry: JournalEntry | RenameEntry) -> str:
+    """Write a note."""
+    kind = "rename" if isinstance(entry, RenameEntry) else "file"
+    return json.dumps({"version": VERSION, "kind": kind, **asdict(entry)})
+
+
+def parse_note(text: str) -> JournalEntry | RenameEntry:
+    """Read a note.
+
+    Raises:
+        BadNote
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadNote("it is not JSON, or was cut off") from None
+    fields = _Fields.of(value, "the note")
+    if fields.number("version") != VERSION:
+        raise BadNote("another version of tagfs wrote it")
+    kind = fields.text("kind")
+    if kind == "rename":
+        return _parse_rename(fields)
+    if kind != "file":
+        raise BadNote(f"kind {kind[:40]!r} is unknown")
+    return _parse_file(fields)
+
+
+def _parse_file(fields: "_Fields") -> JournalEntry:
+    size = fields.number("size")
+    entry = JournalEntry(
+        key=_file_key(fields.text("key")),
+        metadata=fields.texts("metadata"),
+        headers=fields.texts("headers"),
+        tags=fields.texts("tags") if fields.has("tags") else None,
+        exclusive=fields.flag("exclusive"),
+        base_etag=fields.token("base_etag"),
+        base_size=fields.number("base_size"),
+        size=size,
+        written=_ranges(fields.values.get("written"), size),
+        upload_id=fields.token("upload_id"),
+        begun=_begun(fields),
+        part_size=fields.number("part_size"),
+        phase=_member(Phase, fields.text("phase")),
+        recorded_ns=fields.number("recorded_ns"),
+    )
+    if entry.base_size > size:
+        raise BadNote(f"base_size {entry.base_size} is more than size {size}")
+    if entry.base_size and entry.base_etag is None:
+        raise BadNote("it has a base_size and no base_etag")
+    if not entry.part_size:
+        raise BadNote("part_size is 0")
+    fields.check_known(set(asdict(entry)))
+    return entry
+
+
+def _parse_rename(fields: "_Fields") -> RenameEntry:
+    entry = RenameEntry(
+        source=_prefix(fields.text("source")),
+        target=_prefix(fields.text("target")),
+        phase=_member(RenamePhase, fields.text("phase")),
+        replaces=fields.flag("replaces"),
+        recorded_ns=fields.number("recorded_ns"),
+    )
+    if entry.source.startswith(entry.target) or entry.target.startswith(entry.source):
+        raise BadNote("one directory of the rename is in the other")
+    fields.check_known(set(asdict(entry)))
+    return entry
+
+
+def _begun(fields: "_Fields") -> Begun | None:
+    if not fields.has("begun"):
+        return None
+    inner = _Fields.of(fields.values["begun"], "begun")
+    inner.check_known({"metadata", "headers", "tags"})
+    return Begun(
+        metadata=inner.texts("metadata"), headers=inner.texts("headers"), tags=inner.texts("tags")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Members of a JSON object, read with their types checked."""
+
+    values: Mapping[str, object]
+
+    @classmethod
+    def of(cls, value: object, what: str) -> Self:
+        if not isinstance(value, dict):
+            raise BadNote(f"{what} is not a JSON object")
+        return cls(value)
+
+    def has(self, name: str) -> bool:
+        return self.values.get(name) is not None
+
+    def number(self, name: str) -> int:
+        value = self.values.get(name)
+        if type(value) is not int or not 0 <= value <= _MOST:
+            raise BadNote(f"{name} is not a number of bytes, or whatever it counts")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self.values.get(name)
+        if not isinstance(value, bool):
+            raise BadNote(f"{name} is neither true nor false")
+        return value
+
+    def text(self, name: str) -> str:
+        value = self.values.get(name)
+        if not isinstance(value, str):
+            raise BadNote(f"{name} is not a text")
+        return value
+
+    def token(self, name: str) -> str | None:
+        if not self.has(name):
+            return None
+        text = self.text(name)
+        if not _TOKEN.fullmatch(text):
+            raise BadNote(f"{name} is none")
+        return text
+
+    def texts(self, name: str) -> dict[str, str]:
+        value = self.values.get(name)
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise BadNote(f"{name} does not map texts to texts")
+        return dict(value)
+
+    def check_known(self, names: set[str]) -> None:
+        unknown = set(self.values) - names - {"version", "kind"}
+        if unknown:
+            raise BadNote(f"it says {min(unknown)[:40]!r}, which is unknown")
+
+
+def _member(kind: type[_Word], text: str) -> _Word:
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadNote(f"phase {text[:40]!r} is unknown") from None
+
+
+def _ranges(value: object, size: int) -> list[tuple[int, int]]:
+    if not isinstance(value, list):
+        raise BadNote("written is not a list of ranges")
+    ranges: list[tuple[int, int]] = []
+    at = 0
+    for pair in value:
+        if not isinstance(pair, list) or [type(n) for n in pair] != [int, int]:
+            raise BadNote("written is not a list of ranges")
+        start, end = pair
+        if not at <= start < end <= size:
+            raise BadNote(f"range {start}-{end} is out of order, or beyond {size} bytes")
+        ranges.append((start, end))
+        at = end
+    return ranges
+
+
+def _file_key(key: str) -> str:
+    if not all(is_visible(part) for part in key.split("/")):
+        raise BadNote(f"key {key[:200]!r} can be no file")
+    return _encodable(key)
+
+
+def _prefix(prefix: str) -> str:
+    if not prefix.endswith("/") or not all(is_visible(p) for p in prefix[:-1].split("/")):
+        raise BadNote(f"{prefix[:200]!r} can be no directory")
+    return _encodable(prefix)
+
+
+def _encodable(key: str) -> str:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise BadNote(f"key {key[:200]!r} is not UTF-8") from None
+    return key
