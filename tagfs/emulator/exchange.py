@@ -4,7 +4,7 @@ A personality is one service's way of speaking: addressing, signatures, operatio
 `Request` and returns `Reply`; sockets, logging, latency and faults are the frame's.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote_plus
@@ -27,8 +27,8 @@ class Body(Protocol):
 class Request:
     """One request as it came over the wire.
 
-    `now` is the service's clock, in seconds. `modes` are the lasting faults that concern this
-    request, such as `stale_list`.
+    `clock` tells the time in seconds since 1970, and `ahead` by how much the service's own is
+    wrong. `modes` are the lasting faults that concern this request, such as `stale_list`.
     """
 
     method: str
@@ -37,7 +37,8 @@ class Request:
     query_string: str
     headers: Mapping[str, str]
     body: Body
-    now: float
+    clock: Callable[[], float]
+    ahead: float = 0.0
     modes: dict[str, str] = field(default_factory=dict)
     pairs: list[tuple[str, str]] = field(init=False)
     query: dict[str, str] = field(init=False)
@@ -45,6 +46,11 @@ class Request:
     def __post_init__(self) -> None:
         self.pairs = parse_query(self.query_string) if self.query_string else []
         self.query = dict(self.pairs)
+
+    @property
+    def now(self) -> float:
+        """Return what the service takes for the time."""
+        return self.clock() + self.ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

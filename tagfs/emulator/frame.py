@@ -113,7 +113,7 @@ class _Exchange:
             query_string=query,
             headers=http.headers,
             body=self._body,
-            now=self._began,
+            clock=time.time,
         )
         self._call = frame.personality.identify(self._request)
         self._struck = frame.faults.strike(self._call)
@@ -136,7 +136,7 @@ class _Exchange:
         for fault in self._struck:
             if fault.action in MODES:
                 request.modes[fault.action] = fault.value
-        request.now += float(request.modes.get("clock", 0))
+        request.ahead = float(request.modes.get("clock", 0))
         reply = await self._reply_or_refusal()
         if "clock" in request.modes:
             reply.headers[hdrs.DATE] = formatdate(request.now, usegmt=True)

@@ -80,6 +80,17 @@ def test_buckets_are_listed(emulator):
     assert len(signed_v4.list_buckets(prefix="listed-").buckets) == 3
 
 
+def test_what_is_not_emulated_is_refused_and_does_nothing_else(bucket):
+    bucket.put_object("k", b"")
+    for call in (bucket.delete_bucket_lifecycle, bucket.delete_bucket_cors):
+        with pytest.raises(oss2.exceptions.OssError) as caught:
+            call()
+        assert (caught.value.status, caught.value.code) == (400, "NotImplemented")
+    url = bucket.sign_url("PUT", "k", 60, params={"x-oss-process": "x"})
+    assert requests.put(url, data=b"no", timeout=5).status_code == 400
+    assert bucket.get_object("k").read() == b""
+
+
 def test_unknown_methods_are_refused(bucket):
     url = bucket.sign_url("PATCH", "k", 60)
     answer = requests.patch(url, timeout=5)

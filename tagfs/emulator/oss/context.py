@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Request
 from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.moments import MILLISECONDS
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
 
@@ -19,8 +20,12 @@ class Context:
     config: EmulatorConfig
     request: Request
     call: Call
-    now_ms: int
     anonymous: bool
+
+    @property
+    def now_ms(self) -> int:
+        """Return the time; what a handler stores bears the time when it is stored."""
+        return int(self.request.now * MILLISECONDS)
 
     @property
     def bucket(self) -> BucketRecord:

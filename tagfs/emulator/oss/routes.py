@@ -21,6 +21,7 @@ from tagfs.emulator.oss import (
     uploadlists,
 )
 from tagfs.emulator.oss.context import Context
+from tagfs.emulator.oss.errors import OssError
 
 Handler = Callable[[Context], Awaitable[Reply]]
 
@@ -38,9 +39,12 @@ class Route(NamedTuple):
         return self.handler.__name__
 
 
-async def MethodNotAllowed(context: Context) -> Reply:
-    """Refuse what no operation is."""
-    raise NotImplementedError(context.call.operation)
+async def NotOffered(context: Context) -> Reply:
+    """Refuse what no operation is, or none that is emulated."""
+    if context.call.subresource in _NOT_EMULATED:
+        message = f"The emulator does not offer ?{context.call.subresource}."
+        raise OssError("NotImplemented", message)
+    raise OssError("MethodNotAllowed", extra={"Method": context.request.method})
 
 
 _OBJECT_MARKS = (
@@ -55,6 +59,34 @@ _OBJECT_MARKS = (
     "restore",
 )
 _BUCKET_MARKS = ("tagging", "uploads", "delete", "bucketInfo", "location", "stat", "acl")
+# Without these, DELETE /?lifecycle would be DeleteBucket.
+_NOT_EMULATED = (
+    "versions",
+    "versioning",
+    "lifecycle",
+    "policy",
+    "cors",
+    "website",
+    "logging",
+    "referer",
+    "encryption",
+    "replication",
+    "inventory",
+    "worm",
+    "requestPayment",
+    "transferAcceleration",
+    "accessmonitor",
+    "resourceGroup",
+    "publicAccessBlock",
+    "cname",
+    "metaQuery",
+    "x-oss-process",
+    "x-oss-dir",
+    "x-oss-rename",
+    "x-oss-delete",
+    "seal",
+    "callback",
+)
 _OBJECT: dict[tuple[str, str | None], Handler] = {
     ("PUT", None): objects.PutObject,
     ("GET", None): objects.GetObject,
@@ -96,7 +128,7 @@ _BUCKET: dict[tuple[str, str | None], Handler] = {
 def find_route(request: Request, bucket: str | None, key: str | None) -> Route:
     """Return the operation that a request asks for."""
     if bucket is None:
-        handler = buckets.ListBuckets if request.method == "GET" else MethodNotAllowed
+        handler = buckets.ListBuckets if request.method == "GET" else NotOffered
         return Route(handler, "buckets")
     if key is None:
         return _bucket_route(request)
@@ -108,18 +140,20 @@ def _bucket_route(request: Request) -> Route:
     if request.method == "GET" and mark is None:
         version_2 = request.query.get("list-type") == "2"
         return Route(listing.ListObjectsV2 if version_2 else listing.ListObjects, "list")
-    return Route(_BUCKET.get((request.method, mark), MethodNotAllowed), mark)
+    return Route(_BUCKET.get((request.method, mark), NotOffered), mark)
 
 
 def _object_route(request: Request) -> Route:
-    mark = _mark(request, _OBJECT_MARKS) if request.query else None
+    mark = _mark(request, _OBJECT_MARKS)
     if request.method == "PUT" and copying.SOURCE in request.headers:
         if mark is None:
             return Route(copying.CopyObject, "copy", copy=True)
         if mark == "partNumber":
             return Route(partcopy.UploadPartCopy, mark, copy=True)
-    return Route(_OBJECT.get((request.method, mark), MethodNotAllowed), mark)
+    return Route(_OBJECT.get((request.method, mark), NotOffered), mark)
 
 
 def _mark(request: Request, marks: tuple[str, ...]) -> str | None:
-    return next((mark for mark in marks if mark in request.query), None)
+    if not request.query:
+        return None
+    return next((mark for mark in (*marks, *_NOT_EMULATED) if mark in request.query), None)

@@ -11,7 +11,7 @@ from tagfs.emulator.oss.authentication import Authenticator
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError, injected, render_error
 from tagfs.emulator.oss.moments import MILLISECONDS
-from tagfs.emulator.oss.routes import MethodNotAllowed, Route, find_route
+from tagfs.emulator.oss.routes import Route, find_route
 from tagfs.emulator.storage.engine import Storage
 
 _log = logging.getLogger(__name__)
@@ -58,14 +58,11 @@ class OssService:
     async def _dispatch(self, request: Request, call: Call) -> Reply:
         route = find_route(request, call.bucket, call.key)
         anonymous = not self._authenticator.check(request, call)
-        if route.handler is MethodNotAllowed:
-            raise OssError("MethodNotAllowed", extra={"Method": request.method})
         context = Context(
             storage=self._storage,
             config=self._config,
             request=request,
             call=call,
-            now_ms=int(request.now * MILLISECONDS),
             anonymous=anonymous,
         )
         self._check_names(call)

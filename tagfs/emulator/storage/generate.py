@@ -40,7 +40,8 @@ def generate(storage: Storage, bucket: str, specification: str, now_ms: int) -> 
     """Write the objects of a specification in one transaction and return how many there are."""
     template, count, size = parse_specification(specification)
     record = storage.buckets.create(bucket, now_ms)
-    storage.objects.delete_many(record.id, _keys(template, count))
+    if not storage.buckets.is_empty(record.id):
+        storage.objects.delete_many(record.id, _keys(template, count))
     with storage.objects.changing():
         extents = storage.contents.add_sparse(size, count)
         model = ObjectRecord(
