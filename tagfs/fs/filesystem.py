@@ -125,7 +125,7 @@ class FileSystem:
         if writable:
             return handle.fh, False
         try:
-            handle.node.open_reader(handle)
+            handle.node.open_reader(handle, self._prefetcher.opened(path))
         except TagfsError:
             self.files.release(handle.fh)
             raise
@@ -294,6 +294,7 @@ class FileSystem:
             except TagfsError as error:
                 log.warning("%s: at unmount: %s", node.path, error)
             node.discard()
+        self._prefetcher.close()
         self.journal.close()
 
     # Inside

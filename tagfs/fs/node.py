@@ -19,7 +19,7 @@ from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.reader import Reader
 from tagfs.fs.staging import StagedFile
 from tagfs.fs.uploads import Destination, Uploader
-from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Upload
+from tagfs.store.bucket import Content, Keep, NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -113,13 +113,17 @@ class FileNode:
         with self.lock:
             return self.staged.read(offset, length, self._fetch)
 
-    def open_reader(self, handle: Handle) -> None:
+    def open_reader(self, handle: Handle, ahead: Content | None = None) -> None:
         """Make a handle see what the service has now; the first range comes with the answer.
 
-        Only of an empty object nothing can be read, so a recent answer does.
+        Only of an empty object nothing can be read, so a recent answer does. `ahead` is content
+        that was asked for a moment ago, before anybody opened the file.
         """
         if self.staged is None:
             reader = self._open_reader(handle)
+            if ahead is not None:
+                self._met(reader.accept(ahead))
+                return
             recent = self.env.bucket.known(self.key, max_age=RECENT)
             if recent is None or recent.size:
                 self._met(reader.open())

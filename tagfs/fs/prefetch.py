@@ -1,138 +1,211 @@
 """Fetching ahead across the files of a directory that a program walks through.
 
-The kernel looks children up one at a time, and tools read files one after the other, so that
-every file would cost a round trip. When the second entry of a listed directory is asked for in
-the order of its listing, what the following ones will be asked for is fetched in parallel. The
-window grows while the walk goes on; a directory that is only listed, or looked at here and there,
-costs nothing more.
+The kernel looks children up one at a time, and tools read files one after the other, so every
+file would cost a round trip. When the second entry of a listed directory is asked for in the order
+of its listing, what the following ones will be asked for is fetched in parallel: attributes, tags,
+or the content of small files. A directory that is only listed, or looked at here and there, costs
+nothing more.
 """
 
 import logging
+import stat
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 from tagfs.errors import TagfsError
-from tagfs.fs.environment import Environment
+from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.paths import join, split
+from tagfs.fs.reader import SMALL
 from tagfs.fs.tree import Tree
+from tagfs.fs.walks import ListedDirectory
 from tagfs.fs.xattrs import Kind, parse_name
+from tagfs.store.bucket import Content
 
 log = logging.getLogger(__name__)
 
-FIRST_WINDOW = 16
-"""Entries fetched ahead when a walk is noticed."""
+MAX_NAMES = 500_000
+"""Names remembered over all directories; what is beyond them is walked without fetching ahead."""
 
-MAX_WINDOW = 256
-"""Entries fetched ahead at most."""
-
-MAX_NAMES = 100_000
-"""Names remembered of one directory; a larger one is walked without fetching ahead beyond them."""
-
-MAX_DIRECTORIES = 64
 MEMORY = 60.0
-"""Directories whose listing is remembered for fetching ahead, and for how many seconds."""
+"""Seconds for which a listing is remembered for fetching ahead."""
+
+REACH = 0.6 * RECENT
+"""Seconds within which content fetched ahead should be read: it may not be older than RECENT."""
 
 
-class _Walk:
-    """How far one kind of question has come through one directory."""
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Content that was asked for ahead of its reader."""
 
-    __slots__ = ("done", "last", "window")
-
-    def __init__(self) -> None:
-        self.last = -2
-        self.done = 0  # index up to which answers were asked for
-        self.window = 0
-
-
-class _Directory:
-    """The names of one directory, in listing order, and the walks through it."""
-
-    __slots__ = ("index", "names", "since", "walks")
-
-    def __init__(self) -> None:
-        self.names: list[tuple[str, int]] = []
-        self.index: dict[str, int] = {}
-        self.walks: dict[str, _Walk] = {}
-        self.since = time.monotonic()
+    began: float
+    size: int
+    future: Future[Content | None]
 
 
 class Prefetcher:
-    """Watches lookups and tag reads, and fetches ahead where they walk a directory."""
+    """Watches lookups, tag reads and opens, and fetches ahead where they walk a directory."""
 
     def __init__(self, env: Environment, tree: Tree) -> None:
         self._env = env
         self._tree = tree
         self._lock = threading.Lock()
-        self._directories: OrderedDict[str, _Directory] = OrderedDict()
+        self._directories: OrderedDict[str, ListedDirectory] = OrderedDict()
+        self._names = 0
+        self._contents: dict[str, _Ahead] = {}
+        self._sweeper: threading.Timer | None = None
 
     def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-        """Remember the names of a directory while they are passed on."""
-        directory = _Directory()
+        """Remember the entries of a directory while they are passed on."""
+        directory = ListedDirectory(time.monotonic())
         for name, kind in names:
             if len(directory.names) < MAX_NAMES:
-                directory.index[name] = len(directory.names)
-                directory.names.append((name, kind))
+                directory.add(name, kind)
             yield name, kind
         with self._lock:
+            self._forget(path)
             self._directories[path] = directory
-            self._directories.move_to_end(path)
-            while len(self._directories) > MAX_DIRECTORIES:
-                self._directories.popitem(last=False)
+            self._names += len(directory.names)
+            while self._names > MAX_NAMES and len(self._directories) > 1:
+                self._forget(next(iter(self._directories)))
 
     def looked_at(self, path: str) -> None:
         """Note that a path's attributes are asked for."""
-        if self._env.choices.stored:
-            self._step("stat", path, self._fetch_stat)
+        if not self._env.choices.stored:
+            return
+        found = self._find(path)
+        if found is None or found[1].is_walking("content", found[2]):
+            return  # what is read ahead tells the attributes as well
+        self._go_ahead("stat", *found, self._fetch_stat)
 
     def asked_tags(self, path: str, name: str) -> None:
         """Note that a path's tags are asked for."""
         if parse_name(name).kind in (Kind.TAG, Kind.TAGGING):
-            self._step("tags", path, self._fetch_tags)
+            found = self._find(path)
+            if found is not None:
+                self._go_ahead("tags", *found, self._fetch_tags)
 
-    def _step(self, what: str, path: str, fetch: Callable[[str, int], None]) -> None:
+    def opened(self, path: str) -> Content | None:
+        """Note that a file is opened to be read; return its content if it was fetched ahead.
+
+        What is returned was asked for at most RECENT seconds ago and is the version last seen.
+        """
+        found = self._find(path)
+        if found is None:
+            return None
+        self._go_ahead("content", *found, self._fetch_content)
+        with self._lock:
+            ahead = self._contents.pop(path, None)
+        return None if ahead is None else self._take(path, ahead)
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            sweeper, self._sweeper = self._sweeper, None
+        if sweeper is not None:
+            sweeper.cancel()
+
+    def _find(self, path: str) -> tuple[str, ListedDirectory, int] | None:
         parent, name = split(path)
         directory = self._directories.get(parent)
-        if directory is None:
-            return
+        if directory is None or time.monotonic() - directory.since > MEMORY:
+            return None
         index = directory.index.get(name)
-        if index is None:
-            return
-        for ahead, kind in self._due(directory, what, index):
-            self._env.executor.submit(self._run, fetch, join(parent, ahead), kind)
+        return None if index is None else (parent, directory, index)
 
-    def _due(self, directory: _Directory, what: str, index: int) -> list[tuple[str, int]]:
-        """Return the entries to fetch now, after entry `index` was asked for."""
-        if time.monotonic() - directory.since > MEMORY:
-            return []
+    def _go_ahead(
+        self,
+        what: str,
+        parent: str,
+        directory: ListedDirectory,
+        index: int,
+        fetch: Callable[[str, int], None],
+    ) -> None:
+        within = REACH if what == "content" else None
         with self._lock:
-            walk = directory.walks.setdefault(what, _Walk())
-            forward = walk.last < index <= max(walk.last + 4, walk.done)
-            if index != walk.last and not forward:
-                walk.window, walk.done = 0, index + 1
-            walk.last, first = index, walk.last
-            if not forward or first < 0:
-                walk.done = max(walk.done, index + 1)
-                return []
-            walk.window = min(MAX_WINDOW, max(FIRST_WINDOW, walk.window))
-            if index + walk.window // 2 < walk.done:
-                return []  # enough is under way
-            start, end = max(walk.done, index + 1), index + walk.window
-            walk.done = max(walk.done, min(end, len(directory.names)))
-            walk.window *= 2
-            return directory.names[start:end]
+            due = directory.step(what, index, time.monotonic(), within=within)
+        for ahead in due:
+            fetch(join(parent, directory.names[ahead]), directory.kinds[ahead])
 
-    def _run(self, fetch: Callable[[str, int], None], path: str, kind: int) -> None:
-        try:
-            fetch(path, kind)
-        except TagfsError as error:
-            log.debug("%s: not fetched ahead: %s", path, error)
+    def _forget(self, path: str) -> None:
+        directory = self._directories.pop(path, None)
+        if directory is not None:
+            self._names -= len(directory.names)
+
+    # What is fetched
 
     def _fetch_stat(self, path: str, _kind: int) -> None:
-        self._tree.entry(path)
+        self._submit(lambda: self._tree.entry(path))
 
     def _fetch_tags(self, path: str, _kind: int) -> None:
+        self._submit(lambda: self._read_tags(path))
+
+    def _read_tags(self, path: str) -> None:
         entry = self._tree.entry(path)
         if entry.node is None:
             self._env.bucket.get_tags(entry.key)
+
+    def _fetch_content(self, path: str, kind: int) -> None:
+        """Ask for the content of a small file, for the attributes of anything else."""
+        known = self._env.bucket.known(self._env.root.to_key(path))
+        if known is None or kind not in (0, stat.S_IFREG) or not 0 < known.size <= SMALL:
+            if self._env.choices.stored:
+                self._fetch_stat(path, kind)
+            return
+        if path in self._contents or not self._env.budget.has_room(known.size):
+            return
+        self._env.budget.take(known.size)
+        future: Future[Content | None] = Future()
+        with self._lock:
+            self._contents[path] = _Ahead(time.monotonic(), known.size, future)
+            if self._sweeper is None:
+                self._sweeper = threading.Timer(2 * RECENT, self._sweep)
+                self._sweeper.daemon = True
+                self._sweeper.start()
+        key, size = known.key, known.size
+        self._submit(lambda: future.set_result(self._read(key, size)))
+
+    def _read(self, key: str, size: int) -> Content | None:
+        try:
+            return self._env.bucket.get(key, 0, size)
+        except TagfsError as error:
+            log.debug("%s: not read ahead: %s", key, error)
+            return None
+
+    def _take(self, path: str, ahead: _Ahead) -> Content | None:
+        """Return what was read ahead, if it is recent and still the version last seen."""
+        self._env.budget.give_back(ahead.size)
+        if time.monotonic() - ahead.began > RECENT:
+            return None
+        content = ahead.future.result()
+        known = self._env.bucket.known(self._env.root.to_key(path))
+        if content is None or known is None or known.etag != content.info.etag:
+            return None
+        return content if len(content.data) == content.info.size else None
+
+    def _sweep(self) -> None:
+        """Drop what was read ahead and nobody came for."""
+        limit = time.monotonic() - RECENT
+        with self._lock:
+            for path, ahead in list(self._contents.items()):
+                if ahead.began < limit:
+                    del self._contents[path]
+                    self._env.budget.give_back(ahead.size)
+            self._sweeper = None
+            if self._contents:
+                self._sweeper = threading.Timer(2 * RECENT, self._sweep)
+                self._sweeper.daemon = True
+                self._sweeper.start()
+
+    def _submit(self, work: Callable[[], object]) -> None:
+        self._env.executor.submit(_quietly, work)
+
+
+def _quietly(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except TagfsError as error:
+        log.debug("not fetched ahead: %s", error)

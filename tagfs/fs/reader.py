@@ -88,14 +88,17 @@ class Reader:
                 offset, length = 0, max(hint, 1)
             else:
                 length = max(length, FIRST if offset == 0 else RANDOM)
-            content = self._bucket.get(self._key, offset, length)
-            if content.data:
-                piece = _Piece(content.start, content.start + len(content.data))
-                piece.future.set_result(content)
-                self._budget.take(len(content.data))
-                self._pieces.append(piece)
-            self.info = content.info
-            return content.info
+            return self.accept(self._bucket.get(self._key, offset, length))
+
+    def accept(self, content: Content) -> ObjectInfo:
+        """Begin with a range that is here already; it fixes the version."""
+        if content.data:
+            piece = _Piece(content.start, content.start + len(content.data))
+            piece.future.set_result(content)
+            self._budget.take(len(content.data))
+            self._pieces.append(piece)
+        self.info = content.info
+        return content.info
 
     def rebind(self, key: str, info: ObjectInfo | None) -> None:
         """Go on under another key: the object was renamed, `info` is what it became."""

@@ -1,0 +1,84 @@
+"""Walks: noticing that a program goes through a listed directory, and how far to go ahead of it.
+
+Pure but for a clock that is passed in. A walk is one kind of question (stat, tags, content) asked
+of one entry after the other, in the order of the listing. Its window is 0 until the second entry
+is asked for, grows while the walk goes on, and starts anew after a jump.
+"""
+
+from dataclasses import dataclass, field
+
+FIRST_WINDOW = 16
+"""Entries to go ahead when a walk is noticed."""
+
+MAX_WINDOW = 256
+"""Entries to go ahead at most."""
+
+SKIPPED = 4
+"""Entries that a walk may leave out and still be one: directories among files, links, ..."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """How far one kind of question has come.
+
+    Attributes:
+        last: index asked for last.
+        done: index before which everything was asked for, by the program or ahead of it.
+        since: when this walk began (seconds), at index `first`.
+    """
+
+    last: int = -1
+    done: int = 0
+    window: int = 0
+    since: float = 0.0
+    first: int = 0
+
+
+@dataclass(slots=True)
+class ListedDirectory:
+    """The entries of one directory in listing order, and the walks through them.
+
+    Attributes:
+        kinds: type bits of each entry, 0 where unknown.
+        since: when it was listed (seconds).
+    """
+
+    since: float
+    names: list[str] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+    walks: dict[str, Walk] = field(default_factory=dict)
+
+    def add(self, name: str, kind: int) -> None:
+        """Append an entry."""
+        self.index[name] = len(self.names)
+        self.names.append(name)
+        self.kinds.append(kind)
+
+    def is_walking(self, what: str, index: int) -> bool:
+        """Say whether a walk is under way whose window reaches `index`, or has just passed it."""
+        walk = self.walks.get(what)
+        return walk is not None and walk.window > 0 and walk.last - SKIPPED <= index <= walk.done
+
+    def step(self, what: str, index: int, now: float, *, within: float | None = None) -> range:
+        """Note that entry `index` is asked for; return the entries to ask for ahead.
+
+        `within` (seconds) bounds the window to what the walk, at its pace, will reach in that time.
+        """
+        walk = self.walks.setdefault(what, Walk())
+        if index == walk.last:
+            return range(0)
+        if not walk.last < index <= max(walk.last + SKIPPED, walk.done) or walk.last < 0:
+            self.walks[what] = Walk(last=index, done=index + 1, since=now, first=index)
+            return range(0)
+        walk.last = index
+        walk.done = max(walk.done, index + 1)
+        if walk.window and index + walk.window // 2 < walk.done:
+            return range(0)  # enough is under way
+        walk.window = min(MAX_WINDOW, max(FIRST_WINDOW, walk.window * 2))
+        if within is not None:
+            pace = (now - walk.since) / max(1, index - walk.first)
+            walk.window = min(walk.window, max(1, int(within / pace) if pace > 0 else MAX_WINDOW))
+        start, end = walk.done, min(index + 1 + walk.window, len(self.names))
+        walk.done = max(start, end)
+        return range(start, end)
