@@ -1,0 +1,67 @@
+from hypothesis import given, strategies as st
+
+from tagfs.fs.walks import FIRST_WINDOW, MAX_WINDOW, ListedDirectory
+
+
+def listed(count: int) -> ListedDirectory:
+    directory = ListedDirectory(0.0)
+    for number in range(count):
+        directory.add(str(number), 0)
+    return directory
+
+
+def test_the_first_question_fetches_nothing() -> None:
+    assert list(listed(100).step("stat", 0, 0.0)) == []
+    assert list(listed(100).step("stat", 7, 0.0)) == []
+
+
+def test_the_second_one_in_order_begins_to_go_ahead() -> None:
+    directory = listed(100)
+    directory.step("stat", 0, 0.0)
+    assert list(directory.step("stat", 1, 0.0)) == list(range(2, 2 + FIRST_WINDOW))
+
+
+def test_a_walk_asks_for_every_entry_once_and_in_order() -> None:
+    directory = listed(2000)
+    asked = [i for index in range(2000) for i in directory.step("stat", index, 0.0)]
+    assert asked == list(range(2, 2000))
+
+
+def test_a_jump_stops_and_begins_anew() -> None:
+    directory = listed(1000)
+    for index in range(10):
+        directory.step("stat", index, 0.0)
+    assert directory.is_walking("stat", 10)
+    assert list(directory.step("stat", 500, 0.0)) == []
+    assert not directory.is_walking("stat", 501)
+    assert list(directory.step("stat", 3, 0.0)) == []
+
+
+def test_asking_the_same_entry_again_is_no_walk() -> None:
+    directory = listed(100)
+    for _ in range(5):
+        assert list(directory.step("stat", 3, 0.0)) == []
+
+
+def test_kinds_of_questions_do_not_disturb_one_another() -> None:
+    directory = listed(100)
+    directory.step("stat", 0, 0.0)
+    directory.step("tags", 50, 0.0)
+    assert len(directory.step("stat", 1, 0.0)) == FIRST_WINDOW
+
+
+def test_a_slow_walk_goes_no_further_ahead_than_it_will_reach() -> None:
+    """Content fetched ahead may not be older than a second when it is read."""
+    directory = listed(1000)
+    for index in range(100):
+        due = directory.step("content", index, index * 0.2, within=0.6)
+        assert len(due) <= 3
+
+
+@given(st.lists(st.integers(0, 99), max_size=60))
+def test_whatever_is_asked_the_window_stays_bounded(indexes: list[int]) -> None:
+    directory = listed(100)
+    for now, index in enumerate(indexes):
+        due = directory.step("stat", index, float(now))
+        assert len(due) <= MAX_WINDOW
+        assert all(index < i < 100 for i in due)
