@@ -3,9 +3,9 @@
 import base64
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.moments import MILLISECONDS, http_date
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.moments import MILLISECONDS, http_date
 from tagfs.emulator.oss.tags import parse_header
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
 

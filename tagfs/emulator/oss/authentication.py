@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Request
+from tagfs.emulator.moments import parse_basic_time, parse_http_date
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.moments import parse_basic_time, parse_http_date
 from tagfs.emulator.oss.signing import (
     v1_resource,
     v1_signature,

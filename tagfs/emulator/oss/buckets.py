@@ -1,12 +1,12 @@
 """Buckets as a whole: making, removing, describing and enumerating them, and the ACLs."""
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, group, parse, render, text_of
+from tagfs.emulator.moments import MILLISECONDS, iso_time
 from tagfs.emulator.oss.attributes import CLASSES, OBJECT_ACLS
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
 from tagfs.emulator.oss.listing import OWNER
-from tagfs.emulator.oss.markup import element, group, parse, render, text_of
-from tagfs.emulator.oss.moments import MILLISECONDS, iso_time
 from tagfs.emulator.oss.tags import BUCKET_RULES
 from tagfs.emulator.storage.records import BucketRecord
 

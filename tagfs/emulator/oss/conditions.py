@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from tagfs.emulator.moments import MILLISECONDS, parse_http_date
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.moments import MILLISECONDS, parse_http_date
 from tagfs.emulator.storage.records import ObjectRecord
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Request
+from tagfs.emulator.moments import MILLISECONDS
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.moments import MILLISECONDS
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
 

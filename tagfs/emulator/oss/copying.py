@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, render
+from tagfs.emulator.moments import iso_time
 from tagfs.emulator.oss.addressing import decode, is_key
 from tagfs.emulator.oss.attributes import (
     read_acl,
@@ -18,8 +20,6 @@ from tagfs.emulator.oss.conditions import check_conditions
 from tagfs.emulator.oss.context import Context, no_such_key
 from tagfs.emulator.oss.errors import OssError
 from tagfs.emulator.oss.intake import SINGLE_LIMIT, too_large
-from tagfs.emulator.oss.markup import element, render
-from tagfs.emulator.oss.moments import iso_time
 from tagfs.emulator.storage.records import Attributes, BucketRecord, Kind, ObjectRecord
 
 SOURCE = "x-oss-copy-source"

@@ -8,7 +8,7 @@ import base64
 from typing import NamedTuple
 
 from tagfs.emulator.exchange import Reply
-from tagfs.emulator.oss.markup import element, render
+from tagfs.emulator.markup import element, render
 
 _UNKNOWN_EC = "0099-00000001"
 

@@ -5,10 +5,10 @@ import binascii
 from collections.abc import Callable
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, escape, group, render
+from tagfs.emulator.moments import MILLISECONDS, iso_time
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.markup import element, escape, group, render
-from tagfs.emulator.oss.moments import MILLISECONDS, iso_time
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.storage.listing import Page, Query
 from tagfs.emulator.storage.records import ListedObject

@@ -5,6 +5,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, parse, render, text_of
 from tagfs.emulator.oss.attributes import (
     read_attributes,
     refuse_overwrite,
@@ -14,7 +15,6 @@ from tagfs.emulator.oss.attributes import (
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
 from tagfs.emulator.oss.intake import receive
-from tagfs.emulator.oss.markup import element, parse, render, text_of
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.storage.crc64 import crc64_combine
 from tagfs.emulator.storage.records import Kind, ObjectRecord, PartRecord, UploadRecord

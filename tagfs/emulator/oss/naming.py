@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
+from tagfs.emulator.markup import element
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.markup import element
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")
 

@@ -4,6 +4,8 @@ import hashlib
 from xml.etree import ElementTree
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, group, parse, render, text_of
+from tagfs.emulator.moments import MILLISECONDS, http_date
 from tagfs.emulator.oss.attributes import (
     content_headers,
     object_headers,
@@ -18,8 +20,6 @@ from tagfs.emulator.oss.conditions import check_conditions, choose_range
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
 from tagfs.emulator.oss.intake import check_md5, receive
-from tagfs.emulator.oss.markup import element, group, parse, render, text_of
-from tagfs.emulator.oss.moments import MILLISECONDS, http_date
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.oss.symlinks import View, look_through
 from tagfs.emulator.storage.records import Kind, ObjectRecord

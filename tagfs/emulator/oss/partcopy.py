@@ -4,14 +4,14 @@ import asyncio
 import re
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, render
+from tagfs.emulator.moments import iso_time
 from tagfs.emulator.oss.attributes import refuse_archived
 from tagfs.emulator.oss.conditions import unsatisfiable
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.copying import SOURCE, find_source
 from tagfs.emulator.oss.errors import OssError
 from tagfs.emulator.oss.intake import SINGLE_LIMIT, too_large
-from tagfs.emulator.oss.markup import element, render
-from tagfs.emulator.oss.moments import iso_time
 from tagfs.emulator.oss.multipart import demand_upload, part_number
 from tagfs.emulator.oss.symlinks import look_through
 from tagfs.emulator.storage.contents import Extents, slice_extents

@@ -1,11 +1,11 @@
 """RestoreObject: an archived object becomes readable, after a while and for some days."""
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import parse, text_of
+from tagfs.emulator.moments import MILLISECONDS
 from tagfs.emulator.oss.attributes import ARCHIVES
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.markup import parse, text_of
-from tagfs.emulator.oss.moments import MILLISECONDS
 
 _DAY_MS = 24 * 3600 * MILLISECONDS
 _MOST_DAYS = 7

@@ -6,11 +6,11 @@ import time
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Reply, Request
+from tagfs.emulator.moments import MILLISECONDS
 from tagfs.emulator.oss.addressing import is_bucket_name, is_key, split_target
 from tagfs.emulator.oss.authentication import Authenticator
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError, injected, render_error
-from tagfs.emulator.oss.moments import MILLISECONDS
 from tagfs.emulator.oss.routes import Route, find_route
 from tagfs.emulator.storage.engine import Storage
 

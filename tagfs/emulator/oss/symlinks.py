@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.moments import MILLISECONDS, http_date
 from tagfs.emulator.oss.addressing import is_key
 from tagfs.emulator.oss.attributes import (
     object_headers,
@@ -15,7 +16,6 @@ from tagfs.emulator.oss.attributes import (
 )
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.moments import MILLISECONDS, http_date
 from tagfs.emulator.storage.blobs import stage_bytes
 from tagfs.emulator.storage.records import Kind, ObjectRecord
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+from tagfs.emulator.markup import element, group, parse, render, text_of
 from tagfs.emulator.oss.errors import OssError
-from tagfs.emulator.oss.markup import element, group, parse, render, text_of
 
 _SYMBOLS = frozenset(" +-=._:/")
 _RESERVED = ("http://", "https://", "aliyun", "acs:")

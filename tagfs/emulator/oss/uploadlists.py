@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, group, render
+from tagfs.emulator.moments import iso_time
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.markup import element, group, render
-from tagfs.emulator.oss.moments import iso_time
 from tagfs.emulator.oss.multipart import demand_upload
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.storage.records import UploadRecord

@@ -1,4 +1,4 @@
-"""Times as OSS reads and writes them."""
+"""Times as the services read and write them."""
 
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -32,7 +32,7 @@ def parse_basic_time(text: str) -> float | None:
 
 
 def iso_time(milliseconds: int) -> str:
-    """Render a time for XML: whole seconds, written with zero milliseconds.
+    """Render a time for the XML of OSS: whole seconds, written with zero milliseconds.
 
     oss2 accepts nothing but `.000Z` (its _ISO8601_RE), so the service sends nothing else.
     """
@@ -42,3 +42,8 @@ def iso_time(milliseconds: int) -> str:
 @lru_cache(maxsize=4096)
 def _iso_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def exact_time(milliseconds: int) -> str:
+    """Render a time for the XML of the other services, which tell milliseconds."""
+    return f"{_iso_time(milliseconds // MILLISECONDS)[:-4]}{milliseconds % MILLISECONDS:03d}Z"

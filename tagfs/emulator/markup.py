@@ -1,4 +1,4 @@
-"""XML as OSS writes and reads it: small, flat, without namespaces."""
+"""XML as the services write and read it: small and flat; namespaces are ignored on the way in."""
 
 import re
 from xml.etree import ElementTree
