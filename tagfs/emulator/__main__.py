@@ -22,9 +22,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--access-key-id", default="emulator", metavar="ID")
     parser.add_argument("--access-key-secret", default="emulator-secret", metavar="SECRET")
     parser.add_argument("--security-token", metavar="TOKEN", help="demand this token")
-    parser.add_argument("--region", default="cn-hangzhou")
+    parser.add_argument("--region", default="", help="default: a usual one of the service")
     parser.add_argument("--no-verify", action="store_true", help="accept any signature")
-    parser.add_argument("--minimum-part-size", type=int, default=100 * 1024, metavar="BYTES")
+    parser.add_argument("--minimum-part-size", type=int, default=0, metavar="BYTES")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variant of the service; see tagfs.emulator.obs.options and s3.options",
+    )
     parser.add_argument("--restore-seconds", type=float, default=0.5, metavar="SECONDS")
     parser.add_argument(
         "--generate",
@@ -53,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         region=chosen.region,
         verify_signatures=not chosen.no_verify,
         minimum_part_size=chosen.minimum_part_size,
+        options=tuple(chosen.option),
         restore_seconds=chosen.restore_seconds,
         generate=tuple(chosen.generate),
     )

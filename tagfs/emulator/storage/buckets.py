@@ -14,7 +14,9 @@ class Buckets:
         self._read()
 
     def _read(self) -> None:
-        rows = self._db.all("SELECT id, name, created_ms, storage_class, acl, tags FROM buckets")
+        rows = self._db.all(
+            "SELECT id, name, created_ms, storage_class, acl, tags, kind FROM buckets"
+        )
         self._known = {
             row[1]: BucketRecord(
                 id=row[0],
@@ -23,6 +25,7 @@ class Buckets:
                 storage_class=row[3],
                 acl=row[4],
                 tags=load(row[5]),
+                kind=row[6],
             )
             for row in rows
         }
@@ -36,13 +39,19 @@ class Buckets:
         return [self._known[name] for name in sorted(self._known)]
 
     def create(
-        self, name: str, now_ms: int, *, storage_class: str = "Standard", acl: str = "private"
+        self,
+        name: str,
+        now_ms: int,
+        *,
+        storage_class: str = "Standard",
+        acl: str = "private",
+        kind: str = "OBJECT",
     ) -> BucketRecord:
         """Make a bucket, or return the one there is."""
         self._db.execute(
-            "INSERT OR IGNORE INTO buckets(name, created_ms, storage_class, acl) "
-            "VALUES(?, ?, ?, ?)",
-            (name, now_ms, storage_class, acl),
+            "INSERT OR IGNORE INTO buckets(name, created_ms, storage_class, acl, kind) "
+            "VALUES(?, ?, ?, ?, ?)",
+            (name, now_ms, storage_class, acl, kind),
         )
         self._read()
         return self._known[name]

@@ -13,7 +13,8 @@ from typing import Any
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets(
     id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_ms INTEGER NOT NULL,
-    storage_class TEXT NOT NULL, acl TEXT NOT NULL, tags TEXT NOT NULL DEFAULT '{}');
+    storage_class TEXT NOT NULL, acl TEXT NOT NULL, tags TEXT NOT NULL DEFAULT '{}',
+    kind TEXT NOT NULL DEFAULT 'OBJECT');
 CREATE TABLE IF NOT EXISTS blobs(
     id INTEGER PRIMARY KEY AUTOINCREMENT, refs INTEGER NOT NULL, size INTEGER NOT NULL,
     name TEXT, data BLOB);
@@ -52,6 +53,12 @@ class Database:
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(_SCHEMA)
         self.execute = self._connection.execute
+        self._migrate()
+
+    def _migrate(self) -> None:
+        """Bring a data directory of an earlier version up to date."""
+        if "kind" not in {row[1] for row in self.all("PRAGMA table_info(buckets)")}:
+            self.execute("ALTER TABLE buckets ADD COLUMN kind TEXT NOT NULL DEFAULT 'OBJECT'")
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, if any."""

@@ -70,7 +70,7 @@ class ListedObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketRecord:
-    """One bucket."""
+    """One bucket; `kind` is OBJECT, or POSIX for what OBS calls a parallel file system."""
 
     id: int
     name: str
@@ -78,6 +78,7 @@ class BucketRecord:
     storage_class: str
     acl: str
     tags: dict[str, str]
+    kind: str = "OBJECT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
