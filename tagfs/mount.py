@@ -1,6 +1,7 @@
 """Running a file system in the kernel: the only module that knows the FUSE binding."""
 
 import codecs
+import ctypes
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +23,6 @@ ENCODING = "tagfs_path"
 """UTF-8 that lets every byte through, so that names which are not UTF-8 reach us and get EILSEQ."""
 
 OPTIONS: Mapping[str, Any] = {
-    "hard_remove": True,  # an open file that is unlinked is not renamed (which would be a copy)
     "big_writes": True,  # 128 KiB instead of 4 KiB for each write
     "max_read": 131072,
     "attr_timeout": 1,  # seconds; nothing can invalidate the kernel's caches, so they stay short
@@ -47,7 +47,7 @@ codecs.register(_find_codec)
 
 
 class Binding(fuse.FUSE):  # type: ignore[misc]
-    """fusepy, with what it leaves out: open flags of create, direct I/O, quick listings."""
+    """fusepy, with what it leaves out: open flags of create, mapped pages, direct I/O, listings."""
 
     def __init__(
         self,
@@ -74,6 +74,12 @@ class Binding(fuse.FUSE):  # type: ignore[misc]
         info = fip.contents
         info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
         return 0
+
+    def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
+        name = "write_page" if fip.contents.writepage else "write"
+        data = ctypes.string_at(buf, size)
+        decoded = self._decode_optional_path(path)
+        return self.operations(name, decoded, data, offset, fip.contents.fh)
 
     def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
         stat = fuse.c_stat()
@@ -125,6 +131,24 @@ def caller() -> tuple[int, int]:
     """Return uid and gid of the process whose call is being served."""
     uid, gid, _pid = fuse.fuse_get_context()
     return uid, gid
+
+
+_RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
+"""Numbers of rename, renameat and renameat2."""
+
+
+def caller_renames() -> bool:
+    """Say whether the process being served is in rename(2); False if that cannot be known.
+
+    libfuse moves an open file out of the way by one and the same call before it is unlinked and
+    before another is renamed over it.
+    """
+    _uid, _gid, pid = fuse.fuse_get_context()
+    try:
+        number = Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return False
+    return number.isdigit() and int(number) in _RENAMES.get(os.uname().machine, ())
 
 
 class Holders:

@@ -1,10 +1,7 @@
 """One mount from its beginning to its end: the layers are built, served and taken down."""
 
-import fcntl
-import json
 import logging
 import os
-import secrets
 import threading
 import time
 from collections import Counter
@@ -14,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from tagfs import mount
-from tagfs.errors import SettingsError
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.operations import Operations
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
+from tagfs.opening import UPLOAD_THREADS, bucket_settings
+from tagfs.recovery.directories import StagingDirectory
+from tagfs.recovery.notices import notice
 from tagfs.settings import Settings
 from tagfs.store.bucket import Bucket
 from tagfs.store.cache import CachedBucket
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client import Client, open_bucket
 from tagfs.store.exchange import Attempt
 
 log = logging.getLogger(__name__)
-
-UPLOAD_THREADS = 16
 
 
 class Requests:
@@ -51,64 +48,6 @@ class Requests:
             return dict(self._counts)
 
 
-class StagingDirectory:
-    """The directory of one running mount, locked while it runs.
-
-    What a crash leaves in it is found by `tagfs recover`, which takes only directories whose lock
-    is free; `mount.json` says which bucket they belong to. It holds no secret.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        base = settings.cache_dir / "staging"
-        try:
-            base.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path = base / f"{int(time.time())}-{secrets.token_hex(4)}"
-            self.path.mkdir(mode=0o700)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            (self.path / "mount.json").write_text(json.dumps(_address(settings)))
-        except OSError as error:
-            raise SettingsError(
-                f"cache_dir={settings.cache_dir} cannot be used: {error.strerror}"
-            ) from None
-
-    def close(self) -> None:
-        """Give the directory back, and delete it unless something in it is still to be saved."""
-        if not list(self.path.glob("*.data")):
-            for name in ("mount.json", "lock"):
-                (self.path / name).unlink(missing_ok=True)
-            self.path.rmdir()
-        else:
-            log.warning("%s: holds what could not be uploaded: see `tagfs recover`", self.path)
-        os.close(self._lock)
-
-
-def _address(settings: Settings) -> dict[str, Any]:
-    return {
-        "url": str(settings.url),
-        "endpoint": settings.endpoint,
-        "region": settings.region,
-        "addressing": settings.addressing,
-    }
-
-
-def bucket_settings(settings: Settings, observer: Callable[[Attempt], None]) -> BucketSettings:
-    """Return what the store needs to know of what the user chose."""
-    return BucketSettings(
-        service=settings.url.service,
-        bucket=settings.url.bucket,
-        endpoint=settings.endpoint,
-        region=settings.region,
-        addressing=settings.addressing,
-        parallel=settings.parallel + UPLOAD_THREADS,
-        timeout=settings.timeout,
-        tags_denied=settings.tags_denied,
-        storage_class=settings.storage_class,
-        observer=observer,
-        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-    )
-
-
 def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> None:
     """Mount a bucket and serve it until it is unmounted; then finish its uploads.
 
@@ -122,7 +61,10 @@ def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> No
     requests = Requests()
     client = open_bucket(bucket_settings(settings, requests))
     client.check(settings.url.prefix)
-    staging = StagingDirectory(settings)
+    waiting = notice(settings)
+    if waiting:
+        log.warning("%s", waiting)
+    staging = StagingDirectory(settings, mountpoint)
     try:
         _serve(settings, mountpoint, client, staging, requests, ready)
     finally:
@@ -166,6 +108,7 @@ def _serve(
             staging=StagingArea(staging.path),
             caller=mount.caller,
             caller_holds=mount.Holders(mountpoint),
+            caller_renames=mount.caller_renames,
             clock_ns=time.time_ns,
             started_ns=started,
         )
@@ -192,8 +135,8 @@ def _status(
     settings: Settings, env: Environment, bucket: Bucket, requests: Requests
 ) -> dict[str, Any]:
     return {
-        "url": str(settings.url),
-        "endpoint": settings.endpoint,
+        **_address(settings),
+        "ca_bundle": str(settings.ca_bundle) if settings.ca_bundle else None,
         "pid": os.getpid(),
         "uptime_seconds": round((time.time_ns() - env.started_ns) / 1e9, 1),
         "requests": requests.counts(),

@@ -98,6 +98,15 @@ class OpenFiles:
             node.lose_name()
         return node
 
+    def put_aside(self, path: str, aside: str) -> None:
+        """Take the name away from an open file, which the kernel calls by another one now."""
+        with self._lock:
+            node = self._nodes.pop(path, None)
+            if node is not None:
+                self._nodes[aside] = node
+        if node is not None:
+            node.lose_name(aside)
+
     def move(self, old: str, new: str, info: ObjectInfo | None) -> None:
         """Give an open file another path; one that was open there loses its name."""
         with self._lock:
@@ -124,7 +133,8 @@ class OpenFiles:
             return {
                 path[len(start) :]
                 for path, node in self._nodes.items()
-                if node.is_new and path.startswith(start) and "/" not in path[len(start) :]
+                if node.is_new and not node.unlinked
+                if path.startswith(start) and "/" not in path[len(start) :]
             }
 
     def all(self) -> list[FileNode]:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tagfs.errors import BadHandle, NotPermitted, ReadOnly, TagfsError
+from tagfs.errors import BadHandle, NotFound, NotPermitted, ReadOnly, TagfsError
 from tagfs.fs.attributes import Attributes, parse_attributes
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import Journal
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
+from tagfs.fs.paths import is_aside
 from tagfs.fs.prefetch import Prefetcher
 from tagfs.fs.tagging import Xattrs
 from tagfs.fs.told import ToldSizes
@@ -60,6 +61,8 @@ class FileSystem:
                 return self._node_stat(node)
         if path is None:
             raise BadHandle("neither a path nor a handle")
+        if is_aside(path) and self.files.node(path) is None:
+            raise NotFound(path)
         self._prefetcher.looked_at(path)
         found = self._stat(self.tree.entry(path))
         self._told.tell(path, found["st_size"])
@@ -149,12 +152,15 @@ class FileSystem:
         handle = self.files.handle(fh)
         return handle.node.read(handle, offset, length)
 
-    def write(self, fh: int, offset: int, data: bytes) -> int:
-        """Put bytes at `offset`; return how many, which is all."""
+    def write(self, fh: int, offset: int, data: bytes, *, mapped: bool = False) -> int:
+        """Put bytes at `offset`; return how many, which is all.
+
+        `mapped`: they come from a shared mapping, which never appends, whatever handle it uses.
+        """
         handle = self.files.handle(fh)
         if not handle.writable:
             raise BadHandle("not open for writing")
-        return handle.node.write(handle, offset, data)
+        return handle.node.write(offset, data, append=handle.append and not mapped)
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
@@ -184,11 +190,11 @@ class FileSystem:
         """
         handle = self.files.handle(fh)
         node = handle.node
-        if not handle.writable or not node.dirty:
+        if not node.dirty or not (handle.writable or node.put_off):
             return
-        if node.size == 0 and self._env.caller_holds(node.path):
-            return
-        node.flush()
+        node.put_off = node.size == 0 and self._env.caller_holds(node.path)
+        if not node.put_off:
+            node.flush()
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""

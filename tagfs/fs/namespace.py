@@ -3,6 +3,7 @@
 import logging
 import stat
 import time
+from typing import Literal
 
 from tagfs.errors import (
     AlreadyExists,
@@ -18,7 +19,7 @@ from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.links import link_metadata, to_target
 from tagfs.fs.node import FileNode
-from tagfs.fs.paths import split
+from tagfs.fs.paths import is_aside, split
 from tagfs.fs.renames import DirectoryRename
 from tagfs.fs.symlinks import move_link
 from tagfs.fs.tree import Entry, Tree
@@ -47,6 +48,7 @@ class Namespace:
         self._files = files
         self._backups: dict[str, tuple[float, str]] = {}
         self._survivors: dict[str, tuple[float, str]] = {}
+        self._aside: set[str] = set()
 
     # Making
 
@@ -121,8 +123,8 @@ class Namespace:
     def inherited_tags(self, path: str) -> TagSet | None:
         """Return the tags that a new file at `path` takes over, None if it is just new.
 
-        Some editors (vim, emacs) save by renaming the old file to a backup name and writing a new
-        one: the tags belong to the name that people see.
+        Some tools (vim, emacs, sed -i.bak, rsync --backup) save by renaming the old file to a
+        backup name and putting a new one in its place: the tags belong to the name people see.
         """
         since, backup = self._backups.pop(path, (0.0, ""))
         if not backup or time.monotonic() - since > BACKUP_MEMORY:
@@ -136,9 +138,16 @@ class Namespace:
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file, link or special file; open handles of it go on."""
+        if path in self._aside:
+            self._aside.discard(path)
+            self._files.unlink(path)
+            return
+        self._remove(path)
+        self._files.unlink(path)
+
+    def _remove(self, path: str) -> None:
         node = self._files.node(path)
         if node is not None and node.is_new:
-            self._files.unlink(path)
             return
         entry = self._tree.entry(path)
         if entry.is_dir:
@@ -147,7 +156,21 @@ class Namespace:
             node.detach()
         self._keep_parent(path)
         self._env.bucket.delete(entry.key)
-        self._files.unlink(path)
+
+    def _put_aside(self, path: str, aside: str) -> None:
+        """Take the name of an open file away: it is being unlinked, or another takes its place.
+
+        libfuse has a name of its own for it until it is closed, so that what is asked of the open
+        file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
+        """
+        if self._env.caller_renames():
+            node = self._files.node(path)
+            if node is not None:
+                node.detach()  # the object is replaced by the rename that follows
+        else:
+            self._remove(path)
+        self._aside.add(aside)
+        self._files.put_aside(path, aside)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.
@@ -200,6 +223,9 @@ class Namespace:
         """Move a file or a directory to another path, replacing what POSIX lets it replace."""
         if new == old:
             return
+        if is_aside(new):
+            self._put_aside(old, new)
+            return
         node = self._files.node(old)
         source = self._tree.entry(old, max_age=RECENT)
         target = self._tree.find(new, max_age=RECENT)
@@ -230,8 +256,11 @@ class Namespace:
 
     def _rename_new(self, node: FileNode, new: str, target: Entry | None) -> None:
         """Rename a file that is not on the service yet: its upload goes to the new key."""
-        if target is not None and not self._env.choices.keep_replaced_tags and node.tags is None:
-            node.tags = NO_TAGS
+        if node.tags is None:
+            if target is None:
+                node.tags = self.inherited_tags(new)
+            elif not self._env.choices.keep_replaced_tags:
+                node.tags = NO_TAGS
         replaced = self._files.node(new)
         if replaced is not None:
             replaced.detach()
@@ -252,14 +281,23 @@ class Namespace:
         if source.is_link:
             moved = move_link(self._env.bucket, info, key, keep=keep)
         else:
-            moved = self._env.bucket.copy(
-                info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE
-            )
+            moved = self._env.bucket.copy(info, key, tags=self._tags_of_copy(info, new, target))
         self._keep_parent(source.path)
         self._env.bucket.delete(info.key)
         if node is not None or replaced is not None:
             self._files.move(source.path, new, moved)
         self._note_backup(source.path, new)
+
+    def _tags_of_copy(
+        self, info: ObjectInfo, new: str, target: Entry | None
+    ) -> TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]:
+        if target is not None:
+            keep = self._env.choices.keep_replaced_tags
+            return Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE
+        inherited = self.inherited_tags(new)
+        if inherited is None or self._env.bucket.get_tags(info.key):
+            return Keep.SOURCE
+        return inherited
 
     def _note_backup(self, old: str, new: str) -> None:
         """Remember that a file became a backup: the next one of its name inherits its tags."""

@@ -51,6 +51,7 @@ class FileNode:
         exclusive: O_EXCL: creation fails when the key is taken on the service.
         unlinked: it has no name any more, and nothing of it is to be uploaded.
         dirty: content or attributes differ from the service's.
+        put_off: a close did not upload it, because its program had it open once more.
         failed: the last upload failed, and whoever closed the file was told so.
     """
 
@@ -68,6 +69,7 @@ class FileNode:
         self.exclusive = False
         self.unlinked = False
         self.dirty = False
+        self.put_off = False
         self.failed = False
         self.staged: StagedFile | None = None
         self.handles: set[Handle] = set()
@@ -128,17 +130,17 @@ class FileNode:
             if recent is None or recent.size:
                 self._met(reader.open())
 
-    def write(self, handle: Handle, offset: int, data: bytes) -> int:
-        """Put `data` at `offset`, or at the end if the handle appends."""
+    def write(self, offset: int, data: bytes, *, append: bool = False) -> int:
+        """Put `data` at `offset`, or at the end if it is appended."""
         with self.lock:
             staged = self._stage()
-            if handle.append:
+            if append:
                 offset = staged.size
             self._check_size(offset + len(data))
             before = staged.size
             staged.write(offset, data)
             self._touched(min(before, offset), offset + len(data))
-            if self._uploader.is_due(staged):
+            if not self.unlinked and self._uploader.is_due(staged):
                 self._uploader.send_complete_parts(staged, self._destination())
             return len(data)
 
@@ -232,11 +234,17 @@ class FileNode:
                     handle.reader.rebind(self.key, info)
             self._record_anew()
 
-    def lose_name(self) -> None:
-        """Go on without a name: nothing of it is to be uploaded any more."""
+    def lose_name(self, aside: str | None = None) -> None:
+        """Go on without a name: nothing of it is to be uploaded any more.
+
+        `aside` is what the kernel calls it until it is closed, if it has a word for it.
+        """
         with self.lock:
             self.unlinked = True
             self._record_anew()
+            self.path = aside or self.path
+            self.info = None
+            self.tags = None
 
     def met(self, info: ObjectInfo) -> None:
         """Take over a newer version from the service, if nothing was changed here."""

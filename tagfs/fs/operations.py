@@ -79,6 +79,9 @@ class Operations:
     def write(self, _path: str | None, data: bytes, offset: int, fh: int) -> int:
         return self._fs.write(fh, offset, data)
 
+    def write_page(self, _path: str | None, data: bytes, offset: int, fh: int) -> int:
+        return self._fs.write(fh, offset, data, mapped=True)
+
     def truncate(self, path: str | None, length: int, fh: int | None = None) -> None:
         self._fs.truncate(path, length, fh)
 
