@@ -10,6 +10,8 @@ from tagfs.background import run_in_background
 from tagfs.demo import run_demo
 from tagfs.errors import TagfsError
 from tagfs.mountpoint import check_mountpoint, unmount
+from tagfs.recovery.command import recover_command
+from tagfs.recovery.notices import notice
 from tagfs.settings import parse_options, parse_url, split_options
 
 EPILOG = """
@@ -47,6 +49,9 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
         logs.to_background(chosen.log_level, chosen.log_file, chosen.cache_dir / "tagfs.log")
         serve(chosen, directory, ready)  # type: ignore[arg-type]
 
+    waiting = notice(chosen)
+    if waiting:
+        click.echo(f"tagfs: {waiting}", err=True)
     run_in_background(work)
 
 
@@ -56,6 +61,9 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
 def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
     """Take a mount off MOUNTPOINT."""
     unmount(mountpoint, lazy=lazy)
+
+
+main_group.add_command(recover_command)
 
 
 @main_group.command("demo")

@@ -108,7 +108,6 @@ def _serve(
             staging=StagingArea(staging.path),
             caller=mount.caller,
             caller_holds=mount.Holders(mountpoint),
-            caller_renames=mount.caller_renames,
             clock_ns=time.time_ns,
             started_ns=started,
         )

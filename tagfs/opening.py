@@ -1,0 +1,28 @@
+"""Which bucket a user's choices mean: one answer for every command that opens one."""
+
+from collections.abc import Callable
+
+from tagfs.settings import Settings
+from tagfs.store.client import BucketSettings
+from tagfs.store.exchange import Attempt
+
+UPLOAD_THREADS = 16
+
+
+def bucket_settings(
+    settings: Settings, observer: Callable[[Attempt], None] | None = None
+) -> BucketSettings:
+    """Return what the store needs to know of what the user chose."""
+    return BucketSettings(
+        service=settings.url.service,
+        bucket=settings.url.bucket,
+        endpoint=settings.endpoint,
+        region=settings.region,
+        addressing=settings.addressing,
+        parallel=settings.parallel + UPLOAD_THREADS,
+        timeout=settings.timeout,
+        tags_denied=settings.tags_denied,
+        storage_class=settings.storage_class,
+        observer=observer,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+    )

@@ -1,0 +1,68 @@
+"""The command `tagfs recover`: exit status 0 if nothing is left that was to be recovered."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tagfs.recovery.wording import count_text
+from tagfs.settings import default_cache_dir, split_options
+
+
+@click.command("recover")
+@click.argument("cache_dir", type=click.Path(path_type=Path), required=False)
+@click.option("--list", "listing", is_flag=True, help="show what there is, and change nothing")
+@click.option(
+    "--export",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="copy out everything, with a JSON file beside each that holds tags and metadata",
+)
+@click.option(
+    "--discard", is_flag=True, help="with --export: delete here what was copied out whole"
+)
+@click.option("--force", is_flag=True, help="replace objects that are not what they were")
+@click.option("-o", "options", multiple=True, metavar="OPT=VALUE", help="other mount options")
+def recover_command(
+    cache_dir: Path | None,
+    listing: bool,  # noqa: FBT001
+    target: Path | None,
+    discard: bool,  # noqa: FBT001
+    force: bool,  # noqa: FBT001
+    options: tuple[str, ...],
+) -> None:
+    """Finish what mounts that ended early had staged in CACHE_DIR.
+
+    CACHE_DIR is the mounts' option cache_dir. A file is uploaded with its metadata and tags if
+    its fsync or close had begun and its object is still the version that the file derives from.
+    What another has replaced meanwhile is left alone and reported.
+    """
+    if (listing and (target or force)) or (target and force):
+        raise click.UsageError("--list, --export and --force exclude one another")
+    if discard and not target:
+        raise click.UsageError("--discard deletes what was exported: it needs --export")
+    # Here, because whoever only mounts does without a progress bar and all that finishing needs.
+    from tagfs.recovery import exports, finishes, lists  # noqa: PLC0415
+    from tagfs.recovery.exporting import Exporter  # noqa: PLC0415
+    from tagfs.recovery.showing import Output  # noqa: PLC0415
+    from tagfs.recovery.sweep import Sweep  # noqa: PLC0415
+
+    directory = cache_dir or default_cache_dir(os.environ)
+    with Output() as output:
+        sweep = Sweep(directory, split_options(options), output)
+        if listing:
+            lists.show(sweep)
+        elif target:
+            exports.export(sweep, Exporter(target), discard=discard)
+        else:
+            finishes.finish(sweep, force=force)
+        if not sweep.counts:
+            output.say(f"nothing to recover in {directory}")
+        elif not listing:
+            output.say(", ".join(f"{n} {kind}" for kind, n in sorted(sweep.counts.items())))
+        else:
+            output.say(count_text(sweep.counts["file"], "file") + " in all")
+    if sweep.left:
+        sys.exit(1)

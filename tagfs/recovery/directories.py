@@ -1,0 +1,153 @@
+"""The staging directory of one mount: made, locked and given back, and which bucket it is of.
+
+`lock` is held while the mount runs, so a free lock means that the mount is gone. `mount.json`
+says which bucket the staged files belong to and how to reach it. It holds no secret.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from tagfs.errors import SettingsError
+from tagfs.recovery.private import write_text
+from tagfs.settings import Settings, parse_options, parse_url
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+LOCK, RECORD = "lock", "mount.json"
+
+KEPT = (
+    "endpoint region addressing timeout parallel tags_denied storage_class ca_bundle credentials"
+).split()
+"""Mount options that say how to reach the bucket; what is staged is finished with the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountRecord:
+    """What `mount.json` says.
+
+    Attributes:
+        options: the mount options of `KEPT` that were chosen.
+        started: when the mount began, seconds since the epoch.
+    """
+
+    url: str
+    options: Mapping[str, str]
+    mountpoint: str
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, settings: Settings, mountpoint: Path) -> "MountRecord":
+        """Describe a mount that begins now."""
+        options = {}
+        for name in KEPT:
+            value = getattr(settings, name, None)
+            if isinstance(value, Path):
+                value = value.absolute()  # a mount in the background has another directory
+            if value is not None:
+                options[name] = str(value)
+        url = settings.url
+        return cls(
+            url=f"{url.service}://{url.bucket}/{quote(url.prefix)}",
+            options=options,
+            mountpoint=str(mountpoint),
+            pid=os.getpid(),
+            started=time.time(),
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> "MountRecord":
+        """Read what `render` wrote.
+
+        Raises:
+            SettingsError
+        """
+        try:
+            fields = json.loads(text)
+            if fields.pop("version") != VERSION:
+                raise SettingsError("another version of tagfs wrote mount.json")
+            record = cls(**fields)
+            texts = [record.url, record.mountpoint, *record.options, *record.options.values()]
+            float(record.started)
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            raise SettingsError("mount.json is damaged") from None
+        if not all(isinstance(text, str) for text in texts) or set(record.options) - set(KEPT):
+            raise SettingsError("mount.json is damaged")
+        return record
+
+    def render(self) -> str:
+        """Write the record as JSON."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return json.dumps({"version": VERSION, **fields})
+
+    def settings(self, changes: Mapping[str, str | bool]) -> Settings:
+        """Return how to reach the bucket, some options replaced by others.
+
+        Raises:
+            SettingsError
+        """
+        return parse_options(parse_url(self.url), {**self.options, **changes})
+
+
+def staging_base(cache_dir: Path) -> Path:
+    """Return the directory in which every mount makes its own."""
+    return cache_dir / "staging"
+
+
+class StagingDirectory:
+    """The directory of one running mount, locked while it runs."""
+
+    def __init__(self, settings: Settings, mountpoint: Path) -> None:
+        """Make and lock one.
+
+        Raises:
+            SettingsError: the cache directory cannot be used.
+        """
+        self._cache_dir = settings.cache_dir
+        base = staging_base(settings.cache_dir)
+        try:
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = base.stat()
+            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+                raise SettingsError(f"{base} is not yours alone: choose another cache_dir")
+            self.path = base / f"{int(time.time())}-{secrets.token_hex(4)}"
+            self.path.mkdir(mode=0o700)
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._record(MountRecord.of(settings, mountpoint))
+        except OSError as error:
+            raise SettingsError(
+                f"cache_dir={settings.cache_dir} cannot be used: {error.strerror}"
+            ) from None
+
+    def close(self) -> None:
+        """Give the directory back, and delete it unless something in it is still to be saved."""
+        kept = [p for p in self.path.iterdir() if p.suffix in (".data", ".json")]
+        if [path for path in kept if path.name != RECORD]:
+            log.warning(
+                "%s: holds what could not be uploaded: run `tagfs recover %s`",
+                self.path,
+                self._cache_dir,
+            )
+        else:
+            for path in (*self.path.glob("*.tmp"), self.path / RECORD, self.path / LOCK):
+                path.unlink(missing_ok=True)
+            self.path.rmdir()
+        os.close(self._lock)
+
+    def _record(self, record: MountRecord) -> None:
+        directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            write_text(directory, RECORD, record.render())
+        finally:
+            os.close(directory)

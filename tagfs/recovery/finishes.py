@@ -1,0 +1,128 @@
+"""`tagfs recover` itself: what was promised is uploaded, renamed directories get one name."""
+
+import functools
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from tagfs.errors import TagfsError
+from tagfs.fs.notes import Phase, RenamePhase
+from tagfs.recovery.finishing import Conflict, Finisher
+from tagfs.recovery.leftovers import Contents, LeftDirectory, Renaming, Staged
+from tagfs.recovery.lists import rename_line
+from tagfs.recovery.renames import RenameFinisher
+from tagfs.recovery.sending import Sender
+from tagfs.recovery.sweep import Opened, Sweep, bucket_name, remains_of, staged_name
+from tagfs.recovery.wording import count_text, shown, size_text
+
+FILES = 8
+"""Staged files finished at a time."""
+
+PARTS = 16
+"""Parts sent at a time."""
+
+
+def finish(sweep: Sweep, *, force: bool) -> None:
+    """Finish everything that can be; tell what cannot, and why."""
+    for directory, contents in sweep.directories():
+        sweep.problems(directory, contents)
+        if contents.renames or any(_is_due(staged) for staged in contents.files):
+            with sweep.opened(directory) as opened:
+                if opened is None:
+                    continue
+                _finish_renames(sweep, directory, opened, contents)
+                _finish_files(sweep, directory, opened, contents, force=force)
+        for staged in contents.files:
+            if not staged.settled and not _is_due(staged):
+                sweep.problem(
+                    f"unfinished: {staged_name(directory, staged)}: its program had neither closed"
+                    " it nor called fsync; kept, `--export DIR` copies it out",
+                    "unfinished",
+                )
+
+
+def _is_due(staged: Staged) -> bool:
+    """Say whether something is to be done for a file: it was promised, or is not wanted."""
+    entry = staged.entry
+    return not staged.settled and entry is not None and entry.phase is not Phase.WRITING
+
+
+def _finish_renames(
+    sweep: Sweep, directory: LeftDirectory, opened: Opened, contents: Contents
+) -> None:
+    with ThreadPoolExecutor(PARTS, "tagfs-recover") as executor:
+        finisher = RenameFinisher(opened.bucket, opened.root, executor)
+        for renaming in contents.renames:
+            line = rename_line(directory, renaming)
+            try:
+                undone = finisher.finish(renaming.entry)
+                if renaming.entry.phase is RenamePhase.DELETING:
+                    _follow(directory, contents, renaming)
+                directory.discard(renaming.token)
+            except (Conflict, TagfsError, OSError) as error:
+                sweep.problem(f"failed: {line}: {error}", "failed")
+                continue
+            sweep.count("recovered")
+            how = "taken back" if renaming.entry.phase is RenamePhase.COPYING else "finished"
+            sweep.output.say(f"{how}: {line}: {count_text(undone.deleted, 'key')} deleted")
+            for key in undone.kept:
+                sweep.problem(
+                    f"kept: {bucket_name(directory)}/{shown(key)}: not as its counterpart is",
+                    "kept",
+                )
+
+
+def _follow(directory: LeftDirectory, contents: Contents, renaming: Renaming) -> None:
+    """Let staged files follow the directory that they were in."""
+    old, new = renaming.entry.source, renaming.entry.target
+    for number, staged in enumerate(contents.files):
+        if staged.entry is not None and staged.entry.key.startswith(old):
+            entry = replace(staged.entry, key=new + staged.entry.key[len(old) :])
+            directory.rewrite(staged.token, entry)
+            contents.files[number] = replace(staged, entry=entry)
+
+
+def _finish_files(
+    sweep: Sweep, directory: LeftDirectory, opened: Opened, contents: Contents, *, force: bool
+) -> None:
+    due: dict[str, list[Staged]] = defaultdict(list)
+    for staged in reversed(contents.files):  # the newest first
+        if _is_due(staged) and staged.entry is not None:
+            due[staged.entry.key].append(staged)
+            sweep.output.expect(staged.entry.size)
+    with (
+        ThreadPoolExecutor(PARTS, "tagfs-part") as parts,
+        ThreadPoolExecutor(FILES, "tagfs-recover") as files,
+    ):
+        sender = Sender(opened.bucket, parts, sweep.output.advance)
+        finisher = Finisher(opened.bucket, opened.root, sender, force=force)
+        act = functools.partial(_finish_file, sweep, finisher, sender)
+
+        def finish_key(group: list[Staged]) -> None:
+            for staged in group:
+                sweep.attempt(directory, staged, act)
+
+        list(files.map(finish_key, due.values()))
+
+
+def _finish_file(
+    sweep: Sweep, finisher: Finisher, sender: Sender, directory: LeftDirectory, staged: Staged
+) -> None:
+    with remains_of(directory, staged) as remains:
+        if remains is None:
+            return
+        name = staged_name(directory, staged)
+        if remains.entry.phase is Phase.UNLINKED:
+            sender.release(remains)
+            directory.discard(staged.token)
+            sweep.output.say(f"dropped: {name}: it had been deleted before")
+            return
+        try:
+            sent = finisher.finish(remains)
+        except Conflict:
+            sender.release(remains)
+            raise
+        directory.discard(staged.token)
+        sweep.count("recovered")
+        how = "recovered" if sent else "was uploaded already"
+        sweep.output.say(f"{how}: {name} ({size_text(remains.entry.size)})")

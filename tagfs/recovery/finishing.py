@@ -1,0 +1,161 @@
+"""Finishing one staged file: deciding whether it still may become its object, and making it so.
+
+It may if the object is still the version that the file derives from, or still absent. If the
+object is what the file was to become, the crash came after the upload. Anything else is somebody
+else's object: it is not touched, unless the user insists.
+"""
+
+from collections.abc import Mapping
+
+from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch
+from tagfs.fs.notes import JournalEntry
+from tagfs.fs.paths import Root
+from tagfs.recovery.remains import BLOCK, Remains
+from tagfs.recovery.sending import Sender
+from tagfs.store.bucket import Bucket, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.tags import TagSet
+
+
+class Conflict(Exception):
+    """What is at the key now is neither what it was nor what it was to become."""
+
+
+class Finisher:
+    """Finishes staged files of one mount."""
+
+    def __init__(self, bucket: Bucket, root: Root, sender: Sender, *, force: bool) -> None:
+        self._bucket = bucket
+        self._root = root
+        self._sender = sender
+        self._force = force
+
+    def finish(self, remains: Remains) -> bool:
+        """Make the object what the staged file is; say whether that took an upload.
+
+        Raises:
+            Conflict: nothing was changed.
+            TagfsError: the service failed; nothing is lost, and it may be tried again.
+        """
+        entry = remains.entry
+        if self._root.to_path(entry.key) is None:
+            raise Conflict(f"it is not below the mounted prefix {self._root.prefix!r}")
+        current = self._current(entry.key)
+        done = False
+        if current is None and entry.base_etag is None:
+            self._upload(remains, None, exclusive=True)
+        elif current is not None and _is_base(current, entry):
+            self._upload(remains, current, exclusive=False)
+        elif current is not None and self._is_done(current, remains):
+            done = True
+        else:
+            self._check_forced(current, remains)
+            self._upload(remains, None, exclusive=current is None)
+        self._sender.release(remains)
+        return not done
+
+    def _current(self, key: str) -> ObjectInfo | None:
+        found = self._bucket.lookup(key)
+        if found.is_prefix:
+            raise Conflict("a directory of this name is there now")
+        if found.info is None:
+            return None
+        try:
+            return self._bucket.head(key, expected=found.info.type)
+        except NotFound:
+            return None
+
+    def _check_forced(self, current: ObjectInfo | None, remains: Remains) -> None:
+        """Raise unless the user wants the staged file anyway, and it can be had."""
+        entry = remains.entry
+        if current is None:
+            what = "the object was deleted meanwhile"
+        elif entry.base_etag is None:
+            what = "an object was created there meanwhile"
+        else:
+            what = "the object was replaced meanwhile"
+        if not remains.is_complete:
+            count = sum(end - start for start, end in remains.gaps)
+            raise Conflict(f"{what}, and {count} unchanged bytes were only there")
+        if entry.exclusive and current is not None:
+            raise Conflict(f"{what}, and this file was made with O_EXCL")
+        if not self._force:
+            raise Conflict(what)
+
+    def _upload(self, remains: Remains, base: ObjectInfo | None, *, exclusive: bool) -> None:
+        entry = remains.entry
+        new = NewObject(
+            metadata=entry.metadata,
+            headers=entry.headers,
+            tags=Keep.REPLACED if entry.tags is None else TagSet(entry.tags),
+            exclusive=exclusive,
+        )
+        try:
+            self._sender.send(remains, base, new)
+        except (AlreadyExists, ObjectChanged, PositionMismatch):
+            raise Conflict("another made or replaced the object just now") from None
+
+    # Whether the crash came after the upload
+
+    def _is_done(self, current: ObjectInfo, remains: Remains) -> bool:
+        """Say whether the object is what the file was to become, and complete it if it is."""
+        entry = remains.entry
+        if current.size != entry.size or current.type is ObjectType.SYMLINK:
+            return False
+        metadata = _lower(current.detail.metadata if current.detail else {})
+        sent = [_lower(entry.metadata)]
+        if entry.begun is not None:
+            sent.append(_lower(entry.begun.metadata))
+        ours = bool(metadata) and metadata in sent
+        if remains.is_complete:
+            if not self._has_same_content(current, remains):
+                return False
+        elif not (ours and self._has_all_changes(current, remains)):
+            return False
+        if ours:
+            self._amend(current, entry, metadata)
+        elif entry.tags and not self._has_tags(current, entry.tags):
+            if self._force:
+                return False
+            raise Conflict("the object has this content already, but other tags")
+        return True
+
+    def _has_same_content(self, current: ObjectInfo, remains: Remains) -> bool:
+        told = current.detail.crc64 if current.detail else None
+        if told is not None:
+            return told == remains.checksum()
+        return self._has_all_changes(current, remains)
+
+    def _has_all_changes(self, current: ObjectInfo, remains: Remains) -> bool:
+        """Compare every byte that was changed: nothing that is only here may be given up."""
+        for start, end in remains.file.changed():
+            for at in range(start, end, BLOCK):
+                length = min(BLOCK, end - at)
+                theirs = self._bucket.get(current.key, at, length, if_match=current.etag).data
+                if theirs != remains.source().read(at, length):
+                    return False
+        return True
+
+    def _amend(self, current: ObjectInfo, entry: JournalEntry, metadata: dict[str, str]) -> None:
+        """Set what had not travelled with the upload, unless somebody changed it since."""
+        begun = entry.begun
+        if begun is None:
+            return
+        if (
+            entry.tags is not None
+            and entry.tags != begun.tags
+            and self._bucket.get_tags(current.key) == begun.tags
+        ):
+            self._bucket.put_tags(current.key, TagSet(entry.tags))
+        if metadata == _lower(begun.metadata) != _lower(entry.metadata):
+            self._bucket.set_metadata(current, entry.metadata, entry.headers)
+
+    def _has_tags(self, current: ObjectInfo, tags: dict[str, str]) -> bool:
+        return tags.items() <= dict(self._bucket.get_tags(current.key)).items()
+
+
+def _is_base(current: ObjectInfo, entry: JournalEntry) -> bool:
+    return current.etag == entry.base_etag and current.size >= entry.base_size
+
+
+def _lower(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in metadata.items()}

@@ -1,0 +1,284 @@
+"""Finding what mounts left: staging directories, the staged files in them, and their notes.
+
+Nothing is changed here but what is known to be of no use any more. A directory whose lock is free
+belongs to a mount that is gone. In the directory of a running mount only those files are taken
+whose upload failed and which nothing has open: each staged file is locked while it is open.
+"""
+
+import fcntl
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from tagfs.errors import SettingsError
+from tagfs.fs.notes import BadNote, JournalEntry, Phase, RenameEntry, parse_note, render_note
+from tagfs.fs.staging import SETTLED
+from tagfs.recovery.directories import LOCK, RECORD, MountRecord, staging_base
+from tagfs.recovery.private import (
+    Unsafe,
+    check_file,
+    open_directory,
+    open_file,
+    read_text,
+    write_text,
+)
+
+BEGINNING = 60.0
+"""Seconds for which a directory that does not say whose it is may belong to a mount that begins."""
+
+_NAME = re.compile(r"((?:rename-)?[0-9a-f]{24})\.(data|json|tmp)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A staged file that was left.
+
+    Attributes:
+        token: its name without the suffix.
+        entry: what it is for; None when nothing was noted of it.
+        disk_size: bytes of the local file.
+        when_ns: when it was noted, or changed last.
+        settled: the service has all of it.
+    """
+
+    token: str
+    entry: JournalEntry | None
+    disk_size: int
+    when_ns: int
+    settled: bool = False
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether its fsync or close had begun."""
+        return self.entry is not None and self.entry.phase is Phase.CLOSING
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """A directory rename that was left half done."""
+
+    token: str
+    entry: RenameEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a staging directory that cannot be acted on.
+
+    Attributes:
+        token: of the staged file that it is about; "" when it is about none.
+    """
+
+    name: str
+    reason: str
+    token: str = ""
+
+
+@dataclass(slots=True)
+class Contents:
+    """All that one directory holds."""
+
+    files: list[Staged] = field(default_factory=list)
+    renames: list[Renaming] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.renames or self.problems)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is there that anybody could want."""
+        return not (self.renames or self.problems) and all(f.settled for f in self.files)
+
+
+class LeftDirectory:
+    """One staging directory, open; locked if its mount is gone.
+
+    Attributes:
+        record: which bucket it is of; None if that cannot be known, `trouble` says why.
+        live: its mount is running.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open and lock the directory.
+
+        Raises:
+            Unsafe
+            FileNotFoundError
+        """
+        self.path = path
+        self.fd = open_directory(path)
+        self.record: MountRecord | None = None
+        self.trouble = ""
+        self._lock = -1
+        try:
+            self.record = MountRecord.parse(read_text(self.fd, RECORD))
+        except FileNotFoundError:
+            self.trouble = f"{RECORD} is missing"
+        except Unsafe as unsafe:
+            self.trouble = f"{RECORD}: {unsafe}"
+        except SettingsError as error:
+            self.trouble = str(error)
+        self.live = self._is_beginning() or not self._try_lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the directory back; delete it if its mount is gone and nothing is in it."""
+        if not self.live:
+            self._prune()
+        os.close(self.fd)
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    def contents(self) -> Contents:
+        """Read what is in the directory, in the order in which it was written down."""
+        found = Contents()
+        names = sorted(self._names())
+        present = set(names)
+        for name in names:
+            match = _NAME.fullmatch(name)
+            if match is None or match[2] == "tmp":
+                continue
+            token = match[1]
+            if match[2] == "data" and f"{token}.json" in present:
+                continue  # comes with its note
+            with suppress(FileNotFoundError):  # a running mount has just finished it
+                try:
+                    self._read(found, token, noted=match[2] == "json")
+                except (Unsafe, BadNote) as error:
+                    found.problems.append(Problem(name, str(error), token))
+        found.files.sort(key=lambda staged: staged.when_ns)
+        return found
+
+    @contextmanager
+    def opened(self, staged: Staged) -> Iterator[int | None]:
+        """Open a staged file for reading and writing; None if a running mount uses it.
+
+        Raises:
+            Unsafe
+            FileNotFoundError
+        """
+        fd = open_file(self.fd, f"{staged.token}.data", os.O_RDWR)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            yield fd
+        finally:
+            os.close(fd)
+
+    def rewrite(self, token: str, entry: JournalEntry) -> None:
+        """Replace a note."""
+        write_text(self.fd, f"{token}.json", render_note(entry))
+
+    def discard(self, token: str) -> None:
+        """Delete a staged file and its note: nothing of it is needed any more.
+
+        Killed in between it leaves a file that is marked as one that the service has.
+        """
+        with suppress(FileNotFoundError):
+            os.chmod(f"{token}.data", SETTLED, dir_fd=self.fd)
+        for name in (f"{token}.json", f"{token}.data"):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self.fd)
+
+    def _names(self) -> list[str]:
+        with os.scandir(self.fd) as entries:
+            return [entry.name for entry in entries]
+
+    def _read(self, found: Contents, token: str, *, noted: bool) -> None:
+        note = parse_note(read_text(self.fd, f"{token}.json")) if noted else None
+        if isinstance(note, RenameEntry) != token.startswith("rename-"):
+            raise BadNote("the note of a file has the name of a rename's, or the other way round")
+        if isinstance(note, RenameEntry):
+            if not self.live:
+                found.renames.append(Renaming(token, note))
+        elif not self.live or (note is not None and note.phase is Phase.CLOSING):
+            found.files.append(self._staged(token, note))
+
+    def _staged(self, token: str, entry: JournalEntry | None) -> Staged:
+        try:
+            data = os.stat(f"{token}.data", dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            if self.live:
+                raise
+            raise BadNote("the staged file that it belongs to is missing") from None
+        check_file(data)
+        if entry is not None and data.st_size < max((end for _, end in entry.written), default=0):
+            raise BadNote(f"only {data.st_size} of the bytes of key {entry.key!r} are left")
+        return Staged(
+            token=token,
+            entry=entry,
+            disk_size=data.st_size,
+            when_ns=data.st_mtime_ns if entry is None else entry.recorded_ns,
+            settled=stat.S_IMODE(data.st_mode) == SETTLED,
+        )
+
+    def _is_beginning(self) -> bool:
+        """Whether a mount may be just about to lock the directory and describe itself."""
+        if self.record is not None:
+            return False
+        return time.time() - os.fstat(self.fd).st_mtime < BEGINNING
+
+    def _try_lock(self) -> bool:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._lock = os.open(LOCK, flags, 0o600, dir_fd=self.fd)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _prune(self) -> None:
+        """Delete the directory if all that is in it is of no use."""
+        contents = self.contents()
+        if not contents.is_empty:
+            return
+        for staged in contents.files:
+            self.discard(staged.token)
+        for name in self._names():
+            if (match := _NAME.fullmatch(name)) and match[2] == "tmp":
+                os.unlink(name, dir_fd=self.fd)
+        if set(self._names()) <= {LOCK, RECORD}:
+            for name in (RECORD, LOCK):
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=self.fd)
+            with suppress(OSError):
+                self.path.rmdir()
+
+
+def find(cache_dir: Path) -> Iterator[LeftDirectory | Problem]:
+    """Yield the staging directories below a cache directory, the newest first; each to be closed.
+
+    Raises:
+        SettingsError: they cannot be looked at.
+    """
+    base = staging_base(cache_dir)
+    try:
+        names = sorted((path.name for path in base.iterdir()), reverse=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingsError(f"{base}: {error.strerror}") from None
+    for name in names:
+        try:
+            directory = LeftDirectory(base / name)
+        except FileNotFoundError:
+            continue
+        except Unsafe as unsafe:
+            yield Problem(str(base / name), str(unsafe))
+            continue
+        yield directory

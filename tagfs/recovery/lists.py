@@ -1,0 +1,45 @@
+"""What `tagfs recover --list` shows: one line for all that was left."""
+
+from tagfs.fs.notes import Phase
+from tagfs.fs.ranges import Ranges
+from tagfs.recovery.leftovers import LeftDirectory, Renaming, Staged
+from tagfs.recovery.sweep import Sweep, bucket_name, staged_name
+from tagfs.recovery.wording import shown, size_text, time_text
+
+_STATES = {Phase.CLOSING: "staged", Phase.WRITING: "unfinished", Phase.UNLINKED: "deleted"}
+
+
+def show(sweep: Sweep) -> None:
+    """List everything, and change nothing."""
+    for directory, contents in sweep.directories():
+        for renaming in contents.renames:
+            sweep.count("rename")
+            sweep.output.say(rename_line(directory, renaming))
+        for staged in contents.files:
+            if not staged.settled:
+                sweep.count("file")
+                sweep.output.say(file_line(directory, staged))
+        sweep.problems(directory, contents)
+
+
+def file_line(directory: LeftDirectory, staged: Staged) -> str:
+    """Describe a staged file: state, size, when, what for, and whether all of it is here."""
+    name, when = staged_name(directory, staged), time_text(staged.when_ns)
+    entry = staged.entry
+    if entry is None:
+        return f"unfinished  {size_text(staged.disk_size):>10}  {when}  {name}  (key unknown)"
+    gaps = Ranges(*entry.written).gaps(0, entry.base_size)
+    needs = sum(end - start for start, end in gaps)
+    whole = f"needs {size_text(needs)} of version {entry.base_etag}" if needs else "complete"
+    return (
+        f"{_STATES[entry.phase]:<10}  {size_text(entry.size):>10}  {when}  {name}  ({shown(whole)})"
+    )
+
+
+def rename_line(directory: LeftDirectory, renaming: Renaming) -> str:
+    """Describe a rename that was cut short."""
+    entry = renaming.entry
+    return (
+        f"rename of {bucket_name(directory)}/{shown(entry.source)} to {shown(entry.target)}"
+        f" ({entry.phase} at {time_text(entry.recorded_ns)})"
+    )

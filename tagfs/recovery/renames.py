@@ -1,0 +1,136 @@
+"""Directory renames that a crash cut short: taken back while copies were made, else finished.
+
+Either way only one of two equal objects is deleted, and never the one that is newer: an object
+counts as a copy if size, checksum, metadata, headers and tags are those of its counterpart, and
+the service dates it no earlier. Whatever differs was changed by somebody since, and both stay.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from tagfs.errors import NotFound, TagfsError
+from tagfs.fs.links import METADATA_NAME
+from tagfs.fs.notes import RenameEntry, RenamePhase
+from tagfs.fs.paths import Root
+from tagfs.fs.symlinks import read_link
+from tagfs.recovery.finishing import Conflict
+from tagfs.store.bucket import Bucket, Detail, ObjectInfo, ObjectType
+
+BATCH = 1000
+
+
+@dataclass(slots=True)
+class Undone:
+    """What finishing a rename came to.
+
+    Attributes:
+        deleted: how many keys were deleted.
+        kept: keys that were not, because they differ from their counterparts.
+    """
+
+    deleted: int = 0
+    kept: list[str] = field(default_factory=list)
+
+
+class RenameFinisher:
+    """Finishes directory renames of one mount."""
+
+    def __init__(self, bucket: Bucket, root: Root, executor: Executor) -> None:
+        self._bucket = bucket
+        self._root = root
+        self._executor = executor
+
+    def finish(self, entry: RenameEntry) -> Undone:
+        """Leave the directory under one name as far as that loses nothing.
+
+        Raises:
+            Conflict: the note names something outside the mounted prefix.
+            TagfsError: the service failed; what is left to do can be done again.
+        """
+        for prefix in (entry.source, entry.target):
+            if self._root.to_path(prefix) in (None, "/"):
+                raise Conflict(f"{prefix!r} is not below the mounted prefix")
+        copying = entry.phase is RenamePhase.COPYING
+        doomed, kept = (entry.target, entry.source) if copying else (entry.source, entry.target)
+        outcome = Undone()
+        for infos in self._pages(doomed):
+            counterparts = [kept + info.key[len(doomed) :] for info in infos]
+            pairs = zip(infos, self._executor.map(self._head, counterparts), strict=True)
+            self._settle_page(list(pairs), entry, outcome, doomed)
+        return outcome
+
+    def _settle_page(
+        self,
+        pairs: list[tuple[ObjectInfo, ObjectInfo | None]],
+        entry: RenameEntry,
+        outcome: Undone,
+        doomed: str,
+    ) -> None:
+        copying = entry.phase is RenamePhase.COPYING
+        with_twin = [(info, twin) for info, twin in pairs if twin is not None]
+        # An empty directory that was there before keeps its marker.
+        if copying and entry.replaces:
+            with_twin = [(info, twin) for info, twin in with_twin if info.key != doomed]
+        same = self._executor.map(lambda pair: self._are_same(*pair, copying=copying), with_twin)
+        verdicts = list(zip(with_twin, same, strict=True))
+        outcome.kept += [info.key for (info, _), equal in verdicts if not equal]
+        if not copying:
+            # Somebody deleted the copy, or made this since: it is all that there is.
+            outcome.kept += [info.key for info, twin in pairs if twin is None]
+        keys = [info.key for (info, _), equal in verdicts if equal]
+        if keys:
+            failed = self._bucket.delete_many(keys)
+            if failed:
+                key, reason = next(iter(failed.items()))
+                raise TagfsError(f"{len(failed)} keys were not deleted; {key!r}: {reason}")
+        outcome.deleted += len(keys)
+
+    def _pages(self, prefix: str) -> Iterator[tuple[ObjectInfo, ...]]:
+        token = None
+        while True:
+            page = self._bucket.list(prefix, delimiter="", token=token, limit=BATCH)
+            yield page.objects
+            token = page.token
+            if token is None:
+                return
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        try:
+            return self._bucket.head(key)
+        except NotFound:
+            return None
+
+    def _are_same(self, listed: ObjectInfo, twin: ObjectInfo, *, copying: bool) -> bool:
+        """Say whether `listed` may be deleted because `twin` is all that it is."""
+        info = self._head(listed.key)
+        if info is None or info.detail is None or twin.detail is None:
+            return False
+        original, copy = (twin, info) if copying else (info, twin)
+        return (
+            original.last_modified_ns <= copy.last_modified_ns
+            and self._have_same_content(info, twin)
+            and _metadata(info.detail) == _metadata(twin.detail)
+            and dict(info.detail.headers) == dict(twin.detail.headers)
+            and self._bucket.get_tags(info.key) == self._bucket.get_tags(twin.key)
+        )
+
+    def _have_same_content(self, one: ObjectInfo, other: ObjectInfo) -> bool:
+        if one.type is ObjectType.SYMLINK or other.type is ObjectType.SYMLINK:
+            if one.type is not other.type:
+                return False
+            return read_link(self._bucket, one) == read_link(self._bucket, other)
+        return _same_content(one, other)
+
+
+def _metadata(detail: Detail) -> dict[str, str]:
+    """Return metadata without what a link that is moved keeps there: its text, if need be."""
+    return {k: v for k, v in detail.metadata.items() if k != METADATA_NAME}
+
+
+def _same_content(one: ObjectInfo, other: ObjectInfo) -> bool:
+    if one.size != other.size or one.detail is None or other.detail is None:
+        return False
+    if None not in (one.detail.crc64, other.detail.crc64):
+        return one.detail.crc64 == other.detail.crc64
+    return one.etag == other.etag

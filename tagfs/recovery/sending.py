@@ -1,0 +1,203 @@
+"""Sending a staged file that was left: whole, in parts, or going on with parts already sent.
+
+A part that the service has is kept if its MD5 is that of the bytes here; everything else is sent
+again. Nothing is aborted when sending fails: the next attempt goes on from there.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
+from dataclasses import replace
+
+from tagfs.errors import IntegrityError, NoSuchUpload, ObjectChanged, TagfsError
+from tagfs.fs.notes import Begun
+from tagfs.fs.staging import Fetch
+from tagfs.fs.uploads import Segment, part_bounds, plan_edit
+from tagfs.recovery.remains import Remains
+from tagfs.store.bucket import Bucket, Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
+from tagfs.store.tags import TagSet
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Sends staged files; `advance` is told the bytes that are done."""
+
+    def __init__(self, bucket: Bucket, executor: Executor, advance: Callable[[int], None]) -> None:
+        self._bucket = bucket
+        self._executor = executor
+        self._advance = advance
+
+    def send(self, remains: Remains, base: ObjectInfo | None, new: NewObject) -> None:
+        """Make the object what the staged file is; `base` is the version that it replaces.
+
+        Raises:
+            AlreadyExists, PositionMismatch, ObjectChanged: another was faster.
+            TagfsError: the service failed.
+        """
+        entry = remains.entry
+        part_size = max(entry.part_size, self._bucket.limits.min_part)
+        if base is not None and self._is_longer(base, remains):
+            self._bucket.append(base, remains.source(base.size))
+        elif entry.size <= part_size * (1 if entry.base_size else 2):
+            remains.fill(0, entry.size, _fetch_base(self._bucket, base))
+            self._bucket.put(entry.key, remains.source(), new)
+        else:
+            self._send_parts(remains, base, new, self._plan(remains, part_size))
+            return
+        self._advance(entry.size)
+
+    def release(self, remains: Remains) -> None:
+        """Give the parts back of an upload that will not be needed."""
+        if remains.entry.upload_id is None:
+            return
+        upload = Upload(key=remains.key, upload_id=remains.entry.upload_id)
+        try:
+            self._bucket.abort_upload(upload)
+        except TagfsError as error:
+            log.warning("upload %s of %r keeps its parts: %s", upload.upload_id, upload.key, error)
+
+    def _is_longer(self, base: ObjectInfo, remains: Remains) -> bool:
+        """Say whether the file is an appendable object with bytes added at its end."""
+        entry = remains.entry
+        return (
+            base.type is ObjectType.APPENDABLE
+            and entry.base_size == base.size < entry.size
+            and all(start >= base.size for start, _ in entry.written)
+            and self._bucket.capabilities.append
+        )
+
+    def _plan(self, remains: Remains, part_size: int) -> list[Segment]:
+        entry, limits = remains.entry, self._bucket.limits
+        if entry.base_size:
+            return plan_edit(remains.file.changed(), entry.size, part_size, limits)
+        segments: list[Segment] = []
+        while not segments or segments[-1].end < entry.size:
+            start, end = part_bounds(len(segments) + 1, part_size, limits)
+            segments.append(Segment(start, min(end, entry.size), copied=False))
+        return segments
+
+    def _send_parts(
+        self,
+        remains: Remains,
+        base: ObjectInfo | None,
+        new: NewObject,
+        segments: Sequence[Segment],
+    ) -> None:
+        fetch = _fetch_base(self._bucket, base)
+        for segment in segments:
+            if not segment.copied:
+                remains.fill(segment.start, segment.end, fetch)
+        upload, kept = self._resumed(remains, new, segments)
+        if not kept:
+            upload = self._begin(remains, new)
+        parts = self._transfer(upload, remains, base, segments, kept)
+        if base is not None and self._bucket.head(remains.key).etag != base.etag:
+            raise ObjectChanged(f"{remains.key}: replaced while it was finished")
+        info = self._bucket.complete_upload(upload, parts)
+        self._amend(info, new, remains.entry.begun)
+        remains.entry = replace(remains.entry, upload_id=None)  # it is no more
+
+    def _begin(self, remains: Remains, new: NewObject) -> Upload:
+        self.release(remains)
+        upload = self._bucket.start_upload(remains.key, new)
+        begun = Begun(
+            metadata=dict(new.metadata), headers=dict(new.headers), tags=dict(upload.tags or {})
+        )
+        remains.note(replace(remains.entry, upload_id=upload.upload_id, begun=begun))
+        return upload
+
+    def _resumed(
+        self, remains: Remains, new: NewObject, segments: Sequence[Segment]
+    ) -> tuple[Upload, Mapping[int, Part]]:
+        """Return the upload that was begun, and the parts of it that hold what they should."""
+        entry = remains.entry
+        sent = entry.begun or Begun(metadata={}, headers={}, tags={})
+        upload = Upload(
+            key=entry.key,
+            upload_id=entry.upload_id or "",
+            new=replace(
+                new,
+                metadata=sent.metadata,
+                headers=sent.headers,
+                tags=Keep.REPLACED if new.tags is Keep.REPLACED else TagSet(sent.tags),
+            ),
+            tags=TagSet(sent.tags),
+        )
+        if entry.upload_id is None or entry.begun is None:
+            return upload, {}
+        try:
+            listed = {part.number: part for part in self._bucket.list_parts(upload)}
+        except NoSuchUpload:
+            return upload, {}
+        kept = {}
+        for number, segment in enumerate(segments, 1):
+            theirs = listed.get(number)
+            if segment.copied or theirs is None or theirs.size != segment.end - segment.start:
+                continue
+            ours = remains.part(number, segment.start, segment.end)
+            if theirs.etag.upper() == ours.etag and theirs.crc64 in (None, ours.crc64):
+                kept[number] = replace(ours, etag=theirs.etag)
+        if kept:
+            log.info("%s: goes on with %d of %d parts", entry.key, len(kept), len(segments))
+        return upload, kept
+
+    def _transfer(
+        self,
+        upload: Upload,
+        remains: Remains,
+        base: ObjectInfo | None,
+        segments: Sequence[Segment],
+        kept: Mapping[int, Part],
+    ) -> list[Part]:
+        def send(number: int, segment: Segment) -> Part:
+            start, end = segment.start, segment.end
+            if number in kept:
+                part = kept[number]
+            elif not segment.copied:
+                part = self._bucket.upload_part(upload, number, remains.source(start, end))
+            elif base is not None:
+                part = self._bucket.copy_part(upload, number, base, start, end - start)
+            else:
+                raise IntegrityError(f"{remains.key}: bytes {start}-{end} are nowhere")
+            self._advance(end - start)
+            return part
+
+        futures: list[Future[Part]] = [
+            self._executor.submit(send, number, segment)
+            for number, segment in enumerate(segments, 1)
+        ]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+
+    def _amend(self, info: ObjectInfo, new: NewObject, begun: Begun | None) -> None:
+        """Set what was decided after the upload had begun, and so did not travel with it."""
+        if begun is None:
+            return
+        if isinstance(new.tags, TagSet) and new.tags != begun.tags:
+            self._bucket.put_tags(info.key, new.tags)
+        if (new.metadata, new.headers) != (begun.metadata, begun.headers):
+            self._bucket.set_metadata(info, new.metadata, new.headers)
+
+
+def fetch_from(bucket: Bucket, key: str, etag: str) -> Fetch:
+    """Return what fetches bytes of exactly this version of an object."""
+
+    def fetch(start: int, length: int) -> bytes:
+        return bucket.get(key, start, length, if_match=etag).data
+
+    return fetch
+
+
+def _fetch_base(bucket: Bucket, base: ObjectInfo | None) -> Fetch:
+    if base is not None:
+        return fetch_from(bucket, base.key, base.etag)
+
+    def fail(start: int, length: int) -> bytes:
+        raise IntegrityError(f"bytes {start}-{start + length} are nowhere")
+
+    return fail
