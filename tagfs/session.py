@@ -108,6 +108,7 @@ def _serve(
             staging=StagingArea(staging.path),
             caller=mount.caller,
             caller_holds=mount.Holders(mountpoint),
+            caller_renames=mount.caller_renames,
             clock_ns=time.time_ns,
             started_ns=started,
         )
@@ -134,7 +135,10 @@ def _status(
     settings: Settings, env: Environment, bucket: Bucket, requests: Requests
 ) -> dict[str, Any]:
     return {
-        **_address(settings),
+        "url": str(settings.url),
+        "endpoint": settings.endpoint,
+        "region": settings.region,
+        "addressing": settings.addressing,
         "ca_bundle": str(settings.ca_bundle) if settings.ca_bundle else None,
         "pid": os.getpid(),
         "uptime_seconds": round((time.time_ns() - env.started_ns) / 1e9, 1),
