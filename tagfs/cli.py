@@ -7,6 +7,7 @@ import click
 
 from tagfs import __version__, logs
 from tagfs.background import run_in_background
+from tagfs.bulk.commands import tag_group
 from tagfs.demo import run_demo
 from tagfs.errors import TagfsError
 from tagfs.mountpoint import check_mountpoint, unmount
@@ -86,6 +87,9 @@ def emulator_command(arguments: tuple[str, ...]) -> None:
     except ImportError as error:
         raise TagfsError(f"the emulator needs pip install 'tagfs[emulator]' ({error})") from None
     sys.exit(emulator_main(list(arguments)))
+
+
+main_group.add_command(tag_group)
 
 
 def main() -> None:

@@ -1,0 +1,177 @@
+"""How tags are reached: by the bucket itself, or by the extended attributes of a mount.
+
+`Access` is the contract; `DirectAccess` asks the service. Keys are as everywhere ("a/" is the
+marker of directory `a`); the empty key stands for the bucket itself. A directory that exists only
+by the keys below it has no tags, and gets its marker when it is to have some.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from tagfs.errors import AlreadyExists, NotFound
+from tagfs.store.bucket import Bucket, BytesSource, NewObject, ObjectType
+from tagfs.store.tags import NO_TAGS, TagRules, TagSet
+
+T = TypeVar("T")
+Change = Callable[[str, TagSet], TagSet]
+"""Makes the wanted set from an object's key, as it is in the bucket, and the present set."""
+
+DIRECTORY = "application/x-directory"
+"""Content-Type of markers, as the mount writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a listing, or a common prefix.
+
+    Attributes:
+        is_prefix: there are keys below it; nobody looked for a marker.
+    """
+
+    key: str
+    is_link: bool = False
+    is_prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whose tags: a key, "" for the bucket.
+
+    Attributes:
+        either: whether it names a file or a directory is not known: first the one, then the other.
+    """
+
+    key: str
+    either: bool = False
+
+
+class Access(Protocol):
+    """Reads and writes tags, and lists whose there are. Thread-safe but for the listings."""
+
+    object_tag_rules: TagRules
+    bucket_tag_rules: TagRules
+
+    def entries(self, prefix: str, *, deep: bool) -> Iterator[Entry]:
+        """Yield the keys that begin with `prefix`, in order; common prefixes unless `deep`."""
+        ...
+
+    def get(self, address: Address) -> tuple[str, TagSet]:
+        """Return the key found there, and its tags."""
+        ...
+
+    def update(self, address: Address, change: Change) -> TagSet:
+        """Change a tag set that is read afresh; writes it if it differs, and returns it."""
+        ...
+
+    def put(self, address: Address, tags: TagSet) -> str:
+        """Replace a tag set without reading it; return the key."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
+class DirectAccess:
+    """`Access` by a bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self.object_tag_rules = bucket.object_tag_rules
+        self.bucket_tag_rules = bucket.bucket_tag_rules
+
+    def entries(self, prefix: str, *, deep: bool) -> Iterator[Entry]:
+        """Yield a listing's entries, the next page fetched meanwhile; see `Access.entries`."""
+        read = functools.partial(self._bucket.list, prefix, delimiter="" if deep else "/")
+        with ThreadPoolExecutor(1, "tagfs-list") as ahead:
+            page = read()
+            while True:
+                following = ahead.submit(read, token=page.token) if page.token else None
+                found = [Entry(i.key, i.type is ObjectType.SYMLINK) for i in page.objects]
+                found += [Entry(key, is_prefix=True) for key in page.prefixes]
+                yield from sorted(found, key=_by_key) if page.prefixes else found
+                if following is None:
+                    return
+                page = following.result()
+
+    def get(self, address: Address) -> tuple[str, TagSet]:
+        """Read tags; see `Access.get`."""
+        if not address.key:
+            return "", self._bucket.get_bucket_tags()
+        return self._locate(
+            address,
+            lambda key: (key, self._bucket.get_tags(key)),
+            lambda key: (key, NO_TAGS),
+        )
+
+    def update(self, address: Address, change: Change) -> TagSet:
+        """Change tags; see `Access.update`."""
+        if not address.key:
+            return self._bucket.update_bucket_tags(functools.partial(change, ""))
+        return self._locate(
+            address,
+            lambda key: self._bucket.update_tags(key, functools.partial(change, key)),
+            lambda key: self._make_marker(key, change),
+        )
+
+    def put(self, address: Address, tags: TagSet) -> str:
+        """Replace tags; see `Access.put`."""
+        if not address.key:
+            self._bucket.update_bucket_tags(lambda _: tags)
+            return ""
+        return self._locate(
+            address,
+            lambda key: self._put(key, tags),
+            lambda key: self._put_marker(key, tags),
+        )
+
+    def close(self) -> None:
+        """Give back connections; see `Access.close`."""
+        self._bucket.close()
+
+    def _locate(
+        self, address: Address, call: Callable[[str], T], implicit: Callable[[str], T]
+    ) -> T:
+        """Call for the object; else for the marker; else for a directory that has none."""
+        key = address.key
+        try:
+            return call(key)
+        except NotFound:
+            if not address.either and not key.endswith("/"):
+                raise
+        if not key.endswith("/"):
+            key += "/"
+            try:
+                return call(key)
+            except NotFound:
+                pass
+        if self._bucket.list(key, delimiter="", limit=1).objects:
+            return implicit(key)
+        raise NotFound(f"{address.key!r}: neither a file nor a directory")
+
+    def _put(self, key: str, tags: TagSet) -> str:
+        self._bucket.put_tags(key, tags)
+        return key
+
+    def _put_marker(self, key: str, tags: TagSet) -> str:
+        self._make_marker(key, lambda _, __: tags)
+        return key
+
+    def _make_marker(self, key: str, change: Change) -> TagSet:
+        wanted = change(key, NO_TAGS)
+        if not wanted:
+            return wanted
+        headers = {"content-type": DIRECTORY}
+        try:
+            new = NewObject(headers=headers, tags=wanted, exclusive=True)
+            self._bucket.put(key, BytesSource(b""), new)
+        except AlreadyExists:
+            return self._bucket.update_tags(key, functools.partial(change, key))
+        return wanted
+
+
+def _by_key(entry: Entry) -> bytes:
+    return entry.key.encode("utf-8", "surrogatepass")

@@ -1,0 +1,111 @@
+"""The audit file: JSON lines of old and new tag sets, on the disk around every change.
+
+Before a change is sent, a line says what it will be; after it, a line with the same `id` says how
+it ended. A line of the first kind alone means that the change may or may not have been made.
+"""
+
+import array
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tagfs.bulk.durable import DurableLines
+from tagfs.bulk.places import Place
+from tagfs.errors import SettingsError
+from tagfs.settings import BucketUrl, parse_url
+from tagfs.store.tags import TagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One change that was begun."""
+
+    url: BucketUrl
+    key: str
+    old: TagSet
+    new: TagSet
+    told: Mapping[str, str | None]
+
+
+class Audit:
+    """Writes the audit file. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = DurableLines(path)
+        self._run = secrets.token_hex(4)
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._lines.close()
+
+    def begin(self, place: Place, key: str, old: TagSet, new: TagSet) -> str:
+        """Write down a change that is about to be made; return its id.
+
+        Raises:
+            SettingsError: it cannot be written, so the change must not be made.
+        """
+        with self._lock:
+            self._count += 1
+            name = f"{self._run}-{self._count}"
+        self._write(
+            {"id": name, **place.describe(), "key": key, "old": dict(old), "new": dict(new)}
+        )
+        return name
+
+    def end(self, name: str, failure: Exception | None) -> None:
+        """Write down how a change ended."""
+        result: dict[str, Any] = {"id": name, "result": "failed" if failure else "done"}
+        if failure is not None:
+            result["reason"] = str(failure)
+        self._write(result)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+        self._lines.append(json.dumps({"time": now, **line}).encode())
+
+
+def read_backwards(path: Path) -> Iterator[Record]:
+    """Yield the changes that an audit file tells of, the last first; torn lines are passed over.
+
+    Raises:
+        SettingsError: there is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            starts = array.array("Q", [0])
+            for line in file:
+                starts.append(starts[-1] + len(line))
+            for start, end in zip(reversed(starts[:-1]), reversed(starts[1:]), strict=True):
+                record = _read(os.pread(file.fileno(), end - start, start))
+                if record is not None:
+                    yield record
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+def _read(line: bytes) -> Record | None:
+    try:
+        told = json.loads(line)
+        if not isinstance(told, dict) or "old" not in told:
+            return None
+        url = parse_url(told["url"])
+        return Record(url, told["key"], TagSet(told["old"]), TagSet(told["new"]), told)
+    except (ValueError, KeyError, TypeError, SettingsError):
+        return None

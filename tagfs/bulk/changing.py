@@ -1,0 +1,282 @@
+"""The commands that change tags: set, replace, rm, restore and undo."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from tagfs.bulk.access import Address
+from tagfs.bulk.attrdump import read_blocks
+from tagfs.bulk.audit import Audit, Record, read_backwards
+from tagfs.bulk.editing import Edit, Editor, Outcome, addition, removal, replacement
+from tagfs.bulk.options import FROM_FILE, WRITING, Choices, Job, shared, start
+from tagfs.bulk.report import FAILED
+from tagfs.bulk.restoring import Base, Check, Task, check_dump, edit_of, judge, open_dump
+from tagfs.bulk.resuming import Progress
+from tagfs.bulk.targets import Item
+from tagfs.bulk.words import add_tagging, split_keys, split_tags
+from tagfs.errors import InvalidTag, ObjectChanged, SettingsError, TagfsError
+from tagfs.store.client import DIALECTS
+from tagfs.store.tags import TagSet
+
+TAGGING = click.option(
+    "--tagging", metavar="K1=V1&K2=V2", help="tags percent-encoded, as user.tagging shows them"
+)
+WORDS = click.argument("words", nargs=-1, metavar="KEY=VALUE... TARGET...")
+
+
+@contextlib.contextmanager
+def editor(choices: Choices) -> Iterator[Editor]:
+    """Make an editor, with its audit file if one was chosen."""
+    with ExitStack() as stack:
+        audit = None
+        if choices.audit is not None and not choices.dry_run:
+            audit = stack.enter_context(Audit(choices.audit))
+        yield Editor(audit, dry=choices.dry_run)
+
+
+def _read_words(words: tuple[str, ...], tagging: str | None) -> tuple[TagSet, tuple[str, ...]]:
+    try:
+        tags, targets = split_tags(words, os.path.lexists)
+        tags = add_tagging(tags, tagging)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    if not tags:
+        raise click.UsageError("which tags? write KEY=VALUE before the targets")
+    _check_targets(targets)
+    return tags, targets
+
+
+def _check_targets(targets: tuple[str, ...]) -> None:
+    if not targets:
+        raise click.UsageError("whose tags? name a path of a mount, or oss://bucket/key")
+
+
+def _check_somewhere(tags: TagSet) -> None:
+    """Refuse at once what no service keeps on anything."""
+    failures = []
+    for dialect in DIALECTS.values():
+        for rules in (dialect.object_tag_rules, dialect.bucket_tag_rules):
+            try:
+                rules.check(tags)
+            except InvalidTag as error:
+                failures.append(error)
+            else:
+                return
+    raise failures[0]
+
+
+def _edit(choices: Choices, edit: Edit, targets: tuple[str, ...]) -> None:
+    with start(choices) as job, editor(choices) as pen:
+        items = job.items(targets, with_bucket=False)
+        for outcome in job.run(items, lambda item: pen.apply(item, edit), _itself):
+            job.report.edited(outcome)
+        status = job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
+    sys.exit(status)
+
+
+def _itself(item: Item) -> Item:
+    return item
+
+
+@click.command("set")
+@WORDS
+@TAGGING
+@shared(WRITING)
+def set_command(choices: Choices, words: tuple[str, ...], tagging: str | None) -> None:
+    """Set tags, keeping all others.
+
+    \b
+    tagfs tag set team=blue retention=7y /mnt/report.pdf
+    tagfs tag set -R team=blue --exclude '*.tmp' /mnt/logs
+    tagfs tag set team=blue 'oss://photos/2024/*.jpg' -o endpoint=oss-cn-hangzhou.aliyuncs.com
+    tagfs tag set cost=42 oss://photos                       the tags of the bucket itself
+    """  # noqa: D301  (click reads \b)
+    tags, targets = _read_words(words, tagging)
+    _check_somewhere(tags)
+    _edit(choices, addition(tags), targets)
+
+
+@click.command("replace")
+@WORDS
+@TAGGING
+@shared(WRITING)
+def replace_command(choices: Choices, words: tuple[str, ...], tagging: str | None) -> None:
+    """Make these the only tags.
+
+    One request an object, which does not read what was there (but with --audit it does).
+
+    \b
+    tagfs tag replace team=blue /mnt/report.pdf
+    """  # noqa: D301  (click reads \b)
+    tags, targets = _read_words(words, tagging)
+    _check_somewhere(tags)
+    _edit(choices, replacement(tags), targets)
+
+
+@click.command("rm")
+@click.argument("words", nargs=-1, metavar="KEY[,KEY...] TARGET...")
+@click.option("-a", "--all", "everything", is_flag=True, help="all tags: name targets only")
+@shared(WRITING)
+def rm_command(choices: Choices, words: tuple[str, ...], *, everything: bool) -> None:
+    """Remove tags, which need not be there.
+
+    \b
+    tagfs tag rm team,retention /mnt/report.pdf
+    tagfs tag rm --all -R oss://photos/tmp/
+    """  # noqa: D301  (click reads \b)
+    try:
+        keys, targets = ((), words) if everything else split_keys(words)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    _check_targets(targets)
+    _edit(choices, replacement(TagSet()) if everything else removal(keys), targets)
+
+
+@click.command("restore")
+@click.argument("dump", default="-")
+@click.option(
+    "--base",
+    default=".",
+    metavar="DIR|URL",
+    help="where the dump's paths begin: this directory unless chosen, or oss://bucket[/prefix]",
+)
+@click.option(
+    "--strip", default=0, type=click.IntRange(0), help="drop that many components of each path"
+)
+@click.option("--replace", is_flag=True, help="remove tags that the dump does not name")
+@click.option("-k", "--keep-going", is_flag=True, help="restore the rest of a dump with mistakes")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="the progress file, unless DUMP.progress",
+)
+@shared(FROM_FILE)
+def restore_command(  # noqa: PLR0913  (one for each option)
+    choices: Choices,
+    dump: str,
+    base: str,
+    strip: int,
+    *,
+    replace: bool,
+    keep_going: bool,
+    resume: Path | None,
+) -> None:
+    """Write back what `tagfs tag dump` or `getfattr -d` has written (DUMP, or stdin).
+
+    Other tags are kept. One PUT an object, after one GET unless --replace; none if it is so
+    already. If it is interrupted or something fails, the same command goes on where it ended.
+
+    \b
+    cd /mnt && tagfs tag restore /backup/tags.dump
+    tagfs tag restore --base oss://photos -o endpoint=... tags.dump
+    """  # noqa: D301  (click reads \b)
+    with open_dump(dump) as file:
+        with start(choices) as job:
+            where = Base(base, strip, job.places)
+            found = check_dump(file, where)
+            _tell_mistakes(dump, found, keep_going=keep_going)
+        path = resume or (None if dump == "-" else Path(f"{dump}.progress"))
+        purpose = {"dump": found.digest, "base": base, "replace": replace, "strip": strip}
+        progress = None if choices.dry_run or path is None else Progress(path, purpose)
+        status = FAILED
+        try:
+            file.seek(0)
+            with start(choices, found.blocks) as job, editor(choices) as pen:
+                where = Base(base, strip, job.places)
+                tasks = _tasks(file, where, job, progress, replace=replace)
+                status = _restore(tasks, job, pen, progress)
+        finally:
+            if progress is not None:
+                progress.close(finished=status == 0)
+    sys.exit(status)
+
+
+def _tell_mistakes(dump: str, found: Check, *, keep_going: bool) -> None:
+    if found.others:
+        sys.stderr.write(f"{found.others} attributes of {dump} are no tags: left alone\n")
+    if found.bad and not keep_going:
+        for mistake in found.mistakes:
+            sys.stderr.write(f"tagfs: {mistake}\n")
+        raise SettingsError(
+            f"{found.bad} of {found.blocks} entries of {dump} cannot be restored; nothing was "
+            "changed: mend them, or add --keep-going"
+        )
+
+
+def _tasks(
+    file: Iterator[bytes], base: Base, job: Job, progress: Progress | None, *, replace: bool
+) -> Iterator[Task]:
+    for number, block in enumerate(read_blocks(file)):
+        if progress is not None and number in progress:
+            job.report.skip()
+            continue
+        try:
+            item = judge(block, base)
+        except TagfsError as error:
+            job.report.fail(block.path, str(error))
+            continue
+        if block.tags or block.whole or replace:
+            yield Task(number, item, edit_of(block, replace=replace))
+
+
+def _restore(tasks: Iterator[Task], job: Job, pen: Editor, progress: Progress | None) -> int:
+    def work(task: Task) -> Outcome:
+        outcome = pen.apply(task.item, task.edit)
+        if outcome.error is None and progress is not None:
+            progress.add(task.number)
+        return outcome
+
+    for outcome in job.run(tasks, work, lambda task: task.item):
+        job.report.edited(outcome)
+    return job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
+
+
+@click.command("undo")
+@click.argument("audit_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@shared(FROM_FILE)
+def undo_command(choices: Choices, audit_file: Path) -> None:
+    """Put back the old tags that an --audit file recorded, the last change first.
+
+    Where the tags are no longer those that the change has set, nothing is done and that is told.
+
+    \b
+    tagfs tag set -R --audit today.jsonl team=blue /mnt/logs
+    tagfs tag undo today.jsonl
+    """  # noqa: D301  (click reads \b)
+    if choices.audit is not None and choices.audit.resolve() == audit_file.resolve():
+        raise click.UsageError("--audit must be another file than the one that is undone")
+    with start(choices) as job, editor(choices) as pen:
+        tasks = _reversed(audit_file, job)
+        run = job.run(tasks, lambda task: pen.apply(task.item, task.edit), lambda task: task.item)
+        for outcome in run:
+            job.report.edited(outcome)
+        status = job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
+    sys.exit(status)
+
+
+def _reversed(path: Path, job: Job) -> Iterator[Task]:
+    for number, record in enumerate(read_backwards(path)):
+        shown = f"{record.url}/{record.key}"
+        try:
+            place = job.places.of_description(record.told, record.url)
+        except TagfsError as error:
+            job.report.fail(shown, str(error))
+            continue
+        yield Task(number, Item(place, Address(record.key), shown), Edit(_opposite(record)))
+
+
+def _opposite(record: Record) -> Callable[[TagSet], TagSet]:
+    def change(present: TagSet) -> TagSet:
+        if present == record.new:
+            return record.old
+        if present == record.old:
+            return present
+        now = " ".join(f"{k}={v}" for k, v in present.items()) or "none"
+        raise ObjectChanged(f"not undone: the tags are {now}, which is not what was set")
+
+    return change

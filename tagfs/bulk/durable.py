@@ -1,0 +1,129 @@
+"""A file of lines that only grows, whose lines are on the disk when `append` returns.
+
+Many threads share one fsync: whoever comes first writes for all who wait.
+"""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tagfs.errors import SettingsError
+
+
+class DurableLines:
+    """Appends lines to a file. Thread-safe.
+
+    Args:
+        exclusive: nobody else may have the file open so.
+    """
+
+    def __init__(self, path: Path, *, exclusive: bool = False) -> None:
+        self._path = path
+        self._changed = threading.Condition()
+        self._lines: list[bytes] = []
+        self._given = 0
+        self._kept = 0
+        self._writing = False
+        self._broken = ""
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}") from None
+        if exclusive:
+            self._lock()
+        _sync_directory(path)
+        self._end_torn_line()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def append(self, line: bytes) -> None:
+        """Add a line (without its end); it is on the disk on return.
+
+        Raises:
+            SettingsError: it could not be written.
+        """
+        with self._changed:
+            self._lines.append(line + b"\n")
+            self._given += 1
+            mine = self._given
+            while self._kept < mine:
+                if self._broken:
+                    raise SettingsError(self._broken)
+                if self._writing:
+                    self._changed.wait()
+                else:
+                    self._write_all()
+
+    def note(self, line: bytes) -> None:
+        """Add a line that survives the end of this process, and is on the disk after `sync`."""
+        os.write(self._file, line + b"\n")
+
+    def sync(self) -> None:
+        """Put on the disk what was noted."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Put all on the disk and close the file."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+    def _write_all(self) -> None:
+        """Write for all who wait; the lock is held on entry and on return, not meanwhile."""
+        lines, upto = self._lines, self._given
+        self._lines = []
+        self._writing = True
+        self._changed.release()
+        broken = ""
+        try:
+            _write(self._file, b"".join(lines))
+            os.fsync(self._file)
+        except OSError as error:
+            broken = f"{self._path}: {error.strerror}"
+        finally:
+            self._changed.acquire()
+            self._writing = False
+            self._changed.notify_all()
+        if broken:
+            self._broken = broken
+        else:
+            self._kept = max(self._kept, upto)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise SettingsError(f"{self._path} is used by another run") from None
+
+    def _end_torn_line(self) -> None:
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+
+def _write(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

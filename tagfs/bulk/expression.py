@@ -1,0 +1,249 @@
+r"""The language of `tagfs tag find`: which tag sets match.
+
+Pure. In order of binding, the tightest first:
+
+    key           there is such a tag           key=value     ... with this value
+    key!=value    not key=value                 key~regex     ... whose value matches, anywhere
+    not X         X and Y        X or Y         ( X )
+
+Keys and values of bare words may hold `*` (anything) and `?` (one character). In quotes, "..." or
+'...', nothing is special but `\` before a quote or a `\`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property
+from typing import Final, Literal
+
+from tagfs.errors import SettingsError
+
+Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A key or value as written: quoted ones are literal."""
+
+    text: str
+    quoted: bool = False
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it holds a wildcard."""
+        return not self.quoted and any(char in "*?" for char in self.text)
+
+    def __str__(self) -> str:
+        if not self.quoted:
+            return self.text
+        return '"' + self.text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+Operator = Literal["", "=", "!=", "~"]
+
+
+@dataclass(frozen=True)
+class Test:
+    """One condition on one tag."""
+
+    __test__ = False  # pytest: not a test
+    key: Word
+    operator: Operator = ""
+    value: Word | None = None
+
+    @cached_property
+    def _key(self) -> re.Pattern[str] | None:
+        return _glob(self.key.text) if self.key.is_pattern else None
+
+    @cached_property
+    def _value(self) -> re.Pattern[str] | None:
+        if self.value is None:
+            return None
+        if self.operator == "~":
+            return re.compile(self.value.text)
+        return _glob(self.value.text) if self.value.is_pattern else None
+
+    def matches(self, tags: Tags) -> bool:
+        """Say whether a tag set meets the condition."""
+        if self._key is None:
+            value = tags.get(self.key.text)
+            found = value is not None and self._accepts(value)
+        else:
+            found = any(self._key.match(k) and self._accepts(v) for k, v in tags.items())
+        return found is not (self.operator == "!=")
+
+    def _accepts(self, value: str) -> bool:
+        if self.value is None:
+            return True
+        if self._value is None:
+            return value == self.value.text
+        found = self._value.search if self.operator == "~" else self._value.match
+        return found(value) is not None
+
+    def __str__(self) -> str:
+        return f"{self.key}{self.operator}{'' if self.value is None else self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite."""
+
+    inner: "Expression"
+
+    def matches(self, tags: Tags) -> bool:
+        """Say whether the inner one does not match."""
+        return not self.inner.matches(tags)
+
+    def __str__(self) -> str:
+        return f"not {self.inner}" if isinstance(self.inner, Test) else f"not ({self.inner})"
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """`and`."""
+
+    left: "Expression"
+    right: "Expression"
+
+    def matches(self, tags: Tags) -> bool:
+        """Say whether both match."""
+        return self.left.matches(tags) and self.right.matches(tags)
+
+    def __str__(self) -> str:
+        return f"({self.left}) and ({self.right})"
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """`or`."""
+
+    left: "Expression"
+    right: "Expression"
+
+    def matches(self, tags: Tags) -> bool:
+        """Say whether one of them matches."""
+        return self.left.matches(tags) or self.right.matches(tags)
+
+    def __str__(self) -> str:
+        return f"({self.left}) or ({self.right})"
+
+
+Expression = Test | Not | Both | Either
+
+MAX_DEPTH: Final = 50
+"""Parentheses and `not` inside one another."""
+
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*"|' + r"'(?:[^'\\]|\\.)*'"
+_TOKEN: Final = re.compile(
+    rf"""\s*(?:
+      (?P<bracket>[()])
+    | (?P<key>{_QUOTED}|[^\s()=!~"']+)
+      (?:(?P<operator>!=|=|~)(?P<value>{_QUOTED}|[^\s()"']*))?
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_WORDS: Final = frozenset({"and", "or", "not"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    test: Test | None = None
+
+
+def parse_expression(text: str) -> Expression:
+    """Read an expression.
+
+    Raises:
+        SettingsError: it is none; says where.
+    """
+    parser = _Parser(text, list(_tokens(text)))
+    found = parser.alternative(0)
+    if parser.rest:
+        raise SettingsError(f"{text!r}: cannot go on with {parser.rest[0].kind!r}: 'and' or 'or'?")
+    return found
+
+
+def _tokens(text: str) -> "list[_Token]":
+    tokens = []
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise SettingsError(f"{text!r}: cannot read {text[position:].strip()!r}")
+        position = found.end()
+        if found["bracket"]:
+            tokens.append(_Token(found["bracket"]))
+        elif found["operator"] is None and found["key"].lower() in _WORDS:
+            tokens.append(_Token(found["key"].lower()))
+        else:
+            tokens.append(_Token(found[0].strip(), _test(text, found)))
+    return tokens
+
+
+def _test(text: str, found: re.Match[str]) -> Test:
+    operator: Operator = found["operator"] or ""  # type: ignore[assignment]  # the pattern's three
+    value = None if found["value"] is None else _word(found["value"])
+    key = _word(found["key"])
+    if not key.text:
+        raise SettingsError(f"{text!r}: an empty key")
+    if operator == "~" and value is not None:
+        try:
+            re.compile(value.text)
+        except re.error as error:
+            raise SettingsError(f"{text!r}: {value.text!r} is no regex: {error}") from None
+    return Test(key, operator, value)
+
+
+def _word(raw: str) -> Word:
+    if raw[:1] in ('"', "'"):
+        return Word(re.sub(r"\\([\\\"'])", r"\1", raw[1:-1]), quoted=True)
+    return Word(raw)
+
+
+class _Parser:
+    """Recursive descent over what is left of the tokens."""
+
+    def __init__(self, text: str, tokens: list[_Token]) -> None:
+        self._text = text
+        self.rest = tokens
+
+    def alternative(self, depth: int) -> Expression:
+        found = self._conjunction(depth)
+        while self._next("or"):
+            found = Either(found, self._conjunction(depth))
+        return found
+
+    def _conjunction(self, depth: int) -> Expression:
+        found = self._single(depth)
+        while self._next("and"):
+            found = Both(found, self._single(depth))
+        return found
+
+    def _single(self, depth: int) -> Expression:
+        if depth > MAX_DEPTH:
+            raise SettingsError("an expression this deep is not read")
+        if self._next("not"):
+            return Not(self._single(depth + 1))
+        if self._next("("):
+            inner = self.alternative(depth + 1)
+            if not self._next(")"):
+                raise SettingsError(f"{self._text!r}: a ')' is missing")
+            return inner
+        if not self.rest or self.rest[0].test is None:
+            where = f"before {self.rest[0].kind!r}" if self.rest else "at the end"
+            raise SettingsError(f"{self._text!r}: a condition such as team=blue is missing {where}")
+        test = self.rest.pop(0).test
+        assert test is not None  # noqa: S101  (said above)
+        return test
+
+    def _next(self, kind: str) -> bool:
+        if self.rest and self.rest[0].test is None and self.rest[0].kind == kind:
+            self.rest.pop(0)
+            return True
+        return False
+
+
+def _glob(text: str) -> re.Pattern[str]:
+    return re.compile(translate(text.replace("[", "[[]")))

@@ -1,0 +1,134 @@
+"""Mounts of tagfs on this host: which one a path is on, what it shows, and telling it to forget.
+
+The kernel's mount table finds them; each one tells of itself by `user.tagfs.status` on its root.
+"""
+
+import json
+import logging
+import os
+import posixpath
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from tagfs.errors import SettingsError
+from tagfs.fs.paths import Root
+from tagfs.settings import BucketUrl, Settings, parse_url
+
+log = logging.getLogger(__name__)
+
+TABLE: Final = Path("/proc/self/mountinfo")
+STATUS: Final = "user.tagfs.status"
+REFRESH: Final = "user.tagfs.refresh"
+_TYPE: Final = "fuse.tagfs"
+_Addressing = Literal["auto", "virtual", "path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of the mount table: where, and what it says that it shows."""
+
+    path: str
+    source: str
+
+    def holds(self, path: str) -> bool:
+        """Say whether an absolute path is the mountpoint or below it."""
+        return path == self.path or path.startswith(self.path.rstrip("/") + "/")
+
+    def below(self, path: str) -> str:
+        """Return a path of this mount as the file system sees it, beginning with "/"."""
+        return "/" + path[len(self.path.rstrip("/")) :].strip("/")
+
+
+def read_mounts(table: str) -> list[Mount]:
+    """Return the tagfs mounts in the text of a mount table, the uppermost of a place last."""
+    mounts = []
+    for line in table.splitlines():
+        before, dash, after = line.partition(" - ")
+        kind, _, rest = after.partition(" ")
+        fields = before.split(" ")
+        if dash and kind == _TYPE:
+            mounts.append(Mount(_unescape(fields[4]), _unescape(rest.split(" ")[0])))
+    return mounts
+
+
+def _unescape(text: str) -> str:
+    raw = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), os.fsencode(text))
+    return os.fsdecode(raw)
+
+
+def present_mounts() -> list[Mount]:
+    """Return the tagfs mounts that this process sees."""
+    return read_mounts(os.fsdecode(TABLE.read_bytes()))
+
+
+def find_mount(path: str, mounts: list[Mount]) -> Mount | None:
+    """Return the mount that an absolute path is on."""
+    holding = [mount for mount in mounts if mount.holds(path)]
+    return max(holding, key=lambda mount: len(mount.path), default=None)
+
+
+def ask_settings(mount: Mount, chosen: Settings | None) -> Settings:
+    """Return how to reach the service that a mount shows, as the mount tells it.
+
+    What the user chose beside it goes first.
+
+    Raises:
+        SettingsError: the mount does not answer.
+    """
+    try:
+        status = json.loads(os.getxattr(mount.path, STATUS))
+        url = parse_url(status["url"])
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(
+            f"{mount.path}: the mount does not tell what it shows: {error}"
+        ) from None
+    addressing: _Addressing = status.get("addressing") or "auto"
+    bundle = status.get("ca_bundle")
+    told = Settings(
+        url=url,
+        endpoint=status.get("endpoint"),
+        region=status.get("region"),
+        addressing=addressing,
+        ca_bundle=Path(bundle) if bundle else None,
+    )
+    if chosen is None:
+        return told
+    return replace(
+        chosen,
+        url=url,
+        endpoint=chosen.endpoint or told.endpoint,
+        region=chosen.region or told.region,
+        addressing=told.addressing if chosen.addressing == "auto" else chosen.addressing,
+        ca_bundle=chosen.ca_bundle or told.ca_bundle,
+    )
+
+
+def refresh(url: BucketUrl, directory: str) -> None:
+    """Let every mount of a bucket on this host forget what it remembers of a directory's keys.
+
+    `directory` is a prefix ("" or ending in "/"). What cannot be told forgets by itself, after its
+    `tag_ttl`.
+    """
+    for mount in present_mounts():
+        try:
+            shown = parse_url(mount.source)
+        except SettingsError:
+            continue
+        if (shown.service, shown.bucket) == (url.service, url.bucket):
+            _refresh(mount, shown.prefix, directory)
+
+
+def _refresh(mount: Mount, prefix: str, directory: str) -> None:
+    if not directory.startswith(prefix) and not prefix.startswith(directory):
+        return
+    path = Root(prefix).to_path(directory) if directory.startswith(prefix) else "/"
+    while path is not None:
+        try:
+            os.setxattr(posixpath.join(mount.path, path[1:]), REFRESH, b"")
+        except OSError as error:
+            log.debug("%s%s cannot be told to forget: %s", mount.path, path, error)
+            path = posixpath.dirname(path) if path != "/" else None
+        else:
+            return

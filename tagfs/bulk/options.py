@@ -1,0 +1,140 @@
+"""Options that the commands share, and what a command works with while it runs."""
+
+import contextlib
+import functools
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+import click
+
+from tagfs.bulk.engine import Engine, Stop, stop_on_signals
+from tagfs.bulk.patterns import Filter
+from tagfs.bulk.places import Places
+from tagfs.bulk.report import Report, Style
+from tagfs.bulk.targets import Item, find_items, read_target
+from tagfs.errors import TagfsError
+from tagfs.settings import MAX_PARALLEL, split_options
+
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+_OPTIONS: Final = {
+    "recursive": click.option("-R", "--recursive", is_flag=True, help="with all that is below"),
+    "include": click.option(
+        "--include", multiple=True, metavar="GLOB", help="only files whose name (or path) matches"
+    ),
+    "exclude": click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="no files or directories that match"
+    ),
+    "dry_run": click.option(
+        "-n", "--dry-run", is_flag=True, help="tell what would change and the number of requests"
+    ),
+    "audit": click.option(
+        "--audit",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="append the old and new tags of every change to this file",
+    ),
+    "verbose": click.option("-v", "--verbose", is_flag=True, help="name everything that changes"),
+    "parallel": click.option(
+        "--parallel",
+        type=click.IntRange(1, MAX_PARALLEL),
+        default=64,
+        show_default=True,
+        help="requests at once",
+    ),
+    "json": click.option("--json", is_flag=True, help="tell results as one JSON object a line"),
+    "options": click.option(
+        "-o",
+        "options",
+        multiple=True,
+        metavar="OPT=VALUE[,...]",
+        help="endpoint, region, addressing, timeout, ca_bundle, as for tagfs mount",
+    ),
+}
+
+READING: Final = ("recursive", "include", "exclude", "parallel", "json", "options")
+WRITING: Final = (*READING, "dry_run", "audit", "verbose")
+FROM_FILE: Final = ("dry_run", "audit", "verbose", "parallel", "json", "options")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the user chose of the shared options."""
+
+    recursive: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    dry_run: bool = False
+    audit: Path | None = None
+    verbose: bool = False
+    parallel: int = 64
+    json: bool = False
+    options: tuple[str, ...] = ()
+
+
+def shared(names: tuple[str, ...]) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Give a command some of the shared options, as its first argument."""
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(command)
+        def call(**words: Any) -> R:
+            known = {f.name for f in fields(Choices)} & words.keys()
+            choices = Choices(**{name: words.pop(name) for name in known})
+            return command(choices, **words)
+
+        for name in reversed(names):
+            call = _OPTIONS[name](call)
+        return call
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A running command."""
+
+    choices: Choices
+    places: Places
+    report: Report
+    stop: Stop
+
+    def items(
+        self, targets: tuple[str, ...], *, with_bucket: bool, recursive: bool | None = None
+    ) -> Iterator[Item]:
+        """Yield what the targets mean; a target that cannot be reached is a failure told."""
+        wanted = Filter(self.choices.include, self.choices.exclude)
+        deep = self.choices.recursive if recursive is None else recursive
+        for text in targets:
+            try:
+                target = read_target(text, self.places)
+                yield from find_items(target, wanted, recursive=deep, with_bucket=with_bucket)
+            except TagfsError as error:
+                self.report.fail(text, str(error))
+
+    def run(
+        self, things: Iterable[T], work: Callable[[T], R], item_of: Callable[[T], Item]
+    ) -> Iterator[R]:
+        """Yield what `work` makes of each thing, in their order, many at a time."""
+
+        def identity(thing: T) -> tuple[int, str]:
+            item = item_of(thing)
+            return id(item.place), item.address.key.rstrip("/")
+
+        return Engine(work, identity, self.stop, self.choices.parallel).run(things)
+
+
+@contextlib.contextmanager
+def start(choices: Choices, total: int | None = None) -> Iterator[Job]:
+    """Begin a command: nothing has been asked of any service yet."""
+    logging.getLogger("tagfs").addHandler(logging.NullHandler())  # failures are told by the report
+    style = Style(json=choices.json, verbose=choices.verbose, dry=choices.dry_run)
+    with (
+        Places(split_options(choices.options), choices.parallel) as places,
+        stop_on_signals() as stop,
+        Report(style, total) as report,
+    ):
+        yield Job(choices, places, report, stop)

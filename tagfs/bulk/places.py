@@ -1,0 +1,151 @@
+"""Where tags are: the buckets that a command talks to, opened once each.
+
+A path of a mount leads to the bucket that it shows; the command talks to the service itself, with
+its own credentials, or by the mount if it has none.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+from tagfs.bulk.access import Access, DirectAccess
+from tagfs.bulk.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
+from tagfs.bulk.throughmount import MountAccess
+from tagfs.errors import BadCredentials
+from tagfs.fs.paths import Root
+from tagfs.settings import BucketUrl, Settings, parse_options
+from tagfs.store.client import DIALECTS, BucketSettings, open_bucket
+from tagfs.store.credentials import EnvironmentCredentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place:
+    """One bucket, and the mount by which it was named.
+
+    Attributes:
+        settings: how it is reached; `url` has the mount's prefix.
+        root: where the mount begins in the bucket; None for a bucket named by its URL.
+        through: the mountpoint, when tags are read and written through the mount.
+    """
+
+    settings: Settings
+    access: Access
+    mount: Mount | None = None
+    root: Root | None = None
+    through: str | None = None
+
+    @property
+    def url(self) -> BucketUrl:
+        """The whole bucket."""
+        return replace(self.settings.url, prefix="")
+
+    def describe(self) -> dict[str, str | None]:
+        """Return what finds this place again."""
+        return {
+            "url": str(self.url),
+            "endpoint": self.settings.endpoint,
+            "region": self.settings.region,
+            "addressing": self.settings.addressing,
+            "ca_bundle": str(self.settings.ca_bundle) if self.settings.ca_bundle else None,
+            "through": self.through,
+        }
+
+    def changed(self, directory: str) -> None:
+        """Tell mounts that tags of keys in the prefix `directory` are no longer as they were."""
+        if self.through is None:
+            refresh(self.url, directory)
+
+
+class Places:
+    """The places of one command.
+
+    Args:
+        options: as for `tagfs mount -o`.
+        parallel: requests under way at most.
+    """
+
+    def __init__(self, options: Mapping[str, str | bool], parallel: int) -> None:
+        self._options = options
+        self._parallel = parallel
+        self._open: dict[Any, Place] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        for place in self._open.values():
+            place.access.close()
+
+    def of_bucket(self, url: BucketUrl) -> Place:
+        """Return the place of a bucket named by its URL.
+
+        Raises:
+            SettingsError, BadCredentials
+        """
+        settings = parse_options(replace(url, prefix=""), self._options)
+        return self._direct(settings)
+
+    def of_mount(self, mount: Mount) -> Place:
+        """Return the place that a mount shows.
+
+        Raises:
+            SettingsError: the mount does not answer.
+        """
+        if mount not in self._open:
+            chosen = parse_options(BucketUrl(service="oss", bucket="-", prefix=""), self._options)
+            settings = ask_settings(mount, chosen)
+            dialect = DIALECTS[settings.url.service]
+            root = Root(settings.url.prefix, dialect.limits.max_key)
+            try:
+                direct = self._direct(settings)
+                place = replace(direct, settings=settings, mount=mount, root=root)
+            except BadCredentials as missing:
+                sys.stderr.write(f"tagfs: {missing}; going through the mount {mount.path}\n")
+                place = Place(
+                    settings=settings,
+                    access=MountAccess(mount, root, dialect),
+                    mount=mount,
+                    root=root,
+                    through=mount.path,
+                )
+            self._open[mount] = place
+        return self._open[mount]
+
+    def of_description(self, told: Mapping[str, str | None], url: BucketUrl) -> Place:
+        """Return the place that `Place.describe` told of; options given now go first."""
+        mount = find_mount(told.get("through") or "", present_mounts())
+        if mount is not None:
+            return self.of_mount(mount)
+        names = ("endpoint", "region", "addressing", "ca_bundle")
+        kept = {name: value for name in names if (value := told.get(name))}
+        return self._direct(parse_options(url, {**kept, **self._options}))
+
+    def _direct(self, settings: Settings) -> Place:
+        key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)
+        if key not in self._open:
+            url = settings.url
+            provider = EnvironmentCredentials(DIALECTS[url.service].environment)
+            provider.get()
+            bucket = open_bucket(_bucket_settings(settings, self._parallel), provider)
+            self._open[key] = Place(settings=settings, access=DirectAccess(bucket))
+        return self._open[key]
+
+
+def _bucket_settings(settings: Settings, parallel: int) -> BucketSettings:
+    return BucketSettings(
+        service=settings.url.service,
+        bucket=settings.url.bucket,
+        endpoint=settings.endpoint,
+        region=settings.region,
+        addressing=settings.addressing,
+        parallel=parallel + 1,  # and the listing
+        timeout=settings.timeout,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+    )

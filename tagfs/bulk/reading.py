@@ -1,0 +1,144 @@
+"""The commands that only read tags: get, dump and find."""
+
+import sys
+
+import click
+
+from tagfs.bulk.attrdump import render_block
+from tagfs.bulk.editing import Outcome, read
+from tagfs.bulk.expression import parse_expression
+from tagfs.bulk.options import READING, Choices, Job, shared, start
+from tagfs.bulk.report import printable
+from tagfs.bulk.targets import Item
+from tagfs.errors import SettingsError
+from tagfs.store.tags import NO_TAGS
+
+TARGETS = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+
+
+def _itself(item: Item) -> Item:
+    return item
+
+
+@click.command("get")
+@TARGETS
+@click.option("-k", "--key", "keys", multiple=True, help="only this tag; may come again")
+@shared(READING)
+def get_command(choices: Choices, targets: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    """Show tags, one `KEY=VALUE` a line; with several targets or -R after the name.
+
+    \b
+    tagfs tag get /mnt/report.pdf
+    tagfs tag get -R -k team oss://photos/2024/
+    """  # noqa: D301  (click reads \b)
+    alone = len(targets) == 1 and not choices.recursive
+    with start(choices) as job:
+        for outcome in job.run(job.items(targets, with_bucket=True), read, _itself):
+            _show(job, outcome, keys, alone=alone)
+        status = job.report.finish("", stopped=bool(job.stop))
+    sys.exit(status)
+
+
+def _show(job: Job, outcome: Outcome, keys: tuple[str, ...], *, alone: bool) -> None:
+    tags = {k: v for k, v in (outcome.new or NO_TAGS).items() if not keys or k in keys}
+    item = outcome.item
+    missing = [key for key in keys if key not in tags]
+    if missing and outcome.error is None and not item.listed:
+        job.report.fail(item.shown, f"no tag {missing[0]!r}")
+        return
+    head = "" if alone and not item.listed else f"{printable(item.shown)}: "
+    lines = "".join(f"{head}{k}={v}\n" for k, v in tags.items())
+    job.report.found(outcome, lines, {"path": item.shown, "tags": tags})
+
+
+@click.command("dump")
+@TARGETS
+@shared(READING)
+def dump_command(choices: Choices, targets: tuple[str, ...]) -> None:
+    """Write tags as `getfattr -d` does, for `tagfs tag restore` or `setfattr --restore`.
+
+    Directories are named without a "/" at the end; of a bucket's URL, paths are keys.
+
+    \b
+    cd /mnt && tagfs tag dump -R . > /backup/tags.dump
+    tagfs tag dump -R oss://photos -o endpoint=... > tags.dump
+    """  # noqa: D301  (click reads \b)
+    shadows = Shadows()
+    with start(choices) as job:
+        for outcome in job.run(job.items(targets, with_bucket=True), read, _itself):
+            item = outcome.item
+            path = dump_path(item, is_shadow=shadows.cast(item.address.key))
+            tags = outcome.new or NO_TAGS
+            block = render_block(path, tags, link=item.is_link)
+            job.report.found(outcome, block, {"path": path, "tags": dict(tags)})
+        status = job.report.finish("", stopped=bool(job.stop))
+    sys.exit(status)
+
+
+class Shadows:
+    """Notices a directory's marker whose name an object has too: there the "/" is kept.
+
+    Keys come in order, so an object `a` is remembered only while keys begin with "a".
+    """
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+
+    def cast(self, key: str) -> bool:
+        """Take the next key; say whether it is a marker beside an object of that name."""
+        while self._open and not key.startswith(self._open[-1]):
+            self._open.pop()
+        if key.endswith("/"):
+            return key[:-1] in self._open
+        self._open.append(key)
+        return False
+
+
+def dump_path(item: Item, *, is_shadow: bool) -> str:
+    """Return the path of a dump's block: of a mount, as getfattr names what it was given."""
+    key = item.address.key
+    path = item.shown if item.place.mount is not None else key
+    if item.place.mount is not None:
+        path = path[2:].lstrip("/") if path.startswith("./") else path.lstrip("/")
+    plain = not is_shadow and not key.endswith("//")
+    if key.endswith("/"):
+        path = path.rstrip("/") + "/" * (not plain) if item.place.mount else path[: -plain or None]
+    return path or "."
+
+
+@click.command("find")
+@click.argument("expression")
+@TARGETS
+@click.option("-0", "--print0", is_flag=True, help="end names with NUL, for xargs -0")
+@shared(READING)
+def find_command(
+    choices: Choices, expression: str, targets: tuple[str, ...], *, print0: bool
+) -> None:
+    """Name all below TARGET... whose tags match EXPRESSION.
+
+    \b
+    team              has such a tag        team=blue      has it with this value
+    team!=blue        not team=blue         team~^b        its value matches a regex
+    not X   X and Y   X or Y   ( X )        team=b* cost-? are globs, "b*" is literal
+
+    \b
+    tagfs tag find 'team=blue and not retention' /mnt
+    tagfs tag find -0 'not *' oss://photos | xargs -0 tagfs tag set team=unknown
+    """  # noqa: D301  (click reads \b)
+    try:
+        wanted = parse_expression(expression)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    end = "\0" if print0 else "\n"
+    with start(choices) as job:
+        items = job.items(targets, with_bucket=False, recursive=True)
+        for outcome in job.run(items, read, _itself):
+            tags = outcome.new or NO_TAGS
+            if outcome.error is not None or outcome.gone or wanted.matches(tags):
+                shown = outcome.item.shown
+                job.report.found(outcome, shown + end, {"path": shown, "tags": dict(tags)})
+                sys.stdout.flush()
+            else:
+                job.report.skip()
+        status = job.report.finish("", stopped=bool(job.stop))
+    sys.exit(status)
