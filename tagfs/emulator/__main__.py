@@ -10,7 +10,7 @@ from tagfs.emulator.server import EmulatorConfig, run
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tagfs.emulator", description=__doc__)
-    parser.add_argument("--service", default="oss", choices=["oss"])
+    parser.add_argument("--service", default="oss", choices=["oss", "obs", "s3"])
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--bucket", action="append", default=[], metavar="NAME")

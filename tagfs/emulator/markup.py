@@ -26,9 +26,10 @@ def group(name: str, *inner: str) -> str:
     return f"<{name}>{''.join(inner)}</{name}>"
 
 
-def render(root: str, *inner: str) -> bytes:
+def render(root: str, *inner: str, namespace: str = "") -> bytes:
     """Render a document."""
-    text = f"{_DECLARATION}{group(root, *inner)}"
+    attribute = f' xmlns="{escape(namespace)}"' if namespace else ""
+    text = f"{_DECLARATION}<{root}{attribute}>{''.join(inner)}</{root}>"
     return text.encode("utf-8", "surrogateescape")
 
 

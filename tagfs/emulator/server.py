@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -11,8 +12,10 @@ from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Personality
 from tagfs.emulator.faults import FaultBoard
 from tagfs.emulator.frame import Frame
+from tagfs.emulator.obs.service import ObsService
 from tagfs.emulator.oss.service import OssService
 from tagfs.emulator.requestlog import RequestLog
+from tagfs.emulator.s3.service import S3Service
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.generate import generate
 
@@ -34,9 +37,14 @@ def run(config: EmulatorConfig) -> None:
 
 
 def _personality(config: EmulatorConfig, storage: Storage) -> Personality:
-    if config.service == "oss":
-        return OssService(storage, config)
-    raise ValueError(f"unknown service {config.service!r}; known: oss")
+    kinds: dict[str, Callable[[Storage, EmulatorConfig], Personality]] = {
+        "oss": OssService,
+        "obs": ObsService,
+        "s3": S3Service,
+    }
+    if config.service not in kinds:
+        raise ValueError(f"unknown service {config.service!r}; known: {', '.join(kinds)}")
+    return kinds[config.service](storage, config)
 
 
 async def _serve(config: EmulatorConfig) -> None:

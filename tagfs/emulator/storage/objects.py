@@ -18,6 +18,7 @@ from tagfs.emulator.storage.contents import (
     extents_to_json,
 )
 from tagfs.emulator.storage.database import Database, to_signed, to_unsigned
+from tagfs.emulator.storage.listing import successor
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
 
 COLUMNS = (
@@ -99,6 +100,21 @@ class Objects:
         old = self._extents(bucket, record.key)
         self._insert(bucket, record)
         self._contents.drop(old)
+
+    def rename(self, bucket: int, key: str, new: str) -> None:
+        """Give an object another key; with a key that ends in a slash, all below it as well."""
+        end = successor(key) if key.endswith("/") else None
+        with self.changing():
+            old = self._db.all(
+                "DELETE FROM objects WHERE bucket = ? AND key = ? RETURNING extents", (bucket, new)
+            )
+            for (extents,) in old:
+                self._contents.drop(extents_from_json(extents))
+            self._db.execute(
+                "UPDATE objects SET key = ? || substr(key, ?) "
+                "WHERE bucket = ? AND key >= ? AND key < ?",
+                (new, len(key) + 1, bucket, key, end or key + "\0"),
+            )
 
     def delete(self, bucket: int, key: str) -> bool:
         """Remove an object; tell whether there was one."""

@@ -1,0 +1,176 @@
+"""Headers that describe an object: read from the request that makes it, shown by GET and HEAD."""
+
+from tagfs.emulator.amz.conditions import matches
+from tagfs.emulator.amz.context import Context, no_such_key
+from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.tags import parse_header
+from tagfs.emulator.exchange import Reply
+from tagfs.emulator.moments import MILLISECONDS, http_date
+from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
+
+STANDARD = "STANDARD"
+_KEPT = ("Cache-Control", "Content-Disposition", "Content-Language", "Expires")
+_DEFAULT_TYPE = "binary/octet-stream"
+_SHOWN_KINDS = frozenset({Kind.APPENDABLE, Kind.SYMLINK})
+
+
+def read_attributes(context: Context) -> Attributes:
+    """Return what the request says about the object that it makes.
+
+    Raises:
+        Refusal: some of it is not allowed.
+    """
+    return Attributes(
+        headers={"Content-Type": _DEFAULT_TYPE, **read_standard_headers(context)},
+        meta=read_meta(context),
+        tags=read_tags(context),
+        storage_class=read_class(context),
+        acl=context.own("acl") or "private",
+    )
+
+
+def read_standard_headers(context: Context) -> dict[str, str]:
+    """Return the HTTP headers that the request has for the object."""
+    kept = {name: value for name in _KEPT if (value := context.header(name)) is not None}
+    if kind := context.header("Content-Type"):
+        kept["Content-Type"] = kind
+    words = (word.strip() for word in (context.header("Content-Encoding") or "").split(","))
+    encoding = ",".join(word for word in words if word and word != "aws-chunked")
+    if encoding:
+        kept["Content-Encoding"] = encoding
+    return kept
+
+
+def read_meta(context: Context) -> dict[str, str]:
+    """Return the user metadata: names in lower case, without their prefix.
+
+    Raises:
+        Refusal: there is too much of it.
+    """
+    prefixes = tuple(f"{family}meta-" for family in context.flavour.families)
+    meta: dict[str, str] = {}
+    size = 0
+    for name, value in context.request.headers.items():
+        lower = name.lower()
+        for prefix in prefixes:
+            if lower.startswith(prefix):
+                bare = lower[len(prefix) :]
+                meta[bare] = f"{meta[bare]},{value}" if bare in meta else value
+                size += len(bare) + len(value.encode("utf-8", "surrogateescape"))
+    if size > context.flavour.meta_limit:
+        raise Refusal("MetadataTooLarge", extra={"Size": str(size)})
+    return meta
+
+
+def read_tags(context: Context) -> dict[str, str]:
+    """Return the tags of the `tagging` header.
+
+    A file system refuses them, as it refuses ?tagging; the manual does not say so of the header.
+    """
+    header = context.own("tagging")
+    if not header:
+        return {}
+    if context.is_posix:
+        raise Refusal("FsNotSupport")
+    if not context.flavour.object_tagging:
+        raise Refusal("MethodNotAllowed", "Object tagging is not enabled.")
+    return parse_header(header, context.flavour.object_tags)
+
+
+def read_class(context: Context, default: str = "") -> str:
+    """Return the storage class asked for, or the bucket's."""
+    name = context.own("storage-class") or default or context.bucket.storage_class.upper()
+    if name not in context.flavour.classes:
+        raise Refusal("InvalidStorageClass")
+    return context.flavour.classes[name]
+
+
+def guard_overwrite(context: Context, *, exclusive: bool = False) -> None:
+    """Refuse to replace what must not be replaced.
+
+    OBS has `forbid-overwrite`, known from clients that use it, and ignores If-None-Match, which is
+    the worst that clients report of it. S3 has If-Match and If-None-Match.
+
+    Raises:
+        Refusal: the object at the key forbids it.
+    """
+    record = context.find()
+    forbidden = exclusive or (context.own("forbid-overwrite") or "").lower() == "true"
+    if forbidden and record is not None:
+        raise Refusal("ObjectAlreadyExists", extra={"Key": context.key})
+    if not context.flavour.conditional_writes:
+        return
+    known, wanted = context.header("If-None-Match"), context.header("If-Match")
+    if known is not None and record is not None and matches(known, record.etag):
+        raise Refusal("PreconditionFailed", extra={"Condition": "If-None-Match"})
+    if wanted is not None:
+        if record is None:
+            raise no_such_key(context.key)
+        if not matches(wanted, record.etag):
+            raise Refusal("PreconditionFailed", extra={"Condition": "If-Match"})
+
+
+def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
+    """Return the headers that GET and HEAD show of an object itself, not of its content."""
+    attributes, family = record.attributes, context.family
+    headers = dict(attributes.headers)
+    for name, value in attributes.meta.items():
+        headers[f"{family}meta-{name}"] = value
+    visible = not context.caller.anonymous and "deny_tags" not in context.request.modes
+    if attributes.tags and visible and context.flavour.counts_tags:
+        headers[f"{family}tagging-count"] = str(len(attributes.tags))
+    if record.kind in _SHOWN_KINDS:
+        headers[f"{family}object-type"] = record.kind.value
+    if record.kind is Kind.APPENDABLE:
+        headers[f"{family}next-append-position"] = str(record.size)
+    if state := _restore_state(record, context.now_ms):
+        headers[f"{family}restore"] = state
+    return headers
+
+
+def content_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
+    """Return the headers that GET and HEAD show of a content."""
+    headers = {"ETag": f'"{record.etag}"', "Accept-Ranges": "bytes"}
+    if record.crc64 is not None and context.flavour.shows_crc64:
+        headers[f"{context.family}checksum-crc64ecma"] = str(record.crc64)
+    name = record.attributes.storage_class
+    if name.upper() != STANDARD:
+        headers[f"{context.family}storage-class"] = shown_class(context, name)
+    return headers
+
+
+def shown_class(context: Context, name: str) -> str:
+    """Return a storage class as the caller's family calls it."""
+    if context.family == context.flavour.family:
+        return name.upper()
+    return context.flavour.shown_classes.get(name, name.upper())
+
+
+def _restore_state(record: ObjectRecord, now_ms: int) -> str | None:
+    if not record.restored_from_ms:
+        return None
+    if now_ms < record.restored_from_ms:
+        return 'ongoing-request="true"'
+    if now_ms < record.restored_until_ms:
+        expiry = http_date(record.restored_until_ms // MILLISECONDS)
+        return f'ongoing-request="false", expiry-date="{expiry}"'
+    return None
+
+
+def refuse_archived(context: Context, record: ObjectRecord) -> None:
+    """Refuse to read an archived content that is not restored.
+
+    Raises:
+        Refusal: it is one.
+    """
+    if record.attributes.storage_class not in context.flavour.archives:
+        return
+    if not record.restored_from_ms <= context.now_ms < record.restored_until_ms:
+        raise Refusal("InvalidObjectState", extra={"Key": record.key})
+
+
+def stored_reply(context: Context, record: ObjectRecord) -> Reply:
+    """Return the answer to a request that stored a content."""
+    headers = content_headers(context, record)
+    del headers["Accept-Ranges"]
+    return Reply(headers=headers)

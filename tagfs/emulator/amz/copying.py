@@ -1,0 +1,116 @@
+"""CopyObject: extents are shared, so a copy of any size is a row."""
+
+from dataclasses import replace
+
+from tagfs.emulator.amz.addressing import decode
+from tagfs.emulator.amz.attributes import (
+    guard_overwrite,
+    read_class,
+    read_meta,
+    read_standard_headers,
+    read_tags,
+    refuse_archived,
+)
+from tagfs.emulator.amz.conditions import check_source
+from tagfs.emulator.amz.context import Context, no_such_key
+from tagfs.emulator.amz.directories import make_parents
+from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.intake import SINGLE_LIMIT
+from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element
+from tagfs.emulator.moments import exact_time
+from tagfs.emulator.storage.records import Attributes, BucketRecord, Kind, ObjectRecord
+
+SOURCE = "copy-source"
+
+
+def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
+    """Return the object that a copy is to be made of, judged by the copy-source conditions.
+
+    Raises:
+        Refusal: there is none, or it is not the wanted one.
+    """
+    path = (context.own(SOURCE) or "").partition("?versionId=")[0]
+    name, _, key = decode(path).removeprefix("/").partition("/")
+    if not name or not key:
+        message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+        raise Refusal("InvalidArgument", message)
+    bucket = context.bucket_named(name)
+    record = context.storage.objects.get(bucket.id, key)
+    if record is None:
+        raise no_such_key(key)
+    for family in context.flavour.families:
+        check_source(context.request.headers, record, f"{family}{SOURCE}-")
+    return bucket, record
+
+
+async def CopyObject(context: Context) -> Reply:
+    """Copy an object, or a link as a link; a copy keeps the ETag whatever made it."""
+    if context.request.body.length:
+        raise Refusal("MaxMessageLengthExceeded")
+    bucket, source = find_source(context)
+    guard_overwrite(context)
+    refuse_archived(context, source)
+    if source.size > SINGLE_LIMIT:
+        message = (
+            "The specified copy source is larger than the maximum allowable size for a copy "
+            f"source: {SINGLE_LIMIT}"
+        )
+        raise Refusal("InvalidRequest", message)
+    if bucket.name == context.call.bucket and source.key == context.key:
+        _refuse_idle(context)
+    make_parents(context)
+    record = replace(
+        source,
+        key=context.key,
+        kind=Kind.NORMAL if source.kind is Kind.APPENDABLE else source.kind,
+        mtime_ms=context.now_ms,
+        attributes=_attributes(context, source),
+        restored_from_ms=0,
+        restored_until_ms=0,
+    )
+    context.storage.objects.share(context.bucket.id, record)
+    return context.document(
+        "CopyObjectResult",
+        element("LastModified", exact_time(record.mtime_ms)),
+        element("ETag", f'"{record.etag}"'),
+    )
+
+
+def _refuse_idle(context: Context) -> None:
+    """Refuse a copy onto itself that changes nothing."""
+    changes = ("storage-class", "website-redirect-location", "server-side-encryption")
+    if _directive(context, "metadata", "COPY") == "COPY" and not any(map(context.own, changes)):
+        raise Refusal(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself without "
+            "changing the object's metadata, storage class, website redirect location or "
+            "encryption attributes.",
+        )
+
+
+def _attributes(context: Context, source: ObjectRecord) -> Attributes:
+    kept = source.attributes
+    headers, meta, tags = kept.headers, kept.meta, kept.tags
+    replaces = _directive(context, "metadata", "COPY") == "REPLACE"
+    if replaces:
+        headers = {"Content-Type": "binary/octet-stream", **read_standard_headers(context)}
+        meta = read_meta(context)
+    if replaces and not context.flavour.keeps_replaced_tags:
+        tags = {}
+    elif _directive(context, "tagging", context.flavour.tagging_directive) == "REPLACE":
+        tags = read_tags(context)
+    return Attributes(
+        headers=headers,
+        meta=meta,
+        tags=tags,
+        storage_class=read_class(context),
+        acl=context.own("acl") or "private",
+    )
+
+
+def _directive(context: Context, name: str, default: str) -> str:
+    value = (context.own(f"{name}-directive") or default).upper()
+    if value not in {"COPY", "REPLACE"}:
+        raise Refusal("InvalidArgument", f"Unknown {name} directive.")
+    return value

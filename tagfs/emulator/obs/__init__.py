@@ -1,0 +1,1 @@
+"""The Huawei OBS personality."""

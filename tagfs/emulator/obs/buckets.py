@@ -1,0 +1,111 @@
+"""Buckets of OBS: making, describing and enumerating them, and the probe of the SDKs."""
+
+from tagfs.emulator.amz.attributes import STANDARD, shown_class
+from tagfs.emulator.amz.context import POSIX, Context, owner
+from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.intake import read_document
+from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, escape, group, parse
+from tagfs.emulator.moments import exact_time
+from tagfs.emulator.storage.records import BucketRecord
+
+_VERSION = "3.0"
+
+
+async def ApiVersion(_: Context) -> Reply:
+    """Tell the SDKs which signature to use; the real service says 404 of an unknown bucket."""
+    return Reply(headers={"x-obs-api": _VERSION, "Content-Length": "0"})
+
+
+async def PutBucket(context: Context) -> Reply:
+    """Make a bucket, or a file system; one that is yours already is left as it is."""
+    data = await read_document(context)
+    if data and parse(data) is None:
+        raise Refusal("MalformedXML")
+    name = context.call.bucket or ""
+    asked = (
+        context.own("storage-class")
+        or context.header("x-default-storage-class")  # what the SDK says when it signs V2
+        or STANDARD
+    )
+    if asked not in context.flavour.classes:
+        raise Refusal("InvalidArgument", "No such storage class.")
+    is_posix = (context.own("fs-file-interface") or "").lower() == "enabled"
+    if context.storage.buckets.get(name) is None:
+        context.storage.buckets.create(
+            name,
+            context.now_ms,
+            storage_class=context.flavour.classes[asked],
+            acl=context.own("acl") or "private",
+            kind=POSIX if is_posix else "OBJECT",
+        )
+    return Reply(headers={"Location": f"/{name}"})
+
+
+async def HeadBucket(context: Context) -> Reply:
+    """Describe a bucket in headers."""
+    bucket, family = context.bucket, context.family
+    headers = {
+        f"{family}bucket-location": context.config.region,
+        f"{family}bucket-region": context.config.region,
+        f"{family}storage-class": shown_class(context, bucket.storage_class),
+        f"{family}version": _VERSION,
+        f"{family}epid": "0",
+        "Content-Length": "0",
+    }
+    if bucket.kind == POSIX:
+        headers[f"{family}fs-file-interface"] = "Enabled"
+        headers[f"{family}bucket-type"] = POSIX
+    return Reply(headers=headers)
+
+
+async def GetBucketLocation(context: Context) -> Reply:
+    """Tell the region; callers with x-amz-* headers get the document that S3 has for it."""
+    _ = context.bucket  # or NoSuchBucket
+    if context.family == "x-amz-":
+        region = element("LocationConstraint", context.config.region)
+        return context.document("CreateBucketConfiguration", region)
+    return context.document("Location", escape(context.config.region))
+
+
+async def GetBucketStorageInfo(context: Context) -> Reply:
+    """Count a bucket's objects and bytes."""
+    size, count, _ = context.storage.buckets.usage(context.bucket.id)
+    return context.document(
+        "GetBucketStorageInfoResult", element("Size", size), element("ObjectNumber", count)
+    )
+
+
+async def GetBucketStorageClass(context: Context) -> Reply:
+    """Tell the default storage class."""
+    name = shown_class(context, context.bucket.storage_class)
+    if context.family == "x-amz-":
+        return context.document("StoragePolicy", element("DefaultStorageClass", name))
+    return context.document("StorageClass", name)
+
+
+async def GetBucketQuota(context: Context) -> Reply:
+    """Say that there is no quota."""
+    _ = context.bucket  # or NoSuchBucket
+    return context.document("Quota", element("StorageQuota", 0))
+
+
+async def ListBuckets(context: Context) -> Reply:
+    """Enumerate the buckets, perhaps those of one type."""
+    kind = (context.own("bucket-type") or "").upper()
+    found = [each for each in context.storage.buckets.all() if kind in {"", each.kind}]
+    return context.document(
+        "ListAllMyBucketsResult",
+        owner(context),
+        group("Buckets", *(_summary(context, bucket) for bucket in found)),
+    )
+
+
+def _summary(context: Context, bucket: BucketRecord) -> str:
+    return group(
+        "Bucket",
+        element("Name", bucket.name),
+        element("CreationDate", exact_time(bucket.created_ms)),
+        element("Location", context.config.region),
+        element("BucketType", bucket.kind),
+    )

@@ -1,0 +1,51 @@
+"""`PUT ?metadata`: what describes an object is edited without a copy (reference, section 8)."""
+
+from dataclasses import replace
+
+from tagfs.emulator.amz.attributes import (
+    read_class,
+    read_meta,
+    read_standard_headers,
+    read_tags,
+)
+from tagfs.emulator.amz.context import Context
+from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.exchange import Reply
+from tagfs.emulator.storage.records import Attributes, ObjectRecord
+
+
+async def SetObjectMetadata(context: Context) -> Reply:
+    """Replace an object's metadata.
+
+    Not documented, and chosen here: tags stay unless the request has some, Last-Modified moves.
+    """
+    record = context.demand()
+    attributes = _edited(context, record)
+    objects = context.storage.objects
+    objects.update(
+        context.bucket.id, replace(record, attributes=attributes, mtime_ms=context.now_ms)
+    )
+    headers = {f"{context.family}meta-{name}": text for name, text in attributes.meta.items()}
+    return Reply(headers={**read_standard_headers(context), **headers})
+
+
+def _edited(context: Context, record: ObjectRecord) -> Attributes:
+    old, directive = record.attributes, (context.own("metadata-directive") or "").upper()
+    if directive not in {"REPLACE", "REPLACE_NEW"}:
+        raise Refusal("InvalidArgument", "The metadata directive is neither of both.")
+    asked = context.own("storage-class")
+    if asked and directive != "REPLACE_NEW":
+        raise Refusal("InvalidRequest", "Changing the storage class needs REPLACE_NEW.")
+    if asked and context.is_posix and context.key.endswith("/"):
+        raise Refusal("FsNotSupport")
+    headers = read_standard_headers(context)
+    if directive == "REPLACE_NEW":
+        headers = {**old.headers, **headers}
+    tags = read_tags(context) if context.own("tagging") is not None else old.tags
+    return replace(
+        old,
+        headers=headers,
+        meta=read_meta(context),
+        tags=tags,
+        storage_class=read_class(context) if asked else old.storage_class,
+    )

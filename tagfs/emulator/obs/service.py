@@ -1,0 +1,74 @@
+"""The OBS personality: its operations, put together as the options want them."""
+
+import time
+
+from tagfs.emulator.amz.context import POSIX
+from tagfs.emulator.amz.routes import BUCKET, OBJECT, Handler, NotOffered, Routes, Table
+from tagfs.emulator.amz.service import FamilyService, Rules
+from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.obs import appending, buckets, filesystem, metadata, symlinks
+from tagfs.emulator.obs.flavour import make_flavour
+from tagfs.emulator.obs.options import read_options
+from tagfs.emulator.storage.engine import Storage
+
+_LINKS: Table = {
+    ("PUT", "symlink"): symlinks.PutSymlink,
+    ("GET", "symlink"): symlinks.GetSymlink,
+}
+_APPEND: Table = {("POST", "append"): appending.AppendObject}
+_OBJECT: Table = {
+    **OBJECT,
+    ("PUT", "metadata"): metadata.SetObjectMetadata,
+    ("POST", "rename"): filesystem.RenameObject,
+    ("PUT", "modify"): filesystem.ModifyObject,
+    ("PUT", "truncate"): filesystem.TruncateObject,
+}
+_BUCKET: Table = {
+    **BUCKET,
+    ("PUT", None): buckets.PutBucket,
+    ("HEAD", None): buckets.HeadBucket,
+    ("HEAD", "apiversion"): buckets.ApiVersion,
+    ("GET", "location"): buckets.GetBucketLocation,
+    ("GET", "storageinfo"): buckets.GetBucketStorageInfo,
+    ("GET", "storageClass"): buckets.GetBucketStorageClass,
+    ("GET", "storagePolicy"): buckets.GetBucketStorageClass,
+    ("GET", "quota"): buckets.GetBucketQuota,
+}
+
+
+class ObsService(FamilyService):
+    """OBS with one account."""
+
+    def __init__(self, storage: Storage, config: EmulatorConfig) -> None:
+        """Put the service together.
+
+        Raises:
+            ValueError: an option makes no sense.
+        """
+        chosen, posix = read_options(config.options)
+        objects: dict[tuple[str, str | None], Handler] = dict(_OBJECT)
+        objects |= _LINKS if chosen["symlinks"] == "on" else {}
+        objects |= dict.fromkeys(_LINKS, NotOffered) if chosen["symlinks"] == "off" else {}
+        objects |= _APPEND if chosen["append"] == "on" else dict.fromkeys(_APPEND, NotOffered)
+        routes = Routes(
+            service=buckets.ListBuckets,
+            probe=buckets.ApiVersion,
+            objects=objects,
+            buckets=_BUCKET,
+            sources=("x-obs-copy-source", "x-amz-copy-source"),
+        )
+        rules = Rules(
+            flavour=make_flavour(chosen), routes=routes, unsigned=frozenset({"ApiVersion"})
+        )
+        super().__init__(storage, config, rules)
+        for name in posix:
+            _make_file_system(storage, name)
+
+
+def _make_file_system(storage: Storage, name: str) -> None:
+    found = storage.buckets.get(name)
+    if found is not None and found.kind != POSIX:
+        if not storage.buckets.is_empty(found.id):
+            raise ValueError(f"bucket {name!r} holds objects and is no file system")
+        storage.buckets.delete(found.id)
+    storage.buckets.create(name, int(time.time() * 1000), kind=POSIX)

@@ -1,0 +1,53 @@
+"""Buckets of S3: making, describing and enumerating them."""
+
+from tagfs.emulator.amz.context import Context, owner
+from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.intake import read_document
+from tagfs.emulator.exchange import Reply
+from tagfs.emulator.markup import element, escape, group, parse
+from tagfs.emulator.moments import exact_time
+
+_FIRST_REGION = "us-east-1"
+
+
+async def PutBucket(context: Context) -> Reply:
+    """Make a bucket; making it again is an error, but in the first region."""
+    data = await read_document(context)
+    if data and parse(data) is None:
+        raise Refusal("MalformedXML")
+    name = context.call.bucket or ""
+    if context.storage.buckets.get(name) is not None and context.config.region != _FIRST_REGION:
+        raise Refusal("BucketAlreadyOwnedByYou", extra={"BucketName": name})
+    context.storage.buckets.create(
+        name, context.now_ms, storage_class="STANDARD", acl=context.own("acl") or "private"
+    )
+    return Reply(headers={"Location": f"/{name}"})
+
+
+async def HeadBucket(context: Context) -> Reply:
+    """Say that a bucket is there, and where."""
+    _ = context.bucket  # or NoSuchBucket
+    headers = {"x-amz-bucket-region": context.config.region, "x-amz-access-point-alias": "false"}
+    return Reply(headers={**headers, "Content-Length": "0"})
+
+
+async def GetBucketLocation(context: Context) -> Reply:
+    """Tell the region, the first one by saying nothing."""
+    _ = context.bucket  # or NoSuchBucket
+    region = context.config.region
+    return context.document("LocationConstraint", "" if region == _FIRST_REGION else escape(region))
+
+
+async def ListBuckets(context: Context) -> Reply:
+    """Enumerate the buckets."""
+    prefix = context.parameter("prefix") or ""
+    found = (each for each in context.storage.buckets.all() if each.name.startswith(prefix))
+    summaries = (
+        group(
+            "Bucket",
+            element("Name", bucket.name),
+            element("CreationDate", exact_time(bucket.created_ms)),
+        )
+        for bucket in found
+    )
+    return context.document("ListAllMyBucketsResult", owner(context), group("Buckets", *summaries))

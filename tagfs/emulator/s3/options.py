@@ -1,0 +1,32 @@
+"""The variants of the S3 personality, chosen by `--option NAME=VALUE`.
+
+mimic=aws|rgw          rgw: as Ceph RGW 16 was measured to do: tags given when a multipart
+                       upload begins, or with a copy that replaces the metadata, are dropped;
+                       GET ?tagging of an object without tags is 200 with an empty body;
+                       repeated tag keys, any characters and `aws:` are accepted
+tagging_count=on|off   off: no x-amz-tagging-count, as LocalStack (default on)
+conditional=on|off     off: If-Match and If-None-Match do not guard a PUT (default on)
+"""
+
+from collections.abc import Iterable
+
+_KNOWN = {
+    "mimic": ("aws", "rgw"),
+    "tagging_count": ("on", "off"),
+    "conditional": ("on", "off"),
+}
+
+
+def read_options(options: Iterable[str]) -> dict[str, str]:
+    """Return what was chosen, defaults included.
+
+    Raises:
+        ValueError: there is no such option.
+    """
+    chosen = {name: values[0] for name, values in _KNOWN.items()}
+    for option in options:
+        name, _, value = option.partition("=")
+        if value not in _KNOWN.get(name, ()):
+            raise ValueError(f"unknown option {option!r}; see tagfs.emulator.s3.options")
+        chosen[name] = value
+    return chosen
