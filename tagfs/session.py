@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from tagfs.opening import UPLOAD_THREADS, bucket_settings
 from tagfs.recovery.directories import StagingDirectory
 from tagfs.recovery.notices import notice
 from tagfs.settings import Settings
-from tagfs.store.bucket import Bucket
 from tagfs.store.cache import CachedBucket
 from tagfs.store.client import Client, open_bucket
 from tagfs.store.exchange import Attempt
@@ -116,6 +116,7 @@ def _serve(
         try:
             _run(settings, filesystem, mountpoint, ready)
         finally:
+            executor.shutdown(wait=False, cancel_futures=True)  # nobody waits for what was ahead
             filesystem.close()
 
 
@@ -132,7 +133,7 @@ def _choices(settings: Settings) -> Choices:
 
 
 def _status(
-    settings: Settings, env: Environment, bucket: Bucket, requests: Requests
+    settings: Settings, env: Environment, bucket: CachedBucket, requests: Requests
 ) -> dict[str, Any]:
     return {
         "url": str(settings.url),
@@ -143,6 +144,7 @@ def _status(
         "pid": os.getpid(),
         "uptime_seconds": round((time.time_ns() - env.started_ns) / 1e9, 1),
         "requests": requests.counts(),
+        "cache": asdict(bucket.stats),
         "read_ahead_bytes": env.budget.used,
         "capabilities": str(bucket.capabilities),
     }

@@ -46,7 +46,9 @@ class FileSystem:
         self.tree = Tree(env, self.files)
         self.namespace = Namespace(env, self.tree, self.files)
         self._prefetcher = Prefetcher(env, self.tree)
-        self._xattrs = Xattrs(env, self.tree, self.files, self.namespace, status)
+        self._xattrs = Xattrs(
+            env, self.tree, self.files, self.namespace, lambda: {**status(), **self.state()}
+        )
         self._told = ToldSizes()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
@@ -289,6 +291,18 @@ class FileSystem:
         """Remove an extended attribute."""
         self._check_writable()
         self._xattrs.removexattr(path, name)
+
+    def state(self) -> dict[str, Any]:
+        """Return what the status tells of open files; sizes in bytes."""
+        nodes = self.files.all()
+        staged = [node.staged for node in nodes if node.staged is not None]
+        return {
+            "open_files": len(nodes),
+            "dirty_files": sum(node.dirty for node in nodes),
+            "uploads": sum(node.is_uploading for node in nodes),
+            "staged_bytes": sum(file.local.total for file in staged),
+            "hidden_keys": self.tree.hidden,
+        }
 
     # The end
 

@@ -95,6 +95,11 @@ class FileNode:
         return self.info is None
 
     @property
+    def is_uploading(self) -> bool:
+        """Whether a multipart upload of it has begun."""
+        return self._uploader.upload is not None
+
+    @property
     def has_writer(self) -> bool:
         """Whether a handle is open whose close will upload what changes."""
         return any(handle.writable for handle in self.handles)

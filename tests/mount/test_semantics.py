@@ -1,6 +1,7 @@
 """The promise, sentence by sentence, on a real mount; outcomes judged by the vendor's SDK."""
 
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -353,3 +354,29 @@ def test_f4_unmount_finishes_uploads(mount: Mounted) -> None:
     with pytest.raises(OSError):
         os.close(fd)
     subprocess.run(["fusermount", "-uz", str(mount.path)], check=False, capture_output=True)
+
+
+def test_the_status(mount: Mounted) -> None:
+    """`user.tagfs.status`: JSON with mount, cache, requests by kind, dirty files, uploads."""
+    with (mount.path / "f").open("wb") as file:
+        file.write(b"12345")
+        file.flush()
+        status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
+        assert (status["open_files"], status["dirty_files"], status["staged_bytes"]) == (1, 1, 5)
+    status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
+    assert status["dirty_files"] == 0
+    assert status["requests"]["PUT"] == 1
+    assert status["url"] == f"oss://{mount.bucket}"
+    assert status["cache"]["entries"] >= 1
+    assert "secret" not in json.dumps(status)
+    assert "user.tagfs.status" not in os.listxattr(mount.path)
+
+
+def test_refresh_forgets_what_is_below(mount: Mounted) -> None:
+    """`user.tagfs.refresh`: set on any path, what is cached below it is forgotten."""
+    mount.sdk.put_object("d/f", b"x")
+    assert getfattr(mount.path / "d/f") == {}
+    mount.sdk.put_object_tagging("d/f", oss2.models.Tagging(_rule(k="v")))
+    assert getfattr(mount.path / "d/f") == {}
+    os.setxattr(mount.path / "d", "user.tagfs.refresh", b"")
+    assert getfattr(mount.path / "d/f") == {"user.tag.k": "v"}
