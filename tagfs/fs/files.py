@@ -98,14 +98,14 @@ class OpenFiles:
             node.lose_name()
         return node
 
-    def put_aside(self, path: str, aside: str) -> None:
-        """Take the name away from an open file, which the kernel calls by another one now."""
+    def move_aside(self, path: str, aside: str) -> FileNode | None:
+        """Let the kernel call an open file by another name; its object is the same as before."""
         with self._lock:
             node = self._nodes.pop(path, None)
             if node is not None:
+                node.path = aside
                 self._nodes[aside] = node
-        if node is not None:
-            node.lose_name(aside)
+            return node
 
     def move(self, old: str, new: str, info: ObjectInfo | None) -> None:
         """Give an open file another path; one that was open there loses its name."""

@@ -49,6 +49,7 @@ class Namespace:
         self._backups: dict[str, tuple[float, str]] = {}
         self._survivors: dict[str, tuple[float, str]] = {}
         self._aside: set[str] = set()
+        self._making_way: dict[str, FileNode] = {}
 
     # Making
 
@@ -163,14 +164,17 @@ class Namespace:
         libfuse has a name of its own for it until it is closed, so that what is asked of the open
         file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
         """
-        if self._env.caller_renames():
-            node = self._files.node(path)
-            if node is not None:
-                node.detach()  # the object is replaced by the rename that follows
-        else:
-            self._remove(path)
         self._aside.add(aside)
-        self._files.put_aside(path, aside)
+        if self._env.caller_renames():
+            # The object is replaced by the rename that follows, or stays if that fails.
+            node = self._files.move_aside(path, aside)
+            if node is not None:
+                self._making_way[path] = node
+            return
+        self._remove(path)
+        node = self._files.move_aside(path, aside)
+        if node is not None:
+            node.lose_name()
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.
@@ -226,6 +230,19 @@ class Namespace:
         if is_aside(new):
             self._put_aside(old, new)
             return
+        replaced = self._making_way.pop(new, None)
+        if replaced is None:
+            self._rename(old, new)
+            return
+        try:
+            replaced.detach()
+            self._rename(old, new)
+        except BaseException:
+            self._files.move_aside(replaced.path, new)
+            raise
+        replaced.lose_name()
+
+    def _rename(self, old: str, new: str) -> None:
         node = self._files.node(old)
         source = self._tree.entry(old, max_age=RECENT)
         target = self._tree.find(new, max_age=RECENT)

@@ -239,15 +239,11 @@ class FileNode:
                     handle.reader.rebind(self.key, info)
             self._record_anew()
 
-    def lose_name(self, aside: str | None = None) -> None:
-        """Go on without a name: nothing of it is to be uploaded any more.
-
-        `aside` is what the kernel calls it until it is closed, if it has a word for it.
-        """
+    def lose_name(self) -> None:
+        """Go on without a name: nothing of it is to be uploaded any more."""
         with self.lock:
             self.unlinked = True
             self._record_anew()
-            self.path = aside or self.path
             self.info = None
             self.tags = None
 

@@ -7,7 +7,7 @@ source stays whole. A note in the journal lets `tagfs recover` do the same after
 import logging
 from concurrent.futures import Future, wait
 
-from tagfs.errors import CrossDevice, InvalidRequest, TagfsError
+from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import RenameNote
@@ -48,6 +48,9 @@ class DirectoryRename:
         note.deleting()
         try:
             self._finish(old, new, infos)
+        except AccessDenied:  # to delete: nothing is gone, and nothing is to be there twice
+            self._undo([target + info.key[len(source) :] for info in infos], note)
+            raise
         finally:
             note.done()
 
@@ -93,11 +96,13 @@ class DirectoryRename:
                     future.result()
                     copied.append(key)
 
+        # The marker comes last: a directory that is replaced keeps its own until all else is there.
+        ordered = sorted(infos, key=lambda info: info.key == source)
         try:
-            for info in infos:
+            for info in ordered:
                 key = target + info.key[len(source) :]
+                settle(at_most=0 if info.key == source else WINDOW)
                 pending[self._env.executor.submit(self._copy, info, key)] = key
-                settle(at_most=WINDOW)
             settle(at_most=0)
         except BaseException:
             started = [key for future, key in pending.items() if not future.cancel()]

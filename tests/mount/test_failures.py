@@ -1,0 +1,243 @@
+"""D5, D7: the service refuses. Who wrote is told, nothing is changed, nothing is lost."""
+
+import errno
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import oss2
+import pytest
+import requests
+
+from tests.emulated import Emulator
+from tests.mount.conftest import MountFactory
+from tests.mounting import Mounted, mounted, wait_for
+
+PART = 100 * 1024
+SMALL = b"old" * 10
+LARGE = b"old" * PART
+HEADER = "k=v"
+NUMBERS = itertools.count()
+
+Change = Callable[[int], object]
+
+
+class Faults:
+    """What the service refuses, as long as a test wants it to."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/-/faults"
+
+    def set(self, *specifications: str) -> None:
+        requests.post(self._url, json=specifications, timeout=5).raise_for_status()
+
+    def clear(self) -> None:
+        requests.delete(self._url, timeout=5)
+
+
+@pytest.fixture
+def refusals(service: Emulator) -> Iterator[Faults]:
+    board = Faults(service.url)
+    yield board
+    board.clear()
+
+
+@pytest.fixture
+def mount(mount_with: MountFactory) -> Mounted:
+    return mount_with(f"part_size={PART},timeout=1")
+
+
+@pytest.fixture(scope="module")
+def shared(service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
+    path = tmp_path_factory.mktemp("failures") / "mnt"
+    with mounted(service, service.take(), path, f"part_size={PART},timeout=1") as running:
+        yield running
+
+
+def uploads(mount: Mounted) -> list[str]:
+    return [upload.key for upload in oss2.MultipartUploadIterator(mount.sdk)]
+
+
+def rewrite(fd: int) -> None:
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, b"new" * PART, 0)
+
+
+def edit(fd: int) -> None:
+    os.pwrite(fd, b"new", 0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A request on the way of a change to the service, which refuses it."""
+
+    where: str
+    old: bytes
+    change: Change
+
+    @property
+    def new(self) -> bytes:
+        return b"new" * PART if self.change is rewrite else b"new" + self.old[3:]
+
+    def begin(self, mount: Mounted, key: str) -> int:
+        mount.sdk.put_object(key, self.old, headers={"x-oss-tagging": HEADER})
+        return os.open(mount.path / key, os.O_RDWR)
+
+
+STEPS = [
+    Step("op=PutObject", SMALL, edit),
+    Step("op=GetObject", LARGE, edit),
+    Step("op=InitiateMultipartUpload", LARGE, edit),
+    Step("op=UploadPart", LARGE, edit),
+    Step("op=UploadPartCopy", LARGE, edit),
+    Step("op=CompleteMultipartUpload", LARGE, edit),
+    Step("op=InitiateMultipartUpload", SMALL, rewrite),
+    Step("op=UploadPart:after=1", SMALL, rewrite),
+    Step("op=CompleteMultipartUpload", SMALL, rewrite),
+]
+
+REFUSALS = [("deny", errno.EACCES), ("status=503:code=ServiceUnavailable", errno.EIO)]
+
+
+def errno_of(*calls: Callable[[], object]) -> int | None:
+    """Return the errno of the last call; those before may fail as well."""
+    number = None
+    for call in calls:
+        try:
+            call()
+        except OSError as error:
+            number = error.errno
+        else:
+            number = None
+    return number
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step.change.__name__}, {step.where}")
+class TestRefusedUploads:
+    """D5. A failed upload is reported by `fsync`/`close`, the old object stays as it was, and the
+    staged content stays on disk, named in the log."""
+
+    def test_fsync(self, shared: Mounted, refusals: Faults, step: Step) -> None:
+        mount, key = shared, f"f{next(NUMBERS)}"
+        fd = step.begin(mount, key)
+        refusals.set(f"deny:{step.where}")
+        assert errno_of(lambda: step.change(fd), lambda: os.fsync(fd)) == errno.EACCES
+        refusals.clear()
+        assert mount.content(key) == step.old
+        assert mount.tags(key) == {"k": "v"}
+        step.change(fd)
+        os.fsync(fd)
+        assert mount.content(key) == step.new
+        os.close(fd)
+        assert mount.tags(key) == {"k": "v"}
+        assert uploads(mount) == []
+
+    @pytest.mark.parametrize("refusal", REFUSALS, ids=["denied", "unavailable"])
+    def test_close(
+        self, shared: Mounted, refusals: Faults, step: Step, refusal: tuple[str, int]
+    ) -> None:
+        mount, key = shared, f"g{next(NUMBERS)}"
+        fd = step.begin(mount, key)
+        refusals.set(f"{refusal[0]}:{step.where}")
+        assert errno_of(lambda: step.change(fd), lambda: os.close(fd)) == refusal[1]
+        refusals.clear()
+        assert mount.content(key) == step.old
+        assert mount.tags(key) == {"k": "v"}
+        named = re.search(rf"/{key}: not uploaded .* is kept in (\S+\.data)", mount.log())
+        assert named is not None
+        assert Path(named[1]).read_bytes().startswith(b"new")
+        fd = os.open(mount.path / key, os.O_RDWR)
+        step.change(fd)
+        os.close(fd)
+        assert mount.content(key) == step.new
+        assert mount.tags(key) == {"k": "v"}
+        assert Path(named[1]).exists()
+
+
+def test_the_old_object_is_read_after_a_failed_close(mount: Mounted, refusals: Faults) -> None:
+    mount.sdk.put_object("f", b"old")
+    refusals.set("deny:op=PutObject")
+    with pytest.raises(PermissionError):
+        (mount.path / "f").write_bytes(b"newer")
+    wait_for(lambda: (mount.path / "f").stat().st_size == 3)
+    assert (mount.path / "f").read_bytes() == b"old"
+
+
+def test_a_file_that_could_not_be_created_is_not_there(mount: Mounted, refusals: Faults) -> None:
+    refusals.set("deny:op=PutObject")
+    with pytest.raises(PermissionError):
+        (mount.path / "f").write_bytes(b"new")
+    wait_for(lambda: os.listdir(mount.path) == [])
+    with pytest.raises(PermissionError):
+        (mount.path / "d").mkdir()
+    with pytest.raises(PermissionError):
+        os.mkfifo(mount.path / "p")
+    assert os.listdir(mount.path) == []
+
+
+def test_upload_left_behind_is_named(mount: Mounted, refusals: Faults) -> None:
+    """An upload that cannot even be aborted is named in the log: it costs money."""
+    mount.sdk.put_object("f", LARGE)
+    refusals.set("deny:op=UploadPart", "deny:op=AbortMultipartUpload")
+    with pytest.raises(PermissionError), (mount.path / "f").open("r+b") as file:
+        file.write(b"new")
+    (upload,) = oss2.MultipartUploadIterator(mount.sdk)
+    assert upload.upload_id in mount.log()
+
+
+class TestRefusedRenames:
+    """D7. ... an error midway leaves the source whole and removes the partial copy."""
+
+    @pytest.fixture
+    def keys(self, mount: Mounted) -> list[str]:
+        keys = [f"d/{number}" for number in range(10)] + ["d/e/f"]
+        for key in keys:
+            mount.sdk.put_object(key, key, headers={"x-oss-tagging": HEADER})
+        mount.sdk.put_object("d/", b"", headers={"x-oss-tagging": "own=d"})
+        return sorted([*keys, "d/"])
+
+    @pytest.mark.parametrize(
+        "where",
+        ["op=CopyObject:after=5", "op=CopyObject:key=t/9", "op=DeleteMultipleObjects:times=1"],
+    )
+    def test_of_a_directory(
+        self, mount: Mounted, refusals: Faults, keys: list[str], where: str
+    ) -> None:
+        refusals.set(f"deny:{where}")
+        with pytest.raises(PermissionError):
+            (mount.path / "d").rename(mount.path / "t")
+        refusals.clear()
+        assert mount.keys() == keys
+        assert sorted(os.listdir(mount.path)) == ["d"]
+        (mount.path / "d").rename(mount.path / "t")
+        assert mount.keys() == [f"t{key[1:]}" for key in keys]
+        assert mount.tags("t/e/f") == {"k": "v"}
+        assert mount.tags("t/") == {"own": "d"}
+
+    def test_over_a_directory(self, mount: Mounted, refusals: Faults, keys: list[str]) -> None:
+        mount.sdk.put_object("t/", b"", headers={"x-oss-tagging": "own=t"})
+        refusals.set("deny:op=CopyObject:key=t/9")
+        with pytest.raises(PermissionError):
+            (mount.path / "d").rename(mount.path / "t")
+        refusals.clear()
+        assert mount.keys() == [*keys, "t/"]
+        assert mount.tags("t/") == {"own": "t"}
+
+    @pytest.mark.parametrize("operation", ["CopyObject", "DeleteObject"])
+    def test_of_a_file(self, mount: Mounted, refusals: Faults, operation: str) -> None:
+        mount.sdk.put_object("f", b"f", headers={"x-oss-tagging": HEADER})
+        mount.sdk.put_object("g", b"g", headers={"x-oss-tagging": "own=g"})
+        refusals.set(f"deny:op={operation}")
+        with (mount.path / "g").open("r+b", buffering=0) as target:
+            target.write(b"G")
+            with pytest.raises(PermissionError):
+                (mount.path / "f").rename(mount.path / "g")
+        refusals.clear()
+        assert mount.content("f") == b"f"
+        assert mount.tags("f") == {"k": "v"}
+        if operation == "CopyObject":
+            assert mount.content("g") == b"G"
+            assert mount.tags("g") == {"own": "g"}
