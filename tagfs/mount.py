@@ -137,8 +137,8 @@ _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
 """Numbers of rename, renameat and renameat2."""
 
 
-def caller_renames() -> bool:
-    """Say whether the process being served is in rename(2); False if that cannot be known.
+def caller_renames() -> bool | None:
+    """Say whether the process being served is in rename(2); None if that cannot be known.
 
     libfuse moves an open file out of the way by one and the same call before it is unlinked and
     before another is renamed over it.
@@ -146,9 +146,10 @@ def caller_renames() -> bool:
     _uid, _gid, pid = fuse.fuse_get_context()
     try:
         number = Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").split()[0]
-    except OSError:
-        return False
-    return number.isdigit() and int(number) in _RENAMES.get(os.uname().machine, ())
+    except (OSError, IndexError):  # another user's process, or ptrace_scope forbids to look
+        return None
+    calls = _RENAMES.get(os.uname().machine)
+    return int(number) in calls if calls and number.isdigit() else None
 
 
 class Holders:

@@ -140,6 +140,7 @@ class FileSystem:
         """Make a new file and open it; its object is created when it is closed."""
         self._check_writable()
         self._env.root.to_key(path)
+        self.namespace.doomed.settle(path)
         handle = self.files.create(
             path,
             self._env.new_attributes(stat.S_IFREG | stat.S_IMODE(mode)),
@@ -308,6 +309,7 @@ class FileSystem:
 
     def close(self) -> None:
         """Upload what is still due, or keep it and say where; then give everything back."""
+        self.namespace.doomed.close()
         for node in self.files.all():
             try:
                 node.flush()

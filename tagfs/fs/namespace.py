@@ -15,6 +15,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.fs.attributes import Attributes
+from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.links import link_metadata, to_target
@@ -49,7 +50,8 @@ class Namespace:
         self._backups: dict[str, tuple[float, str]] = {}
         self._survivors: dict[str, tuple[float, str]] = {}
         self._aside: set[str] = set()
-        self._making_way: dict[str, FileNode] = {}
+        self.doomed = Doomed(self._delete_object)
+        tree.gone = self.doomed
 
     # Making
 
@@ -59,6 +61,7 @@ class Namespace:
         Raises:
             AlreadyExists
         """
+        self.doomed.settle(path)
         marker = self._env.root.to_prefix(path)
         attributes = self._env.new_attributes(stat.S_IFDIR | stat.S_IMODE(mode))
         self._env.bucket.put(marker, EMPTY, self.new_object(attributes, content_type=DIRECTORY))
@@ -69,6 +72,7 @@ class Namespace:
         Raises:
             NotPermitted: not a plain file, and attributes are not stored on this mount.
         """
+        self.doomed.settle(path)
         if not stat.S_IFMT(mode):
             mode |= stat.S_IFREG
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
@@ -91,6 +95,7 @@ class Namespace:
         Raises:
             AlreadyExists, Unsupported
         """
+        self.doomed.settle(path)
         key = self._env.root.to_key(path)
         attributes = self._env.new_attributes(stat.S_IFLNK | 0o777)
         new = self.new_object(attributes, more=link_metadata(key, text))
@@ -164,17 +169,21 @@ class Namespace:
         libfuse has a name of its own for it until it is closed, so that what is asked of the open
         file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
         """
+        renames = self._env.caller_renames()
+        node = self._files.node(path)
+        is_object = node is None or not node.is_new
+        if renames is False:
+            self._remove(path)
+        elif node is not None:
+            node.detach()  # the object is replaced by the rename that follows
         self._aside.add(aside)
-        if self._env.caller_renames():
-            # The object is replaced by the rename that follows, or stays if that fails.
-            node = self._files.move_aside(path, aside)
-            if node is not None:
-                self._making_way[path] = node
-            return
-        self._remove(path)
-        node = self._files.move_aside(path, aside)
-        if node is not None:
-            node.lose_name()
+        self._files.put_aside(path, aside)
+        if renames is None and is_object:
+            self.doomed.add(path)
+
+    def _delete_object(self, path: str) -> None:
+        self._keep_parent(path)
+        self._env.bucket.delete(self._env.root.to_key(path))
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.
@@ -230,19 +239,7 @@ class Namespace:
         if is_aside(new):
             self._put_aside(old, new)
             return
-        replaced = self._making_way.pop(new, None)
-        if replaced is None:
-            self._rename(old, new)
-            return
-        try:
-            replaced.detach()
-            self._rename(old, new)
-        except BaseException:
-            self._files.move_aside(replaced.path, new)
-            raise
-        replaced.lose_name()
-
-    def _rename(self, old: str, new: str) -> None:
+        self.doomed.spare(new)
         node = self._files.node(old)
         source = self._tree.entry(old, max_age=RECENT)
         target = self._tree.find(new, max_age=RECENT)

@@ -8,7 +8,7 @@ hidden. Files that are open and changed here are shown as they are here.
 import heapq
 import logging
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from tagfs.errors import NotADirectory, NotALink, NotFound
@@ -16,7 +16,7 @@ from tagfs.fs.attributes import Attributes, parse_attributes
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
-from tagfs.fs.paths import is_visible
+from tagfs.fs.paths import is_visible, join
 from tagfs.fs.symlinks import known_text, read_link
 from tagfs.store.bucket import Lookup, ObjectInfo, ObjectType, Page
 
@@ -60,6 +60,7 @@ class Tree:
         self._files = files
         self._logged: set[str] = set()
         self.hidden = 0
+        self.gone: Container[str] = ()  # paths whose objects are about to be deleted
 
     def entry(self, path: str, *, max_age: float | None = None) -> Entry:
         """Say what is at a path.
@@ -72,6 +73,8 @@ class Tree:
             return self._open_file(node)
         if path == "/":
             return self._root()
+        if path in self.gone:
+            raise NotFound(path)
         key = self._env.root.to_key(path)
         found = self._env.bucket.lookup(key, max_age=max_age)
         if found.is_prefix:
@@ -134,7 +137,8 @@ class Tree:
                     yield name, stat.S_IFDIR
                 elif key + "/" not in page.prefixes:
                     shadows.append(key)
-                    yield name, self._type(info)
+                    if join(path, name) not in self.gone:
+                        yield name, self._type(info)
                 else:
                     self._shadowed(key)
         for name in sorted(unsaved):

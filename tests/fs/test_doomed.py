@@ -1,0 +1,107 @@
+"""An open file whose name is taken away, where nothing tells unlink(2) from rename(2)."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tagfs.errors import NotFound
+from tagfs.fs.environment import Choices, Environment
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.paths import Root
+from tagfs.fs.staging import StagingArea
+from tagfs.store.bucket import BytesSource, NewObject
+from tagfs.store.memory import MemoryBucket
+from tagfs.store.tags import TagSet
+
+ASIDE = "/.fuse_hidden0000000100000001"
+
+
+@pytest.fixture
+def bucket() -> MemoryBucket:
+    return MemoryBucket()
+
+
+@pytest.fixture
+def tree(bucket: MemoryBucket, tmp_path: Path) -> Iterator[FileSystem]:
+    with ThreadPoolExecutor(4) as executor:
+        env = Environment(
+            bucket=bucket,
+            root=Root(),
+            choices=Choices(uid=0, gid=0),
+            executor=executor,
+            upload_executor=executor,
+            budget=MemoryBudget(2**26),
+            staging=StagingArea(tmp_path),
+            caller=lambda: (0, 0),
+            caller_holds=lambda _path: False,
+            caller_renames=lambda: None,
+            clock_ns=time.time_ns,
+            started_ns=0,
+        )
+        filesystem = FileSystem(env, dict)
+        yield filesystem
+        filesystem.close()
+
+
+def put(bucket: MemoryBucket, key: str, data: bytes, **tags: str) -> None:
+    bucket.put(key, BytesSource(data), NewObject(tags=TagSet(tags)))
+
+
+def test_a_rename_over_an_open_file_keeps_its_tags(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old", team="blue")
+    put(bucket, "new", b"new")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)  # what libfuse does first
+    assert bucket.get("f").data == b"old"
+    tree.rename("/new", "/f")
+    time.sleep(0.3)
+    assert bucket.get("f").data == b"new"
+    assert bucket.get_tags("f") == {"team": "blue"}
+    assert tree.read(fh, 0, 10) == b"old"
+    tree.unlink(ASIDE)
+    tree.release(fh)
+    assert bucket.get("f").data == b"new"
+
+
+def test_an_unlinked_open_file_is_gone_and_readable(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)
+    with pytest.raises(NotFound):
+        tree.getattr("/f")
+    assert list(tree.readdir(tree.opendir("/"))) == [(".", 0o40000), ("..", 0o40000)]
+    time.sleep(0.3)
+    assert bucket.known("f") is None
+    with pytest.raises(NotFound):
+        bucket.head("f")
+    assert tree.read(fh, 0, 10) == b"old"
+    tree.release(fh)
+
+
+def test_what_is_made_in_its_place_is_new(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old", team="blue")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)
+    made = tree.create("/f", 0o644, os.O_WRONLY)
+    tree.write(made, 0, b"made")
+    tree.flush(made)
+    tree.release(made)
+    time.sleep(0.3)
+    assert bucket.get("f").data == b"made"
+    assert bucket.get_tags("f") == {}
+    tree.release(fh)
+
+
+def test_at_the_end_it_is_deleted(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)
+    tree.release(fh)
+    tree.close()
+    with pytest.raises(NotFound):
+        bucket.head("f")
