@@ -32,6 +32,8 @@ from tagfs.recovery.private import (
 BEGINNING = 60.0
 """Seconds for which a directory that does not say whose it is may belong to a mount that begins."""
 
+MISSING = f"{RECORD} is missing"
+
 _NAME = re.compile(r"((?:rename-)?[0-9a-f]{24})\.(data|json|tmp)")
 
 
@@ -120,7 +122,7 @@ class LeftDirectory:
         try:
             self.record = MountRecord.parse(read_text(self.fd, RECORD))
         except FileNotFoundError:
-            self.trouble = f"{RECORD} is missing"
+            self.trouble = MISSING
         except Unsafe as unsafe:
             self.trouble = f"{RECORD}: {unsafe}"
         except SettingsError as error:
@@ -229,7 +231,7 @@ class LeftDirectory:
 
     def _is_beginning(self) -> bool:
         """Whether a mount may be just about to lock the directory and describe itself."""
-        if self.record is not None:
+        if self.trouble != MISSING:
             return False
         return time.time() - os.fstat(self.fd).st_mtime < BEGINNING
 

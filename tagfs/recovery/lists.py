@@ -20,6 +20,8 @@ def show(sweep: Sweep) -> None:
                 sweep.count("file")
                 sweep.output.say(file_line(directory, staged))
         sweep.problems(directory, contents)
+        if directory.record is None:
+            sweep.problem(f"{directory.path}: {directory.trouble}")
 
 
 def file_line(directory: LeftDirectory, staged: Staged) -> str:

@@ -111,5 +111,5 @@ def _reason(error: OSError) -> str:
     if error.errno in (errno.ELOOP, errno.EMLINK):
         return "it is a symbolic link, which is not followed"
     if error.errno == errno.ENOTDIR:
-        return "it is no directory"
+        return "it is no directory, or a symbolic link to one, which is not followed"
     return error.strerror or str(error)
