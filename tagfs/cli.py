@@ -16,7 +16,12 @@ from tagfs.recovery.notices import notice
 from tagfs.settings import parse_options, parse_url, split_options
 
 EPILOG = """
-Credentials come from OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and OSS_SESSION_TOKEN.
+Credentials come from the variables of each vendor's tools:
+
+\b
+oss://  OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN
+obs://  OBS_ACCESS_KEY_ID, OBS_SECRET_ACCESS_KEY, OBS_SECURITY_TOKEN
+s3://   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 """
 
 
@@ -32,10 +37,12 @@ def main_group() -> None:
 @click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
 @click.option("-f", "--foreground", is_flag=True, help="stay in the foreground, log to stderr")
 def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foreground: bool) -> None:  # noqa: FBT001
-    r"""Mount URL (oss://bucket[/prefix]) on the directory MOUNTPOINT.
+    r"""Mount URL (oss://, obs:// or s3://bucket[/prefix]) on the directory MOUNTPOINT.
 
     \b
     tagfs mount oss://photos /mnt -o endpoint=oss-cn-hangzhou.aliyuncs.com
+    tagfs mount obs://photos /mnt -o region=cn-north-4
+    tagfs mount s3://photos /mnt -o region=eu-west-1
     """
     chosen = parse_options(parse_url(url), split_options(options))
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))

@@ -25,4 +25,6 @@ def bucket_settings(
         storage_class=settings.storage_class,
         observer=observer,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        obs_tag_urlencode=settings.obs_tag_urlencode,
+        obs_tag_profile=settings.obs_tag_profile,
     )

@@ -61,6 +61,7 @@ def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> No
     requests = Requests()
     client = open_bucket(bucket_settings(settings, requests))
     client.check(settings.url.prefix)
+    client.probe(settings.url.prefix)
     waiting = notice(settings)
     if waiting:
         log.warning("%s", waiting)
@@ -92,7 +93,12 @@ def _serve(
     requests: Requests,
     ready: Callable[[], None],
 ) -> None:
-    bucket = CachedBucket(client, ttl=settings.ttl, tag_ttl=settings.tag_ttl)
+    bucket = CachedBucket(
+        client,
+        ttl=settings.ttl,
+        tag_ttl=settings.tag_ttl,
+        counts_tags=client.dialect.counts_tags,
+    )
     started = time.time_ns()
     with (
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from tagfs.errors import SettingsError
 
-SERVICES: Final = ("oss",)
+SERVICES: Final = ("oss", "obs", "s3")
 
 _UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -58,6 +58,8 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_file: Path | None = None
     ca_bundle: Path | None = None
+    obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
+    obs_tag_profile: Literal["narrow", "wide"] = "narrow"
     fuse_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -178,6 +180,8 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "debug, info, ..."),
     "log_file": _Option(Path, "a file"),
     "ca_bundle": _Option(Path, "a file"),
+    "obs_tag_urlencode": _Option(_one_of("auto", "on", "off"), "auto, on or off"),
+    "obs_tag_profile": _Option(_one_of("narrow", "wide"), "narrow or wide"),
 }
 """Options of tagfs itself that take a value."""
 

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from tagfs.errors import MalformedResponse
 from tagfs.store.dialect import Dialect
 from tagfs.store.exchange import FIRST_REFUSAL, Request, Response
-from tagfs.store.wire import ServiceError, parse_error
+from tagfs.store.wire import ServiceError, has_error_root, parse_error
 
 _BAD_REQUEST = 400
-_HEAD_OF_DOCUMENT = 300  # bytes within which an error's root element begins
 _SHOWN = 200  # bytes of a body that is no XML
 
 
@@ -20,7 +19,7 @@ def read_answer(
     dialect: Dialect, request: Request, status: int, headers: Mapping[str, str], body: bytes
 ) -> Response:
     """Return an answer as a value; header names are in lower case."""
-    late = request.late_errors and status < FIRST_REFUSAL and b"<Error>" in body[:_HEAD_OF_DOCUMENT]
+    late = request.late_errors and status < FIRST_REFUSAL and has_error_root(body)
     if status < FIRST_REFUSAL and not late:
         return Response(status=status, headers=headers, body=body)
     return Response(

@@ -12,12 +12,12 @@ from tagfs.errors import (
     AlreadyExists,
     FileTooLarge,
     IntegrityError,
-    NotFound,
     PositionMismatch,
 )
 from tagfs.store.bucket import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.calls import logger
 from tagfs.store.checksum import combine, crc64
+from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.headers import parse_crc64, parse_etag, render_new
 from tagfs.store.tags import NO_TAGS
@@ -58,25 +58,20 @@ class Appending(Writing):
             # would stay as they are.
             self._check_free(key)
             tags = NO_TAGS if new.tags is Keep.REPLACED else self._tags_for(key, new)
-            plain = replace(new, exclusive=False)
-            headers = render_new(self.dialect, plain, tags, self.storage_class)
+            headers = render_new(self.dialect, new, tags, self.storage_class)
             request = self._append_request(key, 0, source, headers)
             answer = self._call(request, allow={_MISPLACED, _NOT_APPENDABLE})
             made = replace(
                 self._made(key, answer, new, tags), size=source.size, type=ObjectType.APPENDABLE
             )
             if answer.error is None:
-                return self._verified(request, answer, made)
-            if answer.code == _MISPLACED:
-                return self._settle(request, answer, made)
-            raise AlreadyExists(f"{request}: {answer}")
-
-    def _check_free(self, key: str) -> None:
-        try:
-            self.head(key)
-        except NotFound:
-            return
-        raise AlreadyExists(f"{key!r} is there")
+                made = self._verified(request, answer, made)
+            elif answer.code == _MISPLACED:
+                made = self._settle(request, answer, made)
+            else:
+                raise AlreadyExists(f"{request}: {answer}")
+            self._deliver_tags(Carrier.APPEND, key, tags)
+            return made
 
     def _check_append(self, key: str, size: int) -> None:
         # The manual's limit for all appends together is that of one PutObject.
@@ -94,6 +89,8 @@ class Appending(Writing):
             headers=headers,
             body=source,
             subresource="append",
+            # Only the length of an append shows afterwards, where there is no checksum of it.
+            announced=self.dialect.checksum_header is None,
         )
 
     def _extended(

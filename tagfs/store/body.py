@@ -19,10 +19,11 @@ than the checksum."""
 
 
 class Stream:
-    """A large source as blocks to send, for one attempt; computes the checksum on the way."""
+    """A large source as blocks to send, for one attempt; computes checksums on the way."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, with_md5: bool) -> None:
         self._source = source
+        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         self.crc64 = 0
         self.failure: BaseException | None = None
 
@@ -36,7 +37,14 @@ class Stream:
                 self.failure = failure
                 raise
             self.crc64 = crc64(block, self.crc64)
+            if self._md5 is not None:
+                self._md5.update(block)
             yield block
+
+    @property
+    def md5(self) -> bytes | None:
+        """The MD5 of what was sent so far; None if it is not wanted."""
+        return self._md5.digest() if self._md5 is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +55,35 @@ class Body:
         data: all of it, if it is small; None if there is none.
         source: a large one.
         crc64: of `data`, if that is content.
-        md5: of `data`, base64.
+        md5: of all that will be sent, where it is known before.
+        with_md5: whether a stream computes one.
     """
 
     data: bytes | None = None
     source: Source | None = None
     crc64: int | None = None
-    md5: str | None = None
+    md5: bytes | None = None
+    with_md5: bool = False
+
+    @property
+    def content_md5(self) -> str | None:
+        """The header's value."""
+        return None if self.md5 is None else base64.b64encode(self.md5).decode()
 
     def begin(self) -> Stream | None:
         """Return a stream for one attempt; None if `data` is all there is."""
-        return Stream(self.source) if self.source is not None else None
+        if self.source is None:
+            return None
+        return Stream(self.source, with_md5=self.with_md5 and self.md5 is None)
 
 
-def prepare_body(body: bytes | Source | None) -> Body:
+def prepare_body(
+    body: bytes | Source | None, *, with_md5: bool = False, announced: bool = False
+) -> Body:
     """Read a small source; compute what is to be known before sending.
+
+    `with_md5` wants the MD5 of what is sent; `announced` wants it before, at the price of reading
+    a large source twice.
 
     Raises:
         IntegrityError: the source is shorter than it says.
@@ -71,13 +93,21 @@ def prepare_body(body: bytes | Source | None) -> Body:
     if isinstance(body, bytes):
         return Body(body, md5=_md5(body))
     if body.size > SMALL_BODY:
-        return Body(source=body)
+        md5 = _md5_of(body) if announced else None
+        return Body(source=body, md5=md5, with_md5=with_md5)
     data = _read(body, 0, body.size)
     return Body(data, crc64=crc64(data), md5=_md5(data))
 
 
-def _md5(data: bytes) -> str:
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _md5_of(source: Source) -> bytes:
+    stream = Stream(source, with_md5=True)
+    for _ in stream:
+        pass
+    return stream.md5 or b""
 
 
 def _read(source: Source, offset: int, length: int) -> bytes:

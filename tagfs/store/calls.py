@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tagfs.errors import InvalidRequest, MalformedResponse, NameTooLong, TagfsError, Unsupported
 from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
-from tagfs.store.dialect import Dialect
+from tagfs.store.dialect import Carrier, Dialect
 from tagfs.store.exchange import Request, Response, check_key
 from tagfs.store.failures import ORDINARY, BucketLacks, find_failure
 from tagfs.store.keylocks import KeyLocks
@@ -49,6 +49,9 @@ class Calls:
         self.tags_denied_drop = tags_denied_drop
         self.storage_class = storage_class
         self._capabilities = dialect.capabilities
+        self._carries: dict[Carrier, bool] = {}
+        self._links_tried = not dialect.probes_links
+        self._md5_etags: bool | None = None if dialect.md5_etags else False
         self._locks = KeyLocks()
         self._uploads = OpenUploads()
         # They make single requests only and never wait for one another.
@@ -92,9 +95,21 @@ class Calls:
             raise Unsupported(f"bucket {self.name!r} has no {capability.replace('_', ' ')}")
         try:
             yield
-        except BucketLacks:
-            self._capabilities = replace(self._capabilities, **{capability: False})
+        except BucketLacks as failure:
+            self._lose(capability, str(failure))
             raise
+
+    def _lose(self, capability: str, reason: str) -> None:
+        """Note once that the bucket lacks something."""
+        if getattr(self._capabilities, capability):
+            self._capabilities = replace(self._capabilities, **{capability: False})
+            logger.info(
+                "bucket %r on %s has no %s: %s",
+                self.name,
+                self.dialect.title,
+                capability.replace("_", " "),
+                reason,
+            )
 
     def _check_key(self, key: str) -> None:
         """Raise for a key that names no object or is too long.

@@ -1,18 +1,18 @@
 """Copies made by the service, and metadata changed by copying an object onto itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from tagfs.errors import AccessDenied, FileTooLarge, InvalidRequest
+from tagfs.errors import AccessDenied, FileTooLarge, InvalidRequest, ObjectChanged
 from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
+from tagfs.store.dialect import Carrier, MetadataEdit
 from tagfs.store.exchange import Request, Response
 from tagfs.store.headers import parse_crc64, render_metadata
 from tagfs.store.multipart import SLOW, Multipart
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 from tagfs.store.wire import parse_copied
-from tagfs.store.writing import TAKEN
 
 CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 
@@ -35,6 +35,8 @@ class Copying(Multipart):
             raise InvalidRequest(f"{key!r} cannot be copied onto itself")
         with self._locks.hold(source.key, key):
             chosen = self._tags_for_copy(source, key, tags)
+            if source.type is ObjectType.SYMLINK and not self.dialect.copies_links:
+                return self._copy_link(source, key, chosen, exclusive=exclusive)
             if self._is_large(source):
                 return self._copy_large(source, key, chosen, exclusive=exclusive)
             try:
@@ -54,12 +56,51 @@ class Copying(Multipart):
             target = described.detail.target if described.detail else None
             return self.put_symlink(info.key, target or "", new)
         with self._locks.hold(info.key):
+            if self.dialect.metadata_edit is MetadataEdit.SUBRESOURCE:
+                return self._kept(info, new, self._edit_metadata)
             if self._is_large(info):
                 return self._copy_by_parts(info, info.key, new)
             try:
-                return self._set_in_place(info, new)
+                return self._kept(info, new, self._set_in_place)
             except FileTooLarge:
                 return self._copy_by_parts(info, info.key, new)
+
+    def _kept(
+        self,
+        info: ObjectInfo,
+        new: NewObject,
+        edit: Callable[[ObjectInfo, NewObject], ObjectInfo],
+    ) -> ObjectInfo:
+        """Edit metadata and see to it that the tags are there afterwards."""
+        tags = self._tags_at_risk(Carrier.METADATA, info.key)
+        edited = edit(info, new)
+        self._deliver_tags(Carrier.METADATA, info.key, tags)
+        return edited
+
+    def _edit_metadata(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
+        """Replace metadata by PUT ?metadata, which knows no condition: look at the ETag first."""
+        present = self.head(info.key)
+        if info.etag and present.etag != info.etag:
+            raise ObjectChanged(f"{info.key!r}: {present.etag} instead of {info.etag}")
+        headers = render_metadata(self.dialect, new.metadata, new.headers)
+        headers[self._header("metadata-directive")] = self.dialect.replace_metadata
+        request = Request(
+            operation="SetObjectMetadata",
+            method="PUT",
+            key=info.key,
+            query={"metadata": ""},
+            headers=headers,
+            subresource="metadata",
+        )
+        made = self._made(info.key, self._call(request), new, NO_TAGS)
+        before = present.detail or Detail()
+        detail = made.detail and replace(
+            made.detail,
+            tag_count=before.tag_count,
+            crc64=before.crc64,
+            version_id=before.version_id,
+        )
+        return replace(present, last_modified_ns=made.last_modified_ns, detail=detail)
 
     def _is_large(self, source: ObjectInfo) -> bool:
         limit = self.dialect.single_copy
@@ -89,17 +130,36 @@ class Copying(Multipart):
         headers[self._header("metadata-directive")] = self.dialect.copy_metadata
         headers.update(self._tagging_headers(tags))
         headers.update(self._kept_class(source))
-        if exclusive and self.dialect.exclusive:
-            headers.update([self.dialect.exclusive])
+        headers.update(self._guard("CopyObject", key, exclusive=exclusive))
         request = self._copy_request(key, headers)
-        answer = self._call(request, allow=TAKEN)
+        answer = self._guarded(request, self._send)
         detail = source.detail
         if detail is not None and tags is not None:
             detail = replace(detail, tag_count=len(tags))
         made = replace(source, key=key, detail=detail)
         if answer.error is not None:
-            return self._settle(request, answer, made)
-        return self._copied(answer, made)
+            made = self._settle(request, answer, made)
+        else:
+            made = self._copied(answer, made)
+        if tags is not None:
+            self._deliver_tags(Carrier.RETAGGED_COPY, key, tags)
+        return made
+
+    def _copy_link(
+        self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
+    ) -> ObjectInfo:
+        """Write a link anew: a copy of it may be one of its target."""
+        described = self.head(source.key, expected=ObjectType.SYMLINK)
+        detail = described.detail or Detail()
+        if detail.target is None:
+            raise ObjectChanged(f"{source.key!r} is no longer a link")
+        new = NewObject(
+            metadata=detail.metadata,
+            headers=detail.headers,
+            tags=self._source_tags(source.key) if tags is None else tags,
+            exclusive=exclusive,
+        )
+        return self.put_symlink(key, detail.target, new)
 
     def _copy_large(
         self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
@@ -147,7 +207,8 @@ class Copying(Multipart):
 
     def _kept_class(self, source: ObjectInfo) -> dict[str, str]:
         """Keep a storage class that was chosen: without the header a copy gets the bucket's."""
-        if source.storage_class == self.dialect.default_storage_class:
+        default = source.storage_class == self.dialect.default_storage_class
+        if default and not self.dialect.copy_names_class:
             return {}
         return {self._header("storage-class"): source.storage_class}
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tagfs.store.bucket import NOTHING, Capabilities, Limits
 from tagfs.store.credentials import Credentials, EnvironmentNames
+from tagfs.store.tagescape import PLAIN, TagEscape
 from tagfs.store.tags import TagRules
 
 
@@ -52,7 +53,33 @@ class EmptyTagging(enum.Enum):
 
     EMPTY_SET = "200 and an empty TagSet"
     NOT_FOUND = "404 NoSuchTagSet"
-    EMPTY_BODY = "200 and an empty TagSet, or nothing at all"
+    EMPTY_BODY = "200 and nothing at all"
+
+
+class Carrier(enum.Enum):
+    """A way of writing an object that is to give it its tags in the same request."""
+
+    PUT = "PutObject"
+    UPLOAD = "a multipart upload"
+    COPY = "a copy that takes the source's tags"
+    RETAGGED_COPY = "a copy that is given other tags"
+    METADATA = "a change of metadata"
+    SYMLINK = "PutSymlink"
+    APPEND = "AppendObject"
+
+
+class ListKeys(enum.Enum):
+    """How a listing's XML is asked to write keys."""
+
+    ENCODED = "always percent-encoded"
+    PLAIN_FIRST = "as they are, percent-encoded where XML cannot carry them"
+
+
+class MetadataEdit(enum.Enum):
+    """How user metadata of an object that is there is replaced."""
+
+    SELF_COPY = "a copy of the object onto itself"
+    SUBRESOURCE = "PUT ?metadata"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +94,36 @@ class Dialect:
         signer: returns the signer for a region, or for None when that is unknown.
         endpoint: returns the host of a region.
         region: returns the region that a host belongs to, or None.
+        path_style_elsewhere: whether addressing=auto puts the bucket's name in the path on hosts
+            whose region is not known, and where a certificate would not match the name.
         limits: numbers that the service fixes.
         capabilities: what a bucket can do unless it says otherwise.
         object_tag_rules, bucket_tag_rules: what the service accepts as tags.
+        tag_escape: how tags are written in XML.
+        tag_carriers: the ways of writing that are known to keep tags; others are read back once.
+        counts_tags: whether HEAD and GET surely tell the number of tags, where there are any.
+        empty_tagging: how "no tags" may be said.
+        delete_bucket_tags_by_key: whether DELETE ?tagging=k1,k2 removes single bucket tags.
         list_version: of ListObjects, 1 or 2.
-        url_listing: whether to ask for percent-encoded keys in XML.
-        plus_is_blank: whether "+" means a blank in such keys.
+        list_keys: how keys are asked for.
+        plus_is_blank: whether "+" means a blank in encoded keys.
+        encoded_delete: whether DeleteMultipleObjects takes encoding-type in its query.
         get_headers: sent with every GET of content.
         exclusive: header and value which make a write fail when the key is taken.
+        exclusive_operations: the operations that take it.
+        taken_codes: what they answer when the key is taken.
         copy_tags, replace_tags, copy_metadata, replace_metadata: words of the copy's directives.
-        empty_tagging: how "no tags" is said.
-        delete_bucket_tags_by_key: whether DELETE ?tagging=k1,k2 removes single bucket tags.
+        copy_names_class: whether a copy is told even the default storage class.
+        metadata_edit: how user metadata is replaced.
+        bucket_info: the subresource that describes a bucket; None for a HEAD.
+        probes_tags: whether a mount first asks if the bucket has tags at all.
+        probes_links: whether the first link is preceded by one on trial.
+        copies_links: whether a copy of a link is surely a link.
+        plain_targets: whether a link's target is sent as it is where a header can carry it.
+        not_a_link: answers (codes or statuses) to GetSymlink of an ordinary object.
+        types_uploads: whether the service names what a multipart upload made.
         checksum_header: where CRC-64/XZ is told, decimal; None where there is none.
+        md5_etags: whether an ETag without "-" is the MD5 of what was sent, in hex.
         error_header: where a HEAD puts the error's XML, base64; None where it does not.
         single_copy: bytes that one CopyObject takes; None for no limit.
         copy_part: bytes of one part when an object is copied by parts.
@@ -101,18 +146,35 @@ class Dialect:
     capabilities: Capabilities
     object_tag_rules: TagRules
     bucket_tag_rules: TagRules
+    path_style_elsewhere: bool = False
+    tag_escape: TagEscape = PLAIN
+    tag_carriers: frozenset[Carrier] = frozenset(Carrier)
+    counts_tags: bool = True
+    empty_tagging: frozenset[EmptyTagging] = frozenset({EmptyTagging.EMPTY_SET})
+    delete_bucket_tags_by_key: bool = False
     list_version: int = 2
-    url_listing: bool = True
+    list_keys: ListKeys = ListKeys.ENCODED
     plus_is_blank: bool = False
+    encoded_delete: bool = False
     get_headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     exclusive: tuple[str, str] | None = None
+    exclusive_operations: frozenset[str] = frozenset()
+    taken_codes: frozenset[str] = frozenset()
     copy_tags: str = "COPY"
     replace_tags: str = "REPLACE"
     copy_metadata: str = "COPY"
     replace_metadata: str = "REPLACE"
-    empty_tagging: EmptyTagging = EmptyTagging.EMPTY_SET
-    delete_bucket_tags_by_key: bool = False
+    copy_names_class: bool = False
+    metadata_edit: MetadataEdit = MetadataEdit.SELF_COPY
+    bucket_info: str | None = None
+    probes_tags: bool = False
+    probes_links: bool = False
+    copies_links: bool = True
+    plain_targets: bool = False
+    not_a_link: frozenset[int | str] = frozenset({"NotSymlink"})
+    types_uploads: bool = False
     checksum_header: str | None = None
+    md5_etags: bool = False
     error_header: str | None = None
     single_copy: int | None = None
     copy_part: int = 512 * 1024**2

@@ -87,7 +87,9 @@ def find_endpoint(
     scheme, host, port = _split(endpoint)
     # The bucket's own host is what consoles show, and is pasted as the endpoint.
     host = host.removeprefix(bucket + ".") if dialect.region(host) is None else host
-    path_style = addressing == "path" or (addressing == "auto" and _is_local(host))
+    path_style = addressing == "path" or (
+        addressing == "auto" and (_is_local(host) or _needs_path(dialect, bucket, scheme, host))
+    )
     return Endpoint(
         scheme,
         host if path_style else f"{bucket}.{host}",
@@ -108,6 +110,16 @@ def _split(endpoint: str) -> tuple[str, str, int]:
     if not host or parts.scheme not in _PORTS or parts.path.strip("/") or parts.query:
         raise SettingsError(f"endpoint {endpoint!r} is not [http://|https://]HOST[:PORT]")
     return parts.scheme, host, port or _PORTS[parts.scheme]
+
+
+def _needs_path(dialect: Dialect, bucket: str, scheme: str, host: str) -> bool:
+    """Tell whether a bucket's name goes into the path, as tools of S3 do it on foreign hosts.
+
+    No certificate matches a host with a dot more than its wildcard has.
+    """
+    return dialect.path_style_elsewhere and (
+        dialect.region(host) is None or (scheme == "https" and "." in bucket)
+    )
 
 
 def _is_local(host: str) -> bool:

@@ -34,6 +34,7 @@ class Request:
         patience: seconds to wait for the answer to one attempt; None for the transport's.
         patient: whether "no such host" and "connection refused" are worth another attempt.
         quiet: whether the caller tells the user of a failure, so that no log need.
+        announced: whether the MD5 of content goes ahead of it even if that means to read it twice.
         late_errors: whether a 200 may carry an error (services begin the answer to a copy before
             they know its outcome).
     """
@@ -51,6 +52,7 @@ class Request:
     patience: float | None = None
     patient: bool = True
     quiet: bool = False
+    announced: bool = False
     late_errors: bool = False
 
     @property
@@ -73,6 +75,8 @@ class Response:
         body: read whole; empty after HEAD.
         error: what the service says about a status of 300 and more.
         sent_crc64: of the content that was sent; None when none was.
+        sent_md5: of the same, lower-case hex; None where it was not computed.
+        announced: whether that MD5 was sent along, so that the service compared it.
         uncertain: an earlier attempt got no answer, or a 5xx: it may have taken effect.
         started_ns: when the first attempt began, on the service's clock.
     """
@@ -82,6 +86,8 @@ class Response:
     body: bytes = b""
     error: ServiceError | None = None
     sent_crc64: int | None = None
+    sent_md5: str | None = None
+    announced: bool = False
     uncertain: bool = False
     started_ns: int = 0
 

@@ -15,6 +15,7 @@ from tagfs.errors import (
     NoSuchBucket,
     NoSuchUpload,
     NotALink,
+    NotEmpty,
     NotFound,
     ObjectChanged,
     PositionMismatch,
@@ -45,16 +46,21 @@ _CLASSES: Final[dict[str, type[TagfsError]]] = {
     "SecurityTokenExpired": BadCredentials,
     "SecurityTokenNotSupported": BadCredentials,
     "AccessKeyIdAndSecurityTokenNotMatch": BadCredentials,
+    "ExpiredToken": BadCredentials,
+    "InvalidToken": BadCredentials,
     "UserDisable": BadCredentials,
     "InvalidObjectState": Archived,
     "FileAlreadyExists": AlreadyExists,
     "ObjectAlreadyExists": AlreadyExists,
     "PositionNotEqualToLength": PositionMismatch,
     "ObjectNotAppendable": Unsupported,
+    "FsObjectConflict": AlreadyExists,
+    "DirectoryNotEmpty": NotEmpty,
     "PreconditionFailed": ObjectChanged,
     "InvalidTag": InvalidTag,
     "InvalidTaggingKey": InvalidTag,
     "InvalidTagError": InvalidTag,
+    "MalformedXMLError": InvalidTag,
     "RepeatedTags": InvalidTag,
     "TooManyTags": TooManyTags,
     "EntityTooLarge": FileTooLarge,
@@ -108,6 +114,9 @@ def find_failure(request: Request, answer: Response) -> TagfsError:
 def _elsewhere(answer: Response) -> str:
     endpoint = answer.error.endpoint if answer.error else ""
     place = endpoint or answer.headers.get("location", "")
+    region = answer.headers.get("x-amz-bucket-region")
+    if region:
+        return f"the bucket is in region {region!r}: set region to that"
     return (
         f"the bucket is served by {place!r}: set endpoint to that host"
         if place

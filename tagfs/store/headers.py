@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote_to_bytes
 
 from tagfs.errors import InvalidRequest, MalformedResponse, ValueTooLarge
 from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType
@@ -30,6 +31,7 @@ KEPT_HEADERS: Final = (
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
+_MD5 = re.compile("[0-9a-f]{32}")
 _TYPES = {kind.value.lower(): kind for kind in ObjectType}
 
 
@@ -78,9 +80,22 @@ def render_new(
         headers[dialect.header_prefix + "tagging"] = render_tagging(tags)
     if storage_class:
         headers[dialect.header_prefix + "storage-class"] = storage_class
-    if new.exclusive and dialect.exclusive:
-        headers.update([dialect.exclusive])
     return headers
+
+
+def parse_md5(dialect: "Dialect", headers: Mapping[str, str]) -> str | None:
+    """Return the MD5 of content, hex, as far as its ETag is that; else None.
+
+    It is not of parts put together ("-"), and not where the service encrypts with other keys than
+    its own.
+    """
+    encryption = dialect.header_prefix + "server-side-encryption"
+    foreign = (
+        headers.get(encryption, "AES256") != "AES256"
+        or f"{encryption}-customer-algorithm" in headers
+    )
+    etag = parse_etag(headers.get("etag", "")).lower()
+    return etag if dialect.md5_etags and not foreign and _MD5.fullmatch(etag) else None
 
 
 def render_metadata(
@@ -167,6 +182,24 @@ def parse_crc64(dialect: "Dialect", headers: Mapping[str, str]) -> int | None:
     """Return the checksum that the service tells, or None; raises as `parse_object`."""
     name = dialect.checksum_header
     return _number(headers, name) if name and name in headers else None
+
+
+def render_target(dialect: "Dialect", target: str) -> str:
+    """Write a link's target as a header carries it."""
+    if not dialect.plain_targets:
+        return quote(target, safe="")
+    inner = target.strip(" ")
+    if inner == target and inner.isascii() and inner.isprintable() and "%" not in inner:
+        return target
+    return quote(target, safe="/")
+
+
+def parse_target(text: str) -> str:
+    """Read a link's target from a header: percent-encoded, or as it is."""
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeError:
+        return text
 
 
 def parse_etag(text: str) -> str:

@@ -14,6 +14,7 @@ from tagfs.store.appending import Appending
 from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.calls import logger
 from tagfs.store.checksum import combine_all
+from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import find_failure
 from tagfs.store.headers import parse_crc64, parse_etag, render_new
@@ -25,7 +26,6 @@ from tagfs.store.wire import (
     parse_upload_id,
     render_parts,
 )
-from tagfs.store.writing import TAKEN
 
 SLOW: Final = 300.0
 """Seconds to wait for an answer while the service puts parts together or copies."""
@@ -41,12 +41,15 @@ class Multipart(Appending):
         self._check_key(key)
         with self._locks.hold(key):
             tags = self._tags_for(key, new)
+            headers = render_new(self.dialect, new, tags, self.storage_class)
+            if "InitiateMultipartUpload" in self.dialect.exclusive_operations:
+                headers |= self._guard("InitiateMultipartUpload", key, exclusive=new.exclusive)
             request = Request(
                 operation="InitiateMultipartUpload",
                 method="POST",
                 key=key,
                 query={"uploads": ""},
-                headers=render_new(self.dialect, new, tags, self.storage_class),
+                headers=headers,
                 subresource="uploads",
             )
             upload_id = self._ask(request, parse_upload_id)
@@ -91,9 +94,11 @@ class Multipart(Appending):
         with self._locks.hold(upload.key):
             wanted = self._newer_tags(upload)
             made = self._uploads.made(upload.upload_id) or self._complete(upload, ordered)
-            if wanted is not None:
-                # Should this fail, the caller's next try does only this.
-                self._uploads.note_made(upload.upload_id, made)
+            # Should what is left to do fail, the caller's next try does only that.
+            self._uploads.note_made(upload.upload_id, made)
+            if wanted is None:
+                self._deliver_tags(Carrier.UPLOAD, upload.key, upload.tags or NO_TAGS)
+            else:
                 self.put_tags(upload.key, wanted)
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))
                 made = replace(made, detail=detail)
@@ -125,17 +130,15 @@ class Multipart(Appending):
 
     def _complete(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
         request = self._part_request(upload, "CompleteMultipartUpload", "POST")
-        headers = {"content-type": "application/xml"}
-        if upload.new.exclusive and self.dialect.exclusive:
-            headers.update([self.dialect.exclusive])
+        headers = self._guard("CompleteMultipartUpload", upload.key, exclusive=upload.new.exclusive)
         request = replace(
             request,
-            headers=headers,
+            headers={"content-type": "application/xml", **headers},
             body=render_parts(parts),
             late_errors=True,
             patience=SLOW,
         )
-        answer = self._call(request, allow={_GONE} | TAKEN)
+        answer = self._guarded(request, self._send_completion)
         crcs = [part.crc64 for part in parts]
         expected = combine_all((part.crc64, part.size) for part in parts if part.crc64 is not None)
         expected_crc = None if None in crcs else expected
@@ -143,12 +146,16 @@ class Multipart(Appending):
         made = replace(
             made,
             size=sum(part.size for part in parts),
-            type=ObjectType.MULTIPART,
-            detail=made.detail and replace(made.detail, crc64=expected_crc),
+            type=ObjectType.MULTIPART if self.dialect.types_uploads else ObjectType.NORMAL,
+            detail=made.detail
+            and replace(made.detail, crc64=expected_crc if self.dialect.checksum_header else None),
         )
         if answer.error is not None:
             return self._settle_upload(request, answer, made, len(parts))
         return self._put_together(request, answer, made)
+
+    def _send_completion(self, request: Request) -> Response:
+        return self._call(request, allow={_GONE} | self._taken(request))
 
     def _put_together(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
         """Describe the object that a completed upload made, verified.
@@ -173,7 +180,7 @@ class Multipart(Appending):
         Raises:
             NoSuchUpload, AlreadyExists: it was not, or it cannot be told.
         """
-        if answer.code in TAKEN:
+        if answer.code in self._taken(request):
             return self._settle(request, answer, made)
         if answer.uncertain:
             try:

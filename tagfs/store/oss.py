@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials import Credentials, EnvironmentNames
-from tagfs.store.dialect import Dialect, EmptyTagging, Signable, Signer
+from tagfs.store.dialect import Dialect, Signable, Signer
 from tagfs.store.headers import render_http_date
 from tagfs.store.tags import TagRules
 
@@ -215,11 +215,23 @@ OSS: Final = Dialect(
     # Without it, a range that ends past the object answers 200 and the whole object.
     get_headers={"x-oss-range-behavior": "standard"},
     exclusive=("x-oss-forbid-overwrite", "true"),
+    exclusive_operations=frozenset(
+        {
+            "PutObject",
+            "PutSymlink",
+            "CopyObject",
+            "InitiateMultipartUpload",
+            "CompleteMultipartUpload",
+        }
+    ),
+    taken_codes=frozenset({"FileAlreadyExists", "ObjectAlreadyExists"}),
+    encoded_delete=True,
     # The manual spells the tagging directive so; the metadata directive is upper case there.
     copy_tags="Copy",
     replace_tags="Replace",
-    empty_tagging=EmptyTagging.EMPTY_SET,
     delete_bucket_tags_by_key=True,
+    bucket_info="bucketInfo",
+    types_uploads=True,
     checksum_header="x-oss-hash-crc64ecma",
     error_header="x-oss-err",
     # Within one bucket CopyObject takes any size (manual, 2025-12); older regions that do not

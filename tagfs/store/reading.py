@@ -1,26 +1,46 @@
 """Looking at a bucket: listings, descriptions and content."""
 
-import functools
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
-from tagfs.errors import IntegrityError, MalformedResponse, NotFound, ObjectChanged, TagfsError
+from tagfs.errors import (
+    AlreadyExists,
+    IntegrityError,
+    MalformedResponse,
+    NotFound,
+    ObjectChanged,
+    TagfsError,
+)
 from tagfs.store.bucket import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.calls import Calls, logger
 from tagfs.store.checksum import crc64
+from tagfs.store.dialect import ListKeys
 from tagfs.store.exchange import OK, Request, Response
-from tagfs.store.headers import parse_etag, parse_object
-from tagfs.store.wire import decode_percent, parse_listing
+from tagfs.store.failures import find_failure
+from tagfs.store.headers import parse_etag, parse_md5, parse_object, parse_target
+from tagfs.store.wire import parse_listing
 
 PAGE: Final = 1000
 """Entries; services give no more at once."""
 
 _PARTIAL = 206
+_BAD_REQUEST = 400
 _RANGE_NOT_SATISFIABLE = 416
 # What HEAD and GET answer where a link's target cannot be followed; the link is there.
 _LINK_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
 _TRIES = 3
+
+
+class _Told(NamedTuple):
+    """Checksums of a whole object, as far as an answer has them; the MD5 in hex."""
+
+    crc64: int | None = None
+    md5: str | None = None
+
+
+_UNTOLD = _Told()
 
 
 class Reading(Calls):
@@ -33,18 +53,41 @@ class Reading(Calls):
         query = {"prefix": prefix, "max-keys": str(limit)}
         if delimiter:
             query["delimiter"] = delimiter
-        if self.dialect.url_listing:
-            query["encoding-type"] = "url"
         if self.dialect.list_version != 1:
             query["list-type"] = str(self.dialect.list_version)
         if token is not None:
             query["marker" if self.dialect.list_version == 1 else "continuation-token"] = token
-        request = Request(operation="ListObjects", method="GET", query=query, subresource="list")
-        parse = functools.partial(parse_listing, plus_is_blank=self.dialect.plus_is_blank)
-        page = self._ask(request, parse)
+        page = self._list(query)
         if page.token is not None and page.token == token:
             raise self._warn(MalformedResponse(f"listing {prefix!r} goes on where it began"))
         return page
+
+    def _list(self, query: dict[str, str]) -> Page:
+        encoded = {**query, "encoding-type": "url"}
+        if self.dialect.list_keys is ListKeys.ENCODED:
+            return self._ask(self._list_request(encoded), self._parse_listing)
+        try:
+            return self._parse_listing(self._call(self._list_request(query)).body)
+        except MalformedResponse as malformed:
+            logger.info(
+                "a listing that XML cannot carry is asked for again, encoded: %s", malformed
+            )
+        page = self._ask(self._list_request(encoded), self._parse_listing)
+        if page.token is None:
+            return page
+        # Whether the marker of such a listing is encoded differs; the last entry is a marker too.
+        keys = [*(info.key for info in page.objects[-1:]), *page.prefixes[-1:]]
+        return replace(page, token=max(keys))
+
+    def _list_request(self, query: dict[str, str]) -> Request:
+        return Request(operation="ListObjects", method="GET", query=query, subresource="list")
+
+    def _parse_listing(self, body: bytes) -> Page:
+        return parse_listing(
+            body,
+            plus_is_blank=self.dialect.plus_is_blank,
+            default_class=self.dialect.default_storage_class,
+        )
 
     def scan(self, prefix: str) -> Iterator[Page]:
         """Yield all pages of a directory, the next fetched meanwhile; see `Bucket.scan`."""
@@ -76,7 +119,7 @@ class Reading(Calls):
     ) -> ObjectInfo:
         """Describe one object, a link itself; see `Bucket.head`."""
         self._check_key(key)
-        as_link = expected is ObjectType.SYMLINK
+        as_link = expected is ObjectType.SYMLINK and self._capabilities.symlinks
         for _ in range(_TRIES):
             info = self._head_link(key) if as_link else self._head_object(key)
             if info is not None:
@@ -96,28 +139,69 @@ class Reading(Calls):
         if length is not None and length <= 0:
             return self._nothing(key, start, if_match)
         failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
+        wrong: list[Content] = []
         for _ in range(_TRIES):
             try:
-                content, expected = self._get_once(key, start, length, if_match)
+                content, told = self._get_once(key, start, length, if_match)
             except MalformedResponse as malformed:
                 failure = malformed
             else:
-                if expected is None or crc64(content.data) == expected:
+                if self._is_as_told(content, told):
                     return content
+                wrong.append(content)
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
+        if self._md5_etags is None and len(wrong) == _TRIES and len({c.data for c in wrong}) == 1:
+            self._doubt_etags(f"{key!r} is read the same {_TRIES} times")
+            return wrong[0]
         raise self._warn(failure)
 
     def forget(self, prefix: str = "") -> None:
         """Remember nothing; see `Bucket.forget`."""
 
+    def _is_as_told(self, content: Content, told: _Told) -> bool:
+        if told.crc64 is not None:
+            return crc64(content.data) == told.crc64
+        if told.md5 is None or self._md5_etags is False:
+            return True
+        same = hashlib.md5(content.data, usedforsecurity=False).hexdigest() == told.md5
+        self._md5_etags = self._md5_etags or same or None
+        return same
+
+    def _doubt_etags(self, reason: str) -> None:
+        """Note that an ETag of this service says nothing of content."""
+        self._md5_etags = False
+        logger.warning(
+            "ETags on %s are no checksums of content: whole reads and large uploads go unverified "
+            "(%s)",
+            self.dialect.title,
+            reason,
+        )
+
+    def _check_free(self, key: str) -> None:
+        """Raise if something is at `key`: the guard of exclusive writes without a header for it.
+
+        Raises:
+            AlreadyExists
+        """
+        try:
+            self.head(key)
+        except NotFound:
+            return
+        raise AlreadyExists(f"{key!r} is there")
+
     def _head_object(self, key: str) -> ObjectInfo | None:
         """HEAD; None for a link, which HEAD would follow."""
         request = Request(operation="HeadObject", method="HEAD", key=key)
-        answer = self._call(request, allow=_LINK_CODES)
-        if answer.error is not None:
-            return None
-        info = parse_object(self.dialect, key, answer.headers)
-        return None if info.type is ObjectType.SYMLINK else info
+        links = self._capabilities.symlinks
+        # A HEAD's answer may lack the code; which status a link's target earns it is not certain.
+        allowed = {*_LINK_CODES, *(self.dialect.not_a_link & {_BAD_REQUEST})} if links else set()
+        answer = self._call(request, allow=allowed)
+        if answer.error is None:
+            info = parse_object(self.dialect, key, answer.headers)
+            return None if links and info.type is ObjectType.SYMLINK else info
+        if answer.code not in _LINK_CODES and self._head_link(key) is None:
+            raise self._warn(find_failure(request, answer))
+        return None
 
     def _head_link(self, key: str) -> ObjectInfo | None:
         """GET ?symlink; None for an object that is no link."""
@@ -128,18 +212,20 @@ class Reading(Calls):
             query={"symlink": ""},
             subresource="symlink",
         )
-        answer = self._call(request, allow={"NotSymlink"})
-        if answer.error is not None:
+        answer = self._call(request, allow=self.dialect.not_a_link)
+        name = self._header("symlink-target")
+        if answer.error is not None or name not in answer.headers:
             return None
-        target = decode_percent(answer.headers.get(self._header("symlink-target"), ""))
+        target = parse_target(answer.headers[name])
         info = parse_object(self.dialect, key, answer.headers, size=len(target.encode()))
         detail = info.detail and replace(info.detail, target=target, crc64=None)
+        self._links_tried = True
         return replace(info, type=ObjectType.SYMLINK, detail=detail)
 
     def _get_once(
         self, key: str, start: int, length: int | None, if_match: str | None
-    ) -> tuple[Content, int | None]:
-        """Return content, and the checksum that it should have if that is known."""
+    ) -> tuple[Content, _Told]:
+        """Return content, and the checksums that it should have as far as they are told."""
         headers = dict(self.dialect.get_headers)
         if start or length is not None:
             last = "" if length is None else start + length - 1
@@ -156,7 +242,7 @@ class Reading(Calls):
         )
         answer = self._call(request, allow={_RANGE_NOT_SATISFIABLE})
         if answer.status == _RANGE_NOT_SATISFIABLE:
-            return self._nothing(key, start, if_match), None
+            return self._nothing(key, start, if_match), _UNTOLD
         first, total = _extent(answer)
         if first != start:
             raise MalformedResponse(f"{request}: bytes from {first} on instead of {start}")
@@ -164,9 +250,14 @@ class Reading(Calls):
         if if_match is not None and info.etag != parse_etag(if_match):
             raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
         content = Content(info, start, answer.body)
-        # Content read through a link comes without its checksum, or with the link's.
+        # Content read through a link comes without its checksum, or with the link's; what was
+        # appended has an ETag of its own.
         whole = len(answer.body) == total and info.type is not ObjectType.SYMLINK
-        return content, info.detail.crc64 if whole and info.detail else None
+        if not whole:
+            return content, _UNTOLD
+        appended = info.type is ObjectType.APPENDABLE
+        md5 = None if appended else parse_md5(self.dialect, answer.headers)
+        return content, _Told(info.detail.crc64 if info.detail else None, md5)
 
     def _nothing(self, key: str, start: int, if_match: str | None) -> Content:
         """Return no bytes of an object: none were asked for, or `start` is past the end."""

@@ -25,6 +25,7 @@ _TRANSIENT_CODES = frozenset(
     {
         "RequestTimeout",  # 400: the body came too slowly
         "IncompleteBody",  # 400: the body was cut on the way
+        "ConditionalRequestConflict",  # 409: the same, with a condition
         "OperationAborted",  # 409: another operation on the object was under way
         "InvalidDigest",  # 400: the body was garbled on the way, and thrown away
         "BadDigest",

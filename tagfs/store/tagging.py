@@ -1,7 +1,8 @@
 """Tags of objects and of the bucket, and which tags a rewritten object gets."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Final
 
 from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound
 from tagfs.store.bucket import Keep, NewObject
@@ -14,7 +15,7 @@ from tagfs.store.wire import parse_tag_set, render_tag_set
 
 logger = logging.getLogger(__name__)
 
-_NO_TAGS_CODE = "NoSuchTagSet"
+_NO_TAGS_CODES: Final = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
 
 
 class Tagging(Calls):
@@ -23,47 +24,66 @@ class Tagging(Calls):
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002 contract
         """Return the tags of one object; see `Bucket.get_tags`."""
         self._check_key(key)
-        with self._needs("object_tags"):
-            return self._get_tag_set("GetObjectTagging", key)
+        return self.dialect.tag_escape.decode(self._get_raw("GetObjectTagging", key))
 
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Read, change and write the tags of one object as one step; see `Bucket.update_tags`."""
+        self._check_key(key)
         with self._locks.hold(key):
-            present = self.get_tags(key)
+            came = self._get_raw("GetObjectTagging", key)
+            present = self.dialect.tag_escape.decode(came)
             wanted = change(present)
             if wanted != present:
-                self.put_tags(key, wanted)
+                self._put_object_tags(key, wanted, came)
             return wanted
 
     def put_tags(self, key: str, tags: TagSet) -> None:
         """Replace the tags of one object; see `Bucket.put_tags`."""
         self._check_key(key)
-        self._check_tags(f"object {key!r}", self.object_tag_rules, tags)
-        with self._locks.hold(key), self._needs("object_tags"):
-            self._put_tag_set("ObjectTagging", key, tags)
-            self._uploads.note_edit(key, tags)
+        self._put_object_tags(key, tags, NO_TAGS)
 
     def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002 contract
         """Return the tags of the bucket; see `Bucket.get_bucket_tags`."""
-        with self._needs("bucket_tags"):
-            return self._get_tag_set("GetBucketTags", None)
+        return self.dialect.tag_escape.decode(self._get_raw("GetBucketTags", None))
 
     def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Change the tags of the bucket; see `Bucket.update_bucket_tags`."""
         # No object has the empty key, so the bucket's own lock has a name of its own.
         with self._locks.hold(""):
-            present = self.get_bucket_tags()
+            came = self._get_raw("GetBucketTags", None)
+            present = self.dialect.tag_escape.decode(came)
             wanted = change(present)
             if wanted == present:
                 return wanted
-            self._check_tags(f"bucket {self.name!r}", self.bucket_tag_rules, wanted)
+            sent = self._escaped(
+                f"bucket {self.name!r}", self.bucket_tag_rules, wanted, came, present
+            )
             lost = [key for key in present if key not in wanted]
             with self._needs("bucket_tags"):
                 if self._only_loses(present, wanted):
                     self._delete_tag_set("DeleteBucketTags", None, ",".join(lost))
                 else:
-                    self._put_tag_set("BucketTags", None, wanted)
+                    self._put_tag_set("BucketTags", None, sent)
             return wanted
+
+    def _put_object_tags(self, key: str, tags: TagSet, came: TagSet) -> None:
+        """Replace the tags of one object; `came` are the present ones as the service wrote them."""
+        present = self.dialect.tag_escape.decode(came)
+        sent = self._escaped(f"object {key!r}", self.object_tag_rules, tags, came, present)
+        with self._locks.hold(key), self._needs("object_tags"):
+            self._put_tag_set("ObjectTagging", key, sent)
+            self._uploads.note_edit(key, tags)
+
+    def _escaped(
+        self, owner: str, rules: TagRules, wanted: TagSet, came: TagSet, present: TagSet
+    ) -> TagSet:
+        """Return a set as it goes into XML, once the rules allow it."""
+        self._check_tags(owner, rules, wanted, present)
+        try:
+            return self.dialect.tag_escape.encode(wanted, came)
+        except InvalidTag as broken:
+            logger.warning("%s: tags refused before any request: %s", owner, broken)
+            raise
 
     def _only_loses(self, present: TagSet, wanted: TagSet) -> bool:
         """Tell whether single tags can be deleted, leaving those that others add meanwhile."""
@@ -73,9 +93,11 @@ class Tagging(Calls):
             and not any("," in key for key in present if key not in wanted)
         )
 
-    def _check_tags(self, owner: str, rules: TagRules, tags: Mapping[str, str]) -> None:
+    def _check_tags(
+        self, owner: str, rules: TagRules, tags: TagSet, present: TagSet = NO_TAGS
+    ) -> None:
         try:
-            rules.check(tags)
+            rules.check(tags, present)
         except InvalidTag as broken:
             logger.warning("%s: tags refused before any request: %s", owner, broken)
             raise
@@ -109,14 +131,17 @@ class Tagging(Calls):
                 f"GetObjectTagging, or mount with tags_denied=drop ({denied})"
             ) from denied
 
-    def _get_tag_set(self, operation: str, key: str | None) -> TagSet:
-        request = self._tagging(operation, "GET", key)
-        answer = self._call(request, allow={_NO_TAGS_CODE})
+    def _get_raw(self, operation: str, key: str | None) -> TagSet:
+        """Return a tag set as the service writes it."""
+        with self._needs("bucket_tags" if key is None else "object_tags"):
+            request = self._tagging(operation, "GET", key)
+            answer = self._call(request, allow=_NO_TAGS_CODES)
+        said = self.dialect.empty_tagging
         if answer.error is not None:
-            if self.dialect.empty_tagging is EmptyTagging.NOT_FOUND:
+            if EmptyTagging.NOT_FOUND in said:
                 return NO_TAGS
             raise self._warn(MalformedResponse(f"{request}: {answer}"))
-        if not answer.body and self.dialect.empty_tagging is EmptyTagging.EMPTY_BODY:
+        if not answer.body.strip() and EmptyTagging.EMPTY_BODY in said:
             return NO_TAGS
         return parse_tag_set(answer.body)
 

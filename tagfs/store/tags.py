@@ -101,6 +101,7 @@ class TagRules:
         max_key: characters (or bytes, see `in_bytes`) of a key.
         max_value: the same for a value.
         in_bytes: whether lengths count UTF-8 bytes instead of characters.
+        edge_blanks: whether keys and values may begin or end with a blank.
         symbols: punctuation allowed besides Unicode letters, digits and blanks;
             None when the service allows every character but those in `forbidden`.
         forbidden: characters never allowed.
@@ -113,22 +114,27 @@ class TagRules:
     max_key: int
     max_value: int
     in_bytes: bool = False
+    edge_blanks: bool = True
     symbols: str | None = None
     forbidden: str = ""
     reserved_prefixes: tuple[str, ...] = ()
     source: str = ""
 
-    def check(self, tags: Mapping[str, str]) -> None:
+    def check(self, tags: Mapping[str, str], present: Mapping[str, str] = NO_TAGS) -> None:
         """Raise the error for the first rule that a set breaks.
+
+        What is `present` already and stays as it is was allowed by the service, which knows best.
 
         Raises:
             TooManyTags, TagKeyTooLong, TagValueTooLong, InvalidTag: named after the rule.
         """
-        if len(tags) > self.max_tags:
+        if len(tags) > max(self.max_tags, len(present)):
             raise TooManyTags(
                 f"{len(tags)} tags: a service keeps at most {self.max_tags} on one {self.kind}"
             )
         for key, value in tags.items():
+            if present.get(key) == value:
+                continue
             self.check_key(key)
             self._check_text("value", value, of=key)
             if self._length(value) > self.max_value:
@@ -163,6 +169,8 @@ class TagRules:
             "\ud800" <= c <= "\udfff" or c < " " or c == "\x7f" or c in "\ufffe\uffff" for c in text
         ):
             raise InvalidTag(f"{half} of tag {of!r}: not UTF-8, or has a control character")
+        if not self.edge_blanks and text != text.strip(" "):
+            raise InvalidTag(f"{half} of tag {of!r}: begins or ends with a blank")
         bad = next((c for c in text if not self._allowed(c)), None)
         if bad is not None:
             raise InvalidTag(f"{half} of tag {of!r}: {bad!r} is not allowed on one {self.kind}")

@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
 from tagfs.store import retry
 from tagfs.store.answers import read_answer
-from tagfs.store.body import Stream, prepare_body
+from tagfs.store.body import Body, Stream, prepare_body
 from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Dialect
 from tagfs.store.endpoints import Endpoint
@@ -132,14 +132,16 @@ class Transport:
         if request.key is not None:
             check_key(request.key)
         target = self.endpoint.target(request.key, request.query)
-        body = prepare_body(request.body)
+        body = prepare_body(
+            request.body, with_md5=self._dialect.md5_etags, announced=request.announced
+        )
         course = Course.begin(request, self.options.timeout, time.monotonic())
         while True:
             course.attempts += 1
             stream = body.begin()
             used = self._authority.credentials()
             try:
-                answer = self._attempt(course, target, used, body.md5, stream or body.data)
+                answer = self._attempt(course, target, used, body.content_md5, stream or body.data)
             except _NoAnswer as failure:
                 if stream and stream.failure is not None:
                     raise stream.failure from None
@@ -151,19 +153,24 @@ class Transport:
             if self._authority.mend(course, answer, used):
                 continue
             if not retry.is_transient(self._dialect, answer.status, answer.code):
-                return self._final(course, answer, stream.crc64 if stream else body.crc64)
+                return self._final(course, answer, body, stream)
             course.throttled = retry.is_throttling(self._dialect, answer.status, answer.code)
             least = retry.retry_after(answer.headers, self.now())
             self._pause(course, str(answer), least=least)
 
-    def _final(self, course: Course, answer: Response, crc: int | None) -> Response:
+    def _final(
+        self, course: Course, answer: Response, body: Body, stream: Stream | None
+    ) -> Response:
         elapsed = time.monotonic() - course.started
+        md5 = stream.md5 if stream and body.md5 is None else body.md5
         return Response(
             status=answer.status,
             headers=answer.headers,
             body=answer.body,
             error=answer.error,
-            sent_crc64=crc,
+            sent_crc64=stream.crc64 if stream else body.crc64,
+            sent_md5=md5.hex() if md5 is not None else None,
+            announced=body.md5 is not None,
             uncertain=course.uncertain,
             started_ns=int((self.now() - elapsed) * 1e9),
         )

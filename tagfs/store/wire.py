@@ -28,6 +28,7 @@ MAX_DOCUMENT: Final = 32 * 1024**2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NAMESPACE = re.compile(rb"""^([^<]*(?:<\?[^>]*>)?\s*<[A-Za-z]+)\s+xmlns=(?:"[^"]*"|'[^']*')""")
+_ERROR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*<Error[\s>]")
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DIGITS = re.compile("[0-9]{1,20}")
@@ -77,8 +78,13 @@ class BucketDescription:
     versioning: str
 
 
-def parse_listing(body: bytes, *, plus_is_blank: bool = False) -> Page:
-    """Read one page of ListObjects, version 1 or 2."""
+def parse_listing(
+    body: bytes, *, plus_is_blank: bool = False, default_class: str = "Standard"
+) -> Page:
+    """Read one page of ListObjects, version 1 or 2.
+
+    `default_class` is the storage class of objects that are listed without one.
+    """
     root = _parse(body, "ListBucketResult")
     encoded = (root.findtext("EncodingType") or "").lower() == "url"
     decode = _decoder(plus_is_blank=plus_is_blank) if encoded else str
@@ -88,7 +94,9 @@ def parse_listing(body: bytes, *, plus_is_blank: bool = False) -> Page:
     for element in root:
         tag = element.tag
         if tag == "Contents":
-            objects.append(_listed({child.tag: child.text or "" for child in element}, decode))
+            fields = {child.tag: child.text or "" for child in element}
+            fields["StorageClass"] = fields.get("StorageClass") or default_class
+            objects.append(_listed(fields, decode))
         elif tag == "CommonPrefixes":
             prefixes.extend(decode(child.text or "") for child in element if child.tag == "Prefix")
         else:
@@ -127,7 +135,7 @@ def _listed(fields: Mapping[str, str], decode: Callable[[str], str]) -> ObjectIn
             etag=fields.get("ETag", "").strip('"'),
             last_modified_ns=_time(fields["LastModified"]),
             type=parse_type(fields["Type"]) if "Type" in fields else ObjectType.NORMAL,
-            storage_class=fields.get("StorageClass") or "Standard",
+            storage_class=fields["StorageClass"],
         )
     except KeyError as missing:
         raise MalformedResponse(f"a listed object without {missing}") from None
@@ -223,6 +231,11 @@ def parse_error(body: bytes) -> ServiceError:
     )
 
 
+def has_error_root(body: bytes) -> bool:
+    """Tell whether a document is an error; services send blanks before it while they work."""
+    return _ERROR.match(body) is not None
+
+
 def render_delete(keys: Iterable[str]) -> bytes:
     """Write the body of DeleteMultipleObjects, which shall tell failures only.
 
@@ -307,11 +320,14 @@ def _parse(body: bytes, *roots: str) -> etree._Element:
     if len(body) > MAX_DOCUMENT:
         raise MalformedResponse(f"a document of {len(body)} bytes")
     try:
-        root = etree.fromstring(_NAMESPACE.sub(rb"\1", body, count=1), _parser())
+        root = etree.fromstring(_NAMESPACE.sub(rb"\1", body.lstrip(), count=1), _parser())
     except (etree.LxmlError, ValueError, LookupError) as error:
         raise MalformedResponse(f"not XML ({error}): {body[:_SHOWN]!r}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedResponse("a document with a document type")
+    if root.tag.startswith("{"):  # a namespace that does not come first
+        for element in root.iter():
+            element.tag = etree.QName(element).localname
     if root.tag not in roots:
         raise MalformedResponse(f"<{root.tag}> where <{roots[0]}> was due")
     return root

@@ -5,38 +5,47 @@ that is "taken". What the service then has is compared with what was sent; nothi
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
-from urllib.parse import quote
 
 from tagfs.errors import (
+    AlreadyExists,
     FileTooLarge,
     IntegrityError,
     Interrupted,
     InvalidRequest,
     NameTooLong,
+    Refused,
     TagfsError,
     Unsupported,
 )
 from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.calls import logger
+from tagfs.store.carrying import Carrying
+from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
-from tagfs.store.failures import find_failure
-from tagfs.store.headers import parse_crc64, parse_etag, parse_http_date, render_new
+from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.headers import (
+    parse_crc64,
+    parse_etag,
+    parse_http_date,
+    parse_md5,
+    render_new,
+    render_target,
+)
 from tagfs.store.reading import Reading
-from tagfs.store.tagging import Tagging
 from tagfs.store.tags import TagSet
 from tagfs.store.wire import is_representable, parse_deleted, render_delete
 
-TAKEN: Final = frozenset({"FileAlreadyExists", "ObjectAlreadyExists"})
-"""What an exclusive write answers where the key is taken."""
+TRIAL: Final = ".tagfs-trial-link"
+"""Name of the link that is made and deleted to see whether a bucket has links."""
 
 _TRIES = 3
 _CLOCK_STEP_NS = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
 
 
-class Writing(Reading, Tagging):
+class Writing(Reading, Carrying):
     """The writing part of `Client`; see `Bucket` for what the methods promise."""
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -50,14 +59,15 @@ class Writing(Reading, Tagging):
                 operation="PutObject",
                 method="PUT",
                 key=key,
-                headers=render_new(self.dialect, new, tags, self.storage_class),
+                headers=self._headers_for("PutObject", key, new, tags),
                 body=source,
             )
-            answer = self._send_content(request)
+            answer = self._guarded(request, self._send_content)
             made = self._made(key, answer, new, tags)
             made = replace(made, size=source.size)
-            if answer.code in TAKEN:
-                return self._settle(request, answer, made)
+            if answer.error is not None:
+                made = self._settle(request, answer, made)
+            self._deliver_tags(Carrier.PUT, key, tags)
             return made
 
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
@@ -69,23 +79,19 @@ class Writing(Reading, Tagging):
         if size > self.limits.max_key:
             raise NameTooLong(f"the target of {key!r} has {size} bytes")
         with self._locks.hold(key), self._needs("symlinks"):
+            if not self._links_tried:
+                self._try_links(key)
             tags = self._tags_for(key, new)
-            headers = render_new(self.dialect, new, tags, self.storage_class)
-            headers[self._header("symlink-target")] = quote(target, safe="")
-            request = Request(
-                operation="PutSymlink",
-                method="PUT",
-                key=key,
-                query={"symlink": ""},
-                headers=headers,
-                subresource="symlink",
+            request = self._link_request(
+                key, target, self._headers_for("PutSymlink", key, new, tags)
             )
-            answer = self._call(request, allow=TAKEN)
+            answer = self._guarded(request, self._send)
             made = self._made(key, answer, new, tags)
             detail = made.detail and replace(made.detail, target=target, crc64=None)
             made = replace(made, size=size, type=ObjectType.SYMLINK, detail=detail)
-            if answer.code in TAKEN:
-                return self._settle(request, answer, made)
+            if answer.error is not None:
+                made = self._settle(request, answer, made)
+            self._deliver_tags(Carrier.SYMLINK, key, tags)
             return made
 
     def delete(self, key: str) -> None:
@@ -114,10 +120,11 @@ class Writing(Reading, Tagging):
         return failed
 
     def _delete_batch(self, keys: Sequence[str]) -> dict[str, str]:
+        encoded = self.dialect.encoded_delete
         request = Request(
             operation="DeleteMultipleObjects",
             method="POST",
-            query={"delete": "", "encoding-type": "url"},
+            query={"delete": "", **({"encoding-type": "url"} if encoded else {})},
             headers={"content-type": "application/xml"},
             body=render_delete(keys),
             subresource="delete",
@@ -140,27 +147,126 @@ class Writing(Reading, Tagging):
                 failed[key] = str(failure)
         return failed
 
+    def _headers_for(
+        self, operation: str, key: str, new: NewObject, tags: TagSet | None
+    ) -> dict[str, str]:
+        """Write what travels with new content."""
+        guard = self._guard(operation, key, exclusive=new.exclusive)
+        plain = replace(new, exclusive=False)
+        return render_new(self.dialect, plain, tags, self.storage_class) | guard
+
+    def _guard(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
+        """Return the header that makes a write exclusive.
+
+        Where the service has none for this operation, look now whether the key is free.
+
+        Raises:
+            AlreadyExists
+        """
+        if not exclusive:
+            return {}
+        header = self.dialect.exclusive
+        if (
+            header is not None
+            and self._capabilities.exclusive
+            and operation in self.dialect.exclusive_operations
+        ):
+            return dict([header])
+        self._check_free(key)
+        return {}
+
+    def _guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
+        """Send a request that may be exclusive; where the bucket lacks that, look first."""
+        try:
+            return send(request)
+        except BucketLacks as failure:
+            plain = self._without_exclusive(request)
+            if plain == request:
+                raise
+            self._lose("exclusive", str(failure))
+            self._check_free(request.key or "")
+            return send(plain)
+
+    def _send(self, request: Request) -> Response:
+        """Deliver a request; an answer of "taken" to an exclusive one is left to the caller."""
+        return self._call(request, allow=self._taken(request))
+
+    def _taken(self, request: Request) -> frozenset[str]:
+        header = self.dialect.exclusive
+        return self.dialect.taken_codes if header and header[0] in request.headers else frozenset()
+
     def _send_content(self, request: Request) -> Response:
         """Send content until the service has what was sent.
 
-        An answer of `TAKEN` is left to the caller.
+        An answer of "taken" is left to the caller.
 
         Raises:
             IntegrityError
         """
         for _ in range(_TRIES):
-            answer = self._call(request, allow=TAKEN)
-            received = parse_crc64(self.dialect, answer.headers)
-            if answer.error is not None or received in {None, answer.sent_crc64}:
+            answer = self._send(request)
+            if answer.error is not None or self._has_all(answer):
                 return answer
-            # The key is ours now: what is wrong at it may be replaced.
-            request = replace(request, headers=self._without_exclusive(request))
+            # The key is ours now: what is wrong at it may be replaced. If it is the ETag that is
+            # no MD5, the service says so by accepting the MD5.
+            request = replace(self._without_exclusive(request), announced=True)
             logger.info("%s: garbled on the way; sending it again", request)
         raise self._warn(IntegrityError(f"{request}: the service keeps getting something else"))
 
-    def _without_exclusive(self, request: Request) -> dict[str, str]:
+    def _has_all(self, answer: Response) -> bool:
+        """Tell whether the service has what was sent, as far as it tells."""
+        received = parse_crc64(self.dialect, answer.headers)
+        if received is not None:
+            return received == answer.sent_crc64
+        md5 = parse_md5(self.dialect, answer.headers)
+        if md5 is None or answer.sent_md5 is None or self._md5_etags is False:
+            return True
+        if md5 == answer.sent_md5:
+            self._md5_etags = True
+        elif answer.announced and self._md5_etags is None:
+            self._doubt_etags(f"one is {md5} where {answer.sent_md5} was sent and accepted")
+        else:
+            return False
+        return True
+
+    def _without_exclusive(self, request: Request) -> Request:
         name = self.dialect.exclusive[0] if self.dialect.exclusive else None
-        return {key: value for key, value in request.headers.items() if key != name}
+        headers = {key: value for key, value in request.headers.items() if key != name}
+        return request if headers == request.headers else replace(request, headers=headers)
+
+    def _link_request(self, key: str, target: str, headers: dict[str, str]) -> Request:
+        return Request(
+            operation="PutSymlink",
+            method="PUT",
+            key=key,
+            query={"symlink": ""},
+            headers={
+                **headers,
+                self._header("symlink-target"): render_target(self.dialect, target),
+            },
+            subresource="symlink",
+        )
+
+    def _try_links(self, key: str) -> None:
+        """Find out on a key of its own, beside `key`, whether the bucket knows links at all.
+
+        A service that does not would take PutSymlink for a PutObject of nothing.
+
+        Raises:
+            BucketLacks
+        """
+        directory = key.rpartition("/")[0]
+        trial = f"{directory}/{TRIAL}" if directory else TRIAL
+        try:
+            self._call(self._link_request(trial, TRIAL, {}))
+        except (InvalidRequest, Refused) as failure:
+            raise BucketLacks(str(failure)) from failure
+        try:
+            if self._head_link(trial) is None:
+                raise BucketLacks("PutSymlink makes no link")
+        finally:
+            self.delete(trial)
+        self._links_tried = True
 
     def _made(self, key: str, answer: Response, new: NewObject, tags: TagSet) -> ObjectInfo:
         """Describe an object as the answer to its creation and what was sent tell; size 0."""
@@ -168,6 +274,8 @@ class Writing(Reading, Tagging):
             name.lower(): value for name, value in new.headers.items()
         }
         crc = parse_crc64(self.dialect, answer.headers)
+        if crc is None and self.dialect.checksum_header:
+            crc = answer.sent_crc64
         return ObjectInfo(
             key=key,
             size=0,
@@ -178,7 +286,7 @@ class Writing(Reading, Tagging):
                 metadata={name.lower(): value for name, value in new.metadata.items()},
                 headers=headers,
                 tag_count=len(tags),
-                crc64=answer.sent_crc64 if crc is None else crc,
+                crc64=crc,
                 version_id=answer.headers.get(self._header("version-id")),
             ),
         )
@@ -199,6 +307,8 @@ class Writing(Reading, Tagging):
             AlreadyExists: it is somebody else's, or it cannot be told apart from that.
         """
         failure = find_failure(request, answer)
+        if answer.code in self.dialect.taken_codes:
+            failure = AlreadyExists(str(failure))
         if not answer.uncertain or made.detail is None:
             raise failure
         found = self.head(made.key, expected=made.type)
@@ -208,6 +318,7 @@ class Writing(Reading, Tagging):
             and found.detail.metadata == made.detail.metadata
             and found.detail.target == made.detail.target
             and (made.detail.crc64 is None or found.detail.crc64 == made.detail.crc64)
+            and (answer.sent_md5 is None or not self._md5_etags or found.etag == answer.sent_md5)
             and found.last_modified_ns >= answer.started_ns - _CLOCK_STEP_NS
         )
         if not same:

@@ -1,0 +1,160 @@
+"""The dialect of Amazon S3 and of what is compatible with it (Ceph RGW, MinIO, ...).
+
+Pure. "Manual" is the Amazon S3 API reference; what other servers do differently was measured
+there. Signatures are compared with botocore's in `tests/store/test_s3_signing.py`.
+"""
+
+import functools
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from tagfs.store.bucket import Capabilities, Limits
+from tagfs.store.credentials import Credentials, EnvironmentNames
+from tagfs.store.dialect import Carrier, Dialect, EmptyTagging, Signable, Signer
+from tagfs.store.tags import TagRules
+
+ANY_REGION: Final = "us-east-1"
+"""What servers without regions are signed for, by all tools."""
+
+_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+_ALSO_SIGNED = frozenset({"host", "content-md5", "content-type"})
+
+
+def sign(request: Signable, credentials: Credentials, now: float, *, region: str) -> dict[str, str]:
+    """Sign with AWS Signature Version 4, bound to a day and a region.
+
+    The payload is covered by its Content-MD5 where that is known, and by TLS.
+    """
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    added = {"x-amz-date": moment, "x-amz-content-sha256": _PAYLOAD}
+    if credentials.session_token is not None:
+        added["x-amz-security-token"] = credentials.session_token
+    headers = {**request.headers, **added, "host": request.host}
+    scope = f"{moment[:8]}/{region}/s3/aws4_request"
+    digest = hashlib.sha256(canonical_request(request, headers).encode()).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
+    key = _signing_key(credentials.secret_access_key, moment[:8], region)
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    added["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "
+        f"SignedHeaders={';'.join(_signed(headers))}, Signature={signature}"
+    )
+    return added
+
+
+def canonical_request(request: Signable, headers: Mapping[str, str]) -> str:
+    """Return the canonical request; `headers` are all that are sent, the host among them."""
+    parameters = sorted(
+        (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
+        for name, value in request.query.items()
+    )
+    signed = _signed(headers)
+    return "\n".join(
+        [
+            request.method,
+            request.path,
+            "&".join(f"{name}={value}" for name, value in parameters),
+            *(f"{name}:{' '.join(headers[name].split())}" for name in signed),
+            "",
+            ";".join(signed),
+            _PAYLOAD,
+        ]
+    )
+
+
+def _signed(headers: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in headers if name.startswith("x-amz-") or name in _ALSO_SIGNED)
+
+
+@functools.lru_cache(maxsize=4)  # one pair, one region; the day before lives on past midnight
+def _signing_key(secret: str, day: str, region: str) -> bytes:
+    key = b"AWS4" + secret.encode()
+    for step in (day, region, "s3", "aws4_request"):
+        key = hmac.digest(key, step.encode(), "sha256")
+    return key
+
+
+def _signer(region: str | None) -> Signer:
+    return functools.partial(sign, region=region or ANY_REGION)
+
+
+def _endpoint(region: str) -> str:
+    suffix = ".cn" if region.startswith("cn-") else ""
+    return f"s3.{region}.amazonaws.com{suffix}"
+
+
+def _region(host: str) -> str | None:
+    found = re.fullmatch(
+        r"s3(?:-fips)?(?:\.dualstack)?[.-]([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", host
+    )
+    if found:
+        return found[1]
+    return ANY_REGION if host == "s3.amazonaws.com" else None
+
+
+_SYMBOLS: Final = "+-=._:/@"
+
+S3: Final = Dialect(
+    service="s3",
+    title="S3",
+    header_prefix="x-amz-",
+    environment=EnvironmentNames("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    signer=_signer,
+    endpoint=_endpoint,
+    region=_region,
+    # Compatible servers seldom have a name for each bucket.
+    path_style_elsewhere=True,
+    limits=Limits(max_key=1024, max_metadata=2048, max_object=5 * 1024**4, min_part=5 * 1024**2),
+    # There is neither a link nor an append in S3.
+    capabilities=Capabilities(symlinks=False, append=False),
+    object_tag_rules=TagRules(
+        kind="object",
+        max_tags=10,
+        max_key=128,
+        max_value=256,
+        symbols=_SYMBOLS,
+        reserved_prefixes=("aws:",),
+        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html",
+    ),
+    bucket_tag_rules=TagRules(
+        kind="bucket",
+        max_tags=50,
+        max_key=128,
+        max_value=256,
+        symbols=_SYMBOLS,
+        reserved_prefixes=("aws:",),
+        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/CostAllocTagging.html",
+    ),
+    # Ceph RGW 16 ignores tags on multipart uploads, drops them in copies that replace metadata,
+    # and ignores the tagging directive.
+    tag_carriers=frozenset({Carrier.PUT, Carrier.COPY}),
+    # LocalStack does not tell the count.
+    counts_tags=False,
+    # Buckets without tags answer NoSuchTagSet, objects an empty set, Ceph RGW 16 sometimes nothing.
+    empty_tagging=frozenset(EmptyTagging),
+    # A blank is a plus sign in an encoded listing, and a plus sign is %2B.
+    plus_is_blank=True,
+    exclusive=("if-none-match", "*"),
+    # A copy takes conditions on its source alone at most servers, and 501 is the answer to a
+    # condition where there is none.
+    exclusive_operations=frozenset({"PutObject", "CompleteMultipartUpload"}),
+    taken_codes=frozenset({"PreconditionFailed"}),
+    probes_tags=True,
+    md5_etags=True,
+    single_copy=5 * 1024**3,
+    expired_codes=frozenset(
+        {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"}
+    ),
+    throttled_codes=frozenset(
+        {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequests"}
+    ),
+    metadata_name="[a-z0-9._-]+",
+    content_type="binary/octet-stream",
+    archived=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
+    default_storage_class="STANDARD",
+)
