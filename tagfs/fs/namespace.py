@@ -50,7 +50,8 @@ class Namespace:
         self._backups: dict[str, tuple[float, str]] = {}
         self._survivors: dict[str, tuple[float, str]] = {}
         self._aside: set[str] = set()
-        self.doomed = Doomed(self._delete_object)
+        self._making_way: dict[str, FileNode] = {}
+        self.doomed = Doomed(self._unlink_after_all)
         tree.gone = self.doomed
 
     # Making
@@ -171,19 +172,29 @@ class Namespace:
         """
         renames = self._env.caller_renames()
         node = self._files.node(path)
-        is_object = node is None or not node.is_new
         if renames is False:
             self._remove(path)
         elif node is not None:
-            node.detach()  # the object is replaced by the rename that follows
+            node.detach()  # the object is replaced by the rename that follows, or stays
         self._aside.add(aside)
-        self._files.put_aside(path, aside)
-        if renames is None and is_object:
+        node = self._files.move_aside(path, aside)
+        if node is not None and renames is False:
+            node.lose_name()
+        elif node is not None:
+            self._making_way[path] = node
+        if renames is None:
             self.doomed.add(path)
 
-    def _delete_object(self, path: str) -> None:
-        self._keep_parent(path)
-        self._env.bucket.delete(self._env.root.to_key(path))
+    def _unlink_after_all(self, path: str) -> None:
+        """Delete what was put aside: no rename followed."""
+        node = self._making_way.pop(path, None)
+        try:
+            if node is None or not node.is_new:
+                self._keep_parent(path)
+                self._env.bucket.delete(self._env.root.to_key(path))
+        finally:
+            if node is not None:
+                node.lose_name()
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.
@@ -240,6 +251,18 @@ class Namespace:
             self._put_aside(old, new)
             return
         self.doomed.spare(new)
+        replaced = self._making_way.pop(new, None)
+        if replaced is None:
+            self._rename(old, new)
+            return
+        try:
+            self._rename(old, new)
+        except BaseException:
+            self._files.move_aside(replaced.path, new)
+            raise
+        replaced.lose_name()
+
+    def _rename(self, old: str, new: str) -> None:
         node = self._files.node(old)
         source = self._tree.entry(old, max_age=RECENT)
         target = self._tree.find(new, max_age=RECENT)
