@@ -27,7 +27,7 @@ from tagfs.store.bucket import Content
 
 log = logging.getLogger(__name__)
 
-MAX_NAMES = 500_000
+MAX_NAMES = 100_000
 """Names remembered over all directories; what is beyond them is walked without fetching ahead."""
 
 MEMORY = 60.0
