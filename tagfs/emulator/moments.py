@@ -31,6 +31,11 @@ def parse_basic_time(text: str) -> float | None:
         return None
 
 
+def basic_time(seconds: float) -> str:
+    """Render a time as `yyyymmddThhmmssZ`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
 def iso_time(milliseconds: int) -> str:
     """Render a time for the XML of OSS: whole seconds, written with zero milliseconds.
 

@@ -119,10 +119,10 @@ def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     visible = not context.caller.anonymous and "deny_tags" not in context.request.modes
     if attributes.tags and visible and context.flavour.counts_tags:
         headers[f"{family}tagging-count"] = str(len(attributes.tags))
-    if record.kind in _SHOWN_KINDS:
-        headers[f"{family}object-type"] = record.kind.value
+    if record.kind in _SHOWN_KINDS:  # these two never go by another name, says the Python SDK
+        headers["x-obs-object-type"] = record.kind.value
     if record.kind is Kind.APPENDABLE:
-        headers[f"{family}next-append-position"] = str(record.size)
+        headers["x-obs-next-append-position"] = str(record.size)
     if state := _restore_state(record, context.now_ms):
         headers[f"{family}restore"] = state
     return headers

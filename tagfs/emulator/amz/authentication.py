@@ -23,7 +23,7 @@ from tagfs.emulator.amz.signing import (
 )
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Request
-from tagfs.emulator.moments import parse_basic_time, parse_http_date
+from tagfs.emulator.moments import basic_time, parse_basic_time, parse_http_date
 
 _SKEW = 15 * 60
 _LONGEST = 7 * 24 * 3600
@@ -131,14 +131,14 @@ class Authenticator:
             for name, _, value in (part.partition("=") for part in rest.split(","))
         }
         headers = folded(request.headers)
-        moment = headers.get("x-amz-date", "")
-        payload = headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
-        claim = _claim(fields, moment, payload)
-        if claim is None:
-            raise Refusal("AuthorizationHeaderMalformed")
-        signed_at = parse_basic_time(moment) or parse_http_date(headers.get("date", ""))
+        date = headers.get("x-amz-date") or headers.get("date", "")
+        signed_at = parse_basic_time(date) or parse_http_date(date)
         if signed_at is None:
             raise Refusal("AccessDenied", "AWS authentication requires a valid Date.")
+        payload = headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+        claim = _claim(fields, basic_time(signed_at), payload)
+        if claim is None:
+            raise Refusal("AuthorizationHeaderMalformed")
         self._check_access_key(claim.access_key_id)
         self._check_skew(request, signed_at)
         self._check_token(headers.get("x-amz-security-token"))

@@ -36,7 +36,7 @@ async def AppendObject(context: Context) -> Reply:
         staged.discard()
     headers = {
         "ETag": f'"{record.etag}"',
-        f"{context.family}next-append-position": str(record.size),
+        "x-obs-next-append-position": str(record.size),
     }
     return Reply(headers=headers)
 

@@ -45,17 +45,20 @@ async def PutBucket(context: Context) -> Reply:
 async def HeadBucket(context: Context) -> Reply:
     """Describe a bucket in headers."""
     bucket, family = context.bucket, context.family
+    name = shown_class(context, bucket.storage_class)
     headers = {
         f"{family}bucket-location": context.config.region,
         f"{family}bucket-region": context.config.region,
-        f"{family}storage-class": shown_class(context, bucket.storage_class),
-        f"{family}version": _VERSION,
+        f"{family}storage-class": name,
         f"{family}epid": "0",
+        "x-obs-version": _VERSION,
         "Content-Length": "0",
     }
+    if family == "x-amz-":
+        headers["x-default-storage-class"] = name
     if bucket.kind == POSIX:
-        headers[f"{family}fs-file-interface"] = "Enabled"
-        headers[f"{family}bucket-type"] = POSIX
+        headers["x-obs-fs-file-interface"] = "Enabled"
+        headers["x-obs-bucket-type"] = POSIX
     return Reply(headers=headers)
 
 
