@@ -3,8 +3,9 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tagfs.store.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials import Credentials, StaticCredentials
@@ -16,11 +17,13 @@ class Emulator:
     """A running emulator; every bucket that it gives out is a new one.
 
     Attributes:
+        service: "oss", "obs" or "s3".
         url: where it listens.
         log: its request log.
     """
 
-    def __init__(self, url: str, buckets: Iterator[str], log: Path) -> None:
+    def __init__(self, service: str, url: str, buckets: Iterator[str], log: Path) -> None:
+        self.service = service
         self.url = url
         self.log = log
         self._buckets = buckets
@@ -29,28 +32,42 @@ class Emulator:
         """Return the name of an empty bucket."""
         return next(self._buckets)
 
-    def open(self) -> Client:
-        """Return a client for an empty bucket."""
+    def open(self, bucket: str | None = None, **chosen: Any) -> Client:
+        """Return a client for a bucket, an empty one if none is named."""
         settings = BucketSettings(
-            service="oss", bucket=next(self._buckets), endpoint=self.url, timeout=10
+            service=self.service,
+            bucket=bucket or self.take(),
+            endpoint=self.url,
+            **{"timeout": 10, **chosen},
         )
         return open_bucket(settings, PAIR)
 
 
 @contextlib.contextmanager
-def emulator(directory: Path, buckets: int = 200, latency: float = 0.0) -> Iterator[Emulator]:
-    """Run an emulator with its data in `directory`; every answer takes `latency` seconds more."""
+def emulator(
+    directory: Path,
+    buckets: int = 200,
+    latency: float = 0.0,
+    service: str = "oss",
+    options: Sequence[str] = (),
+) -> Iterator[Emulator]:
+    """Run an emulator with its data in `directory`; every answer takes `latency` seconds more.
+
+    `options` are variants of the service, NAME=VALUE. All services take parts of 100 KiB here, so
+    that tests need not move megabytes.
+    """
     names = [f"bucket-{number}" for number in range(buckets)]
     log = directory / "requests.jsonl"
     command = [sys.executable, "-m", "tagfs.emulator", "--data", str(directory / "data")]
-    command += ["--latency", str(latency)]
+    command += ["--latency", str(latency), "--service", service]
+    command += ["--minimum-part-size", str(100 * 1024), *(f"--option={text}" for text in options)]
     command += ["--request-log", str(log), *(f"--bucket={name}" for name in names)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             words = process.stdout.readline().split()
             assert words[:2] == ["listening", "on"], words
-            yield Emulator(words[2], iter(names), log)
+            yield Emulator(service, words[2], iter(names), log)
         finally:
             process.terminate()
             process.wait(10)
