@@ -28,6 +28,9 @@ from tagfs.store.exchange import Attempt
 
 log = logging.getLogger(__name__)
 
+MAX_LISTING = 500_000
+"""Entries up to which a directory is remembered whole: some 90 MiB."""
+
 
 class Requests:
     """Counts the requests of a mount by kind. Thread-safe."""
@@ -97,6 +100,7 @@ def _serve(
         client,
         ttl=settings.ttl,
         tag_ttl=settings.tag_ttl,
+        max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
     started = time.time_ns()
