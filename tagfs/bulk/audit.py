@@ -4,9 +4,8 @@ Before a change is sent, a line says what it will be; after it, a line with the 
 it ended. A line of the first kind alone means that the change may or may not have been made.
 """
 
-import array
+import hashlib
 import json
-import os
 import secrets
 import threading
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Final, Self
 
 from tagfs.bulk.durable import DurableLines
 from tagfs.bulk.places import Place
@@ -81,23 +80,47 @@ class Audit:
         self._lines.append(json.dumps({"time": now, **line}).encode())
 
 
-def read_backwards(path: Path) -> Iterator[Record]:
-    """Yield the changes that an audit file tells of, the last first; torn lines are passed over.
+def read_chains(path: Path) -> Iterator[list[Record]]:
+    """Yield, object by object, the changes that an audit file tells of, the first one first.
+
+    Torn lines are passed over. Memory holds a number for each change, whatever its size.
 
     Raises:
         SettingsError: there is no such file.
     """
     try:
         with path.open("rb") as file:
-            starts = array.array("Q", [0])
-            for line in file:
-                starts.append(starts[-1] + len(line))
-            for start, end in zip(reversed(starts[:-1]), reversed(starts[1:]), strict=True):
-                record = _read(os.pread(file.fileno(), end - start, start))
-                if record is not None:
-                    yield record
+            places = sorted(_index(file))
+            chain: list[Record] = []
+            for place in places:
+                file.seek(place & _OFFSET)
+                record = _read(file.readline())
+                if record is None:
+                    continue
+                if chain and (record.url, record.key) != (chain[0].url, chain[0].key):
+                    yield chain
+                    chain = []
+                chain.append(record)
+            if chain:
+                yield chain
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+_OFFSET_BITS: Final = 48
+_OFFSET: Final = 2**_OFFSET_BITS - 1
+
+
+def _index(file: IO[bytes]) -> Iterator[int]:
+    """Yield numbers that sort by object, and for one object by place in the file."""
+    offset = 0
+    for line in file:
+        record = _read(line)
+        if record is not None:
+            name = f"{record.url}/{record.key}".encode("utf-8", "surrogatepass")
+            digest = hashlib.blake2b(name, digest_size=10).digest()
+            yield (int.from_bytes(digest, "big") << _OFFSET_BITS) | offset
+        offset += len(line)
 
 
 def _read(line: bytes) -> Record | None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,17 +11,16 @@ import click
 
 from tagfs.bulk.access import Address
 from tagfs.bulk.attrdump import read_blocks
-from tagfs.bulk.audit import Audit, Record, read_backwards
+from tagfs.bulk.audit import Audit, Record, read_chains
 from tagfs.bulk.editing import Edit, Editor, Outcome, addition, removal, replacement
 from tagfs.bulk.options import FROM_FILE, WRITING, Choices, Job, shared, start
-from tagfs.bulk.report import FAILED
+from tagfs.bulk.report import DONE
 from tagfs.bulk.restoring import Base, Check, Task, check_dump, edit_of, judge, open_dump
 from tagfs.bulk.resuming import Progress
 from tagfs.bulk.targets import Item
 from tagfs.bulk.words import add_tagging, split_keys, split_tags
-from tagfs.errors import InvalidTag, ObjectChanged, SettingsError, TagfsError
-from tagfs.store.client import DIALECTS
-from tagfs.store.tags import TagSet
+from tagfs.errors import ObjectChanged, SettingsError, TagfsError
+from tagfs.store.tags import NO_TAGS, TagSet
 
 TAGGING = click.option(
     "--tagging", metavar="K1=V1&K2=V2", help="tags percent-encoded, as user.tagging shows them"
@@ -56,23 +55,9 @@ def _check_targets(targets: tuple[str, ...]) -> None:
         raise click.UsageError("whose tags? name a path of a mount, or oss://bucket/key")
 
 
-def _check_somewhere(tags: TagSet) -> None:
-    """Refuse at once what no service keeps on anything."""
-    failures = []
-    for dialect in DIALECTS.values():
-        for rules in (dialect.object_tag_rules, dialect.bucket_tag_rules):
-            try:
-                rules.check(tags)
-            except InvalidTag as error:
-                failures.append(error)
-            else:
-                return
-    raise failures[0]
-
-
-def _edit(choices: Choices, edit: Edit, targets: tuple[str, ...]) -> None:
+def _edit(choices: Choices, edit: Edit, tags: TagSet, targets: tuple[str, ...]) -> None:
     with start(choices) as job, editor(choices) as pen:
-        items = job.items(targets, with_bucket=False)
+        items = job.items(targets, with_bucket=False, wanted=tags)
         for outcome in job.run(items, lambda item: pen.apply(item, edit), _itself):
             job.report.edited(outcome)
         status = job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
@@ -97,8 +82,7 @@ def set_command(choices: Choices, words: tuple[str, ...], tagging: str | None) -
     tagfs tag set cost=42 oss://photos                       the tags of the bucket itself
     """  # noqa: D301  (click reads \b)
     tags, targets = _read_words(words, tagging)
-    _check_somewhere(tags)
-    _edit(choices, addition(tags), targets)
+    _edit(choices, addition(tags), tags, targets)
 
 
 @click.command("replace")
@@ -114,8 +98,7 @@ def replace_command(choices: Choices, words: tuple[str, ...], tagging: str | Non
     tagfs tag replace team=blue /mnt/report.pdf
     """  # noqa: D301  (click reads \b)
     tags, targets = _read_words(words, tagging)
-    _check_somewhere(tags)
-    _edit(choices, replacement(tags), targets)
+    _edit(choices, replacement(tags), tags, targets)
 
 
 @click.command("rm")
@@ -134,7 +117,7 @@ def rm_command(choices: Choices, words: tuple[str, ...], *, everything: bool) ->
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     _check_targets(targets)
-    _edit(choices, replacement(TagSet()) if everything else removal(keys), targets)
+    _edit(choices, replacement(NO_TAGS) if everything else removal(keys), NO_TAGS, targets)
 
 
 @click.command("restore")
@@ -175,25 +158,29 @@ def restore_command(  # noqa: PLR0913  (one for each option)
     cd /mnt && tagfs tag restore /backup/tags.dump
     tagfs tag restore --base oss://photos -o endpoint=... tags.dump
     """  # noqa: D301  (click reads \b)
-    with open_dump(dump) as file:
-        with start(choices) as job:
-            where = Base(base, strip, job.places)
-            found = check_dump(file, where)
-            _tell_mistakes(dump, found, keep_going=keep_going)
+    with open_dump(dump) as file, start(choices) as job, editor(choices) as pen:
+        where = Base(base, strip, job.places)
+        found = check_dump(file, where)
+        _tell_mistakes(dump, found, keep_going=keep_going)
+        job.report.expect(found.blocks)
+        file.seek(0)
         path = resume or (None if dump == "-" else Path(f"{dump}.progress"))
-        purpose = {"dump": found.digest, "base": base, "replace": replace, "strip": strip}
-        progress = None if choices.dry_run or path is None else Progress(path, purpose)
-        status = FAILED
-        try:
-            file.seek(0)
-            with start(choices, found.blocks) as job, editor(choices) as pen:
-                where = Base(base, strip, job.places)
-                tasks = _tasks(file, where, job, progress, replace=replace)
-                status = _restore(tasks, job, pen, progress)
-        finally:
-            if progress is not None:
-                progress.close(finished=status == 0)
+        purpose = {"dump": found.digest, "base": where.text, "replace": replace, "strip": strip}
+        with _progress(None if choices.dry_run else path, purpose) as progress:
+            tasks = _tasks(file, where, job, progress, replace=replace)
+            status = _restore(tasks, job, pen, progress)
+            if progress is not None and status == DONE:
+                progress.finish()
     sys.exit(status)
+
+
+@contextlib.contextmanager
+def _progress(path: Path | None, purpose: Mapping[str, object]) -> Iterator[Progress | None]:
+    if path is None:
+        yield None
+        return
+    with Progress(path, purpose) as progress:
+        yield progress
 
 
 def _tell_mistakes(dump: str, found: Check, *, keep_going: bool) -> None:
@@ -240,7 +227,7 @@ def _restore(tasks: Iterator[Task], job: Job, pen: Editor, progress: Progress | 
 @click.argument("audit_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @shared(FROM_FILE)
 def undo_command(choices: Choices, audit_file: Path) -> None:
-    """Put back the old tags that an --audit file recorded, the last change first.
+    """Put back the old tags that an --audit file recorded.
 
     Where the tags are no longer those that the change has set, nothing is done and that is told.
 
@@ -260,23 +247,28 @@ def undo_command(choices: Choices, audit_file: Path) -> None:
 
 
 def _reversed(path: Path, job: Job) -> Iterator[Task]:
-    for number, record in enumerate(read_backwards(path)):
-        shown = f"{record.url}/{record.key}"
+    for number, chain in enumerate(read_chains(path)):
+        last = chain[-1]
+        shown = f"{last.url}/{last.key}"
         try:
-            place = job.places.of_description(record.told, record.url)
+            place = job.places.of_description(last.told, last.url)
         except TagfsError as error:
             job.report.fail(shown, str(error))
             continue
-        yield Task(number, Item(place, Address(record.key), shown), Edit(_opposite(record)))
+        yield Task(number, Item(place, Address(last.key), shown), Edit(_opposite(chain)))
 
 
-def _opposite(record: Record) -> Callable[[TagSet], TagSet]:
+def _opposite(chain: list[Record]) -> Callable[[TagSet], TagSet]:
     def change(present: TagSet) -> TagSet:
-        if present == record.new:
-            return record.old
-        if present == record.old:
-            return present
-        now = " ".join(f"{k}={v}" for k, v in present.items()) or "none"
-        raise ObjectChanged(f"not undone: the tags are {now}, which is not what was set")
+        tags, strange = present, False
+        for record in reversed(chain):
+            if tags == record.new:
+                tags = record.old
+            elif tags != record.old:
+                strange = True
+        if strange and tags == present and tags != chain[0].old:
+            now = " ".join(f"{k}={v}" for k, v in present.items()) or "none"
+            raise ObjectChanged(f"not undone: the tags are {now}, which is not what was set")
+        return tags
 
     return change

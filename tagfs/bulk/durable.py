@@ -3,6 +3,7 @@
 Many threads share one fsync: whoever comes first writes for all who wait.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -72,12 +73,12 @@ class DurableLines:
 
     def sync(self) -> None:
         """Put on the disk what was noted."""
-        os.fsync(self._file)
+        _sync(self._file)
 
     def close(self) -> None:
         """Put all on the disk and close the file."""
         if self._file >= 0:
-            os.fsync(self._file)
+            _sync(self._file)
             os.close(self._file)
             self._file = -1
 
@@ -90,7 +91,7 @@ class DurableLines:
         broken = ""
         try:
             _write(self._file, b"".join(lines))
-            os.fsync(self._file)
+            _sync(self._file)
         except OSError as error:
             broken = f"{self._path}: {error.strerror}"
         finally:
@@ -119,6 +120,14 @@ def _write(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
+
+
+def _sync(file: int) -> None:
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a pipe or a device has no disk
+            raise
 
 
 def _sync_directory(path: Path) -> None:

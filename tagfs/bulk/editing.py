@@ -138,4 +138,6 @@ class Editor:
 def _failed(item: Item, error: TagfsError) -> Outcome:
     if item.listed and isinstance(error, NotFound):
         return Outcome(item, gone=True)
+    if type(error) is NotFound and item.place.mount is None and not item.address.key.endswith("/"):
+        error = NotFound(f"no such object (a directory is written with a / at its end): {error}")
     return Outcome(item, error=error)

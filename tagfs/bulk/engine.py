@@ -101,11 +101,13 @@ class Engine(Generic[T, R]):
             yield from self._take()
 
     def _take(self) -> Iterator[R]:
-        """Yield the answer at the head, unless it was stopped before it began."""
+        """Yield the answer at the head, unless it was stopped before it began; heed a stop."""
         future, identity = self._waiting.popleft()
         self._busy[identity] -= 1
         if not self._busy[identity]:
             del self._busy[identity]
-        if self._stop and future.cancel():
-            return
-        yield future.result()
+        if not future.cancelled():
+            yield future.result()
+        if self._stop:
+            for waiting, _ in self._waiting:
+                waiting.cancel()

@@ -14,9 +14,10 @@ from tagfs.bulk.engine import Engine, Stop, stop_on_signals
 from tagfs.bulk.patterns import Filter
 from tagfs.bulk.places import Places
 from tagfs.bulk.report import Report, Style
-from tagfs.bulk.targets import Item, find_items, read_target
+from tagfs.bulk.targets import Item, find_items, read_target, rules_for
 from tagfs.errors import TagfsError
 from tagfs.settings import MAX_PARALLEL, split_options
+from tagfs.store.tags import NO_TAGS, TagSet
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -103,15 +104,24 @@ class Job:
     stop: Stop
 
     def items(
-        self, targets: tuple[str, ...], *, with_bucket: bool, recursive: bool | None = None
+        self,
+        targets: tuple[str, ...],
+        *,
+        with_bucket: bool,
+        recursive: bool | None = None,
+        wanted: TagSet = NO_TAGS,
     ) -> Iterator[Item]:
-        """Yield what the targets mean; a target that cannot be reached is a failure told."""
-        wanted = Filter(self.choices.include, self.choices.exclude)
+        """Yield what the targets mean; a target that cannot be reached is a failure told.
+
+        So is one, before any request, on which the tags `wanted` cannot be.
+        """
+        chosen = Filter(self.choices.include, self.choices.exclude)
         deep = self.choices.recursive if recursive is None else recursive
         for text in targets:
             try:
                 target = read_target(text, self.places)
-                yield from find_items(target, wanted, recursive=deep, with_bucket=with_bucket)
+                rules_for(target, recursive=deep).check(wanted)
+                yield from find_items(target, chosen, recursive=deep, with_bucket=with_bucket)
             except TagfsError as error:
                 self.report.fail(text, str(error))
 
@@ -128,13 +138,13 @@ class Job:
 
 
 @contextlib.contextmanager
-def start(choices: Choices, total: int | None = None) -> Iterator[Job]:
+def start(choices: Choices) -> Iterator[Job]:
     """Begin a command: nothing has been asked of any service yet."""
     logging.getLogger("tagfs").addHandler(logging.NullHandler())  # failures are told by the report
     style = Style(json=choices.json, verbose=choices.verbose, dry=choices.dry_run)
     with (
         Places(split_options(choices.options), choices.parallel) as places,
         stop_on_signals() as stop,
-        Report(style, total) as report,
+        Report(style) as report,
     ):
         yield Job(choices, places, report, stop)

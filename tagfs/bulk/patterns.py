@@ -3,6 +3,7 @@
 Pure. `*` and `?` stop at "/", `**` does not, `[...]` is one of some characters (`[!...]` none).
 """
 
+import fnmatch
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -48,9 +49,8 @@ def _translate(piece: str) -> str:
         case "?":
             return "[^/]"
     if len(piece) > 2 and piece[0] == "[" and piece[-1] == "]":  # noqa: PLR2004  (not "[]")
-        inner = piece[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-        inner = "^/" + inner[1:] if inner.startswith("!") else re.sub(r"^\^", r"\\^", inner)
-        return f"[{inner.replace('&&', '&')}]"
+        # fnmatch knows the odd corners of character sets: "(?s:[...])" and an end.
+        return "(?!/)" + fnmatch.translate(piece).removeprefix("(?s:").rpartition(")")[0]
     return re.escape(piece)
 
 

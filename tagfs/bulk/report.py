@@ -46,7 +46,7 @@ class Style:
 class Report:
     """Counts outcomes and tells of them. For one thread."""
 
-    def __init__(self, style: Style, total: int | None = None) -> None:
+    def __init__(self, style: Style) -> None:
         self.style = style
         self.failed = 0
         self.changed = 0
@@ -56,7 +56,7 @@ class Report:
         self.requests = [0, 0]
         self._failures: list[str] = []
         self._affected: dict[Place, str] = {}
-        self._ticker = _bar(total) if sys.stderr.isatty() else _Lines(self)
+        self._ticker = _bar() if sys.stderr.isatty() else _Lines(self)
 
     def __enter__(self) -> Self:
         self._ticker.start()
@@ -71,6 +71,10 @@ class Report:
         self._ticker.stop()
         for place, directory in self._affected.items():
             place.changed(directory)
+
+    def expect(self, total: int) -> None:
+        """Say how many items there will be, once that is known."""
+        self._ticker.expect(total)
 
     @property
     def seen(self) -> int:
@@ -213,6 +217,9 @@ class _Lines:
     def start(self) -> None:
         """Begin."""
 
+    def expect(self, total: int) -> None:
+        """Need no total."""
+
     def advance(self) -> None:
         """Say something if it is time."""
         if time.monotonic() >= self._due:
@@ -227,15 +234,19 @@ class _Lines:
 class _Bar:
     """Progress on a terminal."""
 
-    def __init__(self, progress: Progress, total: int | None) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("tags", total=total)
+        self._task = progress.add_task("tags", total=None)
         self._pending = 0
         self._shown = 0.0
 
     def start(self) -> None:
         """Show the bar."""
         self._progress.start()
+
+    def expect(self, total: int) -> None:
+        """Show how much there will be."""
+        self._progress.update(self._task, total=total)
 
     def advance(self) -> None:
         """Count one; the bar hears of it ten times a second."""
@@ -252,7 +263,7 @@ class _Bar:
         self._progress.stop()
 
 
-def _bar(total: int | None) -> _Bar:
+def _bar() -> _Bar:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     # stdout stays ours: results go there as they are.
     console = Console(stderr=True)
@@ -264,4 +275,4 @@ def _bar(total: int | None) -> _Bar:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    return _Bar(progress, total)
+    return _Bar(progress)

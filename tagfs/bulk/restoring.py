@@ -47,10 +47,13 @@ def open_dump(name: str) -> Iterator[IO[bytes]]:
 
 
 class Base:
-    """Turns a dump's paths into items."""
+    """Turns a dump's paths into items.
+
+    Attributes:
+        text: the URL, or the directory as it is found from anywhere.
+    """
 
     def __init__(self, text: str, strip: int, places: Places) -> None:
-        self.text = text
         self._strip = strip
         self._places = places
         self._is_url = "://" in text
@@ -59,9 +62,10 @@ class Base:
             if target.kind is Kind.GLOB:
                 raise SettingsError(f"{text!r}: a base cannot be a glob")
             self._place = target.place
+            self.text = text
             self._prefix = target.key + "/" * bool(target.key and not target.key.endswith("/"))
         else:
-            self._directory = str(Path(text).resolve())
+            self.text = self._directory = str(Path(text).resolve())
             self._mounts = present_mounts()
 
     def find(self, path: str) -> Item:

@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from tagfs.bulk.durable import DurableLines
 from tagfs.errors import SettingsError
@@ -31,12 +32,22 @@ class Progress:
         self._lines = DurableLines(path, exclusive=True)
         self._lock = threading.Lock()
         self._synced = time.monotonic()
-        self._closed = False
         try:
             self._load(json.dumps(purpose, sort_keys=True))
         except SettingsError:
             self._lines.close()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._lines.close()
 
     def __contains__(self, number: int) -> bool:
         return number < len(self._done) and bool(self._done[number])
@@ -51,11 +62,9 @@ class Progress:
         if due:
             self._lines.sync()
 
-    def close(self, *, finished: bool) -> None:
-        """Keep the file for another run, or delete it if there is nothing left to do."""
-        if finished:
-            self.path.unlink(missing_ok=True)
-        self._lines.close()
+    def finish(self) -> None:
+        """Delete the file: there is nothing left to do."""
+        self.path.unlink(missing_ok=True)
 
     def _load(self, purpose: str) -> None:
         with self.path.open("rb") as file:

@@ -27,6 +27,7 @@ from tagfs.bulk.patterns import (
 from tagfs.bulk.places import Place, Places
 from tagfs.errors import SettingsError
 from tagfs.settings import parse_url
+from tagfs.store.tags import TagRules
 
 _URL: Final = re.compile(r"(\w+://[^/]+)/*(.*)", re.DOTALL)
 _IN_URL: Final = re.compile(r"[%*?\[\x00-\x1f\x7f]")
@@ -148,8 +149,7 @@ def _read_path_glob(text: str, places: Places) -> Target:
     base = _read_path(head or slash or ".", places)
     pattern = text[len(head) + 1 :] if head or slash else text
     literal = "".join(f"[{c}]" if c in "*?[" else c for c in base.key)
-    shown = head or slash or "."
-    return Target(base.place, Kind.GLOB, literal + pattern, base.key, shown)
+    return Target(base.place, Kind.GLOB, literal + pattern, base.key, head or slash)
 
 
 def _is_directory(path: str) -> bool:
@@ -187,6 +187,13 @@ def find_items(
                 yield _item(target, Entry(target.key))
             if recursive:
                 yield from _below(target, target.key, wanted)
+
+
+def rules_for(target: Target, *, recursive: bool) -> TagRules:
+    """Return the rules for what a target's items are given: a bucket walked is not given any."""
+    access = target.place.access
+    itself = target.kind is Kind.BUCKET and not recursive
+    return access.bucket_tag_rules if itself else access.object_tag_rules
 
 
 def _matches(target: Target, wanted: Filter, *, recursive: bool) -> Iterator[Item]:
