@@ -81,7 +81,7 @@ class Root:
         """Return the path of a key, None if it lies outside the mount or can be no file."""
         if not key.startswith(self.prefix):
             return None
-        rest = key[len(self.prefix) :].removesuffix("/")
-        if not rest:
+        if key == self.prefix:
             return "/"
+        rest = key[len(self.prefix) :].removesuffix("/")
         return "/" + rest if all(is_visible(part) for part in rest.split("/")) else None

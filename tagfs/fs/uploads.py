@@ -45,18 +45,21 @@ def part_bounds(number: int, part_size: int, limits: Limits) -> tuple[int, int]:
     return start, start + size
 
 
-def plan_edit(changed: Ranges, size: int, part_size: int, limits: Limits) -> list[Segment]:
+def plan_edit(
+    changed: Ranges, size: int, part_size: int, limits: Limits, *, gap: int | None = None
+) -> list[Segment]:
     """Cut a changed object into segments to send and segments that the service copies.
 
     Every segment but the last is at least the service's smallest part, so a change is widened
-    into its surroundings, and an unchanged stretch shorter than that is sent as well.
+    into its surroundings, and an unchanged stretch shorter than that (or `gap`) is sent as well.
     """
     least = limits.min_part
+    gap = gap or least
     sent = Ranges()
     for start, end in changed:
         sent.add(start, min(size, max(end, start + least)))
     for low, high in list(sent.gaps(0, size)):
-        if high - low < least:
+        if high - low < gap:
             sent.add(low, high)
     segments: list[Segment] = []
     at = 0
@@ -65,7 +68,8 @@ def plan_edit(changed: Ranges, size: int, part_size: int, limits: Limits) -> lis
         segments += _cut(start, end, part_size, least, copied=False)
         at = end
     if len(segments) > limits.max_parts:
-        return plan_edit(changed, size, part_size * 2, limits)
+        larger = min(part_size * 2, limits.max_part)
+        return plan_edit(changed, size, larger, limits, gap=gap * 2)
     return segments
 
 
@@ -162,7 +166,8 @@ class Uploader:
         Raises:
             AlreadyExists: `to.new.exclusive`, and the key is taken.
         """
-        if staged.size > self._bucket.limits.max_object:
+        limits = self._bucket.limits
+        if staged.size > min(limits.max_object, self._bounds(limits.max_parts)[1]):
             raise FileTooLarge(f"{to.key}: {staged.size} bytes are more than one object holds")
         if self._stream is not None and not self._stream_fits(staged, to.key):
             self.abandon()

@@ -66,7 +66,7 @@ def test_in_and_out(mount_with: MountFactory) -> None:
     log = mount.requests()
     digest = write(mount.path / "f", LARGE)
     assert LARGE <= moved(log, "bytes_in") <= LARGE + SLACK
-    assert log.kinds()["PUT partNumber"] == pytest.approx(LARGE / PART, abs=1)
+    assert 1 < log.kinds()["PUT partNumber"] <= LARGE / PART + 1  # they grow with the file
     wait_for(lambda: not list(mount.cache_dir.glob("staging/*/*.data")))
     theirs = hashlib.sha256()
     for chunk in mount.sdk.get_object("f"):

@@ -1,0 +1,105 @@
+"""Reading through ranges: the bytes of one version, none of them fetched in vain."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tagfs.errors import ObjectChanged
+from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.reader import Reader
+from tagfs.store.bucket import BytesSource, Content, NewObject
+from tagfs.store.memory import MemoryBucket
+
+DATA = random.Random(1).randbytes(20 * 1024**2 + 7)
+KERNEL = 128 * 1024
+"""Bytes that the kernel reads at once."""
+
+
+class Counting(MemoryBucket):
+    """Counts the bytes that are fetched."""
+
+    fetched = 0
+
+    def get(
+        self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
+    ) -> Content:
+        content = super().get(key, start, length, if_match=if_match)
+        self.fetched += len(content.data)
+        return content
+
+
+@pytest.fixture
+def bucket() -> Counting:
+    bucket = Counting()
+    bucket.put("f", BytesSource(DATA), NewObject())
+    return bucket
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+def test_forward_each_byte_is_fetched_once(bucket: Counting, executor: ThreadPoolExecutor) -> None:
+    budget = MemoryBudget(64 * 1024**2)
+    reader = Reader(bucket, "f", executor, budget)
+    read = b"".join(reader.read(at, KERNEL) for at in range(0, len(DATA) + KERNEL, KERNEL))
+    assert read == DATA
+    assert bucket.fetched == len(DATA)
+    reader.close()
+    executor.shutdown()
+    assert budget.used == 0
+
+
+def test_out_of_order_as_the_kernel_reads_ahead(
+    bucket: Counting, executor: ThreadPoolExecutor
+) -> None:
+    reader = Reader(bucket, "f", executor, MemoryBudget(64 * 1024**2))
+    order = list(range(0, len(DATA), KERNEL))
+    for at in range(0, len(order) - 3, 4):
+        order[at : at + 4] = [order[at + k] for k in (0, 2, 1, 3)]
+    read = {at: reader.read(at, KERNEL) for at in order}
+    assert b"".join(read[at] for at in sorted(read)) == DATA
+    assert bucket.fetched == len(DATA)
+    reader.close()
+
+
+def test_here_and_there_little_is_fetched(bucket: Counting, executor: ThreadPoolExecutor) -> None:
+    reader = Reader(bucket, "f", executor, MemoryBudget(64 * 1024**2))
+    places = random.Random(2).sample(range(len(DATA) // 4096), 100)
+    for place in places:
+        assert reader.read(place * 4096, 4096) == DATA[place * 4096 :][:4096]
+    reader.close()
+    executor.shutdown()
+    assert bucket.fetched <= 50 * 4096 * len(places)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, len(DATA) + 10), st.integers(0, 3_000_000)), max_size=12),
+    st.sampled_from([0, 2**30]),
+)
+def test_any_reads(
+    bucket: Counting,
+    executor: ThreadPoolExecutor,
+    reads: list[tuple[int, int]],
+    memory: int,
+) -> None:
+    reader = Reader(bucket, "f", executor, MemoryBudget(memory))
+    for offset, length in reads:
+        assert reader.read(offset, length) == DATA[offset : offset + length]
+    reader.close()
+
+
+def test_another_version_is_told(bucket: Counting, executor: ThreadPoolExecutor) -> None:
+    reader = Reader(bucket, "f", executor, MemoryBudget(0))
+    assert reader.read(0, 10) == DATA[:10]
+    bucket.put("f", BytesSource(DATA[::-1]), NewObject())
+    with pytest.raises(ObjectChanged):
+        reader.read(15_000_000, 10)
+    reader.close()
