@@ -65,6 +65,11 @@ class _HttpBody:
         self._continue_due = False
 
     @property
+    def is_unasked(self) -> bool:
+        """Tell whether the client still waits to be asked for the body: it may never come."""
+        return self._continue_due
+
+    @property
     def received(self) -> int:
         """Return how many bytes have come so far."""
         return self._http.content.total_bytes
@@ -177,7 +182,10 @@ class _Exchange:
             sent = 0 if self._http.method == "HEAD" else len(reply.body)
             self._write_down(reply.status, sent)
             body = None if self._http.method == "HEAD" else reply.body
-            return web.Response(status=reply.status, headers=reply.headers, body=body)
+            response = web.Response(status=reply.status, headers=reply.headers, body=body)
+            if self._body.is_unasked:
+                response.force_close()
+            return response
         try:
             return await self._stream(reply, plan)
         finally:
