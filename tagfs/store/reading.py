@@ -139,7 +139,6 @@ class Reading(Calls):
         if length is not None and length <= 0:
             return self._nothing(key, start, if_match)
         failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
-        wrong: list[Content] = []
         for _ in range(_TRIES):
             try:
                 content, told = self._get_once(key, start, length, if_match)
@@ -148,11 +147,7 @@ class Reading(Calls):
             else:
                 if self._is_as_told(content, told):
                     return content
-                wrong.append(content)
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
-        if self._md5_etags is None and len(wrong) == _TRIES and len({c.data for c in wrong}) == 1:
-            self._doubt_etags(f"{key!r} is read the same {_TRIES} times")
-            return wrong[0]
         raise self._warn(failure)
 
     def forget(self, prefix: str = "") -> None:
@@ -166,16 +161,6 @@ class Reading(Calls):
         same = hashlib.md5(content.data, usedforsecurity=False).hexdigest() == told.md5
         self._md5_etags = self._md5_etags or same or None
         return same
-
-    def _doubt_etags(self, reason: str) -> None:
-        """Note that an ETag of this service says nothing of content."""
-        self._md5_etags = False
-        logger.warning(
-            "ETags on %s are no checksums of content: whole reads and large uploads go unverified "
-            "(%s)",
-            self.dialect.title,
-            reason,
-        )
 
     def _check_free(self, key: str) -> None:
         """Raise if something is at `key`: the guard of exclusive writes without a header for it.

@@ -229,6 +229,15 @@ class Writing(Reading, Carrying):
             return False
         return True
 
+    def _doubt_etags(self, reason: str) -> None:
+        """Note that an ETag of this service says nothing of content."""
+        self._md5_etags = False
+        logger.warning(
+            "ETags on %s are no checksums of content, so whole reads go unverified (%s)",
+            self.dialect.title,
+            reason,
+        )
+
     def _without_exclusive(self, request: Request) -> Request:
         name = self.dialect.exclusive[0] if self.dialect.exclusive else None
         headers = {key: value for key, value in request.headers.items() if key != name}

@@ -26,7 +26,7 @@ class Service:
     def open(self, **settings):
         """Return another client of the same bucket."""
         chosen = BucketSettings(
-            service="oss",
+            service=self.emulator.service,
             bucket=self.name,
             endpoint=self.emulator.url,
             timeout=5.0,
