@@ -71,7 +71,8 @@ def _fill(storage: Storage, config: EmulatorConfig) -> None:
     for specification in config.generate:
         if not config.buckets:
             raise ValueError("generating objects needs a bucket to put them into")
-        generate(storage, config.buckets[0], specification, now_ms)
+        lower_case = config.service != "oss"
+        generate(storage, config.buckets[0], specification, now_ms, lower_case=lower_case)
 
 
 async def _listen(frame: Frame, host: str, port: int, stop: asyncio.Event) -> None:

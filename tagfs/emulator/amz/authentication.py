@@ -102,7 +102,7 @@ class Authenticator:
         query = request.query
         access_key_id = query.get("AccessKeyId") or query.get("AWSAccessKeyId", "")
         expires = query.get("Expires", "")
-        if not expires.isdigit():
+        if not expires.isdecimal():
             raise Refusal("AccessDenied", "Query-string authentication requires Expires.")
         self._check_access_key(access_key_id)
         if int(expires) < request.now:
@@ -156,7 +156,7 @@ class Authenticator:
         moment, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
         payload = request.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
         claim, signed_at = _claim(fields, moment, payload), parse_basic_time(moment)
-        if claim is None or signed_at is None or not expires.isdigit():
+        if claim is None or signed_at is None or not expires.isdecimal():
             raise Refusal("AuthorizationQueryParametersError")
         if int(expires) > _LONGEST:
             raise Refusal("AuthorizationQueryParametersError", "X-Amz-Expires is over a week.")

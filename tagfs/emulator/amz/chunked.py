@@ -53,6 +53,8 @@ class ChunkedBody:
             size = int(words[0], 16)
         except ValueError:
             raise _malformed() from None
+        if size < 0:
+            raise _malformed()
         extension = words[1] if len(words) > 1 else ""
         return size, extension.partition("chunk-signature=")[2]
 

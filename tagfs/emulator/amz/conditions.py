@@ -7,7 +7,7 @@ from tagfs.emulator.amz.errors import Refusal
 from tagfs.emulator.moments import MILLISECONDS, parse_http_date
 from tagfs.emulator.storage.records import ObjectRecord
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def check_conditions(headers: Mapping[str, str], record: ObjectRecord, mtime_ms: int) -> None:

@@ -13,6 +13,7 @@ from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
 
 POSIX = "POSIX"
+_DIGITS = 18  # of a number that is taken for what it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ class Context:
         if not text.isdecimal():
             extra = {"ArgumentName": name, "ArgumentValue": text}
             raise Refusal("InvalidArgument", f"Provided {name} not an integer", extra=extra)
-        return min(int(text), high)
+        return min(int(text[:_DIGITS]), high)
 
     def find(self) -> ObjectRecord | None:
         """Return the object at the key, if any."""

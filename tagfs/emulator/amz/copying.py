@@ -44,6 +44,11 @@ def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
     return bucket, record
 
 
+def quoted(context: Context, etag: str) -> str:
+    """Return an ETag as the documents that answer copies have it."""
+    return f'"{etag}"' if context.flavour.quotes_copies else etag
+
+
 async def CopyObject(context: Context) -> Reply:
     """Copy an object, or a link as a link; a copy keeps the ETag whatever made it."""
     if context.request.body.length:
@@ -73,7 +78,7 @@ async def CopyObject(context: Context) -> Reply:
     return context.document(
         "CopyObjectResult",
         element("LastModified", exact_time(record.mtime_ms)),
-        element("ETag", f'"{record.etag}"'),
+        element("ETag", quoted(context, record.etag)),
     )
 
 

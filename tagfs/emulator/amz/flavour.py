@@ -35,6 +35,7 @@ class Flavour:
         keeps_upload_tags: whether tags given when a multipart upload begins arrive.
         keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
             metadata.
+        quotes_copies: whether the ETag of a copy stands in quotes.
         object_tagging: whether objects have tags at all.
         links: whether the service has symlinks of its own.
     """
@@ -60,6 +61,7 @@ class Flavour:
     counts_tags: bool = True
     keeps_upload_tags: bool = True
     keeps_replaced_tags: bool = True
+    quotes_copies: bool = True
     object_tagging: bool = True
     links: bool = False
 

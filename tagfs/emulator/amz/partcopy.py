@@ -11,7 +11,7 @@ import re
 from tagfs.emulator.amz.attributes import refuse_archived
 from tagfs.emulator.amz.conditions import unsatisfiable
 from tagfs.emulator.amz.context import Context
-from tagfs.emulator.amz.copying import SOURCE, find_source
+from tagfs.emulator.amz.copying import SOURCE, find_source, quoted
 from tagfs.emulator.amz.errors import Refusal
 from tagfs.emulator.amz.intake import SINGLE_LIMIT, too_large
 from tagfs.emulator.amz.links import look_through
@@ -23,7 +23,7 @@ from tagfs.emulator.storage.contents import Content, Extents, slice_extents
 from tagfs.emulator.storage.crc64 import crc64
 from tagfs.emulator.storage.records import ObjectRecord, PartRecord
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})")
 _READ_IN_PLACE = 256 * 1024
 _DIGEST_LIMIT = 64 * 1024 * 1024
 
@@ -57,7 +57,7 @@ async def UploadPartCopy(context: Context) -> Reply:
     return context.document(
         "CopyPartResult",
         element("LastModified", exact_time(part.mtime_ms)),
-        element("ETag", f'"{part.etag}"'),
+        element("ETag", quoted(context, part.etag)),
     )
 
 

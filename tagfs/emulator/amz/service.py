@@ -111,6 +111,8 @@ class FamilyService:
 
     def refuse(self, request: Request, status: int, code: str, message: str) -> Reply:
         """Say no in the service's words."""
+        if code == "SecurityTokenExpired" and self._rules.flavour.family == "x-amz-":
+            status, code = 400, "ExpiredToken"
         return self._render(request, injected(status, code, message))
 
     def _render(self, request: Request, refusal: Refusal) -> Reply:

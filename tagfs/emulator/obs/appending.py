@@ -13,6 +13,7 @@ from tagfs.emulator.storage.crc64 import crc64_combine
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
 
 _TOTAL_LIMIT = 10_000 * SINGLE_LIMIT
+_DIGITS = 18
 
 
 async def AppendObject(context: Context) -> Reply:
@@ -46,6 +47,8 @@ def _position(context: Context) -> int:
     if not text.isdecimal():
         extra = {"ArgumentName": "position", "ArgumentValue": text}
         raise Refusal("InvalidArgument", "The position is no length.", extra=extra)
+    if len(text) > _DIGITS:
+        raise Refusal("AppendTooLarge")
     return int(text)
 
 

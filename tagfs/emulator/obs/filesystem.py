@@ -11,6 +11,9 @@ from tagfs.emulator.storage.blobs import Staged
 from tagfs.emulator.storage.contents import Extents, slice_extents
 from tagfs.emulator.storage.records import ObjectRecord
 
+_MOST = 50 * 1024**4
+_DIGITS = 18
+
 
 async def RenameObject(context: Context) -> Reply:
     """Rename a file or a directory; a file replaces a file, as rename(2) has it.
@@ -108,4 +111,6 @@ def _number(context: Context, name: str) -> int:
     text = context.parameter(name) or ""
     if not text.isdecimal():
         raise Refusal("InvalidArgument", f"The {name} is no number.")
+    if len(text) > _DIGITS or int(text) > _MOST:
+        raise Refusal("EntityTooLarge")
     return int(text)

@@ -58,6 +58,7 @@ def make_flavour(chosen: Mapping[str, str]) -> Flavour:
         meta_limit=2 * 1024,
         conditional_writes=chosen["conditional"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
+        quotes_copies=not is_rgw,
         keeps_upload_tags=not is_rgw,
         keeps_replaced_tags=not is_rgw,
     )

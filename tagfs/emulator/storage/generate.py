@@ -36,21 +36,25 @@ def parse_specification(text: str) -> tuple[str, int, int]:
     return match["template"], int(match["count"]), size
 
 
-def generate(storage: Storage, bucket: str, specification: str, now_ms: int) -> int:
-    """Write the objects of a specification in one transaction and return how many there are."""
+def generate(
+    storage: Storage, bucket: str, specification: str, now_ms: int, *, lower_case: bool = False
+) -> int:
+    """Write the objects of a specification in one transaction and return how many there are.
+
+    `lower_case` says how the service writes ETags.
+    """
     template, count, size = parse_specification(specification)
     record = storage.buckets.create(bucket, now_ms)
     if not storage.buckets.is_empty(record.id):
         storage.objects.delete_many(record.id, _keys(template, count))
+    etag = _ETAG_OF_ZEROS.format(size & 0xFFFF) if size else "D41D8CD98F00B204E9800998ECF8427E"
     with storage.objects.changing():
         extents = storage.contents.add_sparse(size, count)
         model = ObjectRecord(
             key="",
             kind=Kind.MULTIPART if size else Kind.NORMAL,
             size=size,
-            etag=_ETAG_OF_ZEROS.format(size & 0xFFFF)
-            if size
-            else "D41D8CD98F00B204E9800998ECF8427E",
+            etag=etag.lower() if lower_case else etag,
             md5="" if size else "d41d8cd98f00b204e9800998ecf8427e",
             crc64=_crc_of_zeros(size),
             mtime_ms=now_ms,

@@ -22,6 +22,7 @@ from obs import (
 
 from tests.emulator.emulation import Emulator
 from tests.emulator.obs.client import Raw, Refused, Sdk, md5_header
+from tests.emulator.s3.client import s3_client, tags_of
 
 KEY = "dir/sub/a b+c~%中.txt"
 
@@ -331,3 +332,13 @@ def test_buckets(sdk: Sdk, obs: Emulator) -> None:
     sdk.deleteBucket(bucket)
     probe = requests.head(f"{obs.url}/?apiversion", timeout=5)
     assert (probe.status_code, probe.headers["x-obs-api"]) == (200, "3.0")
+
+
+def test_boto3_speaks_to_it_too(obs: Emulator, name: str) -> None:
+    s3 = s3_client(obs.url)
+    s3.put_object(Bucket=name, Key="k", Body=b"hello", Metadata={"a": "1"}, Tagging="t=1")
+    found = s3.get_object(Bucket=name, Key="k")
+    assert (found["Body"].read(), found["Metadata"]) == (b"hello", {"a": "1"})
+    assert tags_of(s3, name, "k") == {"t": "1"}
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=name)["Contents"]] == ["k"]
+    s3.close()

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import io
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ import requests
 from botocore.exceptions import ClientError
 from fastcrc.crc32 import iscsi
 
-from tests.emulator.s3.client import refusal
+from tests.emulator.emulation import Emulator
+from tests.emulator.s3.client import refusal, s3_client
 
 KEY = "dir//../a b+c~%中&<>.txt"
 PART = 5 * 1024 * 1024
@@ -224,3 +227,83 @@ def test_missing_integrity_headers(s3: Any, name: str) -> None:
     body = b"<Tagging><TagSet/></Tagging>"
     answer = requests.put(url, data=body, timeout=5)
     assert (answer.status_code, "<Code>InvalidRequest<" in answer.text) == (400, True)
+
+
+def test_the_request_log(aws: Emulator, s3: Any, name: str) -> None:
+    """Operations have the same names on every service."""
+    before = len(aws.requests())
+    source = {"Bucket": name, "Key": "k"}
+    s3.put_object(Bucket=name, Key="k", Body=b"12345")
+    s3.get_object_tagging(Bucket=name, Key="k")
+    s3.copy_object(Bucket=name, Key="c", CopySource=source)
+    upload = s3.create_multipart_upload(Bucket=name, Key="m")["UploadId"]
+    ours = {"Bucket": name, "Key": "m", "UploadId": upload}
+    s3.upload_part_copy(**ours, PartNumber=1, CopySource=source)
+    s3.abort_multipart_upload(**ours)
+    s3.list_objects_v2(Bucket=name)
+    s3.get_bucket_location(Bucket=name)
+    s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "k"}]})
+    lines = aws.requests()[before:]
+    assert [(line["operation"], line["subresource"], line["key"]) for line in lines] == [
+        ("PutObject", None, "k"),
+        ("GetObjectTagging", "tagging", "k"),
+        ("CopyObject", "copy", "c"),
+        ("InitiateMultipartUpload", "uploads", "m"),
+        ("UploadPartCopy", "partNumber", "m"),
+        ("AbortMultipartUpload", "uploadId", "m"),
+        ("ListObjectsV2", "list", None),
+        ("GetBucketLocation", "location", None),
+        ("DeleteMultipleObjects", "delete", None),
+    ]
+    assert [line.get("copy") for line in lines[2:5]] == [None, None, True]
+    assert lines[0]["bytes_in"] == 5
+
+
+def test_generated_objects(tmp_path: Path) -> None:
+    options = ["--service", "s3", "--bucket", "bkt", "--generate", "d/{:04d}:1500"]
+    with Emulator(tmp_path / "d", *options) as running:
+        s3 = s3_client(running.url)
+        pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket="bkt"))
+        assert [len(page["Contents"]) for page in pages] == [1000, 500]
+        empty = hashlib.md5(b"").hexdigest()
+        assert {item["ETag"] for page in pages for item in page["Contents"]} == {f'"{empty}"'}
+        s3.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers"),
+    [
+        ("GET", "?max-keys=" + "9" * 5000, {}),
+        ("GET", "?max-keys=x", {}),
+        ("GET", "?continuation-token=%ff&list-type=2", {}),
+        ("GET", "?encoding-type=odd", {}),
+        ("GET", "/k", {"Range": f"bytes={'9' * 5000}-"}),
+        ("PUT", "/k?partNumber=%C2%B2&uploadId=x", {}),
+        ("PUT", "/%ff", {}),
+        ("PUT", "/k", {"x-amz-tagging": b"a=\xff"}),
+        ("PUT", "/k", {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}),
+        ("POST", "?delete", {}),
+        ("PUT", "?tagging", {}),
+        ("PUT", "/k", {"x-amz-copy-source": "%ff"}),
+        ("PUT", "/k", {"x-amz-copy-source": "none/k"}),
+        ("PUT", "/k?acl", {}),
+        ("GET", "?lifecycle", {}),
+        ("PATCH", "/k", {}),
+    ],
+)
+def test_oddities_are_refused_not_bugs(
+    open_doors: str, method: str, target: str, headers: dict[str, Any]
+) -> None:
+    answer = requests.request(method, open_doors + target, headers=headers, data=b"-5", timeout=5)
+    assert answer.status_code != 500
+    if method != "GET" or "max-keys=9" not in target:
+        assert answer.status_code >= 400
+
+
+@pytest.fixture(scope="module")
+def open_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bucket that nobody needs to sign for."""
+    directory = tmp_path_factory.mktemp("open")
+    options = ["--service", "s3", "--bucket", "bkt", "--no-verify"]
+    with Emulator(directory / "d", *options) as running:
+        yield f"{running.url}/bkt"
