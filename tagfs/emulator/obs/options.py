@@ -8,7 +8,7 @@ object_tag_limits=wide|strict  object tags: 128/255 characters (default), or 36/
 symlinks=on|off|ignored    off: `?symlink` is 405; ignored: it is not known, and PUT makes an
                            empty object (default on)
 object_tags=on|off         off: object tagging is not enabled, 405 (default on)
-append=on|off              off: no AppendObject, as where it is not licensed (default on)
+append=on|off              off: AppendObject is 405 (default on)
 posix=BUCKET               make this bucket a parallel file system (may be repeated)
 """
 
