@@ -150,7 +150,7 @@ def check_dump(file: IO[bytes], base: Base) -> Check:
         found.blocks += 1
         found.others += block.others
         try:
-            judge(block, base)
+            rules_of(judge(block, base)).check(block.tags)
         except TagfsError as error:
             found.bad += 1
             if len(found.mistakes) < SHOWN:
@@ -160,10 +160,10 @@ def check_dump(file: IO[bytes], base: Base) -> Check:
 
 
 def judge(block: Block, base: Base) -> Item:
-    """Return the item of a block that can be restored.
+    """Return the item that a block is about.
 
     Raises:
-        InvalidTag and what is below it, InvalidName, SettingsError: it cannot.
+        InvalidTag, InvalidName, SettingsError: the block cannot be restored, whatever its tags.
     """
     if block.problem:
         raise InvalidTag(block.problem)
@@ -172,7 +172,6 @@ def judge(block: Block, base: Base) -> Item:
         item.address.key.encode()
     except UnicodeEncodeError:
         raise InvalidName("the name is not UTF-8") from None
-    rules_of(item).check(block.tags)
     return item
 
 
