@@ -50,6 +50,7 @@ class FileSystem:
             env, self.tree, self.files, self.namespace, lambda: {**status(), **self.state()}
         )
         self._told = ToldSizes()
+        self._told_listing = False
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
 
@@ -341,7 +342,7 @@ class FileSystem:
             return replace(change(attributes), ctime_ns=self._env.clock_ns())
 
         if not self._env.choices.stored:
-            self._refuse_or_ignore(path, change)
+            self._pass_over(path)
             return
         node = self.files.changed(path)
         if node is not None:
@@ -350,7 +351,8 @@ class FileSystem:
         entry = self.tree.entry(path)
         if entry.info is None:
             if path == "/" and not self._env.root.prefix:
-                raise NotPermitted("a bucket has no mode, owner or time of its own")
+                self.tree.bucket_attributes = stamped(entry.attributes)
+                return
             entry = replace(entry, info=self.namespace.make_marker(path))
         self._edit(entry, stamped)
 
@@ -376,15 +378,15 @@ class FileSystem:
                 if handle.reader is not None:
                     handle.reader.rebind(node.key, moved)
 
-    def _refuse_or_ignore(self, path: str, change: Callable[[Attributes], Attributes]) -> None:
-        """With attributes=listing nothing is kept: say so, unless nothing would change.
+    def _pass_over(self, path: str) -> None:
+        """With attributes=listing nothing is kept, as the user chose: say so once.
 
-        Times are let pass: every tool sets them, and none can do without.
+        Refusing would fail `cp -p`, `rsync -a`, `tar x` and `install` for what nobody asked for.
         """
-        before = self.tree.entry(path).attributes
-        after = change(before)
-        if (before.mode, before.uid, before.gid) != (after.mode, after.uid, after.gid):
-            raise NotPermitted(f"{path}: attributes=listing keeps no mode and no owner")
+        self.tree.entry(path)
+        if not self._told_listing:
+            self._told_listing = True
+            log.info("attributes=listing: mode, owner and times that tools set are not kept")
 
     def _node_stat(self, node: FileNode) -> Stat:
         return _to_stat(node.attributes, node.size)

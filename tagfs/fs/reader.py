@@ -120,7 +120,7 @@ class Reader:
         with self._lock:
             window = self._judge(offset, end)
             needed, own = self._cover(offset, end, window, info)
-            self._read_ahead(end, offset + window, info)
+            self._read_ahead(end, window, info)
         for piece in own:
             self._fetch(piece, self._key, info)
         data = self._collect(needed, offset, end)
@@ -161,12 +161,15 @@ class Reader:
             offset = piece.end
         return needed, own
 
-    def _read_ahead(self, start: int, end: int, info: ObjectInfo) -> None:
-        end = min(end, info.size)
-        while start < end:
+    def _read_ahead(self, start: int, window: int, info: ObjectInfo) -> None:
+        """Ask for ranges of full size ahead of `start`, as far as the window and memory allow."""
+        length = _piece_size(window)
+        end = start + window
+        while start < min(end, info.size):
             piece = next((p for p in self._pieces if p.start <= start < p.end), None)
             if piece is None:
-                length = _piece_size(end - start + FIRST)
+                if start + length > end and start + length < info.size:
+                    return  # wait until a whole range is due: many small ones cost round trips
                 if not self._budget.has_room(length):
                     return
                 piece = self._add(start, length, info)

@@ -60,6 +60,9 @@ class Tree:
         self._files = files
         self._logged: set[str] = set()
         self.hidden = 0
+        # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
+        # mounted, so that `rsync -a` and `tar x` into the root do not fail.
+        self.bucket_attributes = env.default_directory()
         self.gone: Container[str] = ()  # paths whose objects are about to be deleted
 
     def entry(self, path: str, *, max_age: float | None = None) -> Entry:
@@ -157,8 +160,9 @@ class Tree:
 
     def _root(self) -> Entry:
         prefix = self._env.root.prefix
-        info = self._marker(prefix) if prefix else None
-        return self._directory_entry("/", prefix, info)
+        if not prefix:
+            return Entry(path="/", key="", attributes=self.bucket_attributes, size=0)
+        return self._directory_entry("/", prefix, self._marker(prefix))
 
     def _directory(self, path: str, marker: str, found: Lookup) -> Entry:
         if found.info is not None:

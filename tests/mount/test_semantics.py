@@ -156,6 +156,24 @@ class TestData:
         assert (mount.path / "null").lstat().st_rdev == os.makedev(1, 3)
         assert mount.sdk.head_object("fifo").content_length == 0
 
+    def test_d8_the_root_of_a_bucket_and_a_listing_mount_let_tools_go_on(
+        self, mount_with: MountFactory, tmp_path: Path
+    ) -> None:
+        """A bucket keeps no attributes of its own, a listing mount none at all: setting them is
+        no failure, or `tar x`, `rsync -a` and `cp -p` into them would be."""
+        tree = tmp_path / "tree"
+        tree.mkdir()
+        (tree / "f").write_bytes(b"x")
+        (tree / "f").chmod(0o755)
+        for options in ("", "attributes=listing"):
+            mount = mount_with(options)
+            run("rsync", "-a", f"{tree}/", f"{mount.path}/")
+            run("tar", "-cf", tmp_path / "t.tar", "-C", tree, ".")
+            run("tar", "-xf", tmp_path / "t.tar", "-C", mount.path)
+            run("cp", "-p", tree / "f", mount.path / "g")
+            os.utime(mount.path, (5, 5))
+        assert mount.content("g") == b"x"
+
     def test_hard_links_are_refused_as_posix_has_it(self, mount: Mounted) -> None:
         (mount.path / "f").write_bytes(b"x")
         assert failing(os.link, mount.path / "f", mount.path / "g") == errno.EPERM
