@@ -18,11 +18,10 @@ from tagfs.fs.attributes import Attributes
 from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
-from tagfs.fs.links import link_metadata, to_target
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside, split
 from tagfs.fs.renames import DirectoryRename
-from tagfs.fs.symlinks import move_link
+from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.tree import Entry, Tree
 from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -94,13 +93,12 @@ class Namespace:
         """Make a symlink that readlink shows as `text`.
 
         Raises:
-            AlreadyExists, Unsupported
+            AlreadyExists, NotPermitted
         """
         self.doomed.settle(path)
         key = self._env.root.to_key(path)
         attributes = self._env.new_attributes(stat.S_IFLNK | 0o777)
-        new = self.new_object(attributes, more=link_metadata(key, text))
-        self._env.bucket.put_symlink(key, to_target(key, text), new)
+        make_link(self._env.bucket, key, text, self.new_object(attributes))
 
     def new_object(
         self,
@@ -108,12 +106,9 @@ class Namespace:
         *,
         tags: TagSet = NO_TAGS,
         content_type: str = "",
-        more: dict[str, str] | None = None,
     ) -> NewObject:
         """Return what travels with something made here that was not there before."""
-        metadata = dict(more or {})
-        if self._env.choices.stored:
-            metadata.update(attributes.render())
+        metadata = attributes.render() if self._env.choices.stored else {}
         headers = {"content-type": content_type} if content_type else {}
         return NewObject(metadata=metadata, headers=headers, tags=tags, exclusive=True)
 

@@ -1,7 +1,44 @@
 """Symlinks on the service: reading what one says, and writing one under another key."""
 
-from tagfs.fs.links import METADATA_NAME, link_metadata, parse_text, read_text, to_target
-from tagfs.store.bucket import Bucket, Keep, NewObject, ObjectInfo, ObjectType
+from dataclasses import replace
+
+from tagfs.errors import NotPermitted, Unsupported
+from tagfs.fs.links import (
+    METADATA_NAME,
+    link_metadata,
+    parse_text,
+    read_text,
+    render_text,
+    to_target,
+)
+from tagfs.store.bucket import Bucket, BytesSource, Keep, NewObject, ObjectInfo, ObjectType
+
+
+def make_link(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo:
+    """Write a link that readlink shows as `text`; `new` has its attributes.
+
+    Where the bucket has no symlink objects it is written as s3fs does: a plain object whose mode
+    says link and whose content is the text.
+
+    Raises:
+        AlreadyExists
+        NotPermitted: nothing would tell a plain object from a file.
+    """
+    if bucket.capabilities.symlinks:
+        metadata = {**new.metadata, **link_metadata(key, text)}
+        try:
+            return bucket.put_symlink(key, to_target(key, text), replace(new, metadata=metadata))
+        except Unsupported:
+            pass  # found out just now
+    if "mode" not in new.metadata:
+        raise NotPermitted(f"{key}: links in this bucket need attributes=stored")
+    # s3fs drops blanks around the text, and so does whoever reads links of s3fs.
+    exact = {METADATA_NAME: render_text(text)} if text != text.strip() else {}
+    content = BytesSource(text.encode("utf-8", "surrogateescape"))
+    headers = {"content-type": "application/octet-stream"}
+    return bucket.put(
+        key, content, replace(new, metadata={**new.metadata, **exact}, headers=headers)
+    )
 
 
 def read_link(bucket: Bucket, info: ObjectInfo) -> str:
