@@ -78,6 +78,9 @@ class Writing(Reading, Carrying):
             raise InvalidRequest(f"a link {key!r} to nowhere")
         if size > self.limits.max_key:
             raise NameTooLong(f"the target of {key!r} has {size} bytes")
+        if self.dialect.plain_targets and target != target.strip(" "):
+            # A header that is not encoded loses them on the way back.
+            raise Unsupported(f"a link {key!r} whose target begins or ends with a blank")
         with self._locks.hold(key), self._needs("symlinks"):
             if not self._links_tried:
                 self._try_links(key)

@@ -4,6 +4,7 @@ import base64
 import errno
 import hashlib
 import logging
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def _quick(monkeypatch):
 def script(monkeypatch):
     """Return what opens a client of a server that answers from a script."""
     resolve_locally(monkeypatch)
-    opened = []
+    opened: list[Any] = []
 
     def start(*steps, **chosen):
         server = LoopbackServer(list(steps))
@@ -286,6 +287,15 @@ def test_tags_that_a_bucket_does_not_have(tmp_path):
 def test_any_target_comes_back(client, target):
     client.put_symlink("l", target, new())
     assert client.head("l").detail.target == target
+
+
+@pytest.mark.parametrize("target", [" x", "x "])
+def test_a_target_that_no_header_brings_back_is_refused(script, target):
+    client, server = script(answer())
+    with pytest.raises(Unsupported):
+        client.put_symlink("l", target, new())
+    assert not server.asked
+    assert client.capabilities.symlinks
 
 
 def test_a_plain_target_is_sent_as_it_is(script):

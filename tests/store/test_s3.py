@@ -4,6 +4,7 @@ import errno
 import logging
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def _quick(monkeypatch):
 @pytest.fixture
 def script():
     """Return what opens a client of a server that answers from a script."""
-    opened = []
+    opened: list[Any] = []
 
     def start(*steps, **chosen):
         server = LoopbackServer(list(steps))
