@@ -128,6 +128,9 @@ class Namespace:
         Some tools (vim, emacs, sed -i.bak, rsync --backup) save by renaming the old file to a
         backup name and putting a new one in its place: the tags belong to the name people see.
         """
+        replaced = self._making_way.get(path) or self._files.node(path)
+        if replaced is not None and replaced.is_new and replaced.tags:
+            return replaced.tags if self._env.choices.keep_replaced_tags else None
         since, backup = self._backups.pop(path, (0.0, ""))
         if not backup or time.monotonic() - since > BACKUP_MEMORY:
             return None
@@ -246,7 +249,7 @@ class Namespace:
             self._put_aside(old, new)
             return
         self.doomed.spare(new)
-        replaced = self._making_way.pop(new, None)
+        replaced = self._making_way.get(new)
         if replaced is None:
             self._rename(old, new)
             return
@@ -255,6 +258,8 @@ class Namespace:
         except BaseException:
             self._files.move_aside(replaced.path, new)
             raise
+        finally:
+            self._making_way.pop(new, None)
         replaced.lose_name()
 
     def _rename(self, old: str, new: str) -> None:
@@ -289,7 +294,7 @@ class Namespace:
     def _rename_new(self, node: FileNode, new: str, target: Entry | None) -> None:
         """Rename a file that is not on the service yet: its upload goes to the new key."""
         if node.tags is None:
-            if target is None:
+            if target is None or target.info is None:
                 node.tags = self.inherited_tags(new)
             elif not self._env.choices.keep_replaced_tags:
                 node.tags = NO_TAGS
@@ -323,7 +328,7 @@ class Namespace:
     def _tags_of_copy(
         self, info: ObjectInfo, new: str, target: Entry | None
     ) -> TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]:
-        if target is not None:
+        if target is not None and target.info is not None:
             keep = self._env.choices.keep_replaced_tags
             return Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE
         inherited = self.inherited_tags(new)

@@ -159,3 +159,13 @@ def test_what_could_not_be_uploaded_is_kept(bench: Bench) -> None:
     assert bench.bucket.get("f").data == b"old"
     kept = sorted(path.suffix for path in bench.staging.directory.iterdir())
     assert kept == [".data", ".json"]
+
+
+def test_what_has_no_name_any_more_is_not_sent(bench: Bench) -> None:
+    fh = bench.fs.create("/f", 0o644, RDWR)
+    bench.fs.unlink("/f")
+    for at in range(0, 10 * PART, PART):
+        bench.fs.write(fh, at, b"x" * PART)
+    bench.fs.flush(fh)
+    bench.fs.release(fh)
+    assert bench.requests() == {}

@@ -235,6 +235,9 @@ class TestRefusedRenames:
             target.write(b"G")
             with pytest.raises(PermissionError):
                 (mount.path / "f").rename(mount.path / "g")
+            mount.forget()
+            if operation == "CopyObject":
+                assert (mount.path / "g").read_bytes() == b"G", "not the file that is open"
         refusals.clear()
         assert mount.content("f") == b"f"
         assert mount.tags("f") == {"k": "v"}

@@ -70,6 +70,14 @@ def save_by_rename_unclosed(directory: Path, _: Path) -> None:
         (directory / "f.tmp123").replace(directory / "f")
 
 
+def save_over_unclosed(directory: Path, _: Path) -> None:
+    with (directory / "new").open("wb") as file:
+        file.write(b"x")
+        os.setxattr(file.fileno(), "user.tag.a", b"1")
+        (directory / "g").write_bytes(b"new")
+        (directory / "g").replace(directory / "new")
+
+
 def save_with_backup(directory: Path, _: Path) -> None:
     (directory / "f").rename(directory / "f~")
     (directory / "f").write_bytes(b"new")
@@ -188,6 +196,7 @@ CASES = [
     Case("save by rename", save_by_rename, after=new),
     Case("save by rename before close", save_by_rename_unclosed, after=new),
     Case("save by rename over an open file", save_over_reader, after=new),
+    Case("save over an unclosed file", save_over_unclosed, key="new", tags={"a": "1"}),
     Case("save with backup", save_with_backup, after=new),
     Case("vim", with_vim("backupcopy=auto"), after=lambda old: b"y" * len(old) + b"\n"),
     Case("vim, copying", with_vim("backupcopy=yes"), after=lambda old: b"y" * len(old) + b"\n"),
