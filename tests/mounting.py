@@ -15,9 +15,17 @@ from typing import Any
 import oss2
 
 from tests.emulated import Emulator
+from tests.judges import KEY_ID, REGIONS, SECRET, Judge, OssJudge, judge_of
 
-KEYS = {"OSS_ACCESS_KEY_ID": "emulator", "OSS_ACCESS_KEY_SECRET": "emulator-secret"}
-REGION = "cn-hangzhou"
+KEYS = {
+    "OSS_ACCESS_KEY_ID": KEY_ID,
+    "OSS_ACCESS_KEY_SECRET": SECRET,
+    "OBS_ACCESS_KEY_ID": KEY_ID,
+    "OBS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_ACCESS_KEY_ID": KEY_ID,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+}
+REGION = REGIONS["oss"]
 
 
 class RequestLog:
@@ -47,7 +55,7 @@ class Mounted:
 
     Attributes:
         path: the mountpoint.
-        sdk: the same bucket through the vendor's SDK, which is the judge of all writes.
+        judge: the same bucket through the vendor's SDK, which is the judge of all writes.
         log_file: what the mount logged.
     """
 
@@ -60,7 +68,22 @@ class Mounted:
         self.process = process
         self.log_file = path.with_suffix(".log")
         self.cache_dir = path.with_suffix(".cache")
-        self.sdk = sdk_bucket(service, bucket)
+        self.judge: Judge = judge_of(service.service, service.url, bucket)
+
+    @property
+    def kind(self) -> str:
+        """The service: "oss", "obs" or "s3"."""
+        return self.service.service
+
+    @property
+    def sdk(self) -> oss2.Bucket:
+        """OSS's SDK itself, for what only OSS has."""
+        assert isinstance(self.judge, OssJudge)
+        return self.judge.sdk
+
+    def has(self, capability: str) -> bool:
+        """Say whether the service has "symlinks" or "append" natively."""
+        return capability in self.judge.native
 
     def requests(self) -> RequestLog:
         """Begin to count requests of this bucket from now on."""
@@ -68,17 +91,15 @@ class Mounted:
 
     def tags(self, key: str) -> dict[str, str]:
         """Return an object's tags as the SDK sees them."""
-        return dict(self.sdk.get_object_tagging(key).tag_set.tagging_rule)
+        return self.judge.tags(key)
 
     def content(self, key: str) -> bytes:
         """Return an object's content as the SDK sees it."""
-        data = self.sdk.get_object(key).read()
-        assert isinstance(data, bytes)
-        return data
+        return self.judge.get(key)
 
     def keys(self) -> list[str]:
         """Return all keys of the bucket."""
-        return [info.key for info in oss2.ObjectIterator(self.sdk)]
+        return self.judge.keys()
 
     def log(self) -> str:
         return self.log_file.read_text() if self.log_file.exists() else ""
@@ -103,7 +124,7 @@ def sdk_bucket(service: Emulator, bucket: str) -> oss2.Bucket:
 def command(service: Emulator, url: str, path: Path, options: str = "") -> list[str]:
     chosen = [
         f"endpoint={service.url}",
-        f"region={REGION}",
+        f"region={REGIONS[service.service]}",
         f"cache_dir={path.with_suffix('.cache')}",
         options,
     ]
@@ -117,7 +138,7 @@ def mounted(
 ) -> Iterator[Mounted]:
     """Mount a bucket; unmount it whatever happens, and fail on what it logged unexpectedly."""
     path.mkdir(parents=True, exist_ok=True)
-    url = f"oss://{bucket}" + (f"/{prefix}" if prefix else "")
+    url = f"{service.service}://{bucket}" + (f"/{prefix}" if prefix else "")
     log_file = path.with_suffix(".log")
     with log_file.open("ab") as log:
         process = subprocess.Popen(

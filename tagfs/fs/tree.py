@@ -199,9 +199,11 @@ class Tree:
     def _type(self, info: ObjectInfo) -> int:
         if info.type is ObjectType.SYMLINK:
             return stat.S_IFLNK
-        if not self._env.choices.stored or info.size:
+        longest = 0 if self._env.bucket.capabilities.symlinks else MAX_LINK
+        if not self._env.choices.stored or info.size > longest:
             return stat.S_IFREG
-        # An empty object may be a fifo, a socket, a device or a link: only its metadata tells.
+        # An empty object may be a fifo, a socket, a device or a link, and where a bucket has no
+        # symlink objects a short one may be a link as well: only its metadata tells.
         known = self._env.bucket.known(info.key)
         if known is None or known.detail is None:
             return 0
@@ -218,6 +220,9 @@ class Tree:
             self._logged.add(key)
             log.warning("object %r is shadowed by the directory of the same name", key)
 
+
+MAX_LINK = 4096
+"""Bytes of the longest text that a symlink can have."""
 
 MAX_LOGGED = 10_000
 """Keys that are logged as hidden or shadowed; a bucket full of them must not fill the memory."""

@@ -1,14 +1,25 @@
 """A service for all mount tests, and a mounted bucket for each."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.emulated import Emulator, emulator
 from tests.mounting import Mounted, mounted
+
+KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
+    "oss": functools.partial(emulator, buckets=400),
+    "obs": functools.partial(emulator, buckets=200, service="obs"),
+    "s3": functools.partial(emulator, buckets=200, service="s3"),
+}
+"""Services that the promise is tested on."""
+
+ALL = pytest.mark.services("oss", "obs", "s3")
+"""Marks what holds on every service."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,10 +31,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore::SyntaxWarning"))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once for each kind of service that its marker `services` names."""
+    marker = metafunc.definition.get_closest_marker("services")
+    if marker is not None and "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", marker.args, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with emulator(tmp_path_factory.mktemp("service"), buckets=400) as running:
-        yield running
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Emulator]]:
+    """Return the running service of a kind, started when first asked for."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def start(kind: str) -> Emulator:
+            directory = tmp_path_factory.mktemp(kind)
+            return stack.enter_context(KINDS[kind](directory))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of service that a test runs on: OSS, unless it is marked for others."""
+    return getattr(request, "param", "oss")
+
+
+@pytest.fixture(scope="session")
+def service(kind: str, services: Callable[[str], Emulator]) -> Emulator:
+    return services(kind)
 
 
 @pytest.fixture(scope="session")
