@@ -37,13 +37,13 @@ def main_group() -> None:
 @click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
 @click.option("-f", "--foreground", is_flag=True, help="stay in the foreground, log to stderr")
 def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foreground: bool) -> None:  # noqa: FBT001
-    r"""Mount URL (oss://, obs:// or s3://bucket[/prefix]) on the directory MOUNTPOINT.
+    """Mount URL (oss://, obs:// or s3://bucket[/prefix]) on the directory MOUNTPOINT.
 
     \b
     tagfs mount oss://photos /mnt -o endpoint=oss-cn-hangzhou.aliyuncs.com
     tagfs mount obs://photos /mnt -o region=cn-north-4
     tagfs mount s3://photos /mnt -o region=eu-west-1
-    """
+    """  # noqa: D301  (click reads the control character)
     chosen = parse_options(parse_url(url), split_options(options))
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
     from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
