@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound
+from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound, Unsupported
 from tagfs.store.bucket import Keep, NewObject
 from tagfs.store.calls import Calls
 from tagfs.store.dialect import EmptyTagging
@@ -108,10 +108,13 @@ class Tagging(Calls):
         Raises:
             AccessDenied: the tags to keep may not be read.
             InvalidTag and what is below it: an explicit set that the service would refuse.
+            Unsupported: there are some, and the bucket keeps none.
         """
         if new.tags is Keep.REPLACED:
             return self._tags_to_keep(key)
         self._check_tags(f"object {key!r}", self.object_tag_rules, new.tags)
+        if new.tags and not self._capabilities.object_tags:
+            raise Unsupported(f"bucket {self.name!r} has no object tags, so {key!r} can have none")
         return new.tags
 
     def _tags_to_keep(self, key: str) -> TagSet:

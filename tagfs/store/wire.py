@@ -174,7 +174,7 @@ def parse_upload_id(body: bytes) -> str:
 
 def parse_parts(body: bytes) -> PartPage:
     """Read one page of ListParts."""
-    root = _parse(body, "ListPartsResult")
+    root = _parse(body, "ListPartsResult", "ListPartsResponse")  # the latter is moto's word
     parts = []
     for element in root.iterfind("Part"):
         fields = _fields(element)
