@@ -13,18 +13,21 @@ from dataclasses import replace
 from typing import Any
 
 from tagfs.errors import BadHandle, NotFound, NotPermitted, ReadOnly, TagfsError
-from tagfs.fs.attributes import Attributes, parse_attributes
+from tagfs.fs.attributes import Attributes
+from tagfs.fs.editing import AttributeEdits
 from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.extended import Xattrs
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import Journal
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside
 from tagfs.fs.prefetch import Prefetcher
-from tagfs.fs.tagging import Xattrs
+from tagfs.fs.tagging import Tagging
 from tagfs.fs.told import ToldSizes
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import ObjectInfo, ObjectType
+from tagfs.fs.usermeta import UserMetadata
+from tagfs.store.bucket import ObjectInfo
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +50,13 @@ class FileSystem:
         self.namespace = Namespace(env, self.tree, self.files)
         self._prefetcher = Prefetcher(env, self.tree)
         self._xattrs = Xattrs(
-            env, self.tree, self.files, self.namespace, lambda: {**status(), **self.state()}
+            env,
+            Tagging(env, self.tree, self.namespace),
+            UserMetadata(env, self.tree, self.files, self.namespace),
+            lambda: {**status(), **self.state()},
         )
+        self._edits = AttributeEdits(env, self.tree, self.files, self.namespace)
         self._told = ToldSizes()
-        self._told_listing = False
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
 
@@ -248,20 +254,23 @@ class FileSystem:
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
-        self._set_attributes(
+        self._check_writable()
+        self._edits.change(
             path, lambda a: replace(a, mode=stat.S_IFMT(a.mode) | stat.S_IMODE(mode))
         )
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 leaves one as it is."""
-        self._set_attributes(
+        self._check_writable()
+        self._edits.change(
             path,
             lambda a: replace(a, uid=a.uid if uid == -1 else uid, gid=a.gid if gid == -1 else gid),
         )
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Set times, nanoseconds since the epoch; None leaves one as it is."""
-        self._set_attributes(
+        self._check_writable()
+        self._edits.change(
             path,
             lambda a: replace(
                 a,
@@ -332,61 +341,6 @@ class FileSystem:
         if not writable:
             return self._env.bucket.known(key)
         return self._env.bucket.head(key, max_age=RECENT)
-
-    def _set_attributes(
-        self, path: str, change: Callable[[Attributes], Attributes], *, times: bool = False
-    ) -> None:
-        self._check_writable()
-
-        def stamped(attributes: Attributes) -> Attributes:
-            return replace(change(attributes), ctime_ns=self._env.clock_ns())
-
-        if not self._env.choices.stored:
-            self._pass_over(path)
-            return
-        node = self.files.changed(path)
-        if node is not None:
-            node.set_attributes(stamped, times=times)
-            return
-        entry = self.tree.entry(path)
-        if entry.info is None:
-            if path == "/" and not self._env.root.prefix:
-                self.tree.bucket_attributes = stamped(entry.attributes)
-                return
-            entry = replace(entry, info=self.namespace.make_marker(path))
-        self._edit(entry, stamped)
-
-    def _edit(self, entry: Entry, change: Callable[[Attributes], Attributes]) -> None:
-        """Change the stored attributes of something that is not changed here: one request."""
-        info = self._env.bucket.head(
-            entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
-        )
-        default = self._env.default_directory() if entry.is_dir else self._env.default_file()
-        current = entry.attributes if info.detail is None else parse_attributes(info, default)
-        metadata = dict(info.detail.metadata) if info.detail else {}
-        for name in ("mode", "uid", "gid", "mtime", "ctime", "atime"):
-            metadata.pop(name, None)
-        metadata.update(change(current).render())
-        if info.type is ObjectType.APPENDABLE:
-            metadata["mtime-size"] = str(info.size)
-        headers = info.detail.headers if info.detail else {}
-        moved = self._env.bucket.set_metadata(info, metadata, headers)
-        node = self.files.node(entry.path)
-        if node is not None:
-            node.met(moved)
-            for handle in list(node.handles):
-                if handle.reader is not None:
-                    handle.reader.rebind(node.key, moved)
-
-    def _pass_over(self, path: str) -> None:
-        """With attributes=listing nothing is kept, as the user chose: say so once.
-
-        Refusing would fail `cp -p`, `rsync -a`, `tar x` and `install` for what nobody asked for.
-        """
-        self.tree.entry(path)
-        if not self._told_listing:
-            self._told_listing = True
-            log.info("attributes=listing: mode, owner and times that tools set are not kept")
 
     def _node_stat(self, node: FileNode) -> Stat:
         return _to_stat(node.attributes, node.size)

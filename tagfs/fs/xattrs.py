@@ -15,6 +15,11 @@ MAX_NAME = 255
 """Bytes of an xattr name; the kernel refuses longer ones with ERANGE (xattr(7))."""
 
 
+XATTR_CREATE = 1
+XATTR_REPLACE = 2
+"""Flags of setxattr(2)."""
+
+
 class Kind(enum.Enum):
     """What a name stands for."""
 

@@ -1,0 +1,124 @@
+"""Extended attributes: each name goes to what it stands for."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
+from tagfs.fs.environment import Environment
+from tagfs.fs.tagging import Tagging
+from tagfs.fs.usermeta import UserMetadata
+from tagfs.fs.xattrs import Kind, parse_name
+
+log = logging.getLogger(__name__)
+
+
+class Xattrs:
+    """Answers getxattr, setxattr, listxattr and removexattr.
+
+    `status` returns what `user.tagfs.status` shows.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        tagging: Tagging,
+        metadata: UserMetadata,
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._env = env
+        self._tagging = tagging
+        self._metadata = metadata
+        self._status = status
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """Return the value of an extended attribute.
+
+        Raises:
+            NoSuchTag: there is none of this name.
+            Unsupported: a name that is not ours.
+        """
+        parsed = parse_name(name)
+        match parsed.kind:
+            case Kind.FOREIGN:
+                raise NoSuchTag(name)
+            case Kind.SYSTEM | Kind.OTHER_USER:
+                raise Unsupported(name)
+            case Kind.STATUS:
+                return self._status_value(path)
+            case Kind.REFRESH:
+                raise NoSuchTag(name)
+            case Kind.META:
+                return self._metadata.get(path, parsed.rest)
+            case Kind.OBJECT:
+                return self._metadata.fact(path, parsed.rest)
+            case Kind.TAG | Kind.TAGGING | Kind.BUCKET_TAG:
+                return self._tagging.get(path, parsed)
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names that are listed: tags, and user metadata where it is known."""
+        entry, names = self._tagging.names(path)
+        if not entry.is_link:
+            names += [f"user.meta.{key}" for key in self._metadata.shown(entry)]
+        return names
+
+    def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
+        """Set an extended attribute.
+
+        Raises:
+            InvalidTag and what is below it, TagExists, NoSuchTag, Unsupported, NotPermitted
+        """
+        parsed = parse_name(name)
+        match parsed.kind:
+            case Kind.FOREIGN | Kind.SYSTEM | Kind.OTHER_USER:
+                raise Unsupported(name)
+            case Kind.STATUS | Kind.OBJECT:
+                raise NotPermitted(f"{name} is read-only")
+            case Kind.REFRESH:
+                self._refresh(path)
+            case Kind.META:
+                self._metadata.set(path, parsed.rest, _decode(path, value), flags)
+            case Kind.TAGGING:
+                self._tagging.set_whole(path, _decode(path, value), flags)
+            case Kind.TAG | Kind.BUCKET_TAG:
+                self._tagging.set(path, parsed, _decode(path, value), flags)
+
+    def removexattr(self, path: str, name: str) -> None:
+        """Remove an extended attribute.
+
+        Raises:
+            NoSuchTag: there is none of this name.
+        """
+        parsed = parse_name(name)
+        match parsed.kind:
+            case Kind.FOREIGN | Kind.REFRESH:
+                raise NoSuchTag(name)
+            case Kind.SYSTEM | Kind.OTHER_USER:
+                raise Unsupported(name)
+            case Kind.STATUS | Kind.OBJECT:
+                raise NotPermitted(f"{name} is read-only")
+            case Kind.META:
+                self._metadata.remove(path, parsed.rest)
+            case Kind.TAG | Kind.TAGGING | Kind.BUCKET_TAG:
+                self._tagging.remove(path, parsed)
+
+    def _status_value(self, path: str) -> bytes:
+        if path != "/":
+            raise NoSuchTag("user.tagfs.status is on the root of the mount")
+        return json.dumps(self._status(), sort_keys=True).encode("ascii")
+
+    def _refresh(self, path: str) -> None:
+        if path == "/":
+            self._env.bucket.forget(self._env.root.prefix)
+            return
+        self._env.bucket.forget(self._env.root.to_key(path))
+
+
+def _decode(path: str, value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        error = InvalidTag(f"{path}: {value!r} is not UTF-8")
+        log.warning("%s: refused: %s", path, error)
+        raise error from None

@@ -1,0 +1,135 @@
+"""User metadata as extended attributes, and the facts about an object that cannot be set."""
+
+from collections.abc import Callable
+
+from tagfs.errors import (
+    InvalidRequest,
+    NoSuchTag,
+    TagExists,
+    ValueTooLarge,
+)
+from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.files import OpenFiles
+from tagfs.fs.namespace import Namespace
+from tagfs.fs.tree import Entry, Tree
+from tagfs.fs.xattrs import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
+from tagfs.store.bucket import Detail
+
+
+class UserMetadata:
+    """Reads and changes `user.meta.*`, and reads `user.object.*`."""
+
+    def __init__(
+        self, env: Environment, tree: Tree, files: OpenFiles, namespace: Namespace
+    ) -> None:
+        self._env = env
+        self._tree = tree
+        self._files = files
+        self._namespace = namespace
+
+    def shown(self, entry: Entry) -> dict[str, str]:
+        """Return the user metadata that is shown; without a request where that is not due."""
+        if entry.node is not None:
+            return dict(entry.node.metadata)
+        detail = entry.info.detail if entry.info else None
+        if detail is None:
+            return {}
+        return {k: v for k, v in detail.metadata.items() if is_meta_name(k)}
+
+    def get(self, path: str, name: str) -> bytes:
+        """Return one entry.
+
+        Raises:
+            NoSuchTag
+        """
+        metadata = self._detail(path).metadata
+        if name not in metadata:
+            raise NoSuchTag(f"{path}: no metadata {name!r}")
+        return metadata[name].encode("utf-8")
+
+    def set(self, path: str, name: str, text: str, flags: int) -> None:
+        """Set one entry by one metadata edit, or with the next upload if one is due.
+
+        Raises:
+            InvalidRequest: no header can carry it.
+            ValueTooLarge, TagExists, NoSuchTag
+        """
+        if text != text.strip() or not (text.isprintable() or not text):
+            raise InvalidRequest(f"{path}: a header cannot carry {text!r}")
+
+        def change(metadata: dict[str, str]) -> dict[str, str]:
+            if flags & XATTR_CREATE and name in metadata:
+                raise TagExists(f"{path}: metadata {name!r}")
+            if flags & XATTR_REPLACE and name not in metadata:
+                raise NoSuchTag(f"{path}: metadata {name!r}")
+            changed = {**metadata, name: text}
+            size = sum(len(k) + len(v.encode()) for k, v in changed.items())
+            if size > self._env.bucket.limits.max_metadata:
+                raise ValueTooLarge(f"{path}: {size} bytes of user metadata are too many")
+            return changed
+
+        self._edit(path, change)
+
+    def remove(self, path: str, name: str) -> None:
+        """Remove one entry.
+
+        Raises:
+            NoSuchTag
+        """
+
+        def change(metadata: dict[str, str]) -> dict[str, str]:
+            if name not in metadata:
+                raise NoSuchTag(f"{path}: no metadata {name!r}")
+            return {k: v for k, v in metadata.items() if k != name}
+
+        self._edit(path, change)
+
+    def fact(self, path: str, field: str) -> bytes:
+        """Return what `user.object.<field>` tells."""
+        if field not in OBJECT_FIELDS:
+            raise NoSuchTag(f"user.object.{field}")
+        entry = self._tree.entry(path)
+        info = entry.info
+        if info is None:
+            raise NoSuchTag(f"{path}: there is no object yet")
+        detail = self._detail(path)
+        facts = {
+            "etag": info.etag,
+            "type": info.type.value,
+            "storage_class": info.storage_class,
+            "version_id": detail.version_id or "",
+            "crc64": "" if detail.crc64 is None else str(detail.crc64),
+            "content_type": detail.headers.get("content-type", ""),
+        }
+        if not facts[field]:
+            raise NoSuchTag(f"{path}: no {field}")
+        return facts[field].encode("utf-8")
+
+    def _detail(self, path: str) -> Detail:
+        entry = self._tree.entry(path)
+        if entry.node is not None:
+            return Detail(metadata=entry.node.metadata, headers=entry.node.headers)
+        if entry.info is None:
+            return Detail()
+        info = entry.info
+        if info.detail is None:
+            info = self._env.bucket.head(entry.key, expected=info.type)
+        return info.detail or Detail()
+
+    def _edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        entry = self._tree.entry(path)
+        node = self._files.node(path)
+        if node is not None and (node.staged is not None or node.is_new):
+            with node.lock:
+                node.set_metadata(change(dict(node.metadata)))
+            return
+        if entry.info is None and entry.is_dir:
+            self._namespace.make_marker(path)
+        info = self._env.bucket.head(
+            entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
+        )
+        detail = info.detail or Detail()
+        metadata = change(dict(detail.metadata))
+        moved = self._env.bucket.set_metadata(info, metadata, detail.headers)
+        if node is not None:
+            node.met(moved)
