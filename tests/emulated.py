@@ -1,11 +1,15 @@
 """An emulator in a process of its own, with buckets to take from."""
 
 import contextlib
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import requests
 
 from tagfs.store.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials import Credentials, StaticCredentials
@@ -71,3 +75,35 @@ def emulator(
         finally:
             process.terminate()
             process.wait(10)
+
+
+@contextlib.contextmanager
+def moto(directory: Path, buckets: int = 100) -> Iterator[Emulator]:
+    """Run moto's server: an S3 that others wrote. It logs no requests."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with (directory / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+        try:
+            _wait_for(port, process)
+            names = [f"bucket-{number}" for number in range(buckets)]
+            for name in names:
+                assert requests.put(f"{url}/{name}", timeout=10).status_code == 200
+            yield Emulator("s3", url, iter(names), directory / "none")
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 30
+    while True:
+        assert process.poll() is None, "moto ended"
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            assert time.monotonic() < end, "moto does not answer"
+            time.sleep(0.1)
+        else:
+            return

@@ -247,8 +247,8 @@ class ObsJudge:
         return {"x-obs-tagging": text} if tags else {}
 
     def get(self, key: str) -> bytes:
-        data: bytes = self._call("getObject", key, loadStreamInMemory=True).body.buffer
-        return data
+        data: bytes | None = self._call("getObject", key, loadStreamInMemory=True).body.buffer
+        return data or b""
 
     def head(self, key: str) -> Seen:
         answer = self._call("getObjectMetadata", key)
@@ -395,7 +395,8 @@ class S3Judge:
 
     def tags(self, key: str) -> dict[str, str]:
         found = self._client.get_object_tagging(Bucket=self.bucket, Key=key)
-        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+        # Ceph RGW answers with nothing at all where there are none.
+        return {tag["Key"]: tag["Value"] for tag in found.get("TagSet", ())}
 
     def set_tags(self, key: str, tags: Tags) -> None:
         self._client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging=_s3_tagging(tags))

@@ -8,18 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulated import Emulator, emulator
+from tests.emulated import Emulator, emulator, moto
 from tests.mounting import Mounted, mounted
 
 KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "oss": functools.partial(emulator, buckets=400),
     "obs": functools.partial(emulator, buckets=200, service="obs"),
     "s3": functools.partial(emulator, buckets=200, service="s3"),
+    "ceph": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
+    "moto": functools.partial(moto, buckets=100),
 }
-"""Services that the promise is tested on."""
+"""Services that the promise is tested on; Ceph as the emulator mimics it."""
 
 ALL = pytest.mark.services("oss", "obs", "s3")
 """Marks what holds on every service."""
+
+FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto")
+"""Marks what is tested on an S3 of others as well, whose requests cannot be counted."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mount.conftest import ALL, MountFactory
+from tests.mount.conftest import ALL, FOREIGN, MountFactory
 from tests.mounting import Mounted, getfattr, run
 
 
@@ -75,8 +75,9 @@ class TestTree:
         assert failing(os.rmdir, mount.path / "x") == errno.ENOTEMPTY
 
 
-@ALL
+@FOREIGN
 class TestData:
+    @ALL
     def test_d1_every_later_open_sees_it(self, mount_with: MountFactory) -> None:
         """D1. Once `close` has returned 0 the service has accepted the content, and every later
         `open`, on any host, sees it."""
@@ -123,6 +124,7 @@ class TestData:
         with (mount.path / "f").open("rb", buffering=0) as file:
             assert file.read(4096) == b"b" * 4096
 
+    @ALL
     def test_d7_a_renamed_file_is_a_server_side_copy(self, mount: Mounted) -> None:
         """D7. Rename of a file is a server-side copy, then a delete."""
         mount.judge.put("f", b"x" * 1000, {"k": "v"})
@@ -160,6 +162,7 @@ class TestData:
         assert (mount.path / "null").lstat().st_rdev == os.makedev(1, 3)
         assert mount.judge.head("fifo").size == 0
 
+    @ALL
     def test_d8_the_root_of_a_bucket_and_a_listing_mount_let_tools_go_on(
         self, mount_with: MountFactory, tmp_path: Path
     ) -> None:
@@ -178,12 +181,13 @@ class TestData:
             os.utime(mount.path, (5, 5))
             assert mount.content("g") == b"x"
 
+    @ALL
     def test_hard_links_are_refused_as_posix_has_it(self, mount: Mounted) -> None:
         (mount.path / "f").write_bytes(b"x")
         assert failing(os.link, mount.path / "f", mount.path / "g") == errno.EPERM
 
 
-@ALL
+@FOREIGN
 class TestTags:
     def test_g1_files_directories_and_the_bucket(self, mount_with: MountFactory) -> None:
         """G1. `user.tag.<key>` on a file is one tag of the object; on a directory, of its marker
@@ -220,6 +224,7 @@ class TestTags:
         os.setxattr(mount.path / "f", "tag.k", b"f")
         assert getfattr(mount.path / "f") == {"user.tag.k": "f"}
 
+    @ALL
     def test_g3_the_whole_set(self, mount: Mounted) -> None:
         """G3. `user.tagging` is the whole tag set as the service writes it in its header. Setting
         it replaces the set in one request; setting it empty, or removing it, deletes the set."""
@@ -237,6 +242,7 @@ class TestTags:
         assert mount.tags("f") == {}
         assert failing(os.removexattr, mount.path / "f", "user.tagging") == errno.ENODATA
 
+    @ALL  # moto keeps replaced tags whatever it is told
     def test_g5_rename_over_keeps_the_replaced_tags(self, mount_with: MountFactory) -> None:
         """G5. When a file is renamed over one that has tags and itself has none, the replaced
         file's tags are kept (`-o replace_tags=keep`; `drop` gives the plain POSIX meaning)."""
@@ -253,6 +259,7 @@ class TestTags:
         (mount.path / "g").replace(mount.path / "f")
         assert mount.tags("f") == {"own": "1"}
 
+    @ALL
     def test_g6_tags_before_the_first_upload_travel_with_it(self, mount: Mounted) -> None:
         """G6. Tags set on a file that is not uploaded yet travel in the creating request."""
         with (mount.path / "f").open("wb") as file:
@@ -293,6 +300,7 @@ class TestTags:
         after = mount.judge.head("f")
         assert (before.etag, before.modified) == (after.etag, after.modified)
 
+    @ALL
     def test_g10_other_names(self, mount: Mounted) -> None:
         """G10. Other `user.*` names: EOPNOTSUPP. `system.*`: EOPNOTSUPP. `security.*`,
         `trusted.*`: ENODATA on get, EOPNOTSUPP on set. All are answered from memory."""
@@ -332,7 +340,7 @@ TEXTS = ["f", "../x/f", "/etc/passwd", "../../up", "./f", "a//b", "名 前", " f
 TEXTS += ["f/", "."]
 
 
-@ALL
+@FOREIGN
 class TestLinks:
     def test_l1_a_link_on_the_service(self, mount: Mounted) -> None:
         """L1. `ln -s` makes a native symlink object. Its stored target is the bucket key that the
@@ -377,6 +385,7 @@ class TestLinks:
         (mount.path / "chain").rename(mount.path / "d/chain")
         assert os.readlink(mount.path / "d/chain") == "dir"
 
+    @ALL
     def test_l4_the_type_of_a_link(self, mount: Mounted) -> None:
         """L4. The listing alone tells a link from a file on OSS (Type=Symlink); elsewhere it
         never tells a wrong type."""

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,14 @@ import pytest
 from tests.emulated import Emulator
 from tests.mounting import Mounted, mounted, run
 
-TAGS = {"k": "v", "é +": "1=2"}
-HEADER = "k=v&%C3%A9%20%2B=1%3D2"
+TAGS = {
+    "oss": {"k": "v", "é +": "1=2"},
+    "obs": {"k": "v", "é +": "1:2"},  # which has no "=" in tags
+    "s3": {"k": "v", "é +": "1=2"},
+}
 
-PART = 100 * 1024
-LARGE = 3 * PART + 5
-"""Bytes of an object that is uploaded, edited and appended to in parts."""
+PART = {"oss": 100 * 1024, "obs": 100 * 1024, "s3": 5 * 1024**2}
+"""The smallest parts: a large object here is uploaded, edited and appended to in parts."""
 
 Deed = Callable[[Path, Path], object]
 """Gets the mount's directory and a local scratch directory."""
@@ -31,15 +33,22 @@ class Case:
     """What is done to the object `f`, and what becomes of it.
 
     Attributes:
+        large: it is of three parts and a bit.
         after: content of the object that `key` names afterwards; None if it does not matter.
+        tags: which it has then; None for those that it had before.
     """
 
     name: str
     deed: Deed
-    size: int = 10
+    large: bool = False
     key: str = "f"
     after: Callable[[bytes], bytes] | None = None
-    tags: dict[str, str] = field(default_factory=lambda: TAGS)
+    tags: dict[str, str] | None = None
+
+
+def third(directory: Path) -> int:
+    """Return about a third of the bytes of the object `f`."""
+    return (directory / "f").stat().st_size // 3
 
 
 def pwrite(path: Path, offset: int, new: bytes) -> None:
@@ -131,16 +140,17 @@ def copy_with_xattrs(directory: Path, _: Path) -> None:
 
 
 def create_tagged(directory: Path, local: Path) -> None:
-    (local / "f").write_bytes(b"x" * LARGE)
+    (local / "f").write_bytes(b"x" * 3 * third(directory))
     os.setxattr(local / "f", "user.tag.a", b"1")
     run("cp", "-a", "--preserve=xattr", local / "f", directory / "new")
 
 
 def create_large(directory: Path, _: Path) -> None:
+    part = third(directory)
     with (directory / "new").open("wb") as file:
-        file.write(b"x" * PART)
+        file.write(b"x" * part)
         os.setxattr(file.fileno(), "user.tag.a", b"1")
-        file.write(b"x" * LARGE)
+        file.write(b"x" * 3 * part)
         os.setxattr(file.fileno(), "user.tag.b", b"2")
 
 
@@ -150,8 +160,20 @@ def new(_: bytes) -> bytes:
 
 CASES = [
     Case("create", lambda d, _: (d / "new").write_bytes(b"x"), key="new", tags={}),
-    Case("create large, tagged meanwhile", create_large, key="new", tags={"a": "1", "b": "2"}),
-    Case("cp --preserve=xattr of a large file", create_tagged, key="new", tags={"a": "1"}),
+    Case(
+        "create large, tagged meanwhile",
+        create_large,
+        large=True,
+        key="new",
+        tags={"a": "1", "b": "2"},
+    ),
+    Case(
+        "cp --preserve=xattr of a large file",
+        create_tagged,
+        large=True,
+        key="new",
+        tags={"a": "1"},
+    ),
     Case("overwrite", lambda d, _: (d / "f").write_bytes(b"new"), after=new),
     Case("O_TRUNC alone", lambda d, _: (d / "f").open("wb").close(), after=lambda _: b""),
     Case("append", lambda d, _: append(d / "f", b"yz"), after=lambda old: old + b"yz"),
@@ -161,30 +183,31 @@ CASES = [
     Case("chmod, chown, utime", touch_mode_owner, after=lambda old: old),
     Case(
         "overwrite by parts",
-        lambda d, _: (d / "f").write_bytes(b"y" * LARGE),
-        after=lambda _: b"y" * LARGE,
+        lambda d, _: (d / "f").write_bytes(b"y" * 3 * third(d)),
+        large=True,
+        after=lambda old: b"y" * (len(old) // 3 * 3),
     ),
     Case(
         "pwrite into parts",
-        lambda d, _: pwrite(d / "f", PART, b"yz"),
-        size=LARGE,
-        after=lambda old: old[:PART] + b"yz" + old[PART + 2 :],
+        lambda d, _: pwrite(d / "f", third(d), b"yz"),
+        large=True,
+        after=lambda o: o[: len(o) // 3] + b"yz" + o[len(o) // 3 + 2 :],
     ),
     Case(
         "append to parts",
         lambda d, _: append(d / "f", b"yz"),
-        size=LARGE,
+        large=True,
         after=lambda old: old + b"yz",
     ),
     Case(
         "truncate parts",
-        lambda d, _: os.truncate(d / "f", LARGE - PART),
-        size=LARGE,
-        after=lambda old: old[: LARGE - PART],
+        lambda d, _: os.truncate(d / "f", 2 * third(d)),
+        large=True,
+        after=lambda old: old[: len(old) // 3 * 2],
     ),
-    Case("chmod of parts", touch_mode_owner, size=LARGE, after=lambda old: old),
+    Case("chmod of parts", touch_mode_owner, large=True, after=lambda old: old),
     Case("mv", shell("mv f g"), key="g", after=lambda old: old),
-    Case("mv of parts", shell("mv f g"), size=LARGE, key="g", after=lambda old: old),
+    Case("mv of parts", shell("mv f g"), large=True, key="g", after=lambda old: old),
     Case("mv of a directory", shell("mkdir d; mv f d; mv d e"), key="e/f", after=lambda old: old),
     Case("mv over it", shell("echo > new; mv new f"), after=lambda _: b"\n"),
     Case(
@@ -214,7 +237,7 @@ CASES = [
         "cp --remove-destination", shell('cp --remove-destination "$1/new" f'), after=new, tags={}
     ),
     Case("cp -a --preserve=xattr", copy_with_xattrs, key="g", after=lambda old: old),
-    Case("cp -a --preserve=xattr of parts", copy_with_xattrs, size=LARGE, key="g"),
+    Case("cp -a --preserve=xattr of parts", copy_with_xattrs, large=True, key="g"),
     Case("shutil.copy2", lambda d, _: shutil.copy2(d / "f", d / "g"), key="g"),
     Case("shutil.move", lambda d, _: shutil.move(d / "f", d / "g"), key="g"),
     Case("tee -a", shell("printf yz | tee -a f >/dev/null"), after=lambda old: old + b"yz"),
@@ -231,23 +254,36 @@ CASES = [
 ]
 
 
+KNOWN = {
+    ("moto", "mv of one with tags over it"): "moto merges the tags of a copy with those replaced"
+}
+"""What a server does wrong whatever it is told."""
+
+
 @pytest.fixture(scope="module")
 def tagged(service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
     """One mount for all cases, each of which has a directory of its own."""
     path = tmp_path_factory.mktemp("survival") / "mnt"
-    with mounted(service, service.take(), path, f"part_size={PART}") as running:
+    options = f"part_size={PART[service.service]}"
+    with mounted(service, service.take(), path, options) as running:
         yield running
 
 
+@pytest.mark.services("oss", "obs", "s3", "ceph", "moto")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_g4_tags_survive(tagged: Mounted, tmp_path: Path, case: Case) -> None:
+def test_g4_tags_survive(
+    tagged: Mounted, tmp_path: Path, kind: str, case: Case, request: pytest.FixtureRequest
+) -> None:
     """G4. Tags survive everything that changes the object in place, and follow mv; G5. an editor
     that saves by renaming keeps them."""
+    if (kind, case.name) in KNOWN:
+        request.applymarker(pytest.mark.xfail(reason=KNOWN[kind, case.name]))
     prefix = re.sub(r"\W+", "-", case.name)
-    content = b"x" * case.size
-    tagged.sdk.put_object(f"{prefix}/f", content, headers={"x-oss-tagging": HEADER})
+    content = b"x" * (3 * PART[tagged.kind] + 5 if case.large else 10)
+    tags = TAGS[tagged.kind]
+    tagged.judge.put(f"{prefix}/f", content, tags)
     case.deed(tagged.path / prefix, tmp_path)
     key = f"{prefix}/{case.key}"
-    assert tagged.tags(key) == case.tags
+    assert tagged.tags(key) == (tags if case.tags is None else case.tags)
     if case.after is not None:
         assert tagged.content(key) == case.after(content)
