@@ -59,6 +59,7 @@ class Tree:
         self._env = env
         self._files = files
         self._logged: set[str] = set()
+        self._texts: dict[str, tuple[str, str]] = {}
         self.hidden = 0
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
         # mounted, so that `rsync -a` and `tar x` into the root do not fail.
@@ -156,7 +157,19 @@ class Tree:
         entry = self.entry(path)
         if entry.info is None or not entry.is_link:
             raise NotALink(path)
-        return read_link(self._env.bucket, entry.info)
+        return self._text(entry.info)
+
+    def _text(self, info: ObjectInfo) -> str:
+        """Return a link's text; one that is an object's content is remembered with its ETag."""
+        etag, text = self._texts.get(info.key, ("", ""))
+        if etag and etag == info.etag:
+            return text
+        text = read_link(self._env.bucket, info)
+        if known_text(info) is None:
+            if len(self._texts) >= MAX_LOGGED:
+                self._texts.clear()
+            self._texts[info.key] = info.etag, text
+        return text
 
     def _root(self) -> Entry:
         prefix = self._env.root.prefix
@@ -225,7 +238,8 @@ MAX_LINK = 4096
 """Bytes of the longest text that a symlink can have."""
 
 MAX_LOGGED = 10_000
-"""Keys that are logged as hidden or shadowed; a bucket full of them must not fill the memory."""
+"""Keys that are logged as hidden or shadowed, and links whose text is remembered: a bucket full of
+them must not fill the memory."""
 
 
 def _in_order(page: Page) -> Iterator[tuple[str, ObjectInfo | None]]:
