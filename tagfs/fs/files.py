@@ -60,17 +60,20 @@ class OpenFiles:
         self, path: str, find: Callable[[], ObjectInfo | None], *, writable: bool, append: bool
     ) -> Handle:
         """Open an existing file; `find` describes it, unless it is open and changed here."""
-        node = self.changed(path)
-        info = find() if node is None else None
-        with self._lock:
-            node = self._nodes.get(path)
-            if node is None:
-                node = self._nodes[path] = FileNode(self._env, self._journal, path, info)
-                info = None
-            handle = self._add_handle(node, writable=writable, append=append)
-        if info is not None:
-            node.met(info)
-        return handle
+        while True:
+            changed = self.changed(path)
+            info = find() if changed is None else None
+            with self._lock:
+                node = self._nodes.get(path)
+                if changed is not None and node is not changed:
+                    continue  # it was closed meanwhile: what is on the service counts again
+                if node is None:
+                    node = self._nodes[path] = FileNode(self._env, self._journal, path, info)
+                    info = None
+                handle = self._add_handle(node, writable=writable, append=append)
+            if info is not None:
+                node.met(info)
+            return handle
 
     def release(self, fh: int) -> None:
         """Close a handle; with the last one its node goes, uploaded if that is still due."""

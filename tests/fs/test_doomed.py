@@ -105,3 +105,27 @@ def test_at_the_end_it_is_deleted(tree: FileSystem, bucket: MemoryBucket) -> Non
     tree.close()
     with pytest.raises(NotFound):
         bucket.head("f")
+
+
+def test_opened_in_the_moment_of_the_last_close(
+    tree: FileSystem, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was here when the lookup began is closed before it ends: the service counts again."""
+    made = tree.create("/f", 0o644, os.O_WRONLY)
+    tree.write(made, 0, b"0123456789")
+    look = tree.files.changed
+
+    def close_after_look(path: str) -> object:
+        found = look(path)
+        if found is not None:
+            tree.flush(made)
+            tree.release(made)
+        return found
+
+    monkeypatch.setattr(tree.files, "changed", close_after_look)
+    fh, _ = tree.open("/f", os.O_RDWR)
+    monkeypatch.undo()
+    tree.write(fh, 2, b"!")
+    tree.flush(fh)
+    tree.release(fh)
+    assert bucket.get("f").data == b"01!3456789"
