@@ -138,6 +138,7 @@ def _choices(settings: Settings) -> Choices:
         stored=settings.attributes == "stored",
         keep_replaced_tags=settings.replace_tags == "keep",
         part_size=settings.part_size,
+        append_objects=settings.append_objects,
         read_only=settings.read_only,
     )
 

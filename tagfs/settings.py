@@ -51,6 +51,7 @@ class Settings:
     memory: int = 256 * 1024**2
     parallel: int = 64
     part_size: int = 8 * 1024**2
+    append_objects: str = ""
     timeout: float = 60.0
     replace_tags: Literal["keep", "drop"] = "keep"
     tags_denied: Literal["fail", "drop"] = "fail"
@@ -172,6 +173,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "cache_dir": _Option(Path, "a directory"),
     "memory": _Option(_memory, "a size of at least 16M, such as 256M"),
     "parallel": _Option(_positive, f"a number from 1 to {MAX_PARALLEL}"),
+    "append_objects": _Option(str, "a pattern of file names, such as *.log"),
     "part_size": _Option(_part_size, "a size from 100K to 5G, such as 16M"),
     "timeout": _Option(_seconds, "seconds"),
     "replace_tags": _Option(_one_of("keep", "drop"), "keep or drop"),

@@ -25,6 +25,8 @@ class Choices:
         stored: keep and show mode, owner and times in user metadata; False means that they come
             from the listing and these choices, and no metadata is read for a stat.
         keep_replaced_tags: rename over a tagged file by an untagged one keeps the tags.
+        append_objects: pattern of names (of paths, if it has a "/") whose new files become
+            appendable objects, so that what is added later is sent alone; "" for none.
         part_size: bytes of the first parts of a multipart upload.
         read_only: refuse every change.
     """
@@ -34,6 +36,7 @@ class Choices:
     umask: int = 0o022
     stored: bool = True
     keep_replaced_tags: bool = True
+    append_objects: str = ""
     part_size: int = 8 * 1024**2
     read_only: bool = False
 

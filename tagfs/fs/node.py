@@ -9,13 +9,15 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Literal
 
-from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, StagingFull, TagfsError
+from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, StagingFull, TagfsError, Unsupported
 from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.journal import Journal
 from tagfs.fs.notes import Begun, JournalEntry, Phase
+from tagfs.fs.paths import split
 from tagfs.fs.reader import Reader
 from tagfs.fs.staging import StagedFile
 from tagfs.fs.uploads import Destination, Uploader
@@ -100,6 +102,15 @@ class FileNode:
         return self._uploader.upload is not None
 
     @property
+    def _is_to_append(self) -> bool:
+        """Whether it is to become an appendable object: new, and of a name chosen for that."""
+        pattern = self.env.choices.append_objects
+        if not pattern or not self.is_new or not self.env.bucket.capabilities.append:
+            return False
+        name = self.path.lstrip("/") if "/" in pattern else split(self.path)[1]
+        return fnmatchcase(name, pattern)
+
+    @property
     def has_writer(self) -> bool:
         """Whether a handle is open whose close will upload what changes."""
         return any(handle.writable for handle in self.handles)
@@ -145,7 +156,7 @@ class FileNode:
             before = staged.size
             staged.write(offset, data)
             self._touched(min(before, offset), offset + len(data))
-            if not self.unlinked and self._uploader.is_due(staged):
+            if not self.unlinked and not self._is_to_append and self._uploader.is_due(staged):
                 self._uploader.send_complete_parts(staged, self._destination())
             return len(data)
 
@@ -320,7 +331,13 @@ class FileNode:
             # The key may have been taken by someone else since it was looked up, and a large
             # upload cannot be tried twice: keep whatever tags are there.
             streamed = replace(streamed, exclusive=False, tags=self._kept_tags())
-        return Destination(key=self.key, new=new, streamed=streamed, base=self.info)
+        return Destination(
+            key=self.key,
+            new=new,
+            streamed=streamed,
+            base=self.info,
+            appendable=self._is_to_append,
+        )
 
     def _kept_tags(self) -> TagSet | Literal[Keep.REPLACED]:
         return Keep.REPLACED if self.tags is None else self.tags
@@ -329,7 +346,8 @@ class FileNode:
         metadata = dict(self.metadata)
         if self.env.choices.stored:
             metadata.update(attributes.render())
-            if self.info is not None and self.info.type is ObjectType.APPENDABLE:
+            appendable = self.info is not None and self.info.type is ObjectType.APPENDABLE
+            if appendable or self._is_to_append:
                 metadata["mtime-size"] = str(self.size)
         elif self.info is not None and self.info.detail is not None:
             # Nothing is stored on this mount, but what another one stored is not thrown away.
@@ -341,13 +359,17 @@ class FileNode:
         to = self._destination()
         try:
             return self._uploader.finish(staged, to, self._fetch)
+        except Unsupported:
+            if not to.appendable:
+                raise
+            return self._uploader.finish(staged, replace(to, appendable=False), self._fetch)
         except AlreadyExists:
             if self.exclusive or not to.new.exclusive:
                 raise
         # Somebody else created it since it was looked up. Not asked to be exclusive, this file
         # replaces that one, and keeps its tags like every other rewrite.
         kept = replace(to.new, exclusive=False, tags=self._kept_tags())
-        return self._uploader.finish(staged, replace(to, new=kept), self._fetch)
+        return self._uploader.finish(staged, replace(to, new=kept, appendable=False), self._fetch)
 
     def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
         self.info = info

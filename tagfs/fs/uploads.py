@@ -93,12 +93,14 @@ class Destination:
             times that nobody set, because they would be too early. The service's Last-Modified,
             which is when the upload ends, stands in for them.
         base: the object that the file derives from, if any.
+        appendable: whether a new object is to be one that can be appended to.
     """
 
     key: str
     new: NewObject
     streamed: NewObject
     base: ObjectInfo | None
+    appendable: bool = False
 
 
 @dataclass(slots=True)
@@ -177,6 +179,9 @@ class Uploader:
         if base is not None and self._only_appended(staged, base):
             source = StagedSource(staged.fd, base.size, staged.size - base.size)
             return self._bucket.append(base, source)
+        if to.appendable and staged.size <= limits.max_put:
+            source = StagedSource(staged.fd, 0, staged.size)
+            return self._bucket.start_append(to.key, source, to.new)
         if staged.size <= self._part_size * (1 if base else 2):
             staged.fill(0, staged.size, fetch)
             return self._bucket.put(to.key, StagedSource(staged.fd, 0, staged.size), to.new)

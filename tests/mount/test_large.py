@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +161,25 @@ class TestAppendable:
         assert appendable.content("log") == b"First\n" + b"first\n" * 999
         assert appendable.tags("log") == {"k": "v"}
         assert list(oss2.MultipartUploadIterator(appendable.sdk)) == []
+
+
+def test_new_logs_become_appendable_objects(mount_with: MountFactory) -> None:
+    """Creating appendable objects is asked for by `-o append_objects=GLOB`."""
+    mount = mount_with("append_objects=*.log")
+    with (mount.path / "app.log").open("wb") as file:
+        file.write(b"first\n")
+        os.setxattr(file.fileno(), "user.tag.k", b"v")
+    (mount.path / "other").write_bytes(b"x")
+    kind = "x-oss-object-type"
+    assert mount.sdk.head_object("app.log").headers[kind] == "Appendable"
+    assert mount.sdk.head_object("other").headers[kind] == "Normal"
+    (mount.path / "app.log").stat()
+    log = mount.requests()
+    with (mount.path / "app.log").open("ab") as file:
+        file.write(b"second\n")
+    assert log.kinds() == {"POST append": 1}
+    assert log.rows()[0]["bytes_in"] == 7
+    assert mount.content("app.log") == b"first\nsecond\n"
+    assert mount.tags("app.log") == {"k": "v"}
+    mtime = (mount.path / "app.log").stat().st_mtime
+    assert abs(mtime - time.time()) < 60
