@@ -5,22 +5,31 @@ top of it.
 """
 
 import os
+import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mount.conftest import MountFactory
-from tests.mounting import Mounted, RequestLog, getfattr, run, sdk_bucket
+import pytest
+
+from tests.judges import judge_of
+from tests.mount.conftest import ALL, MountFactory
+from tests.mounting import Mounted, RequestLog, getfattr, run
+
+THREADS = 8
 
 
-def fill(mount: Mounted, count: int, prefix: str = "d/", **headers: str) -> None:
-    def put(number: int) -> None:
-        sdk = sdk_bucket(mount.service, mount.bucket)
-        sdk.put_object(f"{prefix}{number:04}", b"x%d" % number, headers=headers or None)
+def fill(
+    mount: Mounted, count: int, prefix: str = "d/", tags: dict[str, str] | None = None
+) -> None:
+    def put(first: int) -> None:
+        judge = judge_of(mount.kind, mount.service.url, mount.bucket)
+        for number in range(first, count, THREADS):
+            judge.put(f"{prefix}{number:04}", b"x%d" % number, tags)
 
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(put, range(count)))
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(put, range(THREADS)))
 
 
 def in_flight(log: RequestLog) -> int:
@@ -34,6 +43,7 @@ class TestLooking:
         assert len(os.listdir(mount.path)) == 1001
         assert log.kinds() == {"GET list": 2}
 
+    @ALL
     def test_ls_l_of_a_listing_mount_is_the_same(self, mount_with: MountFactory) -> None:
         mount = mount_with("attributes=listing")
         fill(mount, 40)
@@ -57,19 +67,22 @@ class TestLooking:
         run("ls", "-l", mount.path / "d")
         assert len(again) == 0
 
+    @ALL
     def test_one_cold_path(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x")
+        mount.judge.put("f", b"x")
         log = mount.requests()
         (mount.path / "f").stat()
         assert log.kinds() == {"HEAD": 1, "GET list": 1}
 
+    @ALL
     def test_a_path_in_a_listed_directory(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x")
+        mount.judge.put("f", b"x")
         os.listdir(mount.path)
         log = mount.requests()
         (mount.path / "f").stat()
         assert log.kinds() == {"HEAD": 1}
 
+    @ALL
     def test_a_missing_path(self, mount: Mounted) -> None:
         assert not (mount.path / "missing").exists()
         log = mount.requests()
@@ -81,21 +94,24 @@ class TestLooking:
 
 
 class TestContent:
+    @ALL
     def test_cat_of_a_small_file(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x" * 1000)
+        mount.judge.put("f", b"x" * 1000)
         (mount.path / "f").stat()
         log = mount.requests()
         assert (mount.path / "f").read_bytes() == b"x" * 1000
         assert log.kinds() == {"GET": 1}
 
+    @ALL
     def test_cat_in_a_listed_directory_of_a_listing_mount(self, mount_with: MountFactory) -> None:
         mount = mount_with("attributes=listing")
-        mount.sdk.put_object("f", b"x" * 1000)
+        mount.judge.put("f", b"x" * 1000)
         os.listdir(mount.path)
         log = mount.requests()
         assert (mount.path / "f").read_bytes() == b"x" * 1000
         assert log.kinds() == {"GET": 1}
 
+    @ALL
     def test_create(self, mount: Mounted) -> None:
         assert not (mount.path / "f").exists()
         log = mount.requests()
@@ -108,6 +124,7 @@ class TestContent:
         run("sh", "-c", "echo x > f; test -s f", cwd=mount.path)
         assert log.kinds() == {"PUT": 1}
 
+    @ALL
     def test_create_with_tags_mode_and_time(self, mount: Mounted) -> None:
         assert not (mount.path / "f").exists()
         log = mount.requests()
@@ -121,24 +138,27 @@ class TestContent:
         assert log.kinds() == {"PUT": 1}
         assert mount.tags("f") == {"a": "1", "b": "1", "c": "1"}
 
+    @ALL
     def test_overwrite_with_tags_unknown(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x", headers={"x-oss-tagging": "k=v"})
+        mount.judge.put("f", b"x", {"k": "v"})
         (mount.path / "f").stat()
         log = mount.requests()
         (mount.path / "f").write_bytes(b"y")
         assert log.kinds() == {"GET tagging": 1, "PUT": 1}
         assert mount.tags("f") == {"k": "v"}
 
+    @ALL
     def test_overwrite_known_to_be_untagged(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x")
+        mount.judge.put("f", b"x")
         (mount.path / "f").stat()
         assert getfattr(mount.path / "f") == {}
         log = mount.requests()
         (mount.path / "f").write_bytes(b"y")
         assert log.kinds() == {"PUT": 1}
 
+    @ALL
     def test_append_to_a_small_file(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x", headers={"x-oss-tagging": "k=v"})
+        mount.judge.put("f", b"x", {"k": "v"})
         (mount.path / "f").stat()
         log = mount.requests()
         run("sh", "-c", "echo y >> f", cwd=mount.path)
@@ -146,8 +166,9 @@ class TestContent:
         assert mount.content("f") == b"xy\n"
         assert mount.tags("f") == {"k": "v"}
 
+    @pytest.mark.services("oss", "obs")
     def test_append_to_an_appendable_object(self, mount: Mounted) -> None:
-        mount.sdk.append_object("f", 0, b"x" * 10_000)
+        mount.judge.append("f", 0, b"x" * 10_000)
         (mount.path / "f").stat()
         log = mount.requests()
         run("sh", "-c", "echo y >> f", cwd=mount.path)
@@ -155,21 +176,24 @@ class TestContent:
         assert log.rows()[0]["bytes_in"] == 2
         assert mount.content("f") == b"x" * 10_000 + b"y\n"
 
+    @ALL
     def test_one_byte_of_a_large_object(self, mount: Mounted) -> None:
         size = 40 * 1024**2
-        mount.sdk.put_object("f", bytes(size), headers={"x-oss-tagging": "k=v"})
+        mount.judge.put("f", bytes(size), {"k": "v"})
         (mount.path / "f").stat()
         log = mount.requests()
         with (mount.path / "f").open("r+b") as file:
             file.seek(size // 2)
             file.write(b"!")
-        assert len(log) <= 7
+        # Where an upload may drop tags, they are read back once on a mount.
+        assert len(log) <= (8 if mount.kind == "s3" else 7)
         moved = sum(row["bytes_in"] + row["bytes_out"] for row in log.rows())
         assert moved <= 2 * 8 * 1024**2
         content = mount.content("f")
         assert content == bytes(size // 2) + b"!" + bytes(size // 2 - 1)
         assert mount.tags("f") == {"k": "v"}
 
+    @ALL
     def test_sequential_write_and_read(self, mount: Mounted, tmp_path: Path) -> None:
         size = 48 * 1024**2
         local = tmp_path / "local"
@@ -191,14 +215,26 @@ class TestContent:
 
 
 class TestTree:
+    @ALL
     def test_mv_of_a_file(self, mount: Mounted) -> None:
-        mount.sdk.put_object("d/", b"")
-        mount.sdk.put_object("d/f", b"x")
+        mount.judge.put("d/", b"")
+        mount.judge.put("d/f", b"x")
         (mount.path / "d/f").stat()
         assert not (mount.path / "d/g").exists()
         log = mount.requests()
         (mount.path / "d/f").rename(mount.path / "d/g")
         assert log.kinds() == {"PUT copy": 1, "DELETE": 1}
+
+    @ALL
+    def test_mv_of_a_small_directory(self, mount: Mounted) -> None:
+        fill(mount, 12)
+        (mount.path / "d").stat()
+        assert not (mount.path / "e").exists()
+        log = mount.requests()
+        (mount.path / "d").rename(mount.path / "e")
+        kinds = log.kinds()
+        assert (kinds["PUT copy"], kinds["POST delete"]) == (12, 1)
+        assert sum(kinds.values()) <= 16
 
     def test_mv_of_a_directory(self, far_mount: Mounted) -> None:
         mount = far_mount
@@ -213,17 +249,26 @@ class TestTree:
         assert sum(kinds.values()) <= 64
         assert in_flight(log) >= 16
 
+    @ALL
     def test_symlink_and_readlink(self, mount: Mounted) -> None:
         assert not (mount.path / "l").exists()
+        (mount.path / "first").symlink_to(
+            "target"
+        )  # where a service may have no links, one is tried
         log = mount.requests()
         (mount.path / "l").symlink_to("target")
-        assert log.kinds() == {"PUT symlink": 1}
-        mount.sdk.put_symlink("target", "m")
+        assert log.kinds() == {"PUT symlink" if mount.has("symlinks") else "PUT": 1}
+        if mount.has("symlinks"):
+            mount.judge.put_symlink("m", "target")
+        else:
+            mount.judge.put("m", b"target", meta={"mode": str(stat.S_IFLNK | 0o777)})
         mount.forget()
         os.listdir(mount.path)
+        if not mount.has("symlinks"):
+            (mount.path / "m").lstat()  # nothing but its metadata tells what it is
         log = mount.requests()
         os.readlink(mount.path / "m")
-        assert log.kinds() == {"GET symlink": 1}
+        assert log.kinds() == {"GET symlink" if mount.has("symlinks") else "GET": 1}
         os.readlink(mount.path / "m")
         assert len(log) == 1
 
@@ -231,7 +276,7 @@ class TestTree:
         """L4. The listing alone tells a link from a file."""
         mount = mount_with("attributes=listing")
         for number in range(30):
-            mount.sdk.put_symlink("target", f"{number}")
+            mount.judge.put_symlink(f"{number}", "target")
         log = mount.requests()
         names = [e.name for e in os.scandir(mount.path) if e.is_symlink()]
         assert len(names) == 30
@@ -240,16 +285,18 @@ class TestTree:
 
 
 class TestTags:
+    @ALL
     def test_setfattr_of_one_tag(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x")
+        mount.judge.put("f", b"x")
         (mount.path / "f").stat()
         log = mount.requests()
         os.setxattr(mount.path / "f", "user.tag.k", b"v")
         assert log.kinds() == {"GET tagging": 1, "PUT tagging": 1}
 
+    @ALL
     def test_getfattr_d(self, mount: Mounted) -> None:
-        mount.sdk.put_object("f", b"x", headers={"x-oss-tagging": "k=v&l=w"})
-        mount.sdk.put_object("untagged", b"x")
+        mount.judge.put("f", b"x", {"k": "v", "l": "w"})
+        mount.judge.put("untagged", b"x")
         (mount.path / "f").stat()
         log = mount.requests()
         assert len(getfattr(mount.path / "f")) == 2
@@ -259,11 +306,12 @@ class TestTags:
         (mount.path / "untagged").stat()
         log = mount.requests()
         assert getfattr(mount.path / "untagged") == {}
-        assert len(log) == 0  # its HEAD told no tags, and the right to read them is known
+        # OSS's HEAD told no tags, and the right to read them is known; others may tell nothing.
+        assert len(log) == (0 if mount.kind == "oss" else 1)
 
     def test_getfattr_of_a_directory_is_parallel(self, far_mount: Mounted) -> None:
         mount = far_mount
-        fill(mount, 200, **{"x-oss-tagging": "k=v"})
+        fill(mount, 200, tags={"k": "v"})
         run("ls", "-l", mount.path / "d")
         log = mount.requests()
         shown = run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
@@ -274,6 +322,7 @@ class TestTags:
         run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
         assert len(again) == 0
 
+    @ALL
     def test_writing_asks_for_no_foreign_attribute(self, mount: Mounted) -> None:
         """The kernel asks for security.capability at every write."""
         log = mount.requests()
@@ -286,8 +335,9 @@ class TestTags:
         assert kinds["PUT"] == 1
         assert sum(kinds.values()) <= 3  # and the lookup
 
+    @ALL
     def test_a_plain_ls_reads_no_tags(self, mount: Mounted) -> None:
-        fill(mount, 50, **{"x-oss-tagging": "k=v"})
+        fill(mount, 50, tags={"k": "v"})
         log = mount.requests()
         run("ls", "-lR", mount.path)
         assert log.kinds()["GET tagging"] == 0
