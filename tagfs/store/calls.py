@@ -50,6 +50,7 @@ class Calls:
         self.storage_class = storage_class
         self._capabilities = dialect.capabilities
         self._carries: dict[Carrier, bool] = {}
+        self._literal_tags: bool | None = None
         self._links_tried = not dialect.probes_links
         self._md5_etags: bool | None = None if dialect.md5_etags else False
         self._locks = KeyLocks()

@@ -28,9 +28,12 @@ class TagEscape(enum.Enum):
     ON = "on"
     AUTO = "auto"
 
-    def encode(self, tags: Mapping[str, str], before: Mapping[str, str]) -> TagSet:
+    def encode(
+        self, tags: Mapping[str, str], before: Mapping[str, str], *, literal: bool = False
+    ) -> TagSet:
         """Return the set as it is to be sent; `before` is the present one as it came.
 
+        `literal` says that the service was seen to keep what is encoded as it comes.
         A tag that does not change is sent as it came where that is read the same again, so that
         an edit of one tag leaves alone what others wrote in another way.
 
@@ -46,7 +49,7 @@ class TagEscape(enum.Enum):
             if raw is not None and self._decode(raw[1]) == value and self._repeatable(*raw):
                 pairs[raw[0]] = raw[1]
             else:
-                pairs[self._encode(key)] = self._encode(value)
+                pairs[self._encode(key, literal)] = self._encode(value, literal)
         return TagSet(pairs)
 
     def decode(self, tags: TagSet) -> TagSet:
@@ -60,14 +63,14 @@ class TagEscape(enum.Enum):
     def _repeatable(self, key: str, value: str) -> bool:
         return self is TagEscape.AUTO and "%" not in key + value and "+" not in key + value
 
-    def _encode(self, text: str) -> str:
+    def _encode(self, text: str, literal: bool) -> str:  # noqa: FBT001
         if self is TagEscape.AUTO:
             if _SEQUENCE.search(text):
                 raise InvalidTag(
                     f"{text!r} has what looks like an encoded character, which the service may or "
                     f"may not decode: mount with obs_tag_urlencode=on or off, whichever it needs"
                 )
-            if all((c.isascii() and c.isalnum()) or c in _HARMLESS for c in text):
+            if literal or all((c.isascii() and c.isalnum()) or c in _HARMLESS for c in text):
                 return text
         return quote(text, safe="-_.~")
 

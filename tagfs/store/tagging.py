@@ -10,6 +10,7 @@ from tagfs.store.calls import Calls
 from tagfs.store.dialect import EmptyTagging
 from tagfs.store.exchange import Request
 from tagfs.store.failures import BucketLacks
+from tagfs.store.tagescape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 from tagfs.store.wire import parse_tag_set, render_tag_set
 
@@ -69,18 +70,50 @@ class Tagging(Calls):
     def _put_object_tags(self, key: str, tags: TagSet, came: TagSet) -> None:
         """Replace the tags of one object; `came` are the present ones as the service wrote them."""
         present = self.dialect.tag_escape.decode(came)
-        sent = self._escaped(f"object {key!r}", self.object_tag_rules, tags, came, present)
+        literal = self._literal_tags is True
+        sent = self._escaped(
+            f"object {key!r}", self.object_tag_rules, tags, came, present, literal=literal
+        )
         with self._locks.hold(key), self._needs("object_tags"):
             self._put_tag_set("ObjectTagging", key, sent)
+            if sent != tags and self.dialect.tag_escape is TagEscape.AUTO:
+                self._see_how_kept(key, tags, sent)
             self._uploads.note_edit(key, tags)
 
+    def _see_how_kept(self, key: str, tags: TagSet, sent: TagSet) -> None:
+        """Find out once if the service decodes what it gets; where not, send it as it is.
+
+        Tags in a header are decoded everywhere, so that one object's tags would read in two ways
+        to the vendor's SDKs. Only objects tell: a bucket's new tags may take minutes to show.
+        """
+        if self._literal_tags is not None:
+            return
+        try:
+            kept = self._get_raw("GetObjectTagging", key)
+        except AccessDenied:
+            return
+        if kept in (tags, sent):
+            self._literal_tags = kept == sent
+        if self._literal_tags:
+            logger.info(
+                "%s keeps encoded tags as they come: they are sent as they are", self.dialect.title
+            )
+            self._put_tag_set("ObjectTagging", key, tags)
+
     def _escaped(
-        self, owner: str, rules: TagRules, wanted: TagSet, came: TagSet, present: TagSet
+        self,
+        owner: str,
+        rules: TagRules,
+        wanted: TagSet,
+        came: TagSet,
+        present: TagSet,
+        *,
+        literal: bool = False,
     ) -> TagSet:
         """Return a set as it goes into XML, once the rules allow it."""
         self._check_tags(owner, rules, wanted, present)
         try:
-            return self.dialect.tag_escape.encode(wanted, came)
+            return self.dialect.tag_escape.encode(wanted, came, literal=literal)
         except InvalidTag as broken:
             logger.warning("%s: tags refused before any request: %s", owner, broken)
             raise

@@ -5,14 +5,13 @@ that is "taken". What the service then has is compared with what was sent; nothi
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import (
     AlreadyExists,
     FileTooLarge,
-    IntegrityError,
     Interrupted,
     InvalidRequest,
     NameTooLong,
@@ -30,11 +29,9 @@ from tagfs.store.headers import (
     parse_crc64,
     parse_etag,
     parse_http_date,
-    parse_md5,
-    render_new,
     render_target,
 )
-from tagfs.store.reading import Reading
+from tagfs.store.sending import Sending
 from tagfs.store.tags import TagSet
 from tagfs.store.wire import is_representable, parse_deleted, render_delete
 
@@ -45,7 +42,7 @@ _TRIES = 3
 _CLOCK_STEP_NS = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
 
 
-class Writing(Reading, Carrying):
+class Writing(Sending, Carrying):
     """The writing part of `Client`; see `Bucket` for what the methods promise."""
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -149,102 +146,6 @@ class Writing(Reading, Carrying):
             except TagfsError as failure:
                 failed[key] = str(failure)
         return failed
-
-    def _headers_for(
-        self, operation: str, key: str, new: NewObject, tags: TagSet | None
-    ) -> dict[str, str]:
-        """Write what travels with new content."""
-        guard = self._guard(operation, key, exclusive=new.exclusive)
-        plain = replace(new, exclusive=False)
-        return render_new(self.dialect, plain, tags, self.storage_class) | guard
-
-    def _guard(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
-        """Return the header that makes a write exclusive.
-
-        Where the service has none for this operation, look now whether the key is free.
-
-        Raises:
-            AlreadyExists
-        """
-        if not exclusive:
-            return {}
-        header = self.dialect.exclusive
-        if (
-            header is not None
-            and self._capabilities.exclusive
-            and operation in self.dialect.exclusive_operations
-        ):
-            return dict([header])
-        self._check_free(key)
-        return {}
-
-    def _guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
-        """Send a request that may be exclusive; where the bucket lacks that, look first."""
-        try:
-            return send(request)
-        except BucketLacks as failure:
-            plain = self._without_exclusive(request)
-            if plain == request:
-                raise
-            self._lose("exclusive", str(failure))
-            self._check_free(request.key or "")
-            return send(plain)
-
-    def _send(self, request: Request) -> Response:
-        """Deliver a request; an answer of "taken" to an exclusive one is left to the caller."""
-        return self._call(request, allow=self._taken(request))
-
-    def _taken(self, request: Request) -> frozenset[str]:
-        header = self.dialect.exclusive
-        return self.dialect.taken_codes if header and header[0] in request.headers else frozenset()
-
-    def _send_content(self, request: Request) -> Response:
-        """Send content until the service has what was sent.
-
-        An answer of "taken" is left to the caller.
-
-        Raises:
-            IntegrityError
-        """
-        for _ in range(_TRIES):
-            answer = self._send(request)
-            if answer.error is not None or self._has_all(answer):
-                return answer
-            # The key is ours now: what is wrong at it may be replaced. If it is the ETag that is
-            # no MD5, the service says so by accepting the MD5.
-            request = replace(self._without_exclusive(request), announced=True)
-            logger.info("%s: garbled on the way; sending it again", request)
-        raise self._warn(IntegrityError(f"{request}: the service keeps getting something else"))
-
-    def _has_all(self, answer: Response) -> bool:
-        """Tell whether the service has what was sent, as far as it tells."""
-        received = parse_crc64(self.dialect, answer.headers)
-        if received is not None:
-            return received == answer.sent_crc64
-        md5 = parse_md5(self.dialect, answer.headers)
-        if md5 is None or answer.sent_md5 is None or self._md5_etags is False:
-            return True
-        if md5 == answer.sent_md5:
-            self._md5_etags = True
-        elif answer.announced and self._md5_etags is None:
-            self._doubt_etags(f"one is {md5} where {answer.sent_md5} was sent and accepted")
-        else:
-            return False
-        return True
-
-    def _doubt_etags(self, reason: str) -> None:
-        """Note that an ETag of this service says nothing of content."""
-        self._md5_etags = False
-        logger.warning(
-            "ETags on %s are no checksums of content, so whole reads go unverified (%s)",
-            self.dialect.title,
-            reason,
-        )
-
-    def _without_exclusive(self, request: Request) -> Request:
-        name = self.dialect.exclusive[0] if self.dialect.exclusive else None
-        headers = {key: value for key, value in request.headers.items() if key != name}
-        return request if headers == request.headers else replace(request, headers=headers)
 
     def _link_request(self, key: str, target: str, headers: dict[str, str]) -> Request:
         return Request(

@@ -1,0 +1,116 @@
+"""Sends what makes or replaces an object: exclusively where asked, until all of it has arrived."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import IntegrityError
+from tagfs.store.bucket import NewObject
+from tagfs.store.calls import logger
+from tagfs.store.exchange import Request, Response
+from tagfs.store.failures import BucketLacks
+from tagfs.store.headers import parse_crc64, parse_md5, render_new
+from tagfs.store.reading import Reading
+from tagfs.store.tags import TagSet
+
+_TRIES: Final = 3
+
+
+class Sending(Reading):
+    """How `Client` gets content there, and how it knows that it is there."""
+
+    def _headers_for(
+        self, operation: str, key: str, new: NewObject, tags: TagSet | None
+    ) -> dict[str, str]:
+        """Write what travels with new content."""
+        guard = self._guard(operation, key, exclusive=new.exclusive)
+        plain = replace(new, exclusive=False)
+        return render_new(self.dialect, plain, tags, self.storage_class) | guard
+
+    def _guard(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
+        """Return the header that makes a write exclusive.
+
+        Where the service has none for this operation, look now whether the key is free.
+
+        Raises:
+            AlreadyExists
+        """
+        if not exclusive:
+            return {}
+        header = self.dialect.exclusive
+        if (
+            header is not None
+            and self._capabilities.exclusive
+            and operation in self.dialect.exclusive_operations
+        ):
+            return dict([header])
+        self._check_free(key)
+        return {}
+
+    def _guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
+        """Send a request that may be exclusive; where the bucket lacks that, look first."""
+        try:
+            return send(request)
+        except BucketLacks as failure:
+            plain = self._without_exclusive(request)
+            if plain == request:
+                raise
+            self._lose("exclusive", str(failure))
+            self._check_free(request.key or "")
+            return send(plain)
+
+    def _send(self, request: Request) -> Response:
+        """Deliver a request; an answer of "taken" to an exclusive one is left to the caller."""
+        return self._call(request, allow=self._taken(request))
+
+    def _taken(self, request: Request) -> frozenset[str]:
+        header = self.dialect.exclusive
+        return self.dialect.taken_codes if header and header[0] in request.headers else frozenset()
+
+    def _send_content(self, request: Request) -> Response:
+        """Send content until the service has what was sent.
+
+        An answer of "taken" is left to the caller.
+
+        Raises:
+            IntegrityError
+        """
+        for _ in range(_TRIES):
+            answer = self._send(request)
+            if answer.error is not None or self._has_all(answer):
+                return answer
+            # The key is ours now: what is wrong at it may be replaced. If it is the ETag that is
+            # no MD5, the service says so by accepting the MD5.
+            request = replace(self._without_exclusive(request), announced=True)
+            logger.info("%s: garbled on the way; sending it again", request)
+        raise self._warn(IntegrityError(f"{request}: the service keeps getting something else"))
+
+    def _has_all(self, answer: Response) -> bool:
+        """Tell whether the service has what was sent, as far as it tells."""
+        received = parse_crc64(self.dialect, answer.headers)
+        if received is not None:
+            return received == answer.sent_crc64
+        md5 = parse_md5(self.dialect, answer.headers)
+        if md5 is None or answer.sent_md5 is None or self._md5_etags is False:
+            return True
+        if md5 == answer.sent_md5:
+            self._md5_etags = True
+        elif answer.announced and self._md5_etags is None:
+            self._doubt_etags(f"one is {md5} where {answer.sent_md5} was sent and accepted")
+        else:
+            return False
+        return True
+
+    def _doubt_etags(self, reason: str) -> None:
+        """Note that an ETag of this service says nothing of content."""
+        self._md5_etags = False
+        logger.warning(
+            "ETags on %s are no checksums of content, so whole reads go unverified (%s)",
+            self.dialect.title,
+            reason,
+        )
+
+    def _without_exclusive(self, request: Request) -> Request:
+        name = self.dialect.exclusive[0] if self.dialect.exclusive else None
+        headers = {key: value for key, value in request.headers.items() if key != name}
+        return request if headers == request.headers else replace(request, headers=headers)
