@@ -1,7 +1,8 @@
 """Mode, owner and times set by path: one metadata edit each, or part of an upload that is due."""
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tagfs.fs.attributes import Attributes, parse_attributes
@@ -9,26 +10,64 @@ from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import ObjectType
+from tagfs.store.bucket import ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)
+
+
+Change = Callable[[Attributes], Attributes]
+
+STRIPES = 64
+"""Locks that all keys share: edits of two objects seldom meet, those of one always do."""
+
+
+class MetadataEdits:
+    """Replaces the metadata of objects that are not changed here: one edit of one at a time.
+
+    A service takes metadata whole, so two tools that set a mode and a time at once would undo one
+    another.
+    """
+
+    def __init__(self, env: Environment, files: OpenFiles) -> None:
+        self._env = env
+        self._files = files
+        self._locks = tuple(threading.Lock() for _ in range(STRIPES))
+
+    def edit(self, entry: Entry, change: Callable[[ObjectInfo], Mapping[str, str]]) -> None:
+        """Read what the object carries, change its metadata, and write it; tags stay."""
+        with self._locks[hash(entry.key) % STRIPES]:
+            info = self._env.bucket.head(
+                entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
+            )
+            headers = info.detail.headers if info.detail else {}
+            moved = self._env.bucket.set_metadata(info, change(info), headers)
+        node = self._files.node(entry.path)
+        if node is not None:
+            node.met(moved)
+            for handle in list(node.handles):
+                if handle.reader is not None:
+                    handle.reader.rebind(node.key, moved)
 
 
 class AttributeEdits:
     """Changes what stat(2) shows of a path besides its size."""
 
     def __init__(
-        self, env: Environment, tree: Tree, files: OpenFiles, namespace: Namespace
+        self,
+        env: Environment,
+        tree: Tree,
+        files: OpenFiles,
+        namespace: Namespace,
+        edits: MetadataEdits,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
         self._namespace = namespace
+        self._edits = edits
         self._told_listing = False
 
-    def change(
-        self, path: str, change: Callable[[Attributes], Attributes], *, times: bool = False
-    ) -> None:
+    def change(self, path: str, change: Change, *, times: bool = False) -> None:
         """Change mode, owner or times of a path; `times` if utimens does."""
 
         def stamped(attributes: Attributes) -> Attributes:
@@ -47,13 +86,10 @@ class AttributeEdits:
                 self._tree.bucket_attributes = stamped(entry.attributes)
                 return
             entry = replace(entry, info=self._namespace.make_marker(path))
-        self._edit(entry, stamped)
+        self._edits.edit(entry, lambda info: self._rendered(entry, info, stamped))
 
-    def _edit(self, entry: Entry, change: Callable[[Attributes], Attributes]) -> None:
-        """Change the stored attributes of something that is not changed here: one request."""
-        info = self._env.bucket.head(
-            entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
-        )
+    def _rendered(self, entry: Entry, info: ObjectInfo, change: Change) -> dict[str, str]:
+        """Return an object's metadata with its attributes changed."""
         default = self._env.default_directory() if entry.is_dir else self._env.default_file()
         current = entry.attributes if info.detail is None else parse_attributes(info, default)
         metadata = dict(info.detail.metadata) if info.detail else {}
@@ -62,14 +98,7 @@ class AttributeEdits:
         metadata.update(change(current).render())
         if info.type is ObjectType.APPENDABLE:
             metadata["mtime-size"] = str(info.size)
-        headers = info.detail.headers if info.detail else {}
-        moved = self._env.bucket.set_metadata(info, metadata, headers)
-        node = self._files.node(entry.path)
-        if node is not None:
-            node.met(moved)
-            for handle in list(node.handles):
-                if handle.reader is not None:
-                    handle.reader.rebind(node.key, moved)
+        return metadata
 
     def _pass_over(self, path: str) -> None:
         """With attributes=listing nothing is kept, as the user chose: say so once.

@@ -14,7 +14,7 @@ from typing import Any
 
 from tagfs.errors import BadHandle, NotFound, NotPermitted, ReadOnly, TagfsError
 from tagfs.fs.attributes import Attributes
-from tagfs.fs.editing import AttributeEdits
+from tagfs.fs.editing import AttributeEdits, MetadataEdits
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.extended import Xattrs
 from tagfs.fs.files import OpenFiles
@@ -49,13 +49,14 @@ class FileSystem:
         self.tree = Tree(env, self.files)
         self.namespace = Namespace(env, self.tree, self.files)
         self._prefetcher = Prefetcher(env, self.tree)
+        metadata_edits = MetadataEdits(env, self.files)
         self._xattrs = Xattrs(
             env,
             Tagging(env, self.tree, self.namespace),
-            UserMetadata(env, self.tree, self.files, self.namespace),
+            UserMetadata(env, self.tree, self.files, self.namespace, metadata_edits),
             lambda: {**status(), **self.state()},
         )
-        self._edits = AttributeEdits(env, self.tree, self.files, self.namespace)
+        self._edits = AttributeEdits(env, self.tree, self.files, self.namespace, metadata_edits)
         self._told = ToldSizes()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
@@ -70,8 +71,8 @@ class FileSystem:
                 return self._node_stat(node)
         if path is None:
             raise BadHandle("neither a path nor a handle")
-        if is_aside(path) and self.files.node(path) is None:
-            raise NotFound(path)
+        if is_aside(path) and self.files.node(path) is None and not self.tree.is_listed(path):
+            raise NotFound(path)  # libfuse looks for a free name
         self._prefetcher.looked_at(path)
         found = self._stat(self.tree.entry(path))
         self._told.tell(path, found["st_size"])
@@ -170,6 +171,7 @@ class FileSystem:
         handle = self.files.handle(fh)
         if not handle.writable:
             raise BadHandle("not open for writing")
+        self._told.changed(handle.node.path)
         return handle.node.write(offset, data, append=handle.append and not mapped)
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:

@@ -8,7 +8,8 @@ from tagfs.errors import (
     TagExists,
     ValueTooLarge,
 )
-from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.editing import MetadataEdits
+from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.tree import Entry, Tree
@@ -20,12 +21,18 @@ class UserMetadata:
     """Reads and changes `user.meta.*`, and reads `user.object.*`."""
 
     def __init__(
-        self, env: Environment, tree: Tree, files: OpenFiles, namespace: Namespace
+        self,
+        env: Environment,
+        tree: Tree,
+        files: OpenFiles,
+        namespace: Namespace,
+        edits: MetadataEdits,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
         self._namespace = namespace
+        self._edits = edits
 
     def shown(self, entry: Entry) -> dict[str, str]:
         """Return the user metadata that is shown; without a request where that is not due."""
@@ -125,11 +132,6 @@ class UserMetadata:
             return
         if entry.info is None and entry.is_dir:
             self._namespace.make_marker(path)
-        info = self._env.bucket.head(
-            entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
+        self._edits.edit(
+            entry, lambda info: change(dict(info.detail.metadata) if info.detail else {})
         )
-        detail = info.detail or Detail()
-        metadata = change(dict(detail.metadata))
-        moved = self._env.bucket.set_metadata(info, metadata, detail.headers)
-        if node is not None:
-            node.met(moved)

@@ -1,4 +1,4 @@
-"""An open file whose name is taken away, where nothing tells unlink(2) from rename(2)."""
+"""The file system called directly, where a mount cannot bring a case about."""
 
 import os
 import time
@@ -129,3 +129,22 @@ def test_opened_in_the_moment_of_the_last_close(
     tree.flush(fh)
     tree.release(fh)
     assert bucket.get("f").data == b"01!3456789"
+
+
+def test_attributes_set_by_many_at_once_are_all_kept(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    put(bucket, "f", b"x", team="blue")
+    with ThreadPoolExecutor(8) as pool:
+        for done in [
+            pool.submit(tree.chmod, "/f", 0o751),
+            pool.submit(tree.chown, "/f", 12, 34),
+            pool.submit(tree.utimens, "/f", 1, 2),
+            *[pool.submit(tree.setxattr, "/f", f"user.meta.m{n}", b"%d" % n, 0) for n in range(12)],
+        ]:
+            done.result()
+    found = tree.getattr("/f")
+    assert found["st_mode"] & 0o777 == 0o751
+    assert (found["st_uid"], found["st_gid"], found["st_mtime"]) == (12, 34, 2)
+    names = tree.listxattr("/f")
+    assert sorted(names) == sorted(["user.tag.team", *[f"user.meta.m{n}" for n in range(12)]])
