@@ -135,6 +135,7 @@ def test_attributes_set_by_many_at_once_are_all_kept(
     tree: FileSystem, bucket: MemoryBucket
 ) -> None:
     put(bucket, "f", b"x", team="blue")
+    bucket.before = lambda operation, _key: time.sleep(0.02 * (operation == "set_metadata"))
     with ThreadPoolExecutor(8) as pool:
         for done in [
             pool.submit(tree.chmod, "/f", 0o751),
