@@ -68,7 +68,7 @@ class Judge(Protocol):
     ) -> None: ...
     def get(self, key: str) -> bytes: ...
     def head(self, key: str) -> Seen: ...
-    def keys(self) -> list[str]: ...
+    def keys(self, prefix: str = "") -> list[str]: ...
     def delete(self, key: str) -> None: ...
 
     def tags(self, key: str) -> dict[str, str]: ...
@@ -141,8 +141,8 @@ class OssJudge:
             meta=_meta(headers, "x-oss-meta-"),
         )
 
-    def keys(self) -> list[str]:
-        return [info.key for info in oss2.ObjectIterator(self.sdk)]
+    def keys(self, prefix: str = "") -> list[str]:
+        return [info.key for info in oss2.ObjectIterator(self.sdk, prefix=prefix)]
 
     def delete(self, key: str) -> None:
         self.sdk.delete_object(key)
@@ -264,11 +264,11 @@ class ObsJudge:
             meta={name: value for name, value in headers.items() if name not in told},
         )
 
-    def keys(self) -> list[str]:
+    def keys(self, prefix: str = "") -> list[str]:
         found: list[str] = []
         marker = None
         while True:
-            body = self._call("listObjects", marker=marker, max_keys=1000).body
+            body = self._call("listObjects", prefix=prefix, marker=marker, max_keys=1000).body
             found += [item.key for item in body.contents]
             if not body.is_truncated:
                 return found
@@ -386,8 +386,9 @@ class S3Judge:
             meta={name.lower(): value for name, value in found["Metadata"].items()},
         )
 
-    def keys(self) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+    def keys(self, prefix: str = "") -> list[str]:
+        paginator = self._client.get_paginator("list_objects_v2")
+        pages = paginator.paginate(Bucket=self.bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
     def delete(self, key: str) -> None:
