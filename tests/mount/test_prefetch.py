@@ -22,7 +22,7 @@ def test_cat_of_a_directory_is_parallel(far_mount: Mounted) -> None:
 
 
 def test_cp_r_out_is_parallel_and_right(far_mount: Mounted, tmp_path) -> None:
-    fill(far_mount, 150, **{"x-oss-tagging": "k=v"})
+    fill(far_mount, 150, tags={"k": "v"})
     log = far_mount.requests()
     run("cp", "-r", far_mount.path / "d", tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == [f"{n:04}" for n in range(150)]
