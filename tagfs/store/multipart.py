@@ -13,7 +13,7 @@ from tagfs.errors import IntegrityError, MalformedResponse, NotFound, TagfsError
 from tagfs.store.appending import Appending
 from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.calls import logger
-from tagfs.store.checksum import combine_all
+from tagfs.store.checksum import combine_all, etag_of_parts
 from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import find_failure
@@ -114,18 +114,20 @@ class Multipart(Appending):
     def _newer_tags(self, upload: Upload) -> TagSet | None:
         """Return the tags to set after completion; None if those sent at the beginning hold."""
         edited = self._uploads.edited(upload.key, upload.upload_id)
-        if edited is not None or self._uploads.is_known(upload.key, upload.upload_id):
-            return None if edited == upload.tags else edited
-        if upload.new.tags is not Keep.REPLACED:
-            return None
-        # Begun by a process that is gone: only the service knows of edits since.
+        known = None if edited == upload.tags else edited
+        if upload.new.tags is not Keep.REPLACED or self._uploads.is_recent(upload.upload_id):
+            return known
+        if self._uploads.made(upload.upload_id) is not None:
+            return known  # there are only the tags that were sent at the beginning
+        # Others may have edited them as well, and after a crash only the service knows of edits.
         try:
             present = self.get_tags(upload.key)
         except NotFound:
             return None
         except TagfsError as failure:
             logger.warning("edits of tags since the upload began stay unknown: %s", failure)
-            return None
+            return known
+        self._uploads.note_edit(upload.key, present)
         return None if present == (upload.tags or NO_TAGS) else present
 
     def _complete(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
@@ -152,7 +154,19 @@ class Multipart(Appending):
         )
         if answer.error is not None:
             return self._settle_upload(request, answer, made, len(parts))
-        return self._put_together(request, answer, made)
+        etag = made.etag or parse_completed(answer.body) or self._etag_of(request, parts)
+        return self._put_together(request, answer, replace(made, etag=etag))
+
+    def _etag_of(self, request: Request, parts: Sequence[Part]) -> str:
+        """Return the ETag of an object that was made of these parts: Ceph RGW 16 does not tell it.
+
+        Raises:
+            MalformedResponse: it does not follow from the parts.
+        """
+        etag = etag_of_parts([part.etag for part in parts]) if self.dialect.md5_etags else None
+        if etag is None:
+            raise self._warn(MalformedResponse(f"{request}: the answer has no ETag"))
+        return etag
 
     def _send_completion(self, request: Request) -> Response:
         return self._call(request, allow={_GONE} | self._taken(request))
@@ -170,7 +184,7 @@ class Multipart(Appending):
                 IntegrityError(f"{request}: the parts are {expected} and the object is {told}")
             )
         detail = made.detail and replace(made.detail, crc64=expected if told is None else told)
-        return replace(made, etag=made.etag or parse_completed(answer.body), detail=detail)
+        return replace(made, detail=detail)
 
     def _settle_upload(
         self, request: Request, answer: Response, made: ObjectInfo, parts: int

@@ -1,9 +1,14 @@
 """Multipart uploads under way in this process, and the tags of what they will replace."""
 
 import threading
+import time
+from collections.abc import Callable
 
 from tagfs.store.bucket import ObjectInfo
 from tagfs.store.tags import TagSet
+
+RECENT = 1.0
+"""Seconds: tags read at most this long ago count as read now."""
 
 
 class OpenUploads:
@@ -13,8 +18,10 @@ class OpenUploads:
     between would be undone. Thread-safe; the caller holds the key's lock where order matters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
+        self._clock = clock
+        self._since: dict[str, float] = {}  # upload id -> when it began
         self._edits: dict[str, dict[str, TagSet | None]] = {}  # key -> upload id -> newest tags
         self._made: dict[str, ObjectInfo] = {}  # upload id -> object that still lacks its tags
 
@@ -22,6 +29,7 @@ class OpenUploads:
         """Watch the tags of `key` for this upload."""
         with self._lock:
             self._edits.setdefault(key, {})[upload_id] = None
+            self._since[upload_id] = self._clock()
 
     def note_edit(self, key: str, tags: TagSet) -> None:
         """Remember that an edit gave the object at `key` these tags."""
@@ -33,6 +41,12 @@ class OpenUploads:
         """Tell whether this process began the upload."""
         with self._lock:
             return upload_id in self._edits.get(key, ())
+
+    def is_recent(self, upload_id: str) -> bool:
+        """Tell whether this process began the upload a moment ago."""
+        with self._lock:
+            since = self._since.get(upload_id)
+            return since is not None and self._clock() - since < RECENT
 
     def edited(self, key: str, upload_id: str) -> TagSet | None:
         """Return the tags that an edit left since the upload began; None without an edit."""
@@ -53,6 +67,7 @@ class OpenUploads:
         """Watch no longer."""
         with self._lock:
             self._made.pop(upload_id, None)
+            self._since.pop(upload_id, None)
             uploads = self._edits.get(key, {})
             uploads.pop(upload_id, None)
             if not uploads:
