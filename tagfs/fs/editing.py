@@ -43,10 +43,7 @@ class MetadataEdits:
             moved = self._env.bucket.set_metadata(info, change(info), headers)
         node = self._files.node(entry.path)
         if node is not None:
-            node.met(moved)
-            for handle in list(node.handles):
-                if handle.reader is not None:
-                    handle.reader.rebind(node.key, moved)
+            node.edited(info, moved)
 
 
 class AttributeEdits:

@@ -110,8 +110,13 @@ class OpenFiles:
                 self._nodes[aside] = node
             return node
 
-    def move(self, old: str, new: str, info: ObjectInfo | None) -> None:
-        """Give an open file another path; one that was open there loses its name."""
+    def move(
+        self, old: str, new: str, info: ObjectInfo | None, before: ObjectInfo | None = None
+    ) -> None:
+        """Give an open file another path; one that was open there loses its name.
+
+        `info` is what its object became, `before` what that was.
+        """
         with self._lock:
             node = self._nodes.pop(old, None)
             replaced = self._nodes.pop(new, None)
@@ -120,7 +125,7 @@ class OpenFiles:
         if replaced is not None:
             replaced.lose_name()
         if node is not None:
-            node.moved(new, info)
+            node.moved(new, info, before)
 
     def below(self, directory: str) -> list[FileNode]:
         """Return the open files in a directory, at any depth."""

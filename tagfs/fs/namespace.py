@@ -134,8 +134,9 @@ class Namespace:
         since, backup = self._backups.pop(path, (0.0, ""))
         if not backup or time.monotonic() - since > BACKUP_MEMORY:
             return None
+        key = self._env.root.to_key(backup)
         try:
-            return self._env.bucket.get_tags(self._env.root.to_key(backup)) or None
+            return self._env.bucket.get_tags(key, max_age=RECENT) or None
         except (NotFound, Unsupported):
             return None
 
@@ -322,7 +323,7 @@ class Namespace:
         self._keep_parent(source.path)
         self._env.bucket.delete(info.key)
         if node is not None or replaced is not None:
-            self._files.move(source.path, new, moved)
+            self._files.move(source.path, new, moved, info)
         self._note_backup(source.path, new)
 
     def _tags_of_copy(
@@ -332,7 +333,7 @@ class Namespace:
             keep = self._env.choices.keep_replaced_tags
             return Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE
         inherited = self.inherited_tags(new)
-        if inherited is None or self._env.bucket.get_tags(info.key):
+        if inherited is None or self._env.bucket.get_tags(info.key, max_age=RECENT):
             return Keep.SOURCE
         return inherited
 

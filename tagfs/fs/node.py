@@ -76,6 +76,7 @@ class FileNode:
         self.staged: StagedFile | None = None
         self.handles: set[Handle] = set()
         self._times_set = False  # by utimens, after the last write
+        self._edited = False  # attributes or metadata were set that the service has not
         self._journalled = False
         self._promised = False  # fsync or close has begun, and the service has not all of it yet
         self._uploader = Uploader(
@@ -192,7 +193,12 @@ class FileNode:
                     self.staged.path,
                 )
                 raise
+            attributes, edited = self.attributes, self._edited
             self._uploaded(self.staged, info)
+            if edited and info.type is ObjectType.APPENDABLE:
+                # It was extended, and an append carries nothing but bytes.
+                self._edit_metadata(attributes)
+                self.attributes = attributes
 
     def detach(self) -> None:
         """Make all bytes local, because the object is about to be deleted or replaced."""
@@ -228,6 +234,8 @@ class FileNode:
             changed = change(self.attributes)
             if not self.dirty and self.info is not None and not self.unlinked:
                 self._edit_metadata(changed)
+            else:
+                self._edited = True
             self.attributes = changed
             self._times_set = self._times_set or times
 
@@ -237,17 +245,25 @@ class FileNode:
             self.metadata = dict(metadata)
             if not self.dirty and self.info is not None and not self.unlinked:
                 self._edit_metadata(self.attributes)
+            else:
+                self._edited = True
 
-    def moved(self, path: str, info: ObjectInfo | None) -> None:
-        """Go on under another path; `info` is what its object became, if it has one."""
+    def moved(self, path: str, info: ObjectInfo | None, before: ObjectInfo | None = None) -> None:
+        """Go on under another path; `info` is what its object became, if it has one.
+
+        `before` is the version that was moved. Whoever has another one, which was replaced before
+        the move, is to find out that it is gone.
+        """
         with self.lock:
             self.path = path
             self.key = self.env.root.to_key(path)
             if info is not None:
-                self.info = info
+                old = self.info
+                other = old is not None and before is not None and old.etag != before.etag
+                self.info = replace(old, key=self.key) if old is not None and other else info
             for handle in self.handles:
                 if handle.reader is not None:
-                    handle.reader.rebind(self.key, info)
+                    handle.reader.rebind(self.key, before, info)
             self._record_anew()
 
     def lose_name(self) -> None:
@@ -262,6 +278,17 @@ class FileNode:
         """Take over a newer version from the service, if nothing was changed here."""
         with self.lock:
             self._met(info)
+
+    def edited(self, before: ObjectInfo, after: ObjectInfo) -> None:
+        """Take over what an edit of metadata made of a version; its readers read on.
+
+        Readers of any other version are to find out that theirs is gone.
+        """
+        with self.lock:
+            self._met(after)
+            for handle in self.handles:
+                if handle.reader is not None:
+                    handle.reader.rebind(self.key, before, after)
 
     def _met(self, info: ObjectInfo) -> None:
         if self.staged is None and not self.unlinked:
@@ -375,7 +402,7 @@ class FileNode:
         self.info = info
         self.tags = None
         self.exclusive = False
-        self.dirty = self.failed = self._promised = False
+        self.dirty = self.failed = self._promised = self._edited = False
         staged.rebase()
         if self._journalled:
             self.journal.forget(staged)

@@ -100,12 +100,18 @@ class Reader:
         self.info = content.info
         return content.info
 
-    def rebind(self, key: str, info: ObjectInfo | None) -> None:
-        """Go on under another key: the object was renamed, `info` is what it became."""
+    def rebind(self, key: str, before: ObjectInfo | None, after: ObjectInfo | None) -> None:
+        """Go on under a key, with `after` for the version `before`, whose content it has.
+
+        A reader of any other version keeps it, and finds out that it is gone.
+        """
         with self._lock:
             self._key = key
-            if info is not None and self.info is not None:
-                self.info = info
+            read = self.info
+            if after is None or read is None:
+                return
+            if before is None or read.etag == before.etag:
+                self.info = after
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`; fewer only at the end of the object.

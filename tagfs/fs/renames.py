@@ -58,10 +58,11 @@ class DirectoryRename:
         """Delete what is copied, and let open files go on under their new paths."""
         target = self._env.root.to_prefix(new)
         failed = self._env.bucket.delete_many([info.key for info in infos])
+        versions = {info.key: info for info in infos}
         for node in self._files.below(old):
             path = new + node.path[len(old) :]
             moved = None if node.is_new else self._env.bucket.head(self._env.root.to_key(path))
-            self._files.move(node.path, path, moved)
+            self._files.move(node.path, path, moved, versions.get(node.key))
         for key, reason in failed.items():
             log.error("%s: moved to %s but not deleted: %s", key, target, reason)
         if failed:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tagfs.errors import NotPermitted, Unsupported
+from tagfs.fs.environment import RECENT
 from tagfs.fs.links import (
     METADATA_NAME,
     link_metadata,
@@ -71,12 +72,12 @@ def move_link(bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool) -> Obje
     Its tags go with it; if it has none and `keep`, those of the object that is replaced stay.
     """
     if info.detail is None:
-        info = bucket.head(info.key, expected=info.type)
+        info = bucket.head(info.key, expected=info.type, max_age=RECENT)
     text = read_link(bucket, info)
     untouched = to_target(key, text) == to_target(info.key, text)
     if info.type is not ObjectType.SYMLINK or untouched:
         return bucket.copy(info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE)
-    tags = bucket.get_tags(info.key)
+    tags = bucket.get_tags(info.key, max_age=RECENT)
     detail = info.detail
     metadata = {k: v for k, v in detail.metadata.items() if k != METADATA_NAME} if detail else {}
     new = NewObject(

@@ -26,6 +26,10 @@ class ToldSizes:
             self._prune()
         self._sizes[path] = size, self._clock()
 
+    def changed(self, path: str) -> None:
+        """Note that a program here changes the size: the kernel sees it, and will ask anew."""
+        self._sizes.pop(path, None)
+
     def differs(self, path: str, size: int) -> bool:
         """Say whether the kernel may believe another size than `size`."""
         told, since = self._sizes.get(path, (size, 0.0))

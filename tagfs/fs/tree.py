@@ -87,6 +87,10 @@ class Tree:
             raise NotFound(path)
         return self.file_entry(path, found.info)
 
+    def is_listed(self, path: str) -> bool:
+        """Say, without a request, whether a file of this path was seen on the service."""
+        return self._env.bucket.known(self._env.root.to_key(path)) is not None
+
     def directory(self, path: str) -> Entry:
         """Say what is at a path that must be a directory.
 

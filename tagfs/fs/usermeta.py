@@ -6,6 +6,7 @@ from tagfs.errors import (
     InvalidRequest,
     NoSuchTag,
     TagExists,
+    Unsupported,
     ValueTooLarge,
 )
 from tagfs.fs.editing import MetadataEdits
@@ -124,6 +125,8 @@ class UserMetadata:
         return info.detail or Detail()
 
     def _edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        if path == "/" and not self._env.root.prefix:
+            raise Unsupported("a bucket has no user metadata")
         entry = self._tree.entry(path)
         node = self._files.node(path)
         if node is not None and (node.staged is not None or node.is_new):
