@@ -37,6 +37,7 @@ def in_flight(log: RequestLog) -> int:
 
 
 class TestLooking:
+    @ALL
     def test_ls_is_one_list_for_a_thousand(self, mount: Mounted) -> None:
         fill(mount, 1001, "")
         log = mount.requests()

@@ -13,16 +13,17 @@ import pytest
 import requests
 
 from tests.emulated import Emulator
-from tests.mount.conftest import MountFactory
+from tests.mount.conftest import ALL, MountFactory
 from tests.mounting import Mounted, mounted, wait_for
 
-PART = 100 * 1024
-SMALL = b"old" * 10
-LARGE = b"old" * PART
-HEADER = "k=v"
+PART = {"oss": 100 * 1024, "obs": 100 * 1024, "s3": 5_300_000}
+"""About the smallest parts that a service takes, and no multiple of what the kernel writes."""
+
+TAGS = {"k": "v"}
 NUMBERS = itertools.count()
 
-Change = Callable[[int], object]
+Change = Callable[[int, int], object]
+"""Gets a descriptor and the bytes of a part."""
 
 
 class Faults:
@@ -46,27 +47,24 @@ def refusals(service: Emulator) -> Iterator[Faults]:
 
 
 @pytest.fixture
-def mount(mount_with: MountFactory) -> Mounted:
-    return mount_with(f"part_size={PART},timeout=1")
+def mount(mount_with: MountFactory, kind: str) -> Mounted:
+    return mount_with(f"part_size={PART[kind]},timeout=1")
 
 
 @pytest.fixture(scope="module")
 def shared(service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
     path = tmp_path_factory.mktemp("failures") / "mnt"
-    with mounted(service, service.take(), path, f"part_size={PART},timeout=1") as running:
+    options = f"part_size={PART[service.service]},timeout=1"
+    with mounted(service, service.take(), path, options) as running:
         yield running
 
 
-def uploads(mount: Mounted) -> list[str]:
-    return [upload.key for upload in oss2.MultipartUploadIterator(mount.sdk)]
-
-
-def rewrite(fd: int) -> None:
+def rewrite(fd: int, part: int) -> None:
     os.ftruncate(fd, 0)
-    os.pwrite(fd, b"new" * PART, 0)
+    os.pwrite(fd, b"new" * part, 0)
 
 
-def edit(fd: int) -> None:
+def edit(fd: int, _: int) -> None:
     os.pwrite(fd, b"new", 0)
 
 
@@ -75,28 +73,35 @@ class Step:
     """A request on the way of a change to the service, which refuses it."""
 
     where: str
-    old: bytes
+    size: str
     change: Change
 
-    @property
-    def new(self) -> bytes:
-        return b"new" * PART if self.change is rewrite else b"new" + self.old[3:]
+    def old(self, mount: Mounted) -> bytes:
+        return b"old" * (PART[mount.kind] if self.size == "large" else 10)
+
+    def new(self, mount: Mounted) -> bytes:
+        if self.change is rewrite:
+            return b"new" * PART[mount.kind]
+        return b"new" + self.old(mount)[3:]
 
     def begin(self, mount: Mounted, key: str) -> int:
-        mount.sdk.put_object(key, self.old, headers={"x-oss-tagging": HEADER})
+        mount.judge.put(key, self.old(mount), TAGS)
         return os.open(mount.path / key, os.O_RDWR)
+
+    def go(self, mount: Mounted, fd: int) -> None:
+        self.change(fd, PART[mount.kind])
 
 
 STEPS = [
-    Step("op=PutObject", SMALL, edit),
-    Step("op=GetObject", LARGE, edit),
-    Step("op=InitiateMultipartUpload", LARGE, edit),
-    Step("op=UploadPart", LARGE, edit),
-    Step("op=UploadPartCopy", LARGE, edit),
-    Step("op=CompleteMultipartUpload", LARGE, edit),
-    Step("op=InitiateMultipartUpload", SMALL, rewrite),
-    Step("op=UploadPart:after=1", SMALL, rewrite),
-    Step("op=CompleteMultipartUpload", SMALL, rewrite),
+    Step("op=PutObject", "small", edit),
+    Step("op=GetObject", "large", edit),
+    Step("op=InitiateMultipartUpload", "large", edit),
+    Step("op=UploadPart", "large", edit),
+    Step("op=UploadPartCopy", "large", edit),
+    Step("op=CompleteMultipartUpload", "large", edit),
+    Step("op=InitiateMultipartUpload", "small", rewrite),
+    Step("op=UploadPart:after=1", "small", rewrite),
+    Step("op=CompleteMultipartUpload", "small", rewrite),
 ]
 
 REFUSALS = [("deny", errno.EACCES), ("status=503:code=ServiceUnavailable", errno.EIO)]
@@ -120,20 +125,21 @@ class TestRefusedUploads:
     """D5. A failed upload is reported by `fsync`/`close`, the old object stays as it was, and the
     staged content stays on disk, named in the log."""
 
+    @ALL
     def test_fsync(self, shared: Mounted, refusals: Faults, step: Step) -> None:
         mount, key = shared, f"f{next(NUMBERS)}"
         fd = step.begin(mount, key)
         refusals.set(f"deny:{step.where}")
-        assert errno_of(lambda: step.change(fd), lambda: os.fsync(fd)) == errno.EACCES
+        assert errno_of(lambda: step.go(mount, fd), lambda: os.fsync(fd)) == errno.EACCES
         refusals.clear()
-        assert mount.content(key) == step.old
+        assert mount.content(key) == step.old(mount)
         assert mount.tags(key) == {"k": "v"}
-        step.change(fd)
+        step.go(mount, fd)
         os.fsync(fd)
-        assert mount.content(key) == step.new
+        assert mount.content(key) == step.new(mount)
         os.close(fd)
         assert mount.tags(key) == {"k": "v"}
-        assert uploads(mount) == []
+        assert mount.judge.uploads() == []
 
     @pytest.mark.parametrize("refusal", REFUSALS, ids=["denied", "unavailable"])
     def test_close(
@@ -142,23 +148,24 @@ class TestRefusedUploads:
         mount, key = shared, f"g{next(NUMBERS)}"
         fd = step.begin(mount, key)
         refusals.set(f"{refusal[0]}:{step.where}")
-        assert errno_of(lambda: step.change(fd), lambda: os.close(fd)) == refusal[1]
+        assert errno_of(lambda: step.go(mount, fd), lambda: os.close(fd)) == refusal[1]
         refusals.clear()
-        assert mount.content(key) == step.old
+        assert mount.content(key) == step.old(mount)
         assert mount.tags(key) == {"k": "v"}
         named = re.search(rf"/{key}: not uploaded .* is kept in (\S+\.data)", mount.log())
         assert named is not None
         assert Path(named[1]).read_bytes().startswith(b"new")
         fd = os.open(mount.path / key, os.O_RDWR)
-        step.change(fd)
+        step.go(mount, fd)
         os.close(fd)
-        assert mount.content(key) == step.new
+        assert mount.content(key) == step.new(mount)
         assert mount.tags(key) == {"k": "v"}
         assert Path(named[1]).exists()
 
 
+@ALL
 def test_the_old_object_is_read_after_a_failed_close(mount: Mounted, refusals: Faults) -> None:
-    mount.sdk.put_object("f", b"old")
+    mount.judge.put("f", b"old")
     refusals.set("deny:op=PutObject")
     with pytest.raises(PermissionError):
         (mount.path / "f").write_bytes(b"newer")
@@ -166,6 +173,7 @@ def test_the_old_object_is_read_after_a_failed_close(mount: Mounted, refusals: F
     assert (mount.path / "f").read_bytes() == b"old"
 
 
+@ALL
 def test_a_file_that_could_not_be_created_is_not_there(mount: Mounted, refusals: Faults) -> None:
     refusals.set("deny:op=PutObject")
     with pytest.raises(PermissionError):
@@ -180,7 +188,7 @@ def test_a_file_that_could_not_be_created_is_not_there(mount: Mounted, refusals:
 
 def test_upload_left_behind_is_named(mount: Mounted, refusals: Faults) -> None:
     """An upload that cannot even be aborted is named in the log: it costs money."""
-    mount.sdk.put_object("f", LARGE)
+    mount.judge.put("f", b"old" * PART["oss"])
     refusals.set("deny:op=UploadPart", "deny:op=AbortMultipartUpload")
     with pytest.raises(PermissionError), (mount.path / "f").open("r+b") as file:
         file.write(b"new")
@@ -188,6 +196,7 @@ def test_upload_left_behind_is_named(mount: Mounted, refusals: Faults) -> None:
     assert upload.upload_id in mount.log()
 
 
+@ALL
 class TestRefusedRenames:
     """D7. ... an error midway leaves the source whole and removes the partial copy."""
 
@@ -195,8 +204,8 @@ class TestRefusedRenames:
     def keys(self, mount: Mounted) -> list[str]:
         keys = [f"d/{number}" for number in range(10)] + ["d/e/f"]
         for key in keys:
-            mount.sdk.put_object(key, key, headers={"x-oss-tagging": HEADER})
-        mount.sdk.put_object("d/", b"", headers={"x-oss-tagging": "own=d"})
+            mount.judge.put(key, key.encode(), TAGS)
+        mount.judge.put("d/", b"", {"own": "d"})
         return sorted([*keys, "d/"])
 
     @pytest.mark.parametrize(
@@ -218,7 +227,7 @@ class TestRefusedRenames:
         assert mount.tags("t/") == {"own": "d"}
 
     def test_over_a_directory(self, mount: Mounted, refusals: Faults, keys: list[str]) -> None:
-        mount.sdk.put_object("t/", b"", headers={"x-oss-tagging": "own=t"})
+        mount.judge.put("t/", b"", {"own": "t"})
         refusals.set("deny:op=CopyObject:key=t/9")
         with pytest.raises(PermissionError):
             (mount.path / "d").rename(mount.path / "t")
@@ -228,8 +237,8 @@ class TestRefusedRenames:
 
     @pytest.mark.parametrize("operation", ["CopyObject", "DeleteObject"])
     def test_of_a_file(self, mount: Mounted, refusals: Faults, operation: str) -> None:
-        mount.sdk.put_object("f", b"f", headers={"x-oss-tagging": HEADER})
-        mount.sdk.put_object("g", b"g", headers={"x-oss-tagging": "own=g"})
+        mount.judge.put("f", b"f", TAGS)
+        mount.judge.put("g", b"g", {"own": "g"})
         refusals.set(f"deny:op={operation}")
         with (mount.path / "g").open("r+b", buffering=0) as target:
             target.write(b"G")
