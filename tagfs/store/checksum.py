@@ -1,4 +1,4 @@
-"""CRC-64/XZ, the checksum that OSS keeps of every object, and its arithmetic.
+"""CRC-64/XZ, the checksum that OSS keeps of every object, and its arithmetic; ETags of uploads.
 
 Pure. `combine` follows from the polynomial alone: appending n zero bits multiplies the remainder
 by x^n, so the checksum of "ab" is crc(a) * x^(8*len(b)) + crc(b) over GF(2), because the initial
@@ -6,12 +6,15 @@ and final inversions of both halves cancel.
 """
 
 import functools
-from collections.abc import Iterable
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 
 from fastcrc import crc64 as _fastcrc
 
 # The polynomial of ECMA-182 without its leading term, bits reversed, as CRC-64/XZ uses it.
 _POLYNOMIAL = 0xC96C5795D7870F42
+_MD5 = re.compile("[0-9a-f]{32}")
 _ONE = 1 << 63  # x^0: in the reversed form the highest bit is the lowest power
 
 
@@ -35,6 +38,16 @@ def combine_all(pieces: Iterable[tuple[int, int]]) -> int:
     for value, size in pieces:
         total = combine(total, value, size)
     return total
+
+
+def etag_of_parts(etags: Sequence[str]) -> str | None:
+    """Return the ETag that S3 gives an object put together from parts; None if theirs are no MD5.
+
+    It is the MD5 of the MD5s of the parts, and their number.
+    """
+    if not all(_MD5.fullmatch(etag) for etag in etags):
+        return None
+    return f"{hashlib.md5(bytes.fromhex(''.join(etags))).hexdigest()}-{len(etags)}"
 
 
 def _multiply(a: int, b: int) -> int:

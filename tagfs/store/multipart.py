@@ -163,8 +163,8 @@ class Multipart(Appending):
         Raises:
             MalformedResponse: it does not follow from the parts.
         """
-        etag = etag_of_parts([part.etag for part in parts]) if self.dialect.md5_etags else None
-        if etag is None:
+        etag = etag_of_parts([part.etag for part in parts])
+        if etag is None or self._md5_etags is False:
             raise self._warn(MalformedResponse(f"{request}: the answer has no ETag"))
         return etag
 

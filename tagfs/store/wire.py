@@ -208,8 +208,8 @@ def render_parts(parts: Iterable[Part]) -> bytes:
 
 
 def parse_completed(body: bytes) -> str:
-    """Read the answer to CompleteMultipartUpload: the object's ETag."""
-    return parse_etag(_required(_parse(body, "CompleteMultipartUploadResult"), "ETag"))
+    """Read the answer to CompleteMultipartUpload: the object's ETag, "" if it is not told."""
+    return parse_etag(_fields(_parse(body, "CompleteMultipartUploadResult")).get("ETag", ""))
 
 
 def parse_copied(body: bytes) -> Copied:

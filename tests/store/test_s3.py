@@ -12,12 +12,13 @@ from tagfs.errors import (
     AccessDenied,
     AlreadyExists,
     InvalidTag,
+    MalformedResponse,
     ObjectChanged,
     TooManyTags,
     Unsupported,
 )
 from tagfs.store import retry
-from tagfs.store.bucket import BytesSource, NewObject
+from tagfs.store.bucket import BytesSource, NewObject, Part
 from tagfs.store.client import BucketSettings, open_bucket
 from tagfs.store.dialect import Carrier
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -144,6 +145,27 @@ def test_a_server_that_drops_tags_is_told_of_once_and_set_right_each_time(rgw, c
     operations = rgw.asked()
     assert operations.count("PutObjectTagging") == 2
     assert operations.count("GetObjectTagging") == 1 + 2  # read back once, and by this test
+
+
+def test_the_etag_of_an_upload_is_known_where_it_is_not_told(rgw):
+    """Ceph RGW 16 leaves it empty."""
+    made = upload(rgw.client, "k", new())
+    assert made.etag == rgw.client.head("k").etag
+    assert made.etag.endswith("-1")
+
+
+def test_an_etag_that_cannot_be_known_is_no_etag(script):
+    begun = answer(
+        200,
+        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+    )
+    done = answer(
+        200, b"<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>", etag=""
+    )
+    client, _ = script(begun, done)
+    begun_ = client.start_upload("k", new())
+    with pytest.raises(MalformedResponse, match="no ETag"):
+        client.complete_upload(begun_, [Part(number=1, etag="of another kind", size=1)])
 
 
 def test_a_copy_of_a_tagged_object_has_the_tags_it_was_given(rgw):

@@ -36,6 +36,8 @@ class Flavour:
         keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
             metadata.
         quotes_copies: whether the ETag of a copy stands in quotes.
+        tells_completed: whether the answer to a completed upload has the object's ETag.
+        tagging_modifies: whether an edit of tags moves Last-Modified.
         object_tagging: whether objects have tags at all.
         links: whether the service has symlinks of its own.
     """
@@ -62,6 +64,8 @@ class Flavour:
     keeps_upload_tags: bool = True
     keeps_replaced_tags: bool = True
     quotes_copies: bool = True
+    tells_completed: bool = True
+    tagging_modifies: bool = False
     object_tagging: bool = True
     links: bool = False
 

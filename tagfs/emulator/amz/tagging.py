@@ -11,8 +11,7 @@ async def PutObjectTagging(context: Context) -> Reply:
     """Replace an object's tag set; a link's own, not its target's. OBS answers 200, as S3 does."""
     _refuse_without_tagging(context)
     tags = await _read(context, context.flavour.object_tags)
-    record = context.demand()
-    context.storage.objects.set_tags(context.bucket.id, record.key, tags)
+    _set(context, tags)
     return Reply()
 
 
@@ -32,8 +31,7 @@ async def GetObjectTagging(context: Context) -> Reply:
 async def DeleteObjectTagging(context: Context) -> Reply:
     """Remove an object's tag set; 204 even if there is none."""
     _refuse_without_tagging(context)
-    record = context.demand()
-    context.storage.objects.set_tags(context.bucket.id, record.key, {})
+    _set(context, {})
     return Reply(status=204)
 
 
@@ -56,6 +54,12 @@ async def DeleteBucketTags(context: Context) -> Reply:
     """Remove a bucket's tag set."""
     context.storage.buckets.set_tags(context.bucket.id, {})
     return Reply(status=204)
+
+
+def _set(context: Context, tags: dict[str, str]) -> None:
+    record = context.demand()
+    moved = context.now_ms if context.flavour.tagging_modifies else None
+    context.storage.objects.set_tags(context.bucket.id, record.key, tags, moved)
 
 
 def _refuse_without_tagging(context: Context) -> None:

@@ -59,6 +59,8 @@ def make_flavour(chosen: Mapping[str, str]) -> Flavour:
         conditional_writes=chosen["conditional"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
         quotes_copies=not is_rgw,
+        tells_completed=not is_rgw,
+        tagging_modifies=is_rgw,
         keeps_upload_tags=not is_rgw,
         keeps_replaced_tags=not is_rgw,
     )

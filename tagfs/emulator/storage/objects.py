@@ -134,10 +134,14 @@ class Objects:
                     self._contents.drop(extents_from_json(row[0]))
         return count
 
-    def set_tags(self, bucket: int, key: str, tags: dict[str, str]) -> bool:
-        """Replace a tag set, and nothing else: neither mtime nor ETag move."""
+    def set_tags(
+        self, bucket: int, key: str, tags: dict[str, str], mtime_ms: int | None = None
+    ) -> bool:
+        """Replace a tag set, and nothing else: unless it is given, mtime does not move."""
         cursor = self._db.execute(
-            "UPDATE objects SET tags = ? WHERE bucket = ? AND key = ?", (dump(tags), bucket, key)
+            "UPDATE objects SET tags = ?, mtime_ms = COALESCE(?, mtime_ms)"
+            " WHERE bucket = ? AND key = ?",
+            (dump(tags), mtime_ms, bucket, key),
         )
         return cursor.rowcount > 0
 

@@ -1,5 +1,6 @@
 """Object and bucket tags by AWS rules, and what Ceph RGW 16 makes of them."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -154,10 +155,17 @@ def test_what_ceph_does(tmp_path: Path) -> None:
         upload = s3.create_multipart_upload(Bucket="bkt", Key="p", Tagging="c=3")["UploadId"]
         part = s3.upload_part(Bucket="bkt", Key="p", UploadId=upload, PartNumber=1, Body=b"x")
         parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
-        s3.complete_multipart_upload(
+        made = s3.complete_multipart_upload(
             Bucket="bkt", Key="p", UploadId=upload, MultipartUpload={"Parts": parts}
         )
-        assert "TagCount" not in s3.head_object(Bucket="bkt", Key="p")
+        assert not made.get("ETag")
+        before = s3.head_object(Bucket="bkt", Key="p")
+        assert "TagCount" not in before
+        time.sleep(1.05)
+        s3.put_object_tagging(Bucket="bkt", Key="p", Tagging=tag_set({"a": "1"}))
+        after = s3.head_object(Bucket="bkt", Key="p")
+        assert after["ETag"] == before["ETag"]
+        assert after["LastModified"] > before["LastModified"]
         s3.close()
 
 
