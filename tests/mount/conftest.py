@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.emulated import Emulator, emulator, moto
 from tests.mounting import Mounted, mounted
@@ -79,6 +80,26 @@ def far_mount(far_service: Emulator, tmp_path: Path) -> Iterator[Mounted]:
     """An empty bucket 20 ms away, mounted with the defaults."""
     with mounted(far_service, far_service.take(), tmp_path / "far") as running:
         yield running
+
+
+class Faults:
+    """What the service refuses or garbles, as long as a test wants it to."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/-/faults"
+
+    def set(self, *specifications: str) -> None:
+        requests.post(self._url, json=specifications, timeout=5).raise_for_status()
+
+    def clear(self) -> None:
+        requests.delete(self._url, timeout=5)
+
+
+@pytest.fixture
+def refusals(service: Emulator) -> Iterator[Faults]:
+    board = Faults(service.url)
+    yield board
+    board.clear()
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import oss2
 import pytest
-import requests
 
 from tests.emulated import Emulator
-from tests.mount.conftest import ALL, MountFactory
+from tests.mount.conftest import ALL, Faults, MountFactory
 from tests.mounting import Mounted, mounted, wait_for
 
 PART = {"oss": 100 * 1024, "obs": 100 * 1024, "s3": 5_300_000}
@@ -24,26 +23,6 @@ NUMBERS = itertools.count()
 
 Change = Callable[[int, int], object]
 """Gets a descriptor and the bytes of a part."""
-
-
-class Faults:
-    """What the service refuses, as long as a test wants it to."""
-
-    def __init__(self, url: str) -> None:
-        self._url = f"{url}/-/faults"
-
-    def set(self, *specifications: str) -> None:
-        requests.post(self._url, json=specifications, timeout=5).raise_for_status()
-
-    def clear(self) -> None:
-        requests.delete(self._url, timeout=5)
-
-
-@pytest.fixture
-def refusals(service: Emulator) -> Iterator[Faults]:
-    board = Faults(service.url)
-    yield board
-    board.clear()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mount.conftest import ALL, FOREIGN, MountFactory
+from tests.mount.conftest import ALL, FOREIGN, Faults, MountFactory
 from tests.mounting import Mounted, getfattr, run
 
 
@@ -123,6 +123,22 @@ class TestData:
             assert failing(os.pread, file.fileno(), 4096, 7_000_000) == errno.ESTALE
         with (mount.path / "f").open("rb", buffering=0) as file:
             assert file.read(4096) == b"b" * 4096
+
+    @ALL
+    def test_d6_transfers_are_verified(self, mount: Mounted, refusals: Faults) -> None:
+        """D6. Uploads are verified end to end; so are downloads that read a whole object."""
+        refusals.set("corrupt:op=GetObject:times=1")
+        mount.judge.put("f", b"content" * 1000)
+        assert (mount.path / "f").read_bytes() == b"content" * 1000
+        refusals.set("corrupt:op=GetObject")
+        mount.judge.put("g", b"content" * 1000)
+        assert failing((mount.path / "g").read_bytes) == errno.EIO
+        refusals.set(f"{'crc' if mount.kind == 'oss' else 'etag'}:op=PutObject:times=1")
+        log = mount.requests()
+        (mount.path / "h").write_bytes(b"content")
+        assert log.kinds()["PUT"] == 2
+        refusals.clear()
+        assert mount.content("h") == b"content"
 
     @ALL
     def test_d7_a_renamed_file_is_a_server_side_copy(self, mount: Mounted) -> None:
@@ -291,14 +307,62 @@ class TestTags:
         os.setxattr(mount.path / "f", "user.tag.ours", b"2")
         assert mount.tags("f") == {"theirs": "1", "ours": "2"}
 
-    def test_g9_edits_touch_neither_content_nor_last_modified(self, mount: Mounted) -> None:
-        """G9. Tag edits touch neither content nor Last-Modified."""
+    def test_g9_edits_touch_neither_content_nor_last_modified(
+        self, mount: Mounted, kind: str
+    ) -> None:
+        """G9. Tag edits touch neither content nor Last-Modified (which Ceph moves)."""
         (mount.path / "f").write_bytes(b"x")
         before = mount.judge.head("f")
         time.sleep(1.05)
         os.setxattr(mount.path / "f", "user.tag.k", b"v")
         after = mount.judge.head("f")
-        assert (before.etag, before.modified) == (after.etag, after.modified)
+        assert before.etag == after.etag
+        assert (before.modified != after.modified) is (kind == "ceph")
+
+    @ALL
+    def test_g8_what_would_be_refused_is_not_sent(self, mount: Mounted) -> None:
+        """G8. What the service would refuse is refused before any request, with the errno of
+        section 5 and a log line naming the object, the tag and the rule. A refused or failed edit
+        leaves the tag set as it was."""
+        tags = {f"k{number}": "v" for number in range(10)}
+        mount.judge.put("full", b"x", tags)
+        mount.judge.put("f", b"x", {"k": "v"})
+        assert len(getfattr(mount.path / "full")) + len(getfattr(mount.path / "f")) == 11
+        log = mount.requests()
+        for key, value, expected in (
+            ("a*b", b"v", errno.EINVAL),
+            ("", b"v", errno.EINVAL),
+            ("k", b"\xff", errno.EINVAL),
+            ("k" * 129, b"v", errno.ERANGE),
+            ("k", b"v" * 257, errno.E2BIG),
+        ):
+            lines = len(mount.log().splitlines())
+            name = f"user.tag.{key}"
+            assert failing(os.setxattr, mount.path / "f", name, value) == expected, (key, value)
+            assert any(
+                "/f: " in line and "refused" in line for line in mount.log().splitlines()[lines:]
+            )
+        assert len(log) == 0
+        name = "user.tag.another"
+        assert failing(os.setxattr, mount.path / "full", name, b"v") == errno.ENOSPC
+        assert "PUT tagging" not in log.kinds()
+        assert mount.tags("full") == tags
+        assert mount.tags("f") == {"k": "v"}
+
+    @ALL
+    def test_g11_tags_that_may_not_be_read_are_not_dropped(
+        self, mount: Mounted, refusals: Faults
+    ) -> None:
+        """G11. Not being allowed to read tags (403) never silently drops them: rewriting such an
+        object is EACCES before anything is sent."""
+        mount.judge.put("f", b"old", {"k": "v"})
+        refusals.set("deny_tags")
+        log = mount.requests()
+        assert failing((mount.path / "f").write_bytes, b"new") == errno.EACCES
+        assert not {"PUT", "PUT copy", "PUT tagging"} & set(log.kinds())
+        refusals.clear()
+        assert mount.content("f") == b"old"
+        assert mount.tags("f") == {"k": "v"}
 
     @ALL
     def test_g10_other_names(self, mount: Mounted) -> None:
