@@ -85,7 +85,7 @@ class OpenFiles:
         if handle.reader is not None:
             handle.reader.close()
         try:
-            if node.dirty and not node.failed and len(node.handles) == 1:
+            if node.dirty and not node.failed and not node.has_writer_besides(handle):
                 node.flush()  # pages of a shared mapping that were written after close(2)
         except TagfsError as error:
             log.warning("%s: release: %s", node.path, error)

@@ -187,10 +187,15 @@ class FileSystem:
             node.truncate(size)
             return
         handle = self.files.handle(self.open(path, os.O_RDWR)[0])
+        was_changed = handle.node.dirty
         try:
             if handle.node.size != size:
                 handle.node.truncate(size)
                 handle.node.flush()
+        except TagfsError:
+            if not was_changed and len(handle.node.handles) > 1:
+                handle.node.revert(handle)  # or the next writer would finish what has failed
+            raise
         finally:
             self.files.release(handle.fh)
 

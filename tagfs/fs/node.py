@@ -116,6 +116,10 @@ class FileNode:
         """Whether a handle is open whose close will upload what changes."""
         return any(handle.writable for handle in self.handles)
 
+    def has_writer_besides(self, handle: Handle) -> bool:
+        """Say whether another handle is open whose close will upload what changes."""
+        return any(other.writable for other in list(self.handles) if other is not handle)
+
     # Content
 
     def create(self, attributes: Attributes) -> None:
@@ -199,6 +203,22 @@ class FileNode:
                 # It was extended, and an append carries nothing but bytes.
                 self._edit_metadata(attributes)
                 self.attributes = attributes
+
+    def revert(self, handle: Handle) -> None:
+        """Be what the service has again: whoever changed the file by `handle` was told of failure.
+
+        Not if anything else may have been changed meanwhile.
+        """
+        with self.lock:
+            if self.staged is None or self.info is None or self.has_writer_besides(handle):
+                return
+            self._uploader.abandon()
+            staged, self.staged = self.staged, None
+            self.journal.forget(staged)
+            staged.discard()
+            self._journalled = False
+            self.dirty = self.failed = self._promised = self._edited = False
+            self._adopt(self.info)
 
     def detach(self) -> None:
         """Make all bytes local, because the object is about to be deleted or replaced."""

@@ -1,5 +1,6 @@
 """Sequences of ordinary calls that once lost something, and the promises that they broke."""
 
+import ctypes
 import errno
 import mmap
 import os
@@ -145,14 +146,38 @@ def test_mapped_pages_with_a_reader_open(mount: Mounted) -> None:
     """D4: pages of a shared mapping are uploaded though somebody else reads the file."""
     path = mount.path / "f"
     path.write_bytes(b"a" * 4096)
+    libc = ctypes.CDLL(None)  # Python's own mmap keeps a descriptor
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     with path.open("rb") as reader:
         assert reader.read(1) == b"a"
         fd = os.open(path, os.O_RDWR)
-        mapped = mmap.mmap(fd, 4096)
+        address = libc.mmap(None, 4096, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, fd, 0)
         os.close(fd)
-        mapped[0:1] = b"b"
-        mapped.close()
+        ctypes.memset(address, ord("b"), 1)
+        libc.munmap(address, 4096)
         wait_for(lambda: mount.content("f")[:1] == b"b", 3)
+
+
+def test_truncation_that_failed(service: Emulator, mount_with: MountFactory) -> None:
+    """D5: what has failed leaves the object as it was, for the next writer as well."""
+    mount = mount_with("timeout=1")
+    path = mount.path / "f"
+    path.write_bytes(b"content")
+    time.sleep(1.1)
+    faults = f"{service.url}/-/faults"
+    with path.open("rb") as reader:
+        assert reader.read(1) == b"c"
+        requests.post(faults, json=["deny:op=PutObject"], timeout=5).raise_for_status()
+        try:
+            with pytest.raises(PermissionError):
+                os.truncate(path, 2)
+        finally:
+            requests.delete(faults, timeout=5)
+        with path.open("ab") as file:
+            file.write(b"!")
+    assert mount.content("f") == b"content!"
 
 
 @pytest.fixture
