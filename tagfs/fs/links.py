@@ -22,13 +22,21 @@ OUTSIDE: Final = ".tagfs-link-outside-the-bucket"
 
 def to_target(link_key: str, text: str) -> str:
     """Return the key that a link stores for a POSIX target `text`; `OUTSIDE` if it has none."""
-    if text.startswith("/"):
+    if text.startswith("/") or not _is_utf8(text):
         return OUTSIDE
     resolved = posixpath.normpath(posixpath.join(posixpath.dirname(link_key), text))
     parts = resolved.split("/")
     if not all(is_visible(part) for part in parts):
         return OUTSIDE
     return resolved
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def derive_text(link_key: str, target: str) -> str:

@@ -318,3 +318,32 @@ def test_directory_moved_with_a_changed_file_replaced_elsewhere(mount: Mounted) 
     os.rename(mount.path / "d", mount.path / "e")
     unless_stale(lambda: os.close(fd))
     assert set(mount.content("e/f")) in ({ord("b")}, {ord("X"), ord("a")})
+
+
+TEXTS = [
+    "../x",
+    "../../x",
+    "/abs",
+    "a//b",
+    "..",
+    "a/",
+    " a",
+    "a\nb",
+    "\u00e9",
+    "x" * 1000,
+    "\udcff",
+]
+
+
+def test_texts_of_links(mount_with: MountFactory) -> None:
+    """L2: readlink returns byte for byte what symlink was given, UTF-8 or not, moved or not."""
+    mount = mount_with(prefix="p/q")
+    for number, text in enumerate(TEXTS):
+        old, new = mount.path / f"old{number}", mount.path / f"new{number}"
+        old.mkdir()
+        os.symlink(text, old / "link")
+        assert os.readlink(old / "link") == text
+        old.rename(new)
+        (new / "link").rename(mount.path / f"link{number}")
+    mount.forget()
+    assert [os.readlink(mount.path / f"link{n}") for n in range(len(TEXTS))] == TEXTS
