@@ -136,9 +136,12 @@ def caller() -> tuple[int, int]:
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
 """Numbers of rename, renameat and renameat2."""
 
+_UNLINKS = {"x86_64": {87, 263}, "aarch64": {35}, "riscv64": {35}}
+"""Numbers of unlink and unlinkat."""
+
 
 def caller_renames() -> bool | None:
-    """Say whether the process being served is in rename(2); None if that cannot be known.
+    """Say whether the process being served is in rename(2) or unlink(2); None if nothing tells.
 
     libfuse moves an open file out of the way by one and the same call before it is unlinked and
     before another is renamed over it.
@@ -148,8 +151,13 @@ def caller_renames() -> bool | None:
         number = Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").split()[0]
     except (OSError, IndexError):  # another user's process, or ptrace_scope forbids to look
         return None
-    calls = _RENAMES.get(os.uname().machine)
-    return int(number) in calls if calls and number.isdigit() else None
+    if not number.isdigit():
+        return None
+    # Neither of the two: io_uring, or a program of another architecture with other numbers.
+    machine = os.uname().machine
+    if int(number) in _RENAMES.get(machine, ()):
+        return True
+    return False if int(number) in _UNLINKS.get(machine, ()) else None
 
 
 class Holders:

@@ -8,12 +8,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import oss2
 import pytest
 import requests
 
+from tagfs.mount import caller_renames
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, getfattr, run, wait_for
@@ -347,3 +349,16 @@ def test_texts_of_links(mount_with: MountFactory) -> None:
         (new / "link").rename(mount.path / f"link{number}")
     mount.forget()
     assert [os.readlink(mount.path / f"link{n}") for n in range(len(TEXTS))] == TEXTS
+
+
+def test_a_call_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """G5: a rename by io_uring or by a 32-bit program is not taken for an unlink."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        served = (0, 0, process.pid)
+        monkeypatch.setattr("tagfs.mount.fuse.fuse_get_context", lambda: served)
+        asleep = Path(f"/proc/{process.pid}/syscall")
+        wait_for(lambda: not asleep.read_text().startswith("running"))
+        try:
+            assert caller_renames() is None
+        finally:
+            process.kill()
