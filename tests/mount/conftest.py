@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ceph import CannotRun, ceph
 from tests.emulated import Emulator, emulator, moto
 from tests.mounting import Mounted, mounted
 
@@ -16,15 +17,16 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "oss": functools.partial(emulator, buckets=400),
     "obs": functools.partial(emulator, buckets=200, service="obs"),
     "s3": functools.partial(emulator, buckets=200, service="s3"),
-    "ceph": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
+    "rgw": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
     "moto": functools.partial(moto, buckets=100),
+    "ceph": ceph,
 }
-"""Services that the promise is tested on; Ceph as the emulator mimics it."""
+"""Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it."""
 
 ALL = pytest.mark.services("oss", "obs", "s3")
 """Marks what holds on every service."""
 
-FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto")
+FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto", "ceph")
 """Marks what is tested on an S3 of others as well, whose requests cannot be counted."""
 
 
@@ -41,7 +43,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once for each kind of service that its marker `services` names."""
     marker = metafunc.definition.get_closest_marker("services")
     if marker is not None and "kind" in metafunc.fixturenames:
-        metafunc.parametrize("kind", marker.args, indirect=True, scope="session")
+        kinds = [
+            pytest.param(k, marks=pytest.mark.ceph if k == "ceph" else ()) for k in marker.args
+        ]
+        metafunc.parametrize("kind", kinds, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +55,20 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
     with ExitStack() as stack:
 
         @functools.cache
-        def start(kind: str) -> Emulator:
+        def start(kind: str) -> Emulator | CannotRun:
             directory = tmp_path_factory.mktemp(kind)
-            return stack.enter_context(KINDS[kind](directory))
+            try:
+                return stack.enter_context(KINDS[kind](directory))
+            except CannotRun as reason:
+                return reason
 
-        yield start
+        def running(kind: str) -> Emulator:
+            one = start(kind)
+            if isinstance(one, CannotRun):
+                pytest.skip(str(one))
+            return one
+
+        yield running
 
 
 @pytest.fixture(scope="session")
