@@ -334,6 +334,10 @@ class FileNode:
             self.env.budget,
             size_hint=self.info.size if self.info else None,
         )
+        if handle.writable:
+            # What is read here may be written back: it must be the version that the kernel knows
+            # the size of, and that changes are made to, whole or not at all.
+            handle.reader.info = self.info
         return handle.reader
 
     def _stage(self) -> StagedFile:

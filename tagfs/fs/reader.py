@@ -160,7 +160,8 @@ class Reader:
         while offset < end:
             piece = next((p for p in self._pieces if p.start <= offset < p.end), None)
             if piece is None:
-                length = max(_piece_size(window) if window else RANDOM, end - offset)
+                small = info.size if info.size <= SMALL else 0
+                length = max(_piece_size(window) if window else RANDOM, end - offset, small)
                 piece = self._add(offset, length, info)
                 own.append(piece)
             needed.append(piece)

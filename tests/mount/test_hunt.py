@@ -362,3 +362,16 @@ def test_a_call_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
             assert caller_renames() is None
         finally:
             process.kill()
+
+
+def test_an_editor_never_reads_a_half_to_write_it_back(mount_with: MountFactory) -> None:
+    """D2. ... never a mix and never a half: opened to be changed within a second of another host's
+    replacement, a file is read as the version that was looked up, or not at all."""
+    one, two = mount_with(), mount_with()
+    one.sdk.put_object("f", b"short")
+    assert (two.path / "f").stat().st_size == 5
+    (one.path / "f").write_bytes(b"long enough to be cut")
+    with (two.path / "f").open("r+b", buffering=0) as file:
+        with pytest.raises(OSError, match="Stale"):
+            file.read()
+    assert one.content("f") == b"long enough to be cut"
