@@ -44,7 +44,6 @@ class TestLooking:
         assert len(os.listdir(mount.path)) == 1001
         assert log.kinds() == {"GET list": 2}
 
-    @ALL
     def test_ls_l_of_a_listing_mount_is_the_same(self, mount_with: MountFactory) -> None:
         mount = mount_with("attributes=listing")
         fill(mount, 40)
@@ -75,7 +74,6 @@ class TestLooking:
         (mount.path / "f").stat()
         assert log.kinds() == {"HEAD": 1, "GET list": 1}
 
-    @ALL
     def test_a_path_in_a_listed_directory(self, mount: Mounted) -> None:
         mount.judge.put("f", b"x")
         os.listdir(mount.path)
@@ -103,7 +101,6 @@ class TestContent:
         assert (mount.path / "f").read_bytes() == b"x" * 1000
         assert log.kinds() == {"GET": 1}
 
-    @ALL
     def test_cat_in_a_listed_directory_of_a_listing_mount(self, mount_with: MountFactory) -> None:
         mount = mount_with("attributes=listing")
         mount.judge.put("f", b"x" * 1000)
@@ -323,7 +320,6 @@ class TestTags:
         run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
         assert len(again) == 0
 
-    @ALL
     def test_writing_asks_for_no_foreign_attribute(self, mount: Mounted) -> None:
         """The kernel asks for security.capability at every write."""
         log = mount.requests()
@@ -336,7 +332,6 @@ class TestTags:
         assert kinds["PUT"] == 1
         assert sum(kinds.values()) <= 3  # and the lookup
 
-    @ALL
     def test_a_plain_ls_reads_no_tags(self, mount: Mounted) -> None:
         fill(mount, 50, tags={"k": "v"})
         log = mount.requests()

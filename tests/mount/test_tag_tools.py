@@ -9,8 +9,6 @@ import pytest
 from tests.mount.conftest import ALL
 from tests.mounting import Mounted, getfattr, run
 
-pytestmark = ALL
-
 
 @pytest.fixture
 def local(tmp_path: Path) -> Path:
@@ -68,6 +66,7 @@ def assert_local(root: Path) -> None:
     assert os.readlink(root / "link") == "sub dir/b"
 
 
+@ALL
 def test_setfattr_and_getfattr(mount: Mounted) -> None:
     file = mount.path / "f"
     file.write_bytes(b"x")
@@ -91,6 +90,7 @@ def test_attr_1(mount: Mounted) -> None:
     assert mount.tags("f") == {}
 
 
+@ALL
 def test_a_dump_and_its_restore(mount: Mounted, tmp_path: Path) -> None:
     make_tree(mount.path)
     dump = tmp_path / "dump"
@@ -102,6 +102,7 @@ def test_a_dump_and_its_restore(mount: Mounted, tmp_path: Path) -> None:
     assert_on_service(mount, "")
 
 
+@ALL
 def test_cp_a_in_and_out(mount: Mounted, local: Path, tmp_path: Path) -> None:
     make_tree(local)
     run("cp", "-a", local, mount.path / "in")
@@ -122,6 +123,7 @@ def test_mv_between_file_systems(mount: Mounted, local: Path, tmp_path: Path) ->
     assert mount.keys() == []
 
 
+@ALL
 def test_rsync_both_ways_and_twice(mount: Mounted, local: Path, tmp_path: Path) -> None:
     make_tree(local)
     run("rsync", "-aX", f"{local}/", f"{mount.path}/in/")
@@ -154,6 +156,7 @@ def test_find_with_getfattr(mount: Mounted) -> None:
     assert run("find", mount.path, "-type", "l").strip() == str(mount.path / "link")
 
 
+@ALL
 def test_ls_l_asks_for_nothing_more(mount: Mounted) -> None:
     make_tree(mount.path)
     run("ls", "-l", mount.path)
@@ -169,6 +172,7 @@ def test_removing_a_tree(mount: Mounted) -> None:
     assert mount.keys() == ["untagged"]
 
 
+@ALL
 def test_what_the_sdk_tags_is_seen(mount: Mounted) -> None:
     """Every scenario of the manuals: put, multipart, append, tagging of an existing object, copy
     with COPY and REPLACE, symlink."""
@@ -215,6 +219,7 @@ def test_what_the_manual_of_oss_does_in_parts(mount: Mounted, tmp_path: Path) ->
     assert (mount.path / "resumable").read_bytes() == big.read_bytes()
 
 
+@ALL
 def test_what_the_mount_tags_the_sdk_sees(mount: Mounted) -> None:
     """The same scenarios made through the mount."""
     path, tags = mount.path, {"k1": "v1", "k2": "v2"}
