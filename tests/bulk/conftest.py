@@ -124,7 +124,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def slow_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """A service 5 ms away."""
-    with emulator(tmp_path_factory.mktemp("slow"), 8, latency=0.005) as running:
+    with emulator(tmp_path_factory.mktemp("slow"), 8, latency=0.05) as running:
         yield running
 
 

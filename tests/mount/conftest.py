@@ -84,14 +84,14 @@ def service(kind: str, services: Callable[[str], Emulator]) -> Emulator:
 
 @pytest.fixture(scope="session")
 def far_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """A service 20 ms away, to see what goes on in parallel."""
-    with emulator(tmp_path_factory.mktemp("far"), buckets=50, latency=0.02) as running:
+    """A service 50 ms away, to see what goes on in parallel."""
+    with emulator(tmp_path_factory.mktemp("far"), buckets=50, latency=0.05) as running:
         yield running
 
 
 @pytest.fixture
 def far_mount(far_service: Emulator, tmp_path: Path) -> Iterator[Mounted]:
-    """An empty bucket 20 ms away, mounted with the defaults."""
+    """An empty bucket 50 ms away, mounted with the defaults."""
     with mounted(far_service, far_service.take(), tmp_path / "far") as running:
         yield running
 
