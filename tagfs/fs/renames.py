@@ -48,8 +48,11 @@ class DirectoryRename:
         note.deleting()
         try:
             self._finish(old, new, infos)
-        except AccessDenied:  # to delete: nothing is gone, and nothing is to be there twice
-            self._undo([target + info.key[len(source) :] for info in infos], note)
+        except AccessDenied:  # to delete: nothing is to be there twice
+            # A batch before may have been deleted: only what is seen at its old place is taken
+            # away at the new one, and nothing if that cannot be seen.
+            stays = [info.key for info in self._list(source)]
+            self._undo([target + key[len(source) :] for key in stays], note)
             raise
         finally:
             note.done()
