@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.errors import NotFound
+from tagfs.errors import AccessDenied, NotFound
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
@@ -149,3 +149,29 @@ def test_attributes_set_by_many_at_once_are_all_kept(
     assert (found["st_uid"], found["st_gid"], found["st_mtime"]) == (12, 34, 2)
     names = tree.listxattr("/f")
     assert sorted(names) == sorted(["user.tag.team", *[f"user.meta.m{n}" for n in range(12)]])
+
+
+def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
+    tree: FileSystem, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D7. Whatever is refused midway, one of the two copies is always there."""
+    put(bucket, "d/gone", b"1", team="blue")
+    put(bucket, "d/stays", b"2")
+
+    def delete_half(_keys: object) -> object:
+        bucket.delete("d/gone")
+        raise AccessDenied("the second batch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket, "delete_many", delete_half, raising=True)
+        patch.setattr("tagfs.fs.renames.DirectoryRename._undo", lambda _s, keys, _n: kept(keys))
+        undone: list[str] = []
+
+        def kept(keys: list[str]) -> None:
+            undone.extend(keys)
+
+        with pytest.raises(AccessDenied):
+            tree.rename("/d", "/e")
+    assert undone == ["e/stays"]
+    assert bucket.get("e/gone").data == b"1"
+    assert bucket.get_tags("e/gone") == {"team": "blue"}
