@@ -1,8 +1,10 @@
-"""What all tests share: which of them need a local service, and so are not for the quick gate."""
+"""What all tests share: which of them need a local service, and which of them one worker runs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
 WITH_SERVICE = ("emulator", "bulk", "recovery", "store/test_client.py", "store/test_obs.py")
@@ -15,3 +17,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         over_http = where == "test_bucket_contract.py" and "memory" not in str(parameters)
         if where.startswith(WITH_SERVICE) or over_http:
             item.add_marker(pytest.mark.service)
+
+
+class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # ships no types
+    """Gives one worker whole modules, whose tests share services, and one of them the cluster."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "ceph" if "[ceph" in nodeid or module.endswith("test_ceph.py") else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByModule(config, log)
