@@ -152,6 +152,8 @@ def _status(
         "region": settings.region,
         "addressing": settings.addressing,
         "ca_bundle": str(settings.ca_bundle) if settings.ca_bundle else None,
+        "obs_tag_urlencode": settings.obs_tag_urlencode,
+        "obs_tag_profile": settings.obs_tag_profile,
         "pid": os.getpid(),
         "uptime_seconds": round((time.time_ns() - env.started_ns) / 1e9, 1),
         "requests": requests.counts(),

@@ -92,6 +92,8 @@ def ask_settings(mount: Mount, chosen: Settings | None) -> Settings:
         region=status.get("region"),
         addressing=addressing,
         ca_bundle=Path(bundle) if bundle else None,
+        obs_tag_urlencode=status.get("obs_tag_urlencode") or "auto",
+        obs_tag_profile=status.get("obs_tag_profile") or "narrow",
     )
     if chosen is None:
         return told
@@ -102,6 +104,12 @@ def ask_settings(mount: Mount, chosen: Settings | None) -> Settings:
         region=chosen.region or told.region,
         addressing=told.addressing if chosen.addressing == "auto" else chosen.addressing,
         ca_bundle=chosen.ca_bundle or told.ca_bundle,
+        obs_tag_urlencode=told.obs_tag_urlencode
+        if chosen.obs_tag_urlencode == "auto"
+        else chosen.obs_tag_urlencode,
+        obs_tag_profile=told.obs_tag_profile
+        if chosen.obs_tag_profile == "narrow"
+        else chosen.obs_tag_profile,
     )
 
 

@@ -53,7 +53,7 @@ _OPTIONS: Final = {
         "options",
         multiple=True,
         metavar="OPT=VALUE[,...]",
-        help="endpoint, region, addressing, timeout, ca_bundle, as for tagfs mount",
+        help="endpoint, region, addressing, timeout, ca_bundle, obs_tag_*, as for tagfs mount",
     ),
 }
 

@@ -8,16 +8,27 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tagfs.bulk.access import Access, DirectAccess
 from tagfs.bulk.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.bulk.throughmount import MountAccess
 from tagfs.errors import BadCredentials
 from tagfs.fs.paths import Root
+from tagfs.opening import bucket_settings
 from tagfs.settings import BucketUrl, Settings, parse_options
-from tagfs.store.client import DIALECTS, BucketSettings, open_bucket
+from tagfs.store.client import DIALECTS, BucketSettings, find_dialect, open_bucket
 from tagfs.store.credentials import EnvironmentCredentials
+
+_REACHING: Final = (
+    "endpoint",
+    "region",
+    "addressing",
+    "ca_bundle",
+    "obs_tag_urlencode",
+    "obs_tag_profile",
+)
+"""Options that say how a bucket's tags are reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +60,8 @@ class Place:
             "region": self.settings.region,
             "addressing": self.settings.addressing,
             "ca_bundle": str(self.settings.ca_bundle) if self.settings.ca_bundle else None,
+            "obs_tag_urlencode": self.settings.obs_tag_urlencode,
+            "obs_tag_profile": self.settings.obs_tag_profile,
             "through": self.through,
         }
 
@@ -101,7 +114,7 @@ class Places:
         if mount not in self._open:
             chosen = parse_options(BucketUrl(service="oss", bucket="-", prefix=""), self._options)
             settings = ask_settings(mount, chosen)
-            dialect = DIALECTS[settings.url.service]
+            dialect = find_dialect(bucket_settings(settings))
             root = Root(settings.url.prefix, dialect.limits.max_key)
             try:
                 direct = self._direct(settings)
@@ -123,8 +136,7 @@ class Places:
         mount = find_mount(told.get("through") or "", present_mounts())
         if mount is not None:
             return self.of_mount(mount)
-        names = ("endpoint", "region", "addressing", "ca_bundle")
-        kept = {name: value for name in names if (value := told.get(name))}
+        kept = {name: value for name in _REACHING if (value := told.get(name))}
         return self._direct(parse_options(url, {**kept, **self._options}))
 
     def _direct(self, settings: Settings) -> Place:
@@ -139,13 +151,5 @@ class Places:
 
 
 def _bucket_settings(settings: Settings, parallel: int) -> BucketSettings:
-    return BucketSettings(
-        service=settings.url.service,
-        bucket=settings.url.bucket,
-        endpoint=settings.endpoint,
-        region=settings.region,
-        addressing=settings.addressing,
-        parallel=parallel + 1,  # and the listing
-        timeout=settings.timeout,
-        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-    )
+    """Return what a mount with these settings would use, with the command's own parallelism."""
+    return replace(bucket_settings(settings), parallel=parallel + 1)  # and the listing

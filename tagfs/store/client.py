@@ -10,6 +10,7 @@ from typing import Final, Literal
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket
 from tagfs.store.credentials import CredentialsProvider, EnvironmentCredentials
+from tagfs.store.dialect import Dialect
 from tagfs.store.endpoints import Addressing, find_endpoint
 from tagfs.store.exchange import Observer
 from tagfs.store.obs import OBS, TagProfile, choose_tags
@@ -62,6 +63,23 @@ class Client(Probing):
     """A `Bucket` over HTTP. Remembers nothing but what the bucket cannot do."""
 
 
+def find_dialect(settings: BucketSettings) -> Dialect:
+    """Return the dialect of a service, with what the user knows of his region's tags.
+
+    Raises:
+        SettingsError: there is no such service.
+    """
+    dialect = DIALECTS.get(settings.service)
+    if dialect is None:
+        raise SettingsError(
+            f"{settings.service!r} is no service: there are {', '.join(sorted(DIALECTS))}"
+        )
+    if dialect is not OBS:
+        return dialect
+    escape = TagEscape(settings.obs_tag_urlencode)
+    return choose_tags(dialect, escape, settings.obs_tag_profile)
+
+
 def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | None = None) -> Client:
     """Return a client for a bucket; makes no request.
 
@@ -70,14 +88,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
     Raises:
         SettingsError
     """
-    dialect = DIALECTS.get(settings.service)
-    if dialect is None:
-        raise SettingsError(
-            f"{settings.service!r} is no service: there are {', '.join(sorted(DIALECTS))}"
-        )
-    if dialect is OBS:
-        escape = TagEscape(settings.obs_tag_urlencode)
-        dialect = choose_tags(dialect, escape, settings.obs_tag_profile)
+    dialect = find_dialect(settings)
     if settings.parallel < 1 or settings.timeout <= 0:
         raise SettingsError("parallel must be at least 1, and timeout more than 0 seconds")
     endpoint = find_endpoint(

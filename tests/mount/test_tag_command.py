@@ -9,8 +9,9 @@ import oss2
 import pytest
 
 from tests.bulk.conftest import Ran, run_tag
+from tests.emulated import emulator
 from tests.mount.conftest import MountFactory
-from tests.mounting import Mounted, run
+from tests.mounting import Mounted, mounted, run
 
 ODD = ["plain", " sp ace ", "new\nline", "中文", "back\\slash", "eq=sign", "d/q?uo\"te'", "d/[x]*"]
 
@@ -233,3 +234,26 @@ def test_the_status_tells_how_the_bucket_is_reached(mount: Mounted) -> None:
     assert status["endpoint"] == mount.service.url
     assert (status["region"], status["addressing"]) == ("cn-hangzhou", "auto")
     assert "ca_bundle" in status
+
+
+def test_the_options_of_obs_hold_for_urls_and_paths(tmp_path: Path) -> None:
+    """A tag of the wide profile, written as it is: what holds for the mount holds for commands."""
+    wide, plain = f"{'k' * 37}={'v' * 44}", "a(b)=1"
+    chosen = "obs_tag_profile=wide,obs_tag_urlencode=off"
+    variants = ["tag_limits=wide", "tag_encoding=keep"]
+    with (
+        emulator(tmp_path, 1, service="obs", options=variants) as one,
+        mounted(one, "bucket-0", tmp_path / "mnt", chosen) as mount,
+    ):
+        connection = f"endpoint={one.url},region=cn-north-4"
+        url, audit = "obs://bucket-0", tmp_path / "audit"
+        refused = run_tag("set", wide, url, "-o", connection, status=1)
+        assert "36" in refused.err
+        run_tag("set", wide, plain, url, "-o", f"{connection},{chosen}", "--audit", audit)
+        assert mount.judge.bucket_tags() == dict(t.split("=") for t in (wide, plain))
+        run_tag("rm", "--all", url, "-o", connection)
+        tag(mount, "set", wide, plain, ".")
+        assert mount.judge.bucket_tags() == dict(t.split("=") for t in (wide, plain))
+        tag(mount, "rm", "--all", ".")
+        run_tag("undo", audit)
+        assert mount.judge.bucket_tags() == {}
