@@ -1,113 +1,45 @@
-"""Running a file system in the kernel: the only module that knows the FUSE binding."""
+"""Running a file system in the kernel, on libfuse 2 or libfuse 3."""
 
-import codecs
-import ctypes
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tagfs.binding import Binding, Operations
 from tagfs.errors import SettingsError
 
-# Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
-os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")
 
-try:
-    import fuse
-except OSError as error:  # fusepy looks for libfuse when it is imported
-    raise SettingsError(
-        f"libfuse 2 is missing (Debian, Ubuntu: apt install libfuse2): {error}"
-    ) from None
+def choose(wanted: str) -> Binding:
+    """Load libfuse "2" or "3", or what is there ("auto"): 2 where both are.
 
-ENCODING = "tagfs_path"
-"""UTF-8 that lets every byte through, so that names which are not UTF-8 reach us and get EILSEQ."""
-
-OPTIONS: Mapping[str, Any] = {
-    "big_writes": True,  # 128 KiB instead of 4 KiB for each write
-    "max_read": 131072,
-    "attr_timeout": 1,  # seconds; nothing can invalidate the kernel's caches, so they stay short
-    "entry_timeout": 1,
-    "negative_timeout": 1,
-}
+    Raises:
+        SettingsError: it is not there, with what to install.
+    """
+    loaders = {"2": _libfuse2, "3": _libfuse3}
+    reasons = []
+    for number in (wanted,) if wanted in loaders else loaders:
+        try:
+            return loaders[number]()
+        except SettingsError as error:
+            reasons.append(str(error))
+    raise SettingsError("; or: ".join(reasons))
 
 
-def _encode(text: str, _errors: str = "strict") -> tuple[bytes, int]:
-    return text.encode("utf-8", "surrogateescape"), len(text)
+def _libfuse2() -> Binding:
+    from tagfs import libfuse2  # noqa: PLC0415  (loads the library, as its namesake does)
+
+    return libfuse2
 
 
-def _decode(data: Any, _errors: str = "strict") -> tuple[str, int]:
-    return bytes(data).decode("utf-8", "surrogateescape"), len(data)
+def _libfuse3() -> Binding:
+    from tagfs import libfuse3  # noqa: PLC0415
 
-
-def _find_codec(name: str) -> codecs.CodecInfo | None:
-    return codecs.CodecInfo(_encode, _decode, name=ENCODING) if name == ENCODING else None
-
-
-codecs.register(_find_codec)
-
-
-class Binding(fuse.FUSE):  # type: ignore[misc]
-    """fusepy, with what it leaves out: open flags of create, mapped pages, direct I/O, listings."""
-
-    def __init__(
-        self,
-        operations: Any,
-        mountpoint: Path,
-        options: Mapping[str, Any],
-        ready: Callable[[], None],
-    ) -> None:
-        self._ready = ready
-        merged = {**OPTIONS, **options}
-        super().__init__(operations, str(mountpoint), foreground=True, encoding=ENCODING, **merged)
-
-    def init(self, _connection: Any) -> int:
-        self._ready()
-        return 0
-
-    def open(self, path: bytes, fip: Any) -> int:
-        info = fip.contents
-        info.fh, direct = self.operations("open", path.decode(self.encoding), info.flags)
-        info.direct_io = direct
-        return 0
-
-    def create(self, path: bytes, mode: int, fip: Any) -> int:
-        info = fip.contents
-        info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
-        return 0
-
-    def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
-        name = "write_page" if fip.contents.writepage else "write"
-        data = ctypes.string_at(buf, size)
-        decoded = self._decode_optional_path(path)
-        return self.operations(name, decoded, data, offset, fip.contents.fh)
-
-    def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
-        stat = fuse.c_stat()
-        entries = self.operations("readdir", self._decode_optional_path(path), fip.contents.fh)
-        for name, kind in entries:
-            stat.st_mode = kind
-            if filler(buf, name.encode(self.encoding), stat, 0) != 0:
-                break
-        return 0
-
-
-class _WithInit:
-    """Adds the callback that tells when the kernel has begun to ask."""
-
-    init = True
-
-    def __init__(self, operations: Any) -> None:
-        self._operations = operations
-
-    def __call__(self, name: str, *arguments: Any) -> Any:
-        return self._operations(name, *arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._operations, name)
+    return libfuse3
 
 
 def run(
-    operations: Any,
+    binding: Binding,
+    operations: Operations,
     mountpoint: Path,
     options: Mapping[str, Any],
     *,
@@ -122,15 +54,9 @@ def run(
         SettingsError: libfuse refused, for a reason that it wrote to stderr.
     """
     try:
-        Binding(_WithInit(operations), mountpoint, options, ready)
+        binding.run(operations, mountpoint, options, ready)
     except RuntimeError as error:
         raise SettingsError(f"libfuse could not mount {mountpoint} (status {error})") from None
-
-
-def caller() -> tuple[int, int]:
-    """Return uid and gid of the process whose call is being served."""
-    uid, gid, _pid = fuse.fuse_get_context()
-    return uid, gid
 
 
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
@@ -140,24 +66,35 @@ _UNLINKS = {"x86_64": {87, 263}, "aarch64": {35}, "riscv64": {35}}
 """Numbers of unlink and unlinkat."""
 
 
-def caller_renames() -> bool | None:
-    """Say whether the process being served is in rename(2) or unlink(2); None if nothing tells.
+class Caller:
+    """The process whose call is being served."""
 
-    libfuse moves an open file out of the way by one and the same call before it is unlinked and
-    before another is renamed over it.
-    """
-    _uid, _gid, pid = fuse.fuse_get_context()
-    try:
-        number = Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError):  # another user's process, or ptrace_scope forbids to look
-        return None
-    if not number.isdigit():
-        return None
-    # Neither of the two: io_uring, or a program of another architecture with other numbers.
-    machine = os.uname().machine
-    if int(number) in _RENAMES.get(machine, ()):
-        return True
-    return False if int(number) in _UNLINKS.get(machine, ()) else None
+    def __init__(self, binding: Binding) -> None:
+        self._context = binding.context
+
+    def __call__(self) -> tuple[int, int]:
+        """Return its uid and gid."""
+        uid, gid, _pid = self._context()
+        return uid, gid
+
+    def renames(self) -> bool | None:
+        """Say whether it is in rename(2) or unlink(2); None if nothing tells.
+
+        libfuse moves an open file out of the way by one and the same call before it is unlinked
+        and before another is renamed over it.
+        """
+        _uid, _gid, pid = self._context()
+        try:
+            number = Path(f"/proc/{pid}/syscall").read_text(encoding="ascii").split()[0]
+        except (OSError, IndexError):  # another user's process, or ptrace_scope forbids to look
+            return None
+        if not number.isdigit():
+            return None
+        # Neither of the two: io_uring, or a program of another architecture with other numbers.
+        machine = os.uname().machine
+        if int(number) in _RENAMES.get(machine, ()):
+            return True
+        return False if int(number) in _UNLINKS.get(machine, ()) else None
 
 
 class Holders:
@@ -167,12 +104,13 @@ class Holders:
     byte is written. That close is not the end of the file, and only /proc tells.
     """
 
-    def __init__(self, mountpoint: Path) -> None:
+    def __init__(self, binding: Binding, mountpoint: Path) -> None:
+        self._context = binding.context
         self._mountpoint = str(mountpoint.resolve()).rstrip("/")
 
     def __call__(self, path: str) -> bool:
         """Say whether the caller has `path` still open; False if that cannot be known."""
-        _uid, _gid, pid = fuse.fuse_get_context()
+        _uid, _gid, pid = self._context()
         wanted = self._mountpoint + path
         directory = f"/proc/{pid}/fd"
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tagfs import mount
+from tagfs.binding import Binding
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
@@ -61,6 +62,7 @@ def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> No
         SettingsError, NoSuchBucket, AccessDenied, Unreachable: nothing is mounted.
     """
     mount.check_host()
+    binding = mount.choose(settings.fuse)
     requests = Requests()
     client = open_bucket(bucket_settings(settings, requests))
     client.check(settings.url.prefix)
@@ -70,26 +72,31 @@ def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> No
         log.warning("%s", waiting)
     staging = StagingDirectory(settings, mountpoint)
     try:
-        _serve(settings, mountpoint, client, staging, requests, ready)
+        _serve(settings, binding, mountpoint, client, staging, requests, ready)
     finally:
         staging.close()
         client.close()
 
 
 def _run(
-    settings: Settings, filesystem: FileSystem, mountpoint: Path, ready: Callable[[], None]
+    settings: Settings,
+    binding: Binding,
+    filesystem: FileSystem,
+    mountpoint: Path,
+    ready: Callable[[], None],
 ) -> None:
     def tell() -> None:
-        log.info("%s is mounted on %s", settings.url, mountpoint)
+        log.info("%s is mounted on %s (%s)", settings.url, mountpoint, binding.version())
         ready()
 
     options = {"fsname": str(settings.url), "subtype": "tagfs", **settings.fuse_options}
-    mount.run(Operations(filesystem), mountpoint, options, ready=tell)
+    mount.run(binding, Operations(filesystem), mountpoint, options, ready=tell)
     log.info("%s is unmounted from %s", settings.url, mountpoint)
 
 
-def _serve(
+def _serve(  # noqa: PLR0913, PLR0917  (parts of one mount)
     settings: Settings,
+    binding: Binding,
     mountpoint: Path,
     client: Client,
     staging: StagingDirectory,
@@ -104,6 +111,7 @@ def _serve(
         counts_tags=client.dialect.counts_tags,
     )
     started = time.time_ns()
+    caller = mount.Caller(binding)
     with (
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
@@ -116,15 +124,15 @@ def _serve(
             upload_executor=upload_executor,
             budget=MemoryBudget(settings.memory),
             staging=StagingArea(staging.path),
-            caller=mount.caller,
-            caller_holds=mount.Holders(mountpoint),
-            caller_renames=mount.caller_renames,
+            caller=caller,
+            caller_holds=mount.Holders(binding, mountpoint),
+            caller_renames=caller.renames,
             clock_ns=time.time_ns,
             started_ns=started,
         )
         filesystem = FileSystem(env, lambda: _status(settings, env, bucket, requests))
         try:
-            _run(settings, filesystem, mountpoint, ready)
+            _run(settings, binding, filesystem, mountpoint, ready)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)  # nobody waits for what was ahead
             filesystem.close()

@@ -58,9 +58,12 @@ class Settings:
     storage_class: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_file: Path | None = None
+    request_log: Path | None = None
+    metrics: int | None = None
     ca_bundle: Path | None = None
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
     obs_tag_profile: Literal["narrow", "wide"] = "narrow"
+    fuse: Literal["auto", "2", "3"] = "auto"
     fuse_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -109,7 +112,15 @@ def _positive(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MAX_PORT:
+        raise ValueError(text)
+    return value
+
+
 MAX_PARALLEL: Final = 1024
+MAX_PORT: Final = 65535
 MIN_MEMORY: Final = 16 * 1024**2
 MIN_PART: Final = 100 * 1024
 MAX_PART: Final = 5 * 1024**3
@@ -181,9 +192,12 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "storage_class": _Option(str, "a storage class of the service"),
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "debug, info, ..."),
     "log_file": _Option(Path, "a file"),
+    "request_log": _Option(Path, "a file"),
+    "metrics": _Option(_port, "a port of this host from 1 to 65535"),
     "ca_bundle": _Option(Path, "a file"),
     "obs_tag_urlencode": _Option(_one_of("auto", "on", "off"), "auto, on or off"),
     "obs_tag_profile": _Option(_one_of("narrow", "wide"), "narrow or wide"),
+    "fuse": _Option(_one_of("auto", "2", "3"), "2 or 3 (of libfuse), or auto"),
 }
 """Options of tagfs itself that take a value."""
 

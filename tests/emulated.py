@@ -24,7 +24,10 @@ class Emulator:
         service: "oss", "obs" or "s3".
         url: where it listens.
         log: its request log.
+        fuse: the libfuse to mount its buckets with, "2" or "3"; what TAGFS_FUSE says if empty.
     """
+
+    fuse = ""
 
     def __init__(self, service: str, url: str, buckets: Iterator[str], log: Path) -> None:
         self.service = service

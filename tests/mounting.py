@@ -126,6 +126,7 @@ def command(service: Emulator, url: str, path: Path, options: str = "") -> list[
         f"endpoint={service.url}",
         f"region={REGIONS[service.service]}",
         f"cache_dir={path.with_suffix('.cache')}",
+        f"fuse={service.fuse or os.environ.get('TAGFS_FUSE', 'auto')}",
         options,
     ]
     args = [sys.executable, "-m", "tagfs", "mount", url, str(path), "-f"]

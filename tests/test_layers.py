@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tagfs"
 
 OWNERS = {
-    "fuse": {"tagfs.mount"},
+    "fuse": {"tagfs.libfuse2"},
+    "mfusepy": {"tagfs.libfuse3"},
     "requests": {"tagfs.store.transport"},
     "lxml": {"tagfs.store.wire"},
     "cachetools": {"tagfs.store.cache"},
@@ -25,7 +26,10 @@ MAY_USE = {
     "tagfs.settings": {"tagfs.errors"},
     "tagfs.store": {"tagfs.errors"},
     "tagfs.fs": {"tagfs.errors", "tagfs.store"},
-    "tagfs.mount": {"tagfs.errors"},
+    "tagfs.binding": set(),
+    "tagfs.libfuse2": {"tagfs.binding", "tagfs.errors"},
+    "tagfs.libfuse3": {"tagfs.binding", "tagfs.errors"},
+    "tagfs.mount": {"tagfs.binding", "tagfs.errors", "tagfs.libfuse2", "tagfs.libfuse3"},
     "tagfs.mountpoint": {"tagfs.errors"},
     "tagfs.emulator": set(),
 }

@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,15 @@ from tests.ceph import CannotRun, ceph
 from tests.emulated import Emulator, emulator, moto
 from tests.mounting import Mounted, mounted
 
+
+@contextmanager
+def on_libfuse3(directory: Path) -> Iterator[Emulator]:
+    """Run an emulated OSS whose buckets are mounted with libfuse 3."""
+    with emulator(directory, buckets=400) as running:
+        running.fuse = "3"
+        yield running
+
+
 KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "oss": functools.partial(emulator, buckets=400),
     "obs": functools.partial(emulator, buckets=200, service="obs"),
@@ -20,14 +29,16 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "rgw": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
     "moto": functools.partial(moto, buckets=100),
     "ceph": ceph,
+    "fuse3": on_libfuse3,
 }
-"""Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it."""
+"""Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it, "fuse3" OSS on
+libfuse 3. Everything else runs on the libfuse that TAGFS_FUSE names: TAGFS_FUSE=3 scripts/test."""
 
 ALL = pytest.mark.services("oss", "obs", "s3")
 """Marks what holds on every service."""
 
-FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto", "ceph")
-"""Marks what is tested on an S3 of others as well, whose requests cannot be counted."""
+FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto", "ceph", "fuse3")
+"""Marks what is tested on an S3 of others, whose requests cannot be counted, and on libfuse 3."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

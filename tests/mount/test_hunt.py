@@ -15,7 +15,8 @@ import oss2
 import pytest
 import requests
 
-from tagfs.mount import caller_renames
+from tagfs import libfuse2
+from tagfs.mount import Caller
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, getfattr, run, wait_for
@@ -355,11 +356,11 @@ def test_a_call_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     """G5: a rename by io_uring or by a 32-bit program is not taken for an unlink."""
     with subprocess.Popen(["sleep", "60"]) as process:
         served = (0, 0, process.pid)
-        monkeypatch.setattr("tagfs.mount.fuse.fuse_get_context", lambda: served)
+        monkeypatch.setattr(libfuse2, "context", lambda: served)
         asleep = Path(f"/proc/{process.pid}/syscall")
         wait_for(lambda: not asleep.read_text().startswith("running"))
         try:
-            assert caller_renames() is None
+            assert Caller(libfuse2).renames() is None
         finally:
             process.kill()
 

@@ -360,6 +360,7 @@ class TreePrograms(FilePrograms):
         ("oss", TreePrograms, 100),
         ("obs", TreePrograms, FEWER),
         ("s3", TreePrograms, FEWER),
+        ("fuse3", TreePrograms, FEWER),
     ],
     indirect=["kind"],
 )

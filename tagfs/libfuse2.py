@@ -1,0 +1,131 @@
+"""The tree on libfuse 2: the only module that knows fusepy."""
+
+import codecs
+import ctypes
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tagfs.binding import TIMEOUTS, Operations, open_file
+from tagfs.errors import SettingsError
+
+# Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
+os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")
+
+try:
+    import fuse
+except OSError as error:  # fusepy looks for libfuse when it is imported
+    raise SettingsError(
+        f"libfuse 2 is missing (Debian, Ubuntu: apt install libfuse2): {error}"
+    ) from None
+
+ENCODING = "tagfs_path"
+"""UTF-8 that lets every byte through, so that names which are not UTF-8 reach us and get EILSEQ."""
+
+OPTIONS: Mapping[str, Any] = {
+    "big_writes": True,  # 128 KiB instead of 4 KiB for each write
+    "max_read": 131072,
+    **TIMEOUTS,
+}
+
+
+def _encode(text: str, _errors: str = "strict") -> tuple[bytes, int]:
+    return text.encode("utf-8", "surrogateescape"), len(text)
+
+
+def _decode(data: Any, _errors: str = "strict") -> tuple[str, int]:
+    return bytes(data).decode("utf-8", "surrogateescape"), len(data)
+
+
+def _find_codec(name: str) -> codecs.CodecInfo | None:
+    return codecs.CodecInfo(_encode, _decode, name=ENCODING) if name == ENCODING else None
+
+
+codecs.register(_find_codec)
+
+
+class Session(fuse.FUSE):  # type: ignore[misc]
+    """fusepy, with what it leaves out: open flags of create, mapped pages, direct I/O, listings."""
+
+    def __init__(
+        self,
+        operations: Any,
+        mountpoint: Path,
+        options: Mapping[str, Any],
+        ready: Callable[[], None],
+    ) -> None:
+        self._ready = ready
+        merged = {**OPTIONS, **options}
+        super().__init__(operations, str(mountpoint), foreground=True, encoding=ENCODING, **merged)
+
+    def init(self, _connection: Any) -> int:
+        self._ready()
+        return 0
+
+    def open(self, path: bytes, fip: Any) -> int:
+        info = fip.contents
+        info.fh, direct = open_file(self.operations, path.decode(self.encoding), info.flags)
+        info.direct_io = direct
+        return 0
+
+    def create(self, path: bytes, mode: int, fip: Any) -> int:
+        info = fip.contents
+        info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
+        return 0
+
+    def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
+        name = "write_page" if fip.contents.writepage else "write"
+        data = ctypes.string_at(buf, size)
+        decoded = self._decode_optional_path(path)
+        return self.operations(name, decoded, data, offset, fip.contents.fh)
+
+    def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
+        stat = fuse.c_stat()
+        entries = self.operations("readdir", self._decode_optional_path(path), fip.contents.fh)
+        for name, kind in entries:
+            stat.st_mode = kind
+            if filler(buf, name.encode(self.encoding), stat, 0) != 0:
+                break
+        return 0
+
+
+class _WithInit:
+    """Adds the callback that tells when the kernel has begun to ask."""
+
+    init = True
+
+    def __init__(self, operations: Any) -> None:
+        self._operations = operations
+
+    def __call__(self, name: str, *arguments: Any) -> Any:
+        return self._operations(name, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operations, name)
+
+
+def version() -> str:
+    """Return what is loaded."""
+    number = fuse._libfuse.fuse_version()  # noqa: SLF001  (fusepy has no other way to it)
+    return f"libfuse {number // 10}.{number % 10}"
+
+
+def context() -> tuple[int, int, int]:
+    """Return uid, gid and pid of the process whose call is being served."""
+    uid, gid, pid = fuse.fuse_get_context()
+    return uid, gid, pid
+
+
+def run(
+    operations: Operations,
+    mountpoint: Path,
+    options: Mapping[str, Any],
+    ready: Callable[[], None],
+) -> None:
+    """Serve until it is unmounted or told to end by a signal.
+
+    Raises:
+        RuntimeError: libfuse refused, with its status.
+    """
+    Session(_WithInit(operations), mountpoint, options, ready)
