@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from obs import CreateBucketHeader, ObsClient
 
 from tagfs.errors import (
     AlreadyExists,
@@ -14,6 +15,7 @@ from tagfs.errors import (
     NameTooLong,
     NoSuchTag,
     NoSuchUpload,
+    NotEmpty,
     NotFound,
     ObjectChanged,
     PositionMismatch,
@@ -23,12 +25,13 @@ from tagfs.errors import (
     TooManyTags,
     Unsupported,
 )
-from tagfs.store.bucket import Bucket, BytesSource, Keep, NewObject, ObjectType
+from tagfs.store.bucket import Bucket, BytesSource, Capabilities, Keep, NewObject, ObjectType
 from tagfs.store.cache import CachedBucket
 from tagfs.store.client import Client
 from tagfs.store.memory import MemoryBucket
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import emulator
+from tests.judges import KEY_ID, SECRET
 
 TAGS = TagSet({"team": "blue", "keep+for ever": "ja é:1"})
 OTHER = TagSet({"team": "red"})
@@ -807,6 +810,85 @@ def test_a_file_becomes_a_link_and_a_link_a_file_with_the_same_tags(bucket):
     bucket.put("k", BytesSource(b"2"), NewObject())
     assert bucket.head("k").type is ObjectType.NORMAL
     assert bucket.get_tags("k") == TAGS
+
+
+# Renames by the service
+
+
+@pytest.fixture(params=["memory", "obs", "cached memory", "cached obs"])
+def renaming(request, running):
+    """A bucket that renames: a parallel file system of OBS."""
+    if "memory" in request.param:
+        inner = MemoryBucket(capabilities=Capabilities(object_tags=False, rename=True))
+    else:
+        one = running("obs")
+        inner = one.open(posix_bucket(one))
+        inner.probe()
+    cached = "cached" in request.param
+    one = CachedBucket(inner, ttl=60, tag_ttl=60, counts_tags=False) if cached else inner
+    yield one
+    one.close()
+
+
+def posix_bucket(service):
+    """Return the name of an empty bucket, made anew as a parallel file system."""
+    name = f"posix-{service.take()}"
+    client = ObsClient(KEY_ID, SECRET, server=service.url, signature="obs", path_style=True)
+    header = CreateBucketHeader(isPFS=True)
+    assert client.createBucket(name, header).status == 200
+    client.close()
+    return name
+
+
+def test_a_file_is_renamed_as_it_is(renaming):
+    assert renaming.capabilities.rename
+    made = put(renaming, "d/a", b"data", metadata=META)
+    put(renaming, "b", b"old")
+    listed(renaming, "d/")
+    listed(renaming)
+    for new_key in ("d/c", "b"):
+        renaming.rename("d/a" if new_key == "d/c" else "d/c", new_key, source=made)
+        head = renaming.head(new_key)
+        assert (head.etag, head.detail.metadata) == (made.etag, META)
+    with pytest.raises(NotFound):
+        renaming.head("d/a")
+    assert renaming.lookup("d/c").info is None
+    assert renaming.get("b").data == b"data"
+    assert listed(renaming)[0] == ["b"]
+    with pytest.raises(NotFound):
+        renaming.rename("d/a", "x")
+
+
+def test_a_directory_is_renamed_with_all_that_is_in_it(renaming):
+    for key in ("a/", "a/b/", "e/"):
+        put(renaming, key, b"")
+    for key in ("a/f", "a/b/g", "ab"):
+        put(renaming, key, key.encode())
+    for prefix in ("", "a/", "a/b/", "e/"):
+        listed(renaming, prefix)
+    renaming.rename("a/", "e/")
+    assert listed(renaming) == (["ab"], ["e/"])
+    assert listed(renaming, "e/") == (["e/", "e/f"], ["e/b/"])
+    assert renaming.get("e/b/g").data == b"a/b/g"
+    assert not renaming.lookup("a").is_prefix
+    assert renaming.lookup("a/f").info is None
+    with pytest.raises(NotFound):
+        renaming.head("a/b/g")
+    put(renaming, "t/", b"")
+    put(renaming, "t/x", b"")
+    with pytest.raises(NotEmpty):
+        renaming.rename("e/", "t/")
+    with pytest.raises(NotFound):
+        renaming.rename("a/", "n/")
+    assert renaming.get("e/f").data == b"a/f"
+
+
+def test_other_buckets_rename_nothing(bucket):
+    put(bucket, "a")
+    assert not bucket.capabilities.rename
+    with pytest.raises(Unsupported):
+        bucket.rename("a", "b")
+    assert listed(bucket) == (["a"], [])
 
 
 # Deleting

@@ -18,6 +18,7 @@ from tagfs.fs.attributes import Attributes
 from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.moves import NativeRename
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside, split
 from tagfs.fs.renames import DirectoryRename
@@ -46,6 +47,7 @@ class Namespace:
         self._env = env
         self._tree = tree
         self._files = files
+        self._native = NativeRename(env, files)
         self._backups: dict[str, tuple[float, str]] = {}
         self._survivors: dict[str, tuple[float, str]] = {}
         self._aside: set[str] = set()
@@ -219,6 +221,8 @@ class Namespace:
         Only a directory without a marker needs one now, and only if nothing else is in it. One
         look at a directory serves until the entry seen to stay is itself removed.
         """
+        if self._env.bucket.capabilities.rename:
+            return  # there directories stay by themselves
         parent, _ = split(path)
         prefix = self._env.root.to_prefix(parent)
         gone = self._env.root.to_key(path)
@@ -269,11 +273,19 @@ class Namespace:
         target = self._tree.find(new, max_age=RECENT)
         self._check_types(source, target)
         if source.is_dir:
+            if self._env.bucket.capabilities.rename:
+                self._native.move_directory(source, new, target)
+                return
             self._keep_parent(old)
             DirectoryRename(self._env, self._files).run(old, new, replaces=target is not None)
             return
         if node is not None and node.is_new:
             self._rename_new(node, new, target)
+            return
+        replaced = self._files.node(new)
+        if replaced is not None:
+            replaced.detach()
+        if self._env.bucket.capabilities.rename and self._native.move_file(source, new):
             return
         self._rename_object(source, new, target, node)
 
@@ -312,8 +324,6 @@ class Namespace:
         if info is None:
             raise NotFound(source.path)
         replaced = self._files.node(new)
-        if replaced is not None:
-            replaced.detach()
         keep = target is not None and self._env.choices.keep_replaced_tags
         key = self._env.root.to_key(new)
         if source.is_link:

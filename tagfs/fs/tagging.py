@@ -112,6 +112,8 @@ class Tagging:
         return bucket.bucket_tag_rules if subject.bucket else bucket.object_tag_rules
 
     def _check(self, subject: _Subject, tags: TagSet, present: TagSet = NO_TAGS) -> None:
+        if not subject.bucket and not self._env.bucket.capabilities.object_tags:
+            raise Unsupported(f"{subject.path}: the bucket has no object tags")
         try:
             self._rules(subject).check(tags, present)
         except InvalidTag as error:

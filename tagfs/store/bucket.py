@@ -223,13 +223,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a bucket can do, as far as is known now."""
+    """What a bucket can do, as far as is known now.
+
+    Attributes:
+        rename: one request renames a file, or a directory with all that is in it. Directories
+            are real there: they are not gone with the last of their entries.
+    """
 
     object_tags: bool = True
     bucket_tags: bool = True
     symlinks: bool = True
     append: bool = True
     exclusive: bool = True
+    rename: bool = False
 
 
 class Bucket(Protocol):
@@ -373,6 +379,21 @@ class Bucket(Protocol):
 
         Raises:
             NotFound, ObjectChanged (`source` is no longer that version), AlreadyExists
+        """
+        ...
+
+    def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
+        """Rename an object, or (both keys end in "/") a directory with all that is below it.
+
+        A file replaces a file, and a directory an empty one, as far as the service allows. All at
+        once: nobody sees both, neither or a half. `source` is what is known of the object.
+
+        Raises:
+            Unsupported: the bucket is none of those that rename (`Capabilities.rename`).
+            NotFound
+            AlreadyExists: a file is where a directory is to be, or the other way round; or the
+                service replaces nothing.
+            NotEmpty: there is something in the directory that would be replaced.
         """
         ...
 

@@ -90,6 +90,29 @@ class Writing(Tagging):
                 written,
             )
 
+    def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
+        """Rename an object, or a directory; what is at the new name is asked for when it matters.
+
+        Of a directory, everything on both sides is forgotten, whatever came of it.
+        """
+
+        def keep(_: None, at: float) -> None:
+            self._known.deleted(key, at, self._clocks.oldest())
+            self._state.doubt(new)
+
+        with self._rewrites.hold(key, new), self._doubting(key):
+            if not key.endswith("/"):
+                self._state.write(
+                    (key, new), lambda: self._inner.rename(key, new, source=source), keep
+                )
+                return
+            try:
+                self._inner.rename(key, new, source=source)
+            finally:
+                with self._lock:
+                    self._state.forget(key[:-1])
+                    self._state.forget(new[:-1])
+
     def set_metadata(
         self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
     ) -> ObjectInfo:

@@ -115,6 +115,7 @@ class Dialect:
         copy_tags, replace_tags, copy_metadata, replace_metadata: words of the copy's directives.
         copy_names_class: whether a copy is told even the default storage class.
         metadata_edit: how user metadata is replaced.
+        renames: whether a parallel file system has POST ?rename.
         bucket_info: the subresource that describes a bucket; None for a HEAD.
         probes_tags: whether a mount first asks if the bucket has tags at all.
         probes_links: whether the first link is preceded by one on trial.
@@ -166,6 +167,7 @@ class Dialect:
     replace_metadata: str = "REPLACE"
     copy_names_class: bool = False
     metadata_edit: MetadataEdit = MetadataEdit.SELF_COPY
+    renames: bool = False
     bucket_info: str | None = None
     probes_tags: bool = False
     probes_links: bool = False

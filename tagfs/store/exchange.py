@@ -37,6 +37,8 @@ class Request:
         announced: whether the MD5 of content goes ahead of it even if that means to read it twice.
         late_errors: whether a 200 may carry an error (services begin the answer to a copy before
             they know its outcome).
+        took_effect: tells whether an attempt without an answer did its work, where a second one
+            would do other work; asked before every further attempt.
     """
 
     operation: str
@@ -54,6 +56,7 @@ class Request:
     quiet: bool = False
     announced: bool = False
     late_errors: bool = False
+    took_effect: Callable[[], bool] | None = None
 
     @property
     def body_size(self) -> int:

@@ -55,6 +55,7 @@ _CLASSES: Final[dict[str, type[TagfsError]]] = {
     "PositionNotEqualToLength": PositionMismatch,
     "ObjectNotAppendable": Unsupported,
     "FsObjectConflict": AlreadyExists,
+    "FsRenameConflict": AlreadyExists,
     "DirectoryNotEmpty": NotEmpty,
     "PreconditionFailed": ObjectChanged,
     "InvalidTag": InvalidTag,

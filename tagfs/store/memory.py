@@ -13,6 +13,7 @@ from tagfs.errors import (
     Archived,
     InvalidRequest,
     NameTooLong,
+    NotEmpty,
     ObjectChanged,
     PositionMismatch,
     TagfsError,
@@ -252,6 +253,24 @@ class MemoryBucket(MemoryRequests):
                     etag=found.info.etag,
                     kind=ObjectType.NORMAL if appendable else found.info.type,
                 )
+
+    def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:  # noqa: ARG002
+        """Rename an object, or a directory with all that is below it."""
+        if not self._capabilities.rename:
+            raise Unsupported("this bucket does not rename")
+        with self._request("rename", key), self._lock:
+            is_directory = key.endswith("/")
+            if is_directory and set(self._below(new)) - {new}:
+                raise NotEmpty(f"{new}: is not empty")
+            moved = self._below(key) if is_directory else [key]
+            for stored in [self._shelf.get(found) for found in moved or [key]]:
+                old = stored.info.key
+                self._shelf.remove(old)
+                info = replace(stored.info, key=new + old[len(key) :])
+                self._shelf.place(replace(stored, info=info))
+
+    def _below(self, prefix: str) -> Sequence[str]:
+        return [key for key, _ in self._shelf.keys.walk(prefix, "", None)]
 
     def set_metadata(
         self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]

@@ -183,6 +183,8 @@ OBS: Final = Dialect(
     copy_names_class=True,
     # Nothing is copied, so parts, ETag and appendability stay.
     metadata_edit=MetadataEdit.SUBRESOURCE,
+    # Manual, obs_04_0090; directories by keys that end in a slash, as the vendor's Java SDK has it.
+    renames=True,
     probes_tags=True,
     # Links came in 2025; an older region would make an empty object.
     probes_links=True,

@@ -14,8 +14,8 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.calls import logger
-from tagfs.store.copying import Copying
 from tagfs.store.exchange import Request
+from tagfs.store.renaming import Renaming
 from tagfs.store.wire import BucketDescription, parse_bucket_info, parse_listing
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
@@ -24,7 +24,7 @@ NO_OBJECT: Final = ".tagfs-no-object"
 """Name of an object that is never there: asking for its tags says whether there can be any."""
 
 
-class Probing(Copying):
+class Probing(Renaming):
     """The part of `Client` that a mount begins with."""
 
     def check(self, prefix: str = "") -> None:
@@ -61,6 +61,7 @@ class Probing(Copying):
                 for capability in ("object_tags", "append", "symlinks"):
                     self._lose(capability, "a parallel file system")
                 lacks.append("no object tags, appending or link objects (a parallel file system)")
+                self._capabilities = replace(self._capabilities, rename=self.dialect.renames)
         except TagfsError as failure:
             logger.info("what kind of bucket it is stays unknown: %s", failure)
         if self._capabilities.object_tags:

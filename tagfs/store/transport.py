@@ -28,6 +28,7 @@ from tagfs.store.endpoints import Endpoint
 from tagfs.store.exchange import (
     FIRST_FAILURE,
     FIRST_REFUSAL,
+    OK,
     Attempt,
     Observer,
     Request,
@@ -148,6 +149,8 @@ class Transport:
                 course.uncertain |= failure.sent
                 course.throttled = False
                 self._pause(course, str(failure), hopeless=failure.hopeless)
+                if _is_done(course):
+                    return self._unheard(course)
                 continue
             course.uncertain |= answer.status >= FIRST_FAILURE
             if self._authority.mend(course, answer, used):
@@ -157,6 +160,15 @@ class Transport:
             course.throttled = retry.is_throttling(self._dialect, answer.status, answer.code)
             least = retry.retry_after(answer.headers, self.now())
             self._pause(course, str(answer), least=least)
+            if _is_done(course):
+                return self._unheard(course)
+
+    def _unheard(self, course: Course) -> Response:
+        """Return what stands for the answer that was lost."""
+        logger.info("%s: the answer was lost, but it is done", course.request)
+        elapsed = time.monotonic() - course.started
+        started_ns = int((self.now() - elapsed) * 1e9)
+        return Response(status=OK, headers={}, uncertain=True, started_ns=started_ns)
 
     def _final(
         self, course: Course, answer: Response, body: Body, stream: Stream | None
@@ -288,6 +300,12 @@ class Transport:
         )
         logger.log(logging.DEBUG if course.request.quiet else logging.ERROR, "%s", message)
         return kind(message)
+
+
+def _is_done(course: Course) -> bool:
+    """Say whether an attempt without an answer is known to have done its work."""
+    took_effect = course.request.took_effect
+    return course.uncertain and took_effect is not None and took_effect()
 
 
 def _receive(request: Request, raw: urllib3.BaseHTTPResponse, headers: dict[str, str]) -> bytes:

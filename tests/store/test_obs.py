@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import pytest
+import requests
 
 from tagfs.errors import (
     IntegrityError,
@@ -345,7 +346,7 @@ def test_a_parallel_file_system_is_recognised(tmp_path, caplog):
         client.probe()
         assert client.describe().hierarchical
         able = client.capabilities
-        assert able == Capabilities(object_tags=False, append=False, symlinks=False)
+        assert able == Capabilities(object_tags=False, append=False, symlinks=False, rename=True)
         told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
         assert len(told) == 1
         assert "parallel file system" in told[0]
@@ -357,6 +358,73 @@ def test_a_parallel_file_system_is_recognised(tmp_path, caplog):
         client.update_bucket_tags(lambda _: RED)
         assert client.get_bucket_tags() == RED
         client.close()
+
+
+@pytest.fixture(scope="module")
+def file_system(tmp_path_factory):
+    """A service with a parallel file system."""
+    directory = tmp_path_factory.mktemp("pfs")
+    with emulator(directory, 1, service="obs", options=["posix=bucket-0"]) as one:
+        yield one
+
+
+@pytest.fixture
+def renaming(file_system):
+    """Return what opens a client of it, with what is to happen after its attempts; empties it."""
+    opened = []
+
+    def start(observer=None, *faults):
+        client = file_system.open("bucket-0", observer=observer)
+        client.probe()
+        opened.append(client)
+        requests.post(f"{file_system.url}/-/faults", json=faults, timeout=5).raise_for_status()
+        return client
+
+    yield start
+    requests.delete(f"{file_system.url}/-/faults", timeout=5)
+    keys = [info.key for info in opened[0].list("", delimiter="").objects]
+    opened[0].delete_many(sorted(keys, reverse=True))
+    for client in opened:
+        client.close()
+
+
+LOST = "reset:when=after:op=RenameObject:times=1"
+
+
+def test_a_rename_whose_answer_is_lost_is_done_once(renaming):
+    attempts: list[Any] = []
+    client = renaming(attempts.append, LOST)
+    source = client.put("a", data(b"1"), NewObject())
+    client.put("d/f", data(b"2"), NewObject())
+    client.rename("a", "b", source=source)
+    renaming(None, LOST)
+    client.rename("d/", "e/")
+    assert sorted(i.key for i in client.list("", delimiter="").objects) == ["b", "e/", "e/f"]
+    assert [a.status for a in attempts if a.operation == "RenameObject"] == [0, 0]
+
+
+def test_a_rename_that_never_arrived_is_sent_again(renaming):
+    client = renaming(None, "reset:op=RenameObject:times=1", "status=503:op=RenameObject:times=1")
+    source = client.put("a", data(b"1"), NewObject())
+    client.put("b", data(b"old"), NewObject())
+    client.rename("a", "b", source=source)
+    assert client.get("b").data == b"1"
+    assert [i.key for i in client.list("", delimiter="").objects] == ["b"]
+
+
+def test_what_takes_the_old_name_after_a_lost_answer_stays_there(renaming):
+    """As when a log is rotated, and its writer opens it again at once."""
+    other = renaming()
+
+    def rewrite(attempt):
+        if attempt.operation == "RenameObject":
+            other.put("log", data(b"new"), NewObject())
+
+    client = renaming(rewrite, LOST)
+    source = client.put("log", data(b"old"), NewObject())
+    client.rename("log", "log.1", source=source)
+    assert client.get("log").data == b"new"
+    assert client.get("log.1").data == b"old"
 
 
 def test_an_ordinary_bucket_says_nothing_when_probed(client, caplog):

@@ -40,6 +40,7 @@ class Flavour:
         tagging_modifies: whether an edit of tags moves Last-Modified.
         object_tagging: whether objects have tags at all.
         links: whether the service has symlinks of its own.
+        renames_over: whether a rename replaces what has the new name.
     """
 
     server: str
@@ -68,6 +69,7 @@ class Flavour:
     tagging_modifies: bool = False
     object_tagging: bool = True
     links: bool = False
+    renames_over: bool = True
 
     @property
     def family(self) -> str:

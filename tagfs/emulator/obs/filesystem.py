@@ -18,8 +18,8 @@ _DIGITS = 18
 async def RenameObject(context: Context) -> Reply:
     """Rename a file or a directory; a file replaces a file, as rename(2) has it.
 
-    The manual says neither what happens to an existing target, nor whether a missing slash in
-    front makes the name relative; here it does not.
+    The manual says neither what happens to an existing target (an option chooses), nor whether a
+    missing slash in front makes the name relative; here it does not.
     """
     _demand_posix(context)
     name = (context.parameter("name") or "").removeprefix("/")
@@ -36,6 +36,8 @@ async def RenameObject(context: Context) -> Reply:
     objects, bucket = context.storage.objects, context.bucket.id
     if is_directory and has_children(context, target):
         raise Refusal("DirectoryNotEmpty", extra={"Key": target})
+    if not context.flavour.renames_over and objects.exists(bucket, target):
+        raise Refusal("FsObjectConflict", extra={"Key": target})
     objects.rename(bucket, source, target)
     return Reply(status=204)
 

@@ -79,4 +79,5 @@ def make_flavour(chosen: Mapping[str, str]) -> Flavour:
         always_marks=True,
         object_tagging=chosen["object_tags"] == "on",
         links=chosen["symlinks"] == "on",
+        renames_over=chosen["rename_over"] == "on",
     )

@@ -9,6 +9,7 @@ symlinks=on|off|ignored    off: `?symlink` is 405; ignored: it is not known, and
                            empty object (default on)
 object_tags=on|off         off: object tagging is not enabled, 405 (default on)
 append=on|off              off: AppendObject is 405 (default on)
+rename_over=on|off         off: a rename to a name that is taken is 409 (default on)
 posix=BUCKET               make this bucket a parallel file system (may be repeated)
 """
 
@@ -21,6 +22,7 @@ _KNOWN = {
     "symlinks": ("on", "off", "ignored"),
     "object_tags": ("on", "off"),
     "append": ("on", "off"),
+    "rename_over": ("on", "off"),
 }
 
 

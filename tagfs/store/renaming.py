@@ -1,0 +1,61 @@
+"""Renames made by the service, which parallel file systems have."""
+
+from tagfs.errors import InvalidRequest, NotFound
+from tagfs.store.bucket import ObjectInfo
+from tagfs.store.calls import logger
+from tagfs.store.copying import Copying
+from tagfs.store.exchange import Request
+from tagfs.store.failures import find_failure
+
+
+class Renaming(Copying):
+    """The renaming part of `Client`; see `Bucket` for what the method promises."""
+
+    def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
+        """Rename a file or a directory; see `Bucket.rename`.
+
+        Sent again after a lost answer, the request might move what somebody made under the old
+        name meanwhile, over what was just moved: so both sides are looked at first.
+        """
+        self._check_key(key)
+        self._check_key(new)
+        if key.endswith("/") != new.endswith("/"):
+            raise InvalidRequest(f"{key!r} cannot become {new!r}: only one of them is a directory")
+        request = Request(
+            operation="RenameObject",
+            method="POST",
+            key=key,
+            # The manual's text wants an absolute path, as obsfs sends; its sample has a bare name.
+            query={"name": f"/{new}", "rename": ""},
+            subresource="rename",
+            took_effect=lambda: self._was_renamed(key, new, source),
+        )
+        with self._locks.hold(key, new), self._needs("rename"):
+            answer = self._call(request, allow={"NoSuchKey"})
+            if answer.error is None:
+                return
+            failure = find_failure(request, answer)
+            if not answer.uncertain or not self._was_renamed(key, new, source):
+                raise failure
+            logger.info("%s: the answer was lost, but it is done", request)
+
+    def _was_renamed(self, key: str, new: str, source: ObjectInfo | None) -> bool:
+        """Say whether what was at `key` is at `new` now, as far as looking can tell.
+
+        A file at the old name that is another one than before was made after the rename, if the
+        one that was there is at the new name.
+        """
+        left, arrived = self._find(key), self._find(new)
+        if arrived is None:
+            return False
+        if left is None:
+            return True
+        if source is None or not source.etag or key.endswith("/"):
+            return False
+        return arrived.etag == source.etag != left.etag
+
+    def _find(self, key: str) -> ObjectInfo | None:
+        try:
+            return self.head(key)
+        except NotFound:
+            return None
