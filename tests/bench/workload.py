@@ -1,0 +1,108 @@
+"""What a row of the tables is: what is there before, what is done, and when it is done."""
+
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.bench.service import REGIONS, Fill, Listed
+
+SMALL = 1000
+TAGS = (("team", "blue"), ("retention", "7y"))
+SHARED = "shared"
+
+Objects = Mapping[str, Listed]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much there is to do.
+
+    Attributes:
+        small: files in a directory that is walked or read.
+        medium: files in a directory that is listed.
+        many: the same for the largest one.
+        made: files that are made, tagged or removed one after the other.
+        sample: paths that are looked up.
+        large: bytes of the large object.
+        reads: random reads.
+    """
+
+    small: int = 1000
+    medium: int = 10_000
+    many: int = 100_000
+    made: int = 200
+    sample: int = 100
+    large: int = 512 * 2**20
+    reads: int = 128
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a workload works: a mount, local scratch space, and the bucket itself."""
+
+    point: Path
+    local: Path
+    service: str
+    endpoint: str
+    bucket: str
+    sizes: Sizes
+
+    @property
+    def url(self) -> str:
+        """The bucket as tagfs names it."""
+        return f"{self.service}://{self.bucket}"
+
+    @property
+    def options(self) -> str:
+        """How tagfs's commands reach the service."""
+        return f"endpoint={self.endpoint},region={REGIONS[self.service]}"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row.
+
+    Attributes:
+        run: works in a place; may return the seconds it took, where a tool measures better.
+        fills: objects of a bucket of its own; None: it only reads, from the shared bucket.
+        prepare: makes local files before the clock starts.
+        done: from the objects before and now, whether the change has reached the service.
+        sdk: what a script with `threads` threads would do in its place, on boto3's client.
+        factor: how many times faster than the better peer tagfs has to be at 20 ms.
+        must: True for the rows that are measured first.
+        metadata: True where no content is moved.
+        extras: subjects beside the main ones.
+        main: False: the extras only, for the others would take minutes.
+        mounted: False: tagfs works on the URL, the others do not take part.
+        asked: bytes that the workload asks for, to tell what was fetched in vain.
+    """
+
+    id: str
+    title: str
+    run: Callable[[Place], float | None]
+    fills: tuple[Fill, ...] | None = None
+    prepare: Callable[[Path, Sizes], object] | None = None
+    done: Callable[[Objects, Objects], bool] | None = None
+    sdk: Callable[[Any, Place, int], object] | None = None
+    factor: float = 1.0
+    must: bool = False
+    metadata: bool = False
+    extras: tuple[str, ...] = ()
+    wants: frozenset[str] = field(default_factory=frozenset)
+    main: bool = True
+    mounted: bool = True
+    asked: int = 0
+
+
+def sh(command: str, *paths: Path | str) -> None:
+    """Run a shell command whose `{}` are paths; its failure is an error, its output nobody's."""
+    text = command.format(*(shlex.quote(str(path)) for path in paths))
+    done = subprocess.run(
+        text, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise OSError(f"{command}: exit {done.returncode}: {' / '.join(said[:2])}")
