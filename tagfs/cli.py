@@ -8,12 +8,13 @@ import click
 from tagfs import __version__, logs
 from tagfs.background import run_in_background
 from tagfs.bulk.commands import tag_group
+from tagfs.choosing import choose
 from tagfs.demo import run_demo
 from tagfs.errors import TagfsError
 from tagfs.mountpoint import check_mountpoint, unmount
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.notices import notice
-from tagfs.settings import parse_options, parse_url, split_options
+from tagfs.settings import parse_url, split_options
 
 EPILOG = """
 Credentials come from the variables of each vendor's tools:
@@ -44,7 +45,7 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
     tagfs mount obs://photos /mnt -o region=cn-north-4
     tagfs mount s3://photos /mnt -o region=eu-west-1
     """  # noqa: D301  (click reads the control character)
-    chosen = parse_options(parse_url(url), split_options(options))
+    chosen = choose(parse_url(url), split_options(options))
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
     from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
 

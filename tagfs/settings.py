@@ -3,13 +3,14 @@
 import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from tagfs.errors import SettingsError
+from tagfs.ownfiles import home
 
 SERVICES: Final = ("oss", "obs", "s3")
 
@@ -61,6 +62,10 @@ class Settings:
     request_log: Path | None = None
     metrics: int | None = None
     ca_bundle: Path | None = None
+    credentials: Path | None = None
+    credential_process: str | None = None
+    credentials_profile: str | None = None
+    instance_role: Literal["auto", "off"] = "auto"
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
     obs_tag_profile: Literal["narrow", "wide"] = "narrow"
     fuse: Literal["auto", "2", "3"] = "auto"
@@ -71,8 +76,11 @@ def default_cache_dir(environment: Mapping[str, str]) -> Path:
     """Return where staged files are kept unless the user chose: private to one user."""
     if os.getuid() == 0:
         return Path("/var/cache/tagfs")
-    base = environment.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(base) / "tagfs"
+    base = environment.get("XDG_CACHE_HOME")
+    if base:
+        return Path(base) / "tagfs"
+    own = home(environment)
+    return own / ".cache" / "tagfs" if own else Path(f"/var/tmp/tagfs-{os.getuid()}")  # noqa: S108
 
 
 def parse_url(text: str) -> BucketUrl:
@@ -163,6 +171,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _path(text: str) -> Path:
+    """Read a path; a mount in the background has another working directory."""
+    own = home(os.environ)
+    return own / text[2:] if text.startswith("~/") and own else Path(text).absolute()
+
+
 @dataclass(frozen=True, slots=True)
 class _Option:
     """One mount option: how its value is read, and what to say of a wrong one."""
@@ -181,7 +195,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "ttl": _Option(_seconds, "seconds"),
     "tag_ttl": _Option(_seconds, "seconds"),
     "attributes": _Option(_one_of("stored", "listing"), "stored or listing"),
-    "cache_dir": _Option(Path, "a directory"),
+    "cache_dir": _Option(_path, "a directory"),
     "memory": _Option(_memory, "a size of at least 16M, such as 256M"),
     "parallel": _Option(_positive, f"a number from 1 to {MAX_PARALLEL}"),
     "append_objects": _Option(str, "a pattern of file names, such as *.log"),
@@ -191,10 +205,14 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "tags_denied": _Option(_one_of("fail", "drop"), "fail or drop"),
     "storage_class": _Option(str, "a storage class of the service"),
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "debug, info, ..."),
-    "log_file": _Option(Path, "a file"),
+    "log_file": _Option(_path, "a file"),
     "request_log": _Option(Path, "a file"),
     "metrics": _Option(_port, "a port of this host from 1 to 65535"),
-    "ca_bundle": _Option(Path, "a file"),
+    "ca_bundle": _Option(_path, "a file"),
+    "credentials": _Option(_path, "a file"),
+    "credential_process": _Option(str, "a command"),
+    "credentials_profile": _Option(str, "a profile of the vendor's tools"),
+    "instance_role": _Option(_one_of("auto", "off"), "auto or off"),
     "obs_tag_urlencode": _Option(_one_of("auto", "on", "off"), "auto, on or off"),
     "obs_tag_profile": _Option(_one_of("narrow", "wide"), "narrow or wide"),
     "fuse": _Option(_one_of("auto", "2", "3"), "2 or 3 (of libfuse), or auto"),
@@ -213,43 +231,124 @@ FUSE_OPTIONS: Final = frozenset(
 """Options that libfuse 2 and mount(8) know and that are passed on."""
 
 _IGNORED: Final = frozenset(
-    "_netdev nofail noauto auto user users nouser owner group defaults rw relatime norelatime "
+    "_netdev nofail noauto auto user users nouser owner group defaults relatime norelatime "
     "strictatime lazytime nolazytime".split()
 )
 """Options of /etc/fstab that concern whoever mounts, not the mounted."""
 
 
+_VALUED: Final = frozenset(
+    "fsname subtype max_read entry_timeout negative_timeout attr_timeout ac_attr_timeout "
+    "remember intr_signal modules max_write max_readahead max_background congestion_threshold "
+    "blksize".split()
+)
+"""Those of them that take a value; the others are there or are not."""
+
+_YES: Final = frozenset({"true", "yes", "on", "1"})
+_NO: Final = frozenset({"false", "no", "off", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One choice of the user's, as it was written.
+
+    Attributes:
+        value: True for a name alone.
+        origin: where it was written: "-o ttl", "TAGFS_TTL", "/etc/tagfs.toml: default.ttl".
+    """
+
+    name: str
+    value: str | bool
+    origin: str
+
+
 def parse_options(url: BucketUrl, options: Mapping[str, str | bool]) -> Settings:
-    """Check all options at once.
+    """Check options that were all given in one place.
 
     Raises:
         SettingsError: names everything that is wrong, not just the first.
     """
-    mistakes: list[str] = []
-    chosen: dict[str, Any] = {}
-    passed: dict[str, Any] = {}
-    for name, value in options.items():
-        if name in OPTIONS:
-            try:
-                chosen[name] = OPTIONS[name].parse(str(value))
-            except ValueError:
-                mistakes.append(f"{name}={value}: expected {OPTIONS[name].expects}")
-        elif name == "ro":
-            chosen["read_only"] = passed["ro"] = True
-        elif name in FUSE_OPTIONS:
-            passed[name] = value
-        elif name not in _IGNORED and not name.startswith(("x-", "comment")):
-            mistakes.append(_unknown(name))
-    if mistakes:
-        raise SettingsError("; ".join(mistakes))
+    return check_options(url, [Given(name, value, name) for name, value in options.items()])
+
+
+def check_options(url: BucketUrl, given: Iterable[Given], mistakes: Iterable[str] = ()) -> Settings:
+    """Check all choices at once; of several for one name the first holds.
+
+    Raises:
+        SettingsError: names everything that is wrong, those `mistakes` included.
+    """
+    wrong = list(mistakes)
+    taken: dict[str, tuple[Given, Any]] = {}
+    for item in given:
+        try:
+            name, value = _read(item)
+        except SettingsError as error:
+            wrong.append(str(error))
+            continue
+        taken.setdefault(name, (item, value))
+    wrong += _decide_credentials(taken)
+    if wrong:
+        raise SettingsError("; ".join(dict.fromkeys(wrong)))
+    chosen = {name: value for name, (_, value) in taken.items() if name in OPTIONS}
+    passed = {name: value for name, (_, value) in taken.items() if name in FUSE_OPTIONS and value}
+    if taken.get("ro", (None, False))[1]:
+        chosen["read_only"] = passed["ro"] = True
     if passed.get("allow_other"):
         passed.setdefault("default_permissions", True)
     return Settings(url=url, fuse_options=passed, **chosen)
 
 
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, [*OPTIONS, *FUSE_OPTIONS, "ro"], 1)
-    return f"unknown option {name!r}" + (f": did you mean {near[0]!r}?" if near else "")
+def _read(item: Given) -> tuple[str, Any]:
+    """Return the name that a choice is kept by, and its value."""
+    name, value = item.name, item.value
+    if name in OPTIONS:
+        try:
+            return name, OPTIONS[name].parse(value if isinstance(value, str) else _no_value(value))
+        except ValueError:
+            shown = f"={value}" if isinstance(value, str) else ""
+            raise SettingsError(f"{item.origin}{shown}: expected {OPTIONS[name].expects}") from None
+    if name in _VALUED:
+        return name, value
+    if name in FUSE_OPTIONS or name in {"ro", "rw"}:
+        flag = _flag(item)
+        return ("ro", not flag) if name == "rw" else (name, flag)
+    if name in _IGNORED or name.startswith(("x-", "comment")):
+        return name, value
+    raise SettingsError(_unknown(item))
+
+
+def _no_value(value: bool) -> str:  # noqa: FBT001
+    raise ValueError(value)
+
+
+def _flag(item: Given) -> bool:
+    text = str(item.value).lower()
+    if text not in _YES | _NO:
+        raise SettingsError(f"{item.origin}={item.value}: expected true or false")
+    return text in _YES
+
+
+def _decide_credentials(taken: dict[str, tuple[Given, Any]]) -> list[str]:
+    """Keep one of the two ways to name credentials: that of the upper place."""
+    ways = [name for name in ("credentials", "credential_process") if name in taken]
+    if len(ways) < 2:  # noqa: PLR2004  (nothing to decide)
+        return []
+    places = [_place(taken[name][0]) for name in ways]
+    if places[0] == places[1]:
+        return [f"{taken[ways[0]][0].origin} and {ways[1]} exclude one another"]
+    order = list(taken)
+    del taken[max(ways, key=order.index)]
+    return []
+
+
+def _place(item: Given) -> str:
+    return item.origin.removesuffix(item.name).removesuffix(item.name.upper())
+
+
+def _unknown(item: Given) -> str:
+    near = difflib.get_close_matches(item.name, [*OPTIONS, *FUSE_OPTIONS, "ro"], 1)
+    where = "" if item.origin == item.name else f"{item.origin}: "
+    return f"{where}unknown option {item.name!r}" + (f": did you mean {near[0]!r}?" if near else "")
 
 
 def split_options(texts: tuple[str, ...]) -> dict[str, str | bool]:

@@ -23,8 +23,11 @@ PACKAGE_OWNERS = {"aiohttp": "tagfs.emulator"}
 
 MAY_USE = {
     "tagfs.errors": set(),
-    "tagfs.settings": {"tagfs.errors"},
-    "tagfs.store": {"tagfs.errors"},
+    "tagfs.ownfiles": set(),
+    "tagfs.settings": {"tagfs.errors", "tagfs.ownfiles"},
+    "tagfs.configfile": {"tagfs.errors", "tagfs.ownfiles", "tagfs.settings"},
+    "tagfs.choosing": {"tagfs.configfile", "tagfs.errors", "tagfs.settings"},
+    "tagfs.store": {"tagfs.errors", "tagfs.ownfiles"},
     "tagfs.fs": {"tagfs.errors", "tagfs.store"},
     "tagfs.binding": set(),
     "tagfs.libfuse2": {"tagfs.binding", "tagfs.errors"},

@@ -8,7 +8,7 @@ import logging
 import os
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -69,10 +69,8 @@ def find_mount(path: str, mounts: list[Mount]) -> Mount | None:
     return max(holding, key=lambda mount: len(mount.path), default=None)
 
 
-def ask_settings(mount: Mount, chosen: Settings | None) -> Settings:
+def ask_settings(mount: Mount) -> Settings:
     """Return how to reach the service that a mount shows, as the mount tells it.
-
-    What the user chose beside it goes first.
 
     Raises:
         SettingsError: the mount does not answer.
@@ -86,7 +84,7 @@ def ask_settings(mount: Mount, chosen: Settings | None) -> Settings:
         ) from None
     addressing: _Addressing = status.get("addressing") or "auto"
     bundle = status.get("ca_bundle")
-    told = Settings(
+    return Settings(
         url=url,
         endpoint=status.get("endpoint"),
         region=status.get("region"),
@@ -94,22 +92,6 @@ def ask_settings(mount: Mount, chosen: Settings | None) -> Settings:
         ca_bundle=Path(bundle) if bundle else None,
         obs_tag_urlencode=status.get("obs_tag_urlencode") or "auto",
         obs_tag_profile=status.get("obs_tag_profile") or "narrow",
-    )
-    if chosen is None:
-        return told
-    return replace(
-        chosen,
-        url=url,
-        endpoint=chosen.endpoint or told.endpoint,
-        region=chosen.region or told.region,
-        addressing=told.addressing if chosen.addressing == "auto" else chosen.addressing,
-        ca_bundle=chosen.ca_bundle or told.ca_bundle,
-        obs_tag_urlencode=told.obs_tag_urlencode
-        if chosen.obs_tag_urlencode == "auto"
-        else chosen.obs_tag_urlencode,
-        obs_tag_profile=told.obs_tag_profile
-        if chosen.obs_tag_profile == "narrow"
-        else chosen.obs_tag_profile,
     )
 
 

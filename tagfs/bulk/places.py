@@ -13,10 +13,11 @@ from typing import Any, Final, Self
 from tagfs.bulk.access import Access, DirectAccess
 from tagfs.bulk.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.bulk.throughmount import MountAccess
+from tagfs.choosing import choose
 from tagfs.errors import BadCredentials
 from tagfs.fs.paths import Root
 from tagfs.opening import bucket_settings
-from tagfs.settings import BucketUrl, Settings, parse_options
+from tagfs.settings import BucketUrl, Settings
 from tagfs.store.client import DIALECTS, BucketSettings, find_dialect, open_bucket
 from tagfs.store.credentials import EnvironmentCredentials
 
@@ -102,7 +103,7 @@ class Places:
         Raises:
             SettingsError, BadCredentials
         """
-        settings = parse_options(replace(url, prefix=""), self._options)
+        settings = choose(replace(url, prefix=""), self._options)
         return self._direct(settings)
 
     def of_mount(self, mount: Mount) -> Place:
@@ -112,8 +113,9 @@ class Places:
             SettingsError: the mount does not answer.
         """
         if mount not in self._open:
-            chosen = parse_options(BucketUrl(service="oss", bucket="-", prefix=""), self._options)
-            settings = ask_settings(mount, chosen)
+            told = ask_settings(mount)
+            reached = {name: str(value) for name in _REACHING if (value := getattr(told, name))}
+            settings = choose(told.url, {**reached, **self._options}, fixed=_REACHING)
             dialect = find_dialect(bucket_settings(settings))
             root = Root(settings.url.prefix, dialect.limits.max_key)
             try:
@@ -137,7 +139,7 @@ class Places:
         if mount is not None:
             return self.of_mount(mount)
         kept = {name: value for name in _REACHING if (value := told.get(name))}
-        return self._direct(parse_options(url, {**kept, **self._options}))
+        return self._direct(choose(url, {**kept, **self._options}, fixed=_REACHING))
 
     def _direct(self, settings: Settings) -> Place:
         key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)

@@ -1,13 +1,13 @@
 """The command `tagfs recover`: exit status 0 if nothing is left that was to be recovered."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
+from tagfs.choosing import chosen_cache_dir
 from tagfs.recovery.wording import count_text
-from tagfs.settings import default_cache_dir, split_options
+from tagfs.settings import split_options
 
 
 @click.command("recover")
@@ -49,7 +49,7 @@ def recover_command(
     from tagfs.recovery.showing import Output  # noqa: PLC0415
     from tagfs.recovery.sweep import Sweep  # noqa: PLC0415
 
-    directory = cache_dir or default_cache_dir(os.environ)
+    directory = cache_dir or chosen_cache_dir(split_options(options))
     with Output() as output:
         sweep = Sweep(directory, split_options(options), output)
         if listing:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from tagfs.choosing import choose
 from tagfs.errors import SettingsError
 from tagfs.recovery.private import write_text
-from tagfs.settings import Settings, parse_options, parse_url
+from tagfs.settings import Settings, parse_url
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,16 @@ VERSION = 1
 LOCK, RECORD = "lock", "mount.json"
 
 KEPT = (
-    "endpoint region addressing timeout parallel tags_denied storage_class ca_bundle credentials"
+    "endpoint region addressing timeout parallel tags_denied storage_class ca_bundle credentials "
+    "credential_process credentials_profile instance_role"
 ).split()
 """Mount options that say how to reach the bucket; what is staged is finished with the same."""
+
+_FIXED = ("endpoint", "region", "addressing")
+"""Those that this host may have other choices for by now, which lead elsewhere."""
+
+_WAYS = {"credentials", "credential_process"}
+"""Of these, one that is chosen now takes the place of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +104,10 @@ class MountRecord:
         Raises:
             SettingsError
         """
-        return parse_options(parse_url(self.url), {**self.options, **changes})
+        kept = dict(self.options)
+        if _WAYS & changes.keys():
+            kept = {name: value for name, value in kept.items() if name not in _WAYS}
+        return choose(parse_url(self.url), {**kept, **changes}, fixed=_FIXED)
 
 
 def staging_base(cache_dir: Path) -> Path:

@@ -1,0 +1,114 @@
+"""What the user chose, wherever it was said: -o, environment, settings file, in this order.
+
+Everything is checked at once, and every mistake says where it was made.
+"""
+
+import difflib
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from tagfs.configfile import ConfigFiles
+from tagfs.errors import SettingsError
+from tagfs.settings import (
+    FUSE_OPTIONS,
+    OPTIONS,
+    BucketUrl,
+    Given,
+    Settings,
+    check_options,
+    default_cache_dir,
+)
+
+PREFIX: Final = "TAGFS_"
+
+_VENDORS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "oss": {"endpoint": ("OSS_ENDPOINT",), "region": ("OSS_REGION", "ALIBABA_CLOUD_REGION_ID")},
+    "s3": {
+        "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    },
+}
+"""The variables by which the vendors' tools are told where a bucket is; Huawei's have none."""
+
+_NAMES: Final = (*OPTIONS, *FUSE_OPTIONS, "ro", "config", "profile")
+_LIKE_OURS = 0.8
+"""How like an option a variable TAGFS_... must be to be taken for a mistyped one."""
+
+
+def choose(
+    url: BucketUrl,
+    options: Mapping[str, str | bool],
+    environment: Mapping[str, str] = os.environ,
+    fixed: Collection[str] = (),
+) -> Settings:
+    """Return the settings for a bucket; `options` are those of the command line.
+
+    `fixed` are names that only these may choose, as those which a mount tells of itself.
+
+    Raises:
+        SettingsError: names everything that is wrong, not just the first.
+    """
+    mistakes: list[str] = []
+    command = [Given(name, value, f"-o {name}") for name, value in options.items()]
+    ours = _of_environment(environment, mistakes)
+    files = ConfigFiles(_single([*command, *ours], "config"), environment)
+    written = files.givens(url, _single([*command, *ours], "profile"))
+    vendors = _of_vendor(url.service, environment, [*command, *ours, *written])
+    lower = [item for item in [*ours, *vendors, *written] if item.name not in fixed]
+    given = [item for item in [*command, *lower] if item.name not in {"config", "profile"}]
+    return check_options(url, given, [*mistakes, *files.mistakes])
+
+
+def chosen_cache_dir(
+    options: Mapping[str, str | bool], environment: Mapping[str, str] = os.environ
+) -> Path:
+    """Return the cache directory that holds for mounts of any bucket.
+
+    Raises:
+        SettingsError
+    """
+    mistakes: list[str] = []
+    given = [Given(name, value, f"-o {name}") for name, value in options.items()]
+    given += _of_environment(environment, mistakes)
+    files = ConfigFiles(_single(given, "config"), environment)
+    given += files.givens(None, _single(given, "profile"))
+    mistakes += files.mistakes
+    if mistakes:
+        raise SettingsError("; ".join(mistakes))
+    found = _single(given, "cache_dir")
+    return Path(found) if found else default_cache_dir(environment)
+
+
+def _single(given: list[Given], name: str) -> str | None:
+    return next((str(item.value) for item in given if item.name == name), None)
+
+
+def _of_environment(environment: Mapping[str, str], mistakes: list[str]) -> list[Given]:
+    found = []
+    for variable, value in environment.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or not value.strip():
+            continue
+        if name in _NAMES:
+            found.append(Given(name, value.strip(), variable))
+        elif near := difflib.get_close_matches(name, _NAMES, 1, _LIKE_OURS):
+            mistakes.append(f"{variable}: did you mean {PREFIX}{near[0].upper()}?")
+    return found
+
+
+def _of_vendor(service: str, environment: Mapping[str, str], given: list[Given]) -> list[Given]:
+    """Return what the vendor's own variables choose.
+
+    Their region belongs to their endpoint: where somebody chose an endpoint for tagfs, it would
+    only make signatures for another region.
+    """
+    found = []
+    for name, variables in _VENDORS.get(service, {}).items():
+        if name == "region" and any(item.name == "endpoint" for item in given):
+            continue
+        variable = next((v for v in variables if environment.get(v, "").strip()), None)
+        if variable is not None:
+            found.append(Given(name, environment[variable].strip(), variable))
+    return found
