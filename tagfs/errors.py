@@ -48,9 +48,13 @@ import errno
 
 
 class TagfsError(Exception):
-    """A failure that tagfs expects; `errno` is what a system call reports for it."""
+    """A failure that tagfs expects; `errno` is what a system call reports for it.
+
+    `told`: a line of the log tells of it already.
+    """
 
     errno: int = errno.EIO
+    told: bool = False
 
 
 class SettingsError(TagfsError):

@@ -234,6 +234,13 @@ def run(
 ) -> None:
     """Serve until it is unmounted or told to end by a signal.
 
+def leaver() -> Callable[[], None]:
+    """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
+    library = mfusepy._libfuse  # noqa: SLF001
+    session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)
+    return lambda: library.fuse_exit(session)
+
+
     Raises:
         RuntimeError: libfuse refused, with its status.
     """

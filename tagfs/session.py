@@ -1,31 +1,33 @@
 """One mount from its beginning to its end: the layers are built, served and taken down."""
 
 import logging
-import os
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tagfs import mount
 from tagfs.binding import Binding
+from tagfs.errors import SettingsError
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.operations import Operations
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
+from tagfs.lifetime import Lifetime
 from tagfs.opening import UPLOAD_THREADS, bucket_settings
 from tagfs.recovery.directories import StagingDirectory
 from tagfs.recovery.notices import notice
+from tagfs.requestlog import RequestLog
 from tagfs.settings import Settings
 from tagfs.store.cache import CachedBucket
 from tagfs.store.client import Client, open_bucket
-from tagfs.store.exchange import Attempt
+from tagfs.store.exchange import Attempt, Observer
+from tagfs.traffic import Traffic
+from tagfs.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -33,76 +35,104 @@ MAX_LISTING = 500_000
 """Entries up to which a directory is remembered whole: some 90 MiB."""
 
 
-class Requests:
-    """Counts the requests of a mount by kind. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-
-    def __call__(self, attempt: Attempt) -> None:
-        """Count one attempt."""
-        kind = f"{attempt.method} {attempt.subresource}" if attempt.subresource else attempt.method
-        with self._lock:
-            self._counts[kind] += 1
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of requests of each kind so far."""
-        with self._lock:
-            return dict(self._counts)
-
-
-def serve(settings: Settings, mountpoint: Path, ready: Callable[[], None]) -> None:
+def serve(
+    settings: Settings, mountpoint: Path, ready: Callable[[], None], *, foreground: bool = False
+) -> None:
     """Mount a bucket and serve it until it is unmounted; then finish its uploads.
 
-    `ready` is called when the kernel has begun to ask. Must run in the process that stays: threads
-    and locks do not survive a fork.
+    `ready` is called when the kernel has begun to ask. Must run in the process that stays, in its
+    main thread and before there are others: threads and locks do not survive a fork.
 
     Raises:
         SettingsError, NoSuchBucket, AccessDenied, Unreachable: nothing is mounted.
     """
     mount.check_host()
     binding = mount.choose(settings.fuse)
-    requests = Requests()
-    client = open_bucket(bucket_settings(settings, requests))
+    vitals = Vitals(settings, binding.version())
+    with ExitStack() as stack:
+        requests = RequestLog(settings.request_log) if settings.request_log else None
+        if requests is not None:
+            stack.callback(requests.close)
+        client = open_bucket(bucket_settings(settings, _observer(vitals.traffic, requests)))
+        stack.callback(client.close)
+        lifetime = Lifetime(
+            settings.log_level,
+            status=vitals.whole,
+            abandon=client.transport.close,
+            reopen=requests.reopen if requests else lambda: None,
+            foreground=foreground,
+        )
+        stack.callback(lifetime.over)
+        lifetime.begin()
+        _check(settings, client)
+        if settings.metrics:
+            stack.enter_context(_metrics(settings.metrics, vitals))
+        lifetime.commit()
+        staging = StagingDirectory(settings, mountpoint)
+        stack.callback(staging.close)
+        part = _Parts(settings, binding, mountpoint, client, staging, vitals, lifetime)
+        _serve(part, ready)
+
+
+def _check(settings: Settings, client: Client) -> None:
     client.check(settings.url.prefix)
     client.probe(settings.url.prefix)
     waiting = notice(settings)
     if waiting:
         log.warning("%s", waiting)
-    staging = StagingDirectory(settings, mountpoint)
+
+
+def _observer(traffic: Traffic, requests: RequestLog | None) -> Observer:
+    if requests is None:
+        return traffic
+
+    def both(attempt: Attempt) -> None:
+        traffic(attempt)
+        requests(attempt)
+
+    return both
+
+
+def _metrics(port: int, vitals: Vitals) -> AbstractContextManager[None]:
     try:
-        _serve(settings, binding, mountpoint, client, staging, requests, ready)
-    finally:
-        staging.close()
-        client.close()
+        from tagfs.metrics import served  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        raise SettingsError(f"metrics needs pip install 'tagfs[metrics]' ({error})") from None
+    return served(port, vitals.whole)
 
 
-def _run(
-    settings: Settings,
-    binding: Binding,
-    filesystem: FileSystem,
-    mountpoint: Path,
-    ready: Callable[[], None],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What one mount is made of."""
+
+    settings: Settings
+    binding: Binding
+    mountpoint: Path
+    client: Client
+    staging: StagingDirectory
+    vitals: Vitals
+    lifetime: Lifetime
+
+
+def _run(parts: _Parts, filesystem: FileSystem, ready: Callable[[], None]) -> None:
+    url, binding = parts.settings.url, parts.binding
+
     def tell() -> None:
-        log.info("%s is mounted on %s (%s)", settings.url, mountpoint, binding.version())
+        log.info("%s is mounted on %s (%s)", url, parts.mountpoint, binding.version())
         ready()
+        parts.lifetime.mounted(f"{url} is mounted on {parts.mountpoint}", binding.leaver())
 
-    options = {"fsname": str(settings.url), "subtype": "tagfs", **settings.fuse_options}
-    mount.run(binding, Operations(filesystem), mountpoint, options, ready=tell)
-    log.info("%s is unmounted from %s", settings.url, mountpoint)
+    options = {"fsname": str(url), "subtype": "tagfs", **parts.settings.fuse_options}
+    operations = Operations(filesystem, parts.vitals.failures)
+    try:
+        mount.run(binding, operations, parts.mountpoint, options, ready=tell)
+    finally:
+        parts.lifetime.unmounted()
+    log.info("%s is unmounted from %s", url, parts.mountpoint)
 
 
-def _serve(  # noqa: PLR0913, PLR0917  (parts of one mount)
-    settings: Settings,
-    binding: Binding,
-    mountpoint: Path,
-    client: Client,
-    staging: StagingDirectory,
-    requests: Requests,
-    ready: Callable[[], None],
-) -> None:
+def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
+    settings, client, vitals = parts.settings, parts.client, parts.vitals
     bucket = CachedBucket(
         client,
         ttl=settings.ttl,
@@ -110,8 +140,7 @@ def _serve(  # noqa: PLR0913, PLR0917  (parts of one mount)
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
-    started = time.time_ns()
-    caller = mount.Caller(binding)
+    caller = mount.Caller(parts.binding)
     with (
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
@@ -123,19 +152,21 @@ def _serve(  # noqa: PLR0913, PLR0917  (parts of one mount)
             executor=executor,
             upload_executor=upload_executor,
             budget=MemoryBudget(settings.memory),
-            staging=StagingArea(staging.path),
+            staging=StagingArea(parts.staging.path),
             caller=caller,
-            caller_holds=mount.Holders(binding, mountpoint),
+            caller_holds=mount.Holders(parts.binding, parts.mountpoint),
             caller_renames=caller.renames,
             clock_ns=time.time_ns,
-            started_ns=started,
+            started_ns=vitals.started_ns,
         )
-        filesystem = FileSystem(env, lambda: _status(settings, env, bucket, requests))
+        vitals.attach(bucket, env.budget)
+        filesystem = FileSystem(env, vitals.besides_files)
+        vitals.serves(filesystem)
         try:
-            _run(settings, binding, filesystem, mountpoint, ready)
+            _run(parts, filesystem, ready)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)  # nobody waits for what was ahead
-            filesystem.close()
+            filesystem.close(give_up=client.transport.close)
 
 
 def _choices(settings: Settings) -> Choices:
@@ -149,23 +180,3 @@ def _choices(settings: Settings) -> Choices:
         append_objects=settings.append_objects,
         read_only=settings.read_only,
     )
-
-
-def _status(
-    settings: Settings, env: Environment, bucket: CachedBucket, requests: Requests
-) -> dict[str, Any]:
-    return {
-        "url": str(settings.url),
-        "endpoint": settings.endpoint,
-        "region": settings.region,
-        "addressing": settings.addressing,
-        "ca_bundle": str(settings.ca_bundle) if settings.ca_bundle else None,
-        "obs_tag_urlencode": settings.obs_tag_urlencode,
-        "obs_tag_profile": settings.obs_tag_profile,
-        "pid": os.getpid(),
-        "uptime_seconds": round((time.time_ns() - env.started_ns) / 1e9, 1),
-        "requests": requests.counts(),
-        "cache": asdict(bucket.stats),
-        "read_ahead_bytes": env.budget.used,
-        "capabilities": str(bucket.capabilities),
-    }

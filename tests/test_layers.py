@@ -12,6 +12,7 @@ PACKAGE = ROOT / "tagfs"
 OWNERS = {
     "fuse": {"tagfs.libfuse2"},
     "mfusepy": {"tagfs.libfuse3"},
+    "prometheus_client": {"tagfs.metrics"},
     "requests": {"tagfs.store.transport"},
     "lxml": {"tagfs.store.wire"},
     "cachetools": {"tagfs.store.cache"},

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tagfs.errors import BadHandle, NotFound, NotPermitted, ReadOnly, TagfsError
+from tagfs.errors import BadHandle, NotFound, NotPermitted, ReadOnly, TagfsError, Unreachable
 from tagfs.fs.attributes import Attributes
 from tagfs.fs.editing import AttributeEdits, MetadataEdits
 from tagfs.fs.environment import RECENT, Environment
@@ -324,14 +324,23 @@ class FileSystem:
 
     # The end
 
-    def close(self) -> None:
-        """Upload what is still due, or keep it and say where; then give everything back."""
+    def close(self, give_up: Callable[[], None] = lambda: None) -> None:
+        """Upload what is still due, or keep it and say where; then give everything back.
+
+        `give_up` lets all later requests fail at once; it is called when the service is dead.
+        """
         self.namespace.doomed.close()
         for node in self.files.all():
             try:
                 node.flush()
+            except Unreachable:
+                # It has said where its file is kept, and so will all others now: that each of them
+                # waits for the service as long would outlast everybody's patience.
+                give_up()
             except TagfsError as error:
                 log.warning("%s: at unmount: %s", node.path, error)
+            except Exception:
+                log.exception("%s: at unmount: a bug in tagfs", node.path)
             node.discard()
         self._prefetcher.close()
         self.journal.close()

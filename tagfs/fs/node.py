@@ -195,6 +195,7 @@ class FileNode:
                     self.path,
                     error,
                     self.staged.path,
+                    extra={"each": True},  # however many there are: each names what is kept where
                 )
                 raise
             attributes, edited = self.attributes, self._edited

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from tagfs.errors import TagfsError
 from tagfs.fs.filesystem import FileSystem, Stat
+from tagfs.fs.recent import RecentFailures
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +30,18 @@ class Operations:
     flag_utime_omit_ok = True
     """Setting one of two times reaches us as such."""
 
-    def __init__(self, filesystem: FileSystem) -> None:
+    def __init__(self, filesystem: FileSystem, failures: RecentFailures | None = None) -> None:
         self._fs = filesystem
-        self._debug = log.isEnabledFor(logging.DEBUG)
+        self._failures = failures or RecentFailures()
 
     def __call__(self, name: str, *arguments: Any) -> Any:
         """Run one callback; nothing leaves but an OSError with a positive errno."""
-        if self._debug:
+        if log.isEnabledFor(logging.DEBUG):  # which SIGUSR2 changes
             log.debug("%s%s", name, _shown(arguments))
         try:
             return getattr(self, name)(*arguments)
         except BaseException as error:  # noqa: BLE001  (the one net under all callbacks)
-            _fail(name, arguments, error)
+            self._fail(name, arguments, error)
 
     # Looking
 
@@ -54,7 +55,7 @@ class Operations:
         return self._fs.opendir(path)
 
     def readdir(self, path: str | None, fh: int) -> Iterator[tuple[str, int]]:
-        return _guarded("readdir", path, self._fs.readdir(fh))
+        return self._guarded("readdir", path, self._fs.readdir(fh))
 
     def releasedir(self, _path: str | None, fh: int) -> None:
         self._fs.releasedir(fh)
@@ -144,36 +145,44 @@ class Operations:
     def removexattr(self, path: str, name: str) -> None:
         self._fs.removexattr(path, name)
 
+    # Failing
+
+    def _guarded(self, name: str, path: str | None, items: Iterator[Any]) -> Iterator[Any]:
+        """Pass items on; what fails while they are made is mapped like any other failure."""
+        try:
+            yield from items
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001  (see `__call__`)
+            self._fail(name, (path,), error)
+
+    def _fail(self, name: str, arguments: tuple[Any, ...], error: BaseException) -> NoReturn:
+        if isinstance(error, TagfsError):
+            number = error.errno
+            worthy = number in _WORTH_A_WARNING
+            level = logging.WARNING if worthy and not error.told else logging.DEBUG
+            log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
+        else:
+            number, worthy = errno.EIO, True
+            log.error("%s%s: a bug in tagfs", name, _shown(arguments), exc_info=error)
+        if worthy:
+            self._failures.add(name, _path(arguments), f"{type(error).__name__}: {error}")
+        raise OSError(number, os.strerror(number)) from None
+
 
 def _time(value: int, now: int) -> int | None:
     return {UTIME_NOW: now, UTIME_OMIT: None}.get(value, value)
-
-
-def _guarded(name: str, path: str | None, items: Iterator[Any]) -> Iterator[Any]:
-    """Pass items on; what fails while they are made is mapped like any other failure."""
-    try:
-        yield from items
-    except GeneratorExit:
-        raise
-    except BaseException as error:  # noqa: BLE001  (see `Operations.__call__`)
-        _fail(name, (path,), error)
-
-
-def _fail(name: str, arguments: tuple[Any, ...], error: BaseException) -> NoReturn:
-    if isinstance(error, TagfsError):
-        number = error.errno
-        level = logging.WARNING if number in _WORTH_A_WARNING else logging.DEBUG
-        log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
-    else:
-        number = errno.EIO
-        log.error("%s%s: a bug in tagfs", name, _shown(arguments), exc_info=error)
-    raise OSError(number, os.strerror(number)) from None
 
 
 _WORTH_A_WARNING = frozenset(
     {errno.EIO, errno.EACCES, errno.ESTALE, errno.EREMOTE, errno.EDQUOT, errno.ENOSPC, errno.EFBIG}
 )
 """What a program is told too briefly; the rest is the everyday business of a file system."""
+
+
+def _path(arguments: tuple[Any, ...]) -> str | None:
+    """Return the path that a call is about; an unlinked file has none."""
+    return next((a for a in arguments[:1] if isinstance(a, str)), None)
 
 
 def _shown(arguments: tuple[Any, ...]) -> str:

@@ -82,6 +82,7 @@ class Calls:
         raise failure
 
     def _ask(self, request: Request, parse: Callable[[bytes], T]) -> T:
+        failure.told = not untold
         """Deliver a request and return what its answer's body says."""
         answer = self._call(request)
         try:
@@ -146,3 +147,4 @@ class Calls:
         """Log a failure that no answer of the service caused, and return it."""
         logger.warning("%s", failure)
         return failure
+        failure.told = True

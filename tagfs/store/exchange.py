@@ -107,7 +107,11 @@ class Response:
 
 
 class Attempt(NamedTuple):
-    """What one attempt was and cost; `status` 0 means that no answer came. `seconds` of wall."""
+    """What one attempt was and cost; `status` 0 means that no answer came. `seconds` of wall.
+
+    `bytes_in` and `bytes_out` are of bodies: received and sent. `number` counts the attempts of one
+    request from 1. `request_id` is the service's, "" where it told none.
+    """
 
     operation: str
     method: str
@@ -124,6 +128,8 @@ Observer = Callable[[Attempt], None]
 """Called after every attempt, in the thread that made it; must be quick and must not raise."""
 
 
+    number: int = 1
+    request_id: str = ""
 def check_key(key: str) -> None:
     """Raise for a key that is not sent: one that a URL's readers would rewrite.
 

@@ -201,6 +201,7 @@ class Transport:
         began = time.monotonic()
         status = received = 0
         try:
+        answered: dict[str, str] = {}
             raw = self._send(course, target, headers, body, began)
             status = raw.status
             answered = {name.lower(): repair_header(value) for name, value in raw.headers.items()}
@@ -221,6 +222,8 @@ class Transport:
                         request.body_size,
                         time.monotonic() - began,
                     )
+                        course.attempts,
+                        answered.get(self._dialect.header_prefix + "request-id", ""),
                 )
         return read_answer(self._dialect, request, status, answered, content)
 
@@ -299,7 +302,9 @@ class Transport:
             f"in {time.monotonic() - course.started:.0f} s)"
         )
         logger.log(logging.DEBUG if course.request.quiet else logging.ERROR, "%s", message)
-        return kind(message)
+        failure = kind(message)
+        failure.told = not course.request.quiet
+        return failure
 
 
 def _is_done(course: Course) -> bool:

@@ -116,6 +116,10 @@ class Faults:
     def set(self, *specifications: str) -> None:
         requests.post(self._url, json=specifications, timeout=5).raise_for_status()
 
+    def hits(self) -> int:
+        """Return how many requests were refused or garbled so far."""
+        return sum(fault["hits"] for fault in requests.get(self._url, timeout=5).json())
+
     def clear(self) -> None:
         requests.delete(self._url, timeout=5)
 

@@ -1,0 +1,84 @@
+"""What a mount tells of itself: `user.tagfs.status`, SIGUSR1 and the metrics all come from here.
+
+Everything is in memory: nobody who asks waits for the service. No secret is among it.
+"""
+
+import os
+import time
+from dataclasses import asdict
+from typing import Any
+
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.recent import RecentFailures
+from tagfs.settings import Settings
+from tagfs.store.cache import CachedBucket
+from tagfs.traffic import Traffic
+
+
+class Vitals:
+    """Knows how one mount fares.
+
+    Attributes:
+        traffic: counts what is asked of the service.
+        failures: the last ones.
+        started_ns: when the mount began, nanoseconds since the epoch.
+    """
+
+    def __init__(self, settings: Settings, library: str) -> None:
+        self.traffic = Traffic()
+        self.failures = RecentFailures()
+        self.started_ns = time.time_ns()
+        self._settings = settings
+        self._library = library
+        self._bucket: CachedBucket | None = None
+        self._budget: MemoryBudget | None = None
+        self._filesystem: FileSystem | None = None
+
+    def attach(self, bucket: CachedBucket, budget: MemoryBudget) -> None:
+        """Report of these as well from now on."""
+        self._bucket, self._budget = bucket, budget
+
+    def serves(self, filesystem: FileSystem) -> None:
+        """Report of its open files as well from now on."""
+        self._filesystem = filesystem
+
+    def whole(self) -> dict[str, Any]:
+        """Return everything: times in seconds, sizes in bytes."""
+        state = self._filesystem.state() if self._filesystem else {}
+        return {**self.besides_files(), **state}
+
+    def besides_files(self) -> dict[str, Any]:
+        """Return everything but the state of open files."""
+        return {
+            **self._identity(),
+            "uptime_seconds": round((time.time_ns() - self.started_ns) / 1e9, 1),
+            **self.traffic.report(),
+            **self.failures.report(),
+            **self._memory(),
+        }
+
+    def _identity(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "url": str(settings.url),
+            "endpoint": settings.endpoint,
+            "region": settings.region,
+            "addressing": settings.addressing,
+            "ca_bundle": str(settings.ca_bundle) if settings.ca_bundle else None,
+            "obs_tag_urlencode": settings.obs_tag_urlencode,
+            "obs_tag_profile": settings.obs_tag_profile,
+            "cache_dir": str(settings.cache_dir),
+            "read_only": settings.read_only,
+            "library": self._library,
+            "pid": os.getpid(),
+        }
+
+    def _memory(self) -> dict[str, Any]:
+        if self._bucket is None or self._budget is None:
+            return {}
+        return {
+            "cache": asdict(self._bucket.stats),
+            "read_ahead_bytes": self._budget.used,
+            "capabilities": asdict(self._bucket.capabilities),
+        }
