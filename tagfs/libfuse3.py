@@ -226,6 +226,13 @@ def context() -> tuple[int, int, int]:
     return uid, gid, pid
 
 
+def leaver() -> Callable[[], None]:
+    """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
+    library = mfusepy._libfuse  # noqa: SLF001
+    session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)
+    return lambda: library.fuse_exit(session)
+
+
 def run(
     operations: Operations,
     mountpoint: Path,
@@ -233,13 +240,6 @@ def run(
     ready: Callable[[], None],
 ) -> None:
     """Serve until it is unmounted or told to end by a signal.
-
-def leaver() -> Callable[[], None]:
-    """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
-    library = mfusepy._libfuse  # noqa: SLF001
-    session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)
-    return lambda: library.fuse_exit(session)
-
 
     Raises:
         RuntimeError: libfuse refused, with its status.

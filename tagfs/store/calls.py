@@ -79,10 +79,10 @@ class Calls:
         failure = find_failure(request, answer)
         untold = request.quiet or isinstance(failure, ORDINARY)
         logger.log(logging.DEBUG if untold else logging.WARNING, "%s", failure)
+        failure.told = not untold
         raise failure
 
     def _ask(self, request: Request, parse: Callable[[bytes], T]) -> T:
-        failure.told = not untold
         """Deliver a request and return what its answer's body says."""
         answer = self._call(request)
         try:
@@ -146,5 +146,5 @@ class Calls:
     def _warn(self, failure: TagfsError) -> TagfsError:
         """Log a failure that no answer of the service caused, and return it."""
         logger.warning("%s", failure)
-        return failure
         failure.told = True
+        return failure

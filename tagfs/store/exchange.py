@@ -122,14 +122,14 @@ class Attempt(NamedTuple):
     bytes_in: int
     bytes_out: int
     seconds: float
+    number: int = 1
+    request_id: str = ""
 
 
 Observer = Callable[[Attempt], None]
 """Called after every attempt, in the thread that made it; must be quick and must not raise."""
 
 
-    number: int = 1
-    request_id: str = ""
 def check_key(key: str) -> None:
     """Raise for a key that is not sent: one that a URL's readers would rewrite.
 

@@ -200,8 +200,8 @@ class Transport:
         self._take_slot(course)
         began = time.monotonic()
         status = received = 0
-        try:
         answered: dict[str, str] = {}
+        try:
             raw = self._send(course, target, headers, body, began)
             status = raw.status
             answered = {name.lower(): repair_header(value) for name, value in raw.headers.items()}
@@ -221,9 +221,9 @@ class Transport:
                         received,
                         request.body_size,
                         time.monotonic() - began,
-                    )
                         course.attempts,
                         answered.get(self._dialect.header_prefix + "request-id", ""),
+                    )
                 )
         return read_answer(self._dialect, request, status, answered, content)
 
