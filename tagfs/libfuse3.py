@@ -2,7 +2,7 @@
 
 Callbacks mean what they mean on libfuse 2. What libfuse 3 would change by itself is undone when
 the kernel connects; what is gained are larger writes and reads (1 MiB instead of 128 KiB), and
-lookups of one directory in parallel.
+since libfuse 3.17 lookups of one directory in parallel (before, it does not tell the kernel).
 """
 
 import ctypes
@@ -15,6 +15,7 @@ from typing import Any
 
 from tagfs.binding import TIMEOUTS, Operations, open_file
 from tagfs.errors import SettingsError
+from tagfs.readahead import raise_soon
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
 """Since libfuse 3.17, and before."""
@@ -77,6 +78,9 @@ UNWANTED = (
 )
 """What libfuse 3 wants unless it is told otherwise, libfuse 2 does not, and why we do not."""
 
+WANTED = ("parallel_dirops",)
+"""What it does not want unless it is told to."""
+
 NUMBERS = ("max_write", "max_readahead", "max_background", "congestion_threshold")
 """Options of libfuse 2 that are agreed upon with the kernel on libfuse 3."""
 
@@ -84,8 +88,8 @@ CONFIG = ("hard_remove", "use_ino", "readdir_ino", "direct_io", "intr", "intr_si
 """Options of libfuse 2 that are fields of libfuse 3's configuration: mfusepy sets them."""
 
 GONE = frozenset(
-    "big_writes large_read nonempty nopath sync_read no_remote_lock no_remote_flock "
-    "no_remote_posix_lock async diratime".split()
+    "big_writes nonempty nopath sync_read no_remote_lock no_remote_flock no_remote_posix_lock "
+    "async".split()
 )
 """Options of libfuse 2 that libfuse 3 always has, never has, or that change nothing here."""
 
@@ -106,6 +110,7 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
         self._ready = ready
         self._call = operations
         self._asked = options
+        self._mountpoint = mountpoint
         super().__init__(
             _Methods(operations), str(mountpoint), foreground=True, **to_options(options)
         )
@@ -113,6 +118,8 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
     def init_fuse_3(self, connection: Any, config: Any) -> int:
         super().init_fuse_3(connection, config)
         negotiate(connection.contents, self._asked)
+        if "max_readahead" not in self._asked:
+            raise_soon(self._mountpoint, MAX_WRITE)
         self._ready()
         return 0
 
@@ -197,7 +204,8 @@ def to_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def negotiate(connection: Any, options: Mapping[str, Any]) -> None:
     """Tell the kernel what is wanted of it: what libfuse 2 would have, in larger pieces."""
     unwanted = sum(CAPABILITIES[name] for name in UNWANTED)
-    wanted = sum(CAPABILITIES[name] for name in options if name in CAPABILITIES)
+    asked = {*WANTED, *(name for name in options if name in CAPABILITIES)}
+    wanted = sum(CAPABILITIES[name] for name in asked)
     if options.get("sync_read"):
         unwanted |= CAPABILITIES["async_read"]
     for field in ("want", "want_ext"):  # since 3.17 there are both, and they have to agree

@@ -8,6 +8,9 @@ from typing import Any
 from tagfs.binding import Binding, Operations
 from tagfs.errors import SettingsError
 
+MEANINGLESS = frozenset({"diratime", "nodiratime", "large_read"})
+"""Options that mount(8) or old kernels know, no libfuse does, and a bucket does not need."""
+
 
 def choose(wanted: str) -> Binding:
     """Load libfuse "2" or "3", or what is there ("auto"): 2 where both are.
@@ -53,8 +56,9 @@ def run(
     Raises:
         SettingsError: libfuse refused, for a reason that it wrote to stderr.
     """
+    known = {name: value for name, value in options.items() if name not in MEANINGLESS}
     try:
-        binding.run(operations, mountpoint, options, ready)
+        binding.run(operations, mountpoint, known, ready)
     except RuntimeError as error:
         raise SettingsError(f"libfuse could not mount {mountpoint} (status {error})") from None
 

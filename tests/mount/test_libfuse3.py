@@ -1,0 +1,233 @@
+"""Both libfuses: which one is taken, and what each of them could do otherwise."""
+
+import ctypes
+import errno
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tagfs import libfuse3, mount as binding_choice
+from tagfs.errors import SettingsError
+from tagfs.settings import FUSE_OPTIONS
+from tests.emulated import Emulator
+from tests.mount.conftest import MountFactory
+from tests.mounting import KEYS, Mounted, command, mounted, wait_for
+
+MIB = 1024 * 1024
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
+
+
+@pytest.fixture(params=["2", "3"])
+def either(request: pytest.FixtureRequest, mount_with: MountFactory) -> Mounted:
+    """An empty bucket, mounted on each libfuse."""
+    running = mount_with(f"fuse={request.param},log_level=debug")
+    assert f"(libfuse {request.param}." in running.log()
+    return running
+
+
+@pytest.fixture
+def on_3(mount_with: MountFactory) -> Mounted:
+    return mount_with("fuse=3,log_level=debug")
+
+
+def test_libfuse_2_is_the_default(mount_with: MountFactory) -> None:
+    assert "(libfuse 2." in mount_with("fuse=auto").log()
+
+
+def test_libfuse_3_is_taken_where_only_that_is(
+    service: Emulator, bucket: str, tmp_path: Path
+) -> None:
+    """In a mount namespace of its own, with nothing where libfuse 2 is."""
+    if shutil.which("unshare") is None or os.getuid() != 0:
+        pytest.skip("needs root and unshare")
+    [library] = set(re.findall(r"/\S*/libfuse\.so\.2\S*", _ldconfig())) or {""}
+    point = tmp_path / "point"
+    point.mkdir()
+    start = " ".join(command(service, f"oss://{bucket}", point, "fuse=auto"))
+    hide = f"mount --bind /dev/null $(readlink -f {library})"
+    look = f"for i in $(seq 200); do mountpoint -q {point} && break; sleep 0.05; done"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"{hide}; {start} & {look}; umount {point}; wait $!"],
+        env={**os.environ, **KEYS},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(libfuse 3." in done.stderr
+
+
+def _ldconfig() -> str:
+    return subprocess.run(
+        ["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise SettingsError(f"{name} is missing")
+
+    monkeypatch.setattr(binding_choice, "_libfuse2", lambda: missing("libfuse 2"))
+    assert binding_choice.choose("auto").version().startswith("libfuse 3")
+    with pytest.raises(SettingsError, match=r"^libfuse 2 is missing$"):
+        binding_choice.choose("2")
+    monkeypatch.setattr(binding_choice, "_libfuse3", lambda: missing("mfusepy"))
+    with pytest.raises(SettingsError, match="libfuse 2 is missing; or: mfusepy is missing"):
+        binding_choice.choose("auto")
+
+
+def test_mfusepy_that_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "mfusepy.py").write_text("raise ImportError")
+    done = subprocess.run(
+        [sys.executable, "-c", "from tagfs import mount; mount.choose('3')"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "pip install 'tagfs[fuse3]'" in done.stderr.splitlines()[-1]
+
+
+def test_writes_and_reads_are_larger(on_3: Mounted) -> None:
+    content = os.urandom(4 * MIB)
+    with (on_3.path / "f").open("wb", buffering=0) as file:
+        file.write(content)
+    assert on_3.content("f") == content
+    assert (on_3.path / "f").read_bytes() == content
+    log = on_3.log()
+    assert log.count(f"write('/f', {MIB} bytes") == 4
+    if os.getuid() == 0 and os.access("/sys/class/bdi", os.W_OK):
+        assert f"read('/f', {MIB}, 0" in log
+
+
+@pytest.mark.skipif(
+    binding_choice.choose("3").version() < "libfuse 3.17", reason="libfuse does not tell the kernel"
+)
+def test_one_directory_is_looked_up_in_parallel(far_service: Emulator, tmp_path: Path) -> None:
+    with mounted(far_service, far_service.take(), tmp_path / "far", "fuse=3") as running:
+        requests = running.requests()
+        with ThreadPoolExecutor(8) as executor:
+            found = executor.map(lambda n: (running.path / f"missing{n}").exists(), range(8))
+            assert not any(found)
+        rows = requests.rows()
+        first_end = min(row["time"] + row["seconds"] for row in rows)
+        assert sum(row["time"] < first_end for row in rows) >= 8, rows
+
+
+def test_what_is_agreed_upon_with_the_kernel() -> None:
+    everything = (1 << 27) - 1
+    connection = SimpleNamespace(
+        capable=everything, want=0x14F819, want_ext=0x14F819, max_write=2 * MIB, max_read=0
+    )
+    libfuse3.negotiate(connection, {"max_read": "65536", "splice_write": True, "sync_read": True})
+    wanted = [name for name, bit in libfuse3.CAPABILITIES.items() if connection.want & bit]
+    assert sorted(wanted) == ["parallel_dirops", "splice_write"]
+    assert connection.want == connection.want_ext
+    assert (connection.max_write, connection.max_read) == (MIB, 65536)
+    libfuse3.negotiate(connection, {"max_write": "4096", "atomic_o_trunc": True})
+    assert connection.max_write == 4096
+    assert connection.want & libfuse3.CAPABILITIES["atomic_o_trunc"]
+
+
+@pytest.fixture
+def renameat2() -> Iterator[object]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    here = -100  # AT_FDCWD
+
+    def call(old: Path, new: Path, flags: int) -> int:
+        done = libc.renameat2(here, os.fsencode(old), here, os.fsencode(new), flags)
+        return ctypes.get_errno() if done else 0
+
+    return call  # type: ignore[return-value]
+
+
+def test_renames_that_a_bucket_cannot_do_at_once(either: Mounted, renameat2) -> None:
+    one, two = either.path / "one", either.path / "two"
+    one.write_bytes(b"1")
+    two.write_bytes(b"2")
+    assert renameat2(one, two, RENAME_EXCHANGE) == errno.EINVAL
+    assert renameat2(one, two, RENAME_NOREPLACE) == errno.EEXIST
+    assert renameat2(one, either.path / "three", RENAME_NOREPLACE) == errno.EINVAL
+    assert {key: either.content(key) for key in [*either.keys()]} == {"one": b"1", "two": b"2"}
+
+
+def test_every_option_of_libfuse_is_taken(mount_with: MountFactory) -> None:
+    """... by both, so that a line of /etc/fstab serves either."""
+    values = {
+        "fsname": "x", "subtype": "y", "max_read": "65536", "entry_timeout": "1",
+        "negative_timeout": "1", "attr_timeout": "1", "ac_attr_timeout": "1", "remember": "5",
+        "intr_signal": "10", "modules": None, "max_write": "65536", "max_readahead": "65536",
+        "max_background": "20", "congestion_threshold": "10", "blksize": None, "blkdev": None,
+        "debug": None, "allow_root": None, "auto_unmount": None, "sync_read": None,
+        "nothreads": None,
+    }  # fmt: skip
+    chosen = [
+        name if name not in values else f"{name}={values[name]}"
+        for name in sorted(FUSE_OPTIONS)
+        if values.get(name, name) is not None
+    ]
+    exclusive = [("3", name) for name in ("sync_read", "nothreads", "auto_unmount", "allow_root")]
+    for number, option in [("2", ",".join(chosen)), ("3", ",".join(chosen)), *exclusive]:
+        running = mount_with(f"fuse={number},{option}")
+        (running.path / "f").write_bytes(b"abc")
+        assert (running.path / "f").read_bytes() == b"abc"
+
+
+def test_files_are_emptied_by_the_open_itself(either: Mounted, mount_with: MountFactory) -> None:
+    number = "3" if "(libfuse 3" in either.log() else "2"
+    running = mount_with(f"fuse={number},atomic_o_trunc,log_level=debug")
+    running.judge.put("f", b"long content", {"k": "v"})
+    with (running.path / "f").open("wb") as file:
+        file.write(b"short")
+    assert running.content("f") == b"short"
+    assert running.tags("f") == {"k": "v"}
+    os.close(os.open(running.path / "f", os.O_WRONLY | os.O_TRUNC))
+    assert running.content("f") == b""
+
+
+def test_what_is_asked_of_an_open_file_without_a_name(either: Mounted) -> None:
+    with (either.path / "f").open("w+b") as file:
+        file.write(b"abcdef")
+        file.flush()
+        (either.path / "f").unlink()
+        os.ftruncate(file.fileno(), 3)
+        os.fchmod(file.fileno(), 0o600)
+        found = os.fstat(file.fileno())
+        assert (found.st_size, found.st_mode & 0o777) == (3, 0o600)
+        file.seek(0)
+        assert file.read() == b"abc"
+    assert either.keys() == []
+
+
+def test_an_open_file_without_a_name_and_hard_remove(mount_with: MountFactory) -> None:
+    running = mount_with("fuse=3,hard_remove")
+    with (running.path / "f").open("w+b") as file:
+        file.write(b"abcdef")
+        file.flush()
+        (running.path / "f").unlink()
+        file.seek(0)
+        assert file.read() == b"abcdef"
+        with pytest.raises(OSError, match=r"Stale|No such"):
+            os.fchmod(file.fileno(), 0o600)
+    assert running.keys() == []
+
+
+def test_sigterm_ends_it_well(on_3: Mounted) -> None:
+    file = (on_3.path / "f").open("wb")
+    file.write(b"abc")
+    file.flush()
+    on_3.process.terminate()
+    wait_for(lambda: on_3.process.poll() is not None)
+    assert on_3.process.returncode == 0, on_3.log()
+    assert on_3.content("f") == b"abc"
+    with pytest.raises(OSError):
+        file.close()
