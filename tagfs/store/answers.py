@@ -4,22 +4,36 @@ Pure.
 """
 
 import base64
+import re
 from collections.abc import Mapping
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.dialect import Dialect
-from tagfs.store.exchange import FIRST_REFUSAL, Request, Response
+from tagfs.store.exchange import FIRST_REFUSAL, OK, Request, Response
 from tagfs.store.wire import ServiceError, has_error_root, parse_error
 
 _BAD_REQUEST = 400
+_PAGE = re.compile(rb"\s*(<!doctype\s+html|<html)[\s>]", re.IGNORECASE)
 _SHOWN = 200  # bytes of a body that is no XML
+
+
+def is_strange(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Tell whether a success is somebody else's: of a proxy that wants a login, for example.
+
+    Taken for the service's it would be a write that never was, or a page instead of content.
+    """
+    if not OK <= status < FIRST_REFUSAL:
+        return False
+    return (request.tells not in headers and request.tells != "") or (
+        not request.content and _PAGE.match(body) is not None
+    )
 
 
 def read_answer(
     dialect: Dialect, request: Request, status: int, headers: Mapping[str, str], body: bytes
 ) -> Response:
     """Return an answer as a value; header names are in lower case."""
-    late = request.late_errors and status < FIRST_REFUSAL and has_error_root(body)
+    late = not request.content and status < FIRST_REFUSAL and has_error_root(body)
     if status < FIRST_REFUSAL and not late:
         return Response(status=status, headers=headers, body=body)
     return Response(
@@ -28,6 +42,7 @@ def read_answer(
         headers=headers,
         body=body,
         error=_read_error(dialect, headers, body),
+        uncertain=late,
     )
 
 

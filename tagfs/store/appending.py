@@ -89,6 +89,7 @@ class Appending(Writing):
             headers=headers,
             body=source,
             subresource="append",
+            tells="etag",
             # Only the length of an append shows afterwards, where there is no checksum of it.
             announced=self.dialect.checksum_header is None,
         )

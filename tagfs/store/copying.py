@@ -10,7 +10,7 @@ from tagfs.store.calls import logger
 from tagfs.store.dialect import Carrier, MetadataEdit
 from tagfs.store.exchange import Request, Response
 from tagfs.store.headers import parse_crc64, render_metadata
-from tagfs.store.multipart import SLOW, Multipart
+from tagfs.store.multipart import Multipart, labour
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 from tagfs.store.wire import parse_copied
 
@@ -131,7 +131,7 @@ class Copying(Multipart):
         headers.update(self._tagging_headers(tags))
         headers.update(self._kept_class(source))
         headers.update(self._guard("CopyObject", key, exclusive=exclusive))
-        request = self._copy_request(key, headers)
+        request = self._copy_request(key, headers, source.size)
         answer = self._guarded(request, self._send)
         detail = source.detail
         if detail is not None and tags is not None:
@@ -185,7 +185,7 @@ class Copying(Multipart):
         headers[self._header("metadata-directive")] = self.dialect.replace_metadata
         headers.update(self._tagging_headers(None))
         headers.update(self._kept_class(info))
-        answer = self._call(self._copy_request(info.key, headers))
+        answer = self._call(self._copy_request(info.key, headers, info.size))
         made = self._made(info.key, answer, new, NO_TAGS)
         before = info.detail or Detail()
         detail = made.detail and replace(
@@ -212,15 +212,14 @@ class Copying(Multipart):
             return {}
         return {self._header("storage-class"): source.storage_class}
 
-    def _copy_request(self, key: str, headers: Mapping[str, str]) -> Request:
+    def _copy_request(self, key: str, headers: Mapping[str, str], size: int) -> Request:
         return Request(
             operation="CopyObject",
             method="PUT",
             key=key,
             headers=headers,
             subresource="copy",
-            late_errors=True,
-            patience=SLOW,
+            labour=labour(size),
         )
 
     def _copied(self, answer: Response, made: ObjectInfo) -> ObjectInfo:

@@ -31,12 +31,16 @@ class Request:
         max_answer: bytes of body to accept.
         expected: bytes of body that will probably come.
         timeout: seconds for all attempts; None for the transport's.
-        patience: seconds to wait for the answer to one attempt; None for the transport's.
+        labour: seconds that the service may need before it begins to answer, on top of the
+            transport's patience with one attempt.
         patient: whether "no such host" and "connection refused" are worth another attempt.
         quiet: whether the caller tells the user of a failure, so that no log need.
         announced: whether the MD5 of content goes ahead of it even if that means to read it twice.
-        late_errors: whether a 200 may carry an error (services begin the answer to a copy before
-            they know its outcome).
+        content: whether the answer's body is an object's, which may look like anything. Else a
+            200 may carry an error (services begin the answer to a copy before they know its
+            outcome), and a web page is not the service's.
+        tells: header without which a success is not the service's answer, but somebody's on the
+            way; "" for none.
         took_effect: tells whether an attempt without an answer did its work, where a second one
             would do other work; asked before every further attempt.
     """
@@ -51,11 +55,12 @@ class Request:
     max_answer: int = MAX_DOCUMENT
     expected: int = 0
     timeout: float | None = None
-    patience: float | None = None
+    labour: float = 0.0
     patient: bool = True
     quiet: bool = False
     announced: bool = False
-    late_errors: bool = False
+    content: bool = False
+    tells: str = ""
     took_effect: Callable[[], bool] | None = None
 
     @property
@@ -80,7 +85,8 @@ class Response:
         sent_crc64: of the content that was sent; None when none was.
         sent_md5: of the same, lower-case hex; None where it was not computed.
         announced: whether that MD5 was sent along, so that the service compared it.
-        uncertain: an earlier attempt got no answer, or a 5xx: it may have taken effect.
+        uncertain: an earlier attempt got no answer, a 5xx or an error inside a success: it may
+            have taken effect.
         started_ns: when the first attempt began, on the service's clock.
     """
 

@@ -27,10 +27,20 @@ from tagfs.store.wire import (
     render_parts,
 )
 
-SLOW: Final = 300.0
-"""Seconds to wait for an answer while the service puts parts together or copies."""
+MOST_LABOUR: Final = 300.0
+"""Seconds to wait for an answer while the service puts parts together or copies, at most."""
+_COPY_RATE: Final = 16 * 1024**2  # bytes a second that a service surely copies
+_PART_SECONDS: Final = 0.03  # AWS puts 10,000 parts together in minutes
 
 _GONE = "NoSuchUpload"
+
+
+def labour(size: int, parts: int = 0) -> float:
+    """Return the seconds that a service may need to copy bytes or to put parts together.
+
+    In proportion: a small copy that is not answered must not hang a program for minutes.
+    """
+    return min(MOST_LABOUR, size / _COPY_RATE + parts * _PART_SECONDS)
 
 
 class Multipart(Appending):
@@ -59,7 +69,7 @@ class Multipart(Appending):
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
         """Send one part; see `Bucket.upload_part`."""
         request = self._part_request(upload, "UploadPart", "PUT", number)
-        answer = self._send_content(replace(request, body=source))
+        answer = self._send_content(replace(request, body=source, tells="etag"))
         etag = parse_etag(answer.headers.get("etag", ""))
         return Part(number=number, etag=etag, size=source.size, crc64=answer.sent_crc64)
 
@@ -70,7 +80,7 @@ class Multipart(Appending):
         headers = self._copy_source(source)
         headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = self._part_request(upload, "UploadPartCopy", "PUT", number)
-        request = replace(request, headers=headers, late_errors=True, patience=SLOW)
+        request = replace(request, headers=headers, labour=labour(length))
         return Part(number=number, etag=self._ask(request, parse_copied).etag, size=length)
 
     def list_parts(self, upload: Upload) -> Sequence[Part]:
@@ -137,8 +147,7 @@ class Multipart(Appending):
             request,
             headers={"content-type": "application/xml", **headers},
             body=render_parts(parts),
-            late_errors=True,
-            patience=SLOW,
+            labour=labour(0, len(parts)),
         )
         answer = self._guarded(request, self._send_completion)
         crcs = [part.crc64 for part in parts]

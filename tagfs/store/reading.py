@@ -176,7 +176,7 @@ class Reading(Calls):
 
     def _head_object(self, key: str) -> ObjectInfo | None:
         """HEAD; None for a link, which HEAD would follow."""
-        request = Request(operation="HeadObject", method="HEAD", key=key)
+        request = Request(operation="HeadObject", method="HEAD", key=key, tells="etag")
         links = self._capabilities.symlinks
         # A HEAD's answer may lack the code; which status a link's target earns it is not certain.
         allowed = {*_LINK_CODES, *(self.dialect.not_a_link & {_BAD_REQUEST})} if links else set()
@@ -224,6 +224,8 @@ class Reading(Calls):
             headers=headers,
             max_answer=self.limits.max_object if length is None else length,
             expected=length or 0,
+            content=True,
+            tells="etag",
         )
         answer = self._call(request, allow={_RANGE_NOT_SATISFIABLE})
         if answer.status == _RANGE_NOT_SATISFIABLE:

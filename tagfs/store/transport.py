@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
 from tagfs.store import retry
-from tagfs.store.answers import read_answer
+from tagfs.store.answers import is_strange, read_answer
 from tagfs.store.body import Body, Stream, prepare_body
 from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Dialect
@@ -119,6 +119,7 @@ class Transport:
         """Interrupt those that wait for another attempt, and give back the connections."""
         self._closed.set()
         self._adapter.close()
+        self._pool.close()  # the adapter only forgets it
 
     def request(self, request: Request) -> Response:
         """Deliver one request, again and again while that may help; return the final answer.
@@ -152,7 +153,7 @@ class Transport:
                 if _is_done(course):
                     return self._unheard(course)
                 continue
-            course.uncertain |= answer.status >= FIRST_FAILURE
+            course.uncertain |= answer.uncertain or answer.status >= FIRST_FAILURE
             if self._authority.mend(course, answer, used):
                 continue
             if not retry.is_transient(self._dialect, answer.status, answer.code):
@@ -225,6 +226,8 @@ class Transport:
                         answered.get(self._dialect.header_prefix + "request-id", ""),
                     )
                 )
+        if is_strange(request, status, answered, content):
+            raise _NoAnswer(f"an answer of {status} that is not the service's", sent=True)
         return read_answer(self._dialect, request, status, answered, content)
 
     def _take_slot(self, course: Course) -> None:
@@ -250,7 +253,7 @@ class Transport:
         began: float,
     ) -> urllib3.BaseHTTPResponse:
         left = max(0.5, course.deadline - began)
-        patience = course.request.patience or min(PATIENCE, left)
+        patience = min(PATIENCE, left) + course.request.labour
         try:
             return self._pool.urlopen(
                 course.request.method,

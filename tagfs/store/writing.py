@@ -58,6 +58,7 @@ class Writing(Sending, Carrying):
                 key=key,
                 headers=self._headers_for("PutObject", key, new, tags),
                 body=source,
+                tells="etag",
             )
             answer = self._guarded(request, self._send_content)
             made = self._made(key, answer, new, tags)
@@ -178,8 +179,17 @@ class Writing(Sending, Carrying):
             if self._head_link(trial) is None:
                 raise BucketLacks("PutSymlink makes no link")
         finally:
-            self.delete(trial)
+            self._delete_trial(trial)
         self._links_tried = True
+
+    def _delete_trial(self, trial: str) -> None:
+        """Delete what was made on trial; the next trial there does it if this one cannot."""
+        try:
+            self.delete(trial)
+        except Interrupted:
+            raise
+        except TagfsError as failure:
+            logger.warning("%r, a link made on trial, stays behind: %s", trial, failure)
 
     def _made(self, key: str, answer: Response, new: NewObject, tags: TagSet) -> ObjectInfo:
         """Describe an object as the answer to its creation and what was sent tell; size 0."""

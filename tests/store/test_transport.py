@@ -262,7 +262,7 @@ def test_a_head_has_no_body(serve):
 def test_an_error_may_come_late(serve):
     late = b"<?xml version='1.0'?><Error><Code>InternalError</Code></Error>"
     server, client = serve(answer(body=late), answer(body=b"<CopyObjectResult/>"))
-    request = Request(operation="x", method="PUT", key="k", late_errors=True)
+    request = Request(operation="x", method="PUT", key="k")
     assert client.request(request).body == b"<CopyObjectResult/>"
     assert len(server.asked) == 2
 
