@@ -24,16 +24,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="the same as --profile quick")
     parser.add_argument("--latency", help="seconds per request, several by ','")
     parser.add_argument("--repeat", type=int)
-    parser.add_argument("--minutes", type=float, help="begin no row later than that")
+    parser.add_argument("--minutes", type=float, help="begin no row later than this")
     parser.add_argument("--timeout", type=float, help="seconds that one run may take")
     parser.add_argument("--only", default="*", help="rows, as patterns by ','; see --list")
     parser.add_argument("--subjects", default="*", help="columns, as patterns by ','")
     parser.add_argument("--size", action="append", default=[], metavar="NAME=N")
     parser.add_argument("--list", action="store_true", help="name all rows, columns and sizes")
-    parser.add_argument("--no-rows", action="store_true", help="no workloads")
-    parser.add_argument("--memory", action="store_true", help="only the memory of mounts")
-    parser.add_argument("--scale", action="store_true", help="only cost against objects")
-    parser.add_argument("--counts", default=COUNTS, help="objects, for --scale")
+    parser.add_argument("--stages", default="memory,rows", help="of memory, rows, scale")
+    parser.add_argument("--scale", action="store_true", help="the same as --stages scale")
+    parser.add_argument("--counts", default=COUNTS, help="objects, for the stage scale")
     parser.add_argument("--report", nargs="+", type=Path, metavar="JSON", help="only render these")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--json", default="", help="name of the JSON file in --out")
@@ -48,8 +47,9 @@ def _chosen(profile: Profile, options: argparse.Namespace) -> Profile:
     }
     sizes = {name: int(value) for name, _, value in (text.partition("=") for text in options.size)}
     if options.latency:
-        rows = {float(t): profile.rows.get(float(t)) for t in options.latency.split(",")}
-        given["rows"] = rows
+        wanted = {float(text) for text in options.latency.split(",")}
+        left = tuple(stage for stage in profile.stages if stage[0] in wanted)
+        given["stages"] = left or tuple((latency, None) for latency in sorted(wanted))
     return replace(profile, sizes=replace(profile.sizes, **sizes), **given)
 
 
@@ -70,18 +70,19 @@ def main() -> None:
     if options.list:
         _show(profile, found)
         return
-    kind = "memory" if options.memory else "scale" if options.scale else "results"
-    session = Session(profile, found, options.out, options.json or f"{kind}.json")
+    stages = ["scale"] if options.scale else options.stages.split(",")
+    file = options.json or ("results.json" if "rows" in stages else f"{stages[0]}.json")
+    session = Session(profile, found, options.out, file)
     try:
-        if options.scale:
-            session.scale([int(text) for text in options.counts.split(",")])
-        elif options.memory:
+        if "memory" in stages:
             session.memory()
-        else:
+        if "rows" in stages:
             session.measure(lambda name: _matches(options.only, name))
+        if "scale" in stages:
+            session.scale([int(text) for text in options.counts.split(",")])
     finally:
         session.save()
-        charts.draw(session.run, options.out)
+        charts.draw(load(options.out.glob("*.json")), options.out)
         print(f"see {options.out}/results.md")
 
 

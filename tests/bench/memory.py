@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.bench.running import timed
@@ -17,24 +18,33 @@ MIB = 2**20
 _IDLE = 2.0
 
 
-def measure(subjects: list[Subject], *, large: int, files: int) -> dict[str, float]:
-    """Return resident MiB by what was done; the largest that there was, but for idle."""
+def measure(
+    subjects: list[Subject], *, large: int, files: int, tell: Callable[[str, float | str], None]
+) -> None:
+    """Tell resident MiB by what was done, the largest that there was but for idle; or an error."""
     fills = [Fill(f"small/f{{:05d}}:{files}:10000")]
     fills += [Fill(f"large{n}:1:{large // 4}") for n in range(4)]
-    found: dict[str, float] = {}
     for subject in (s for s in subjects if s.id in ("tagfs", "fuse3", "oss")):
+        loads = ("256M", "64M") if subject.id == "tagfs" else ("256M",)
+        buckets = {f"load-{size.lower()}": tuple(fills) for size in loads}
         with tempfile.TemporaryDirectory(prefix="tagfs-bench-") as name:
             work = Path(name)
-            loads = ("256M", "64M") if subject.id == "tagfs" else ("256M",)
-            buckets = {f"load-{size.lower()}": tuple(fills) for size in loads}
             with serving(work / "service", subject.service, 0.0, {"idle": (), **buckets}) as at:
-                with _mounted(at, subject, "idle", work / "idle") as mount:
-                    time.sleep(_IDLE)
-                    found[f"idle, {subject.title}"] = mount.memory_mib("VmRSS")
+                works = {f"idle, {subject.title}": partial(_idle, at, subject, work / "idle")}
                 for size in loads:
                     label = f"load, memory={size}, {subject.title}"
-                    found[label] = _loaded(at, subject, size, work / size, large)
-    return found
+                    works[label] = partial(_loaded, at, subject, size, work / size, large)
+                for label, one in works.items():
+                    try:
+                        tell(label, one())
+                    except (OSError, RuntimeError) as error:
+                        tell(label, str(error))
+
+
+def _idle(service: Service, subject: Subject, work: Path) -> float:
+    with _mounted(service, subject, "idle", work) as mount:
+        time.sleep(_IDLE)
+        return mount.memory_mib("VmRSS")
 
 
 def _loaded(service: Service, subject: Subject, size: str, work: Path, large: int) -> float:

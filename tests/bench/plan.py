@@ -1,6 +1,6 @@
 """Which runs are made, in which order: what must be shown first, then the rest."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.bench.making import making
@@ -11,6 +11,14 @@ from tests.bench.tagging import tagging
 from tests.bench.walking import shared_fills, walking
 from tests.bench.workload import SHARED, Sizes, Workload
 
+
+def workloads(sizes: Sizes) -> list[Workload]:
+    """Return all rows, those that must be shown first."""
+    rows = [*walking(sizes), *making(sizes), *moving(sizes), *tagging(sizes)]
+    return sorted(rows, key=lambda row: not row.must)
+
+
+MUST = frozenset(row.id for row in workloads(Sizes()) if row.must)
 AT_ZERO = frozenset(
     "ls-l cat cp-out ls ls-medium find stat missing create cp-in rsync mv-directory rm-r symlinks "
     "getfattr setfattr tag read write mv-file readers random-4k edit append".split()
@@ -27,7 +35,8 @@ class Profile:
     """How much is measured.
 
     Attributes:
-        rows: by latency in seconds, which workloads; None: all. In order of measuring.
+        stages: latency in seconds and which workloads, in order of measuring; None: all. What an
+            earlier stage measured is not measured again.
         repeat: runs of main subjects; others run once.
         timeout: seconds after which a run is ended.
         enough: seconds that one subject may spend on one row before it is not repeated.
@@ -35,39 +44,40 @@ class Profile:
     """
 
     sizes: Sizes = field(default_factory=Sizes)
-    rows: Mapping[float, frozenset[str] | None] = field(
-        default_factory=lambda: {0.02: None, 0.0: AT_ZERO, 0.005: AT_FIVE}
+    stages: tuple[tuple[float, frozenset[str] | None], ...] = (
+        (0.02, MUST),
+        (0.0, AT_ZERO),
+        (0.02, None),
+        (0.005, AT_FIVE),
     )
     repeat: int = 3
     timeout: float = 60.0
-    enough: float = 10.0
+    enough: float = 6.0
     minutes: float = 30.0
     extras: bool = True
 
 
 FULL = Profile()
 QUICK_PROFILE = Profile(
-    sizes=Sizes(small=300, medium=1000, many=5000, made=60, sample=40, large=64 * 2**20, reads=64),
-    rows={0.02: QUICK, 0.0: QUICK},
+    sizes=Sizes(
+        small=300, medium=1000, many=5000, made=60, tree=20, sample=40, large=64 * 2**20, reads=64
+    ),
+    stages=((0.02, QUICK), (0.0, QUICK)),
     repeat=1,
     timeout=25.0,
     minutes=8.0,
     extras=False,
 )
 TINY_PROFILE = Profile(
-    sizes=Sizes(small=30, medium=40, many=50, made=20, sample=10, large=8 * 2**20, reads=8),
-    rows={0.02: None, 0.0: None},
+    sizes=Sizes(
+        small=30, medium=40, many=50, made=20, tree=10, sample=10, large=8 * 2**20, reads=8
+    ),
+    stages=((0.02, None), (0.0, None)),
     repeat=1,
     timeout=30.0,
     minutes=60.0,
 )
 PROFILES = {"full": FULL, "quick": QUICK_PROFILE, "tiny": TINY_PROFILE}
-
-
-def workloads(sizes: Sizes) -> list[Workload]:
-    """Return all rows, those that must be shown first."""
-    rows = [*walking(sizes), *making(sizes), *moving(sizes), *tagging(sizes)]
-    return sorted(rows, key=lambda row: not row.must)
 
 
 def takes_part(workload: Workload, subject: Subject, *, extras: bool) -> bool:
@@ -93,12 +103,11 @@ class Cell:
 
 
 def rows(
-    profile: Profile, latency: float, subjects: Sequence[Subject], wanted: Callable[[str], bool]
+    profile: Profile, subjects: Sequence[Subject], wanted: Callable[[str], bool]
 ) -> Iterator[list[Cell]]:
-    """Yield what is measured at a latency, row by row."""
-    ids = profile.rows[latency]
+    """Yield what is measured of the wanted workloads, row by row."""
     for workload in workloads(profile.sizes):
-        if (ids is not None and workload.id not in ids) or not wanted(workload.id):
+        if not wanted(workload.id):
             continue
         cells = []
         for subject in subjects:

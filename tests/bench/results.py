@@ -84,17 +84,22 @@ class Run:
 
 
 def load(files: Iterable[Path]) -> Run:
-    """Merge what several runs wrote; of facts that differ the later file's count."""
-    merged = Run()
-    known = {item.name for item in fields(Result)}
-    for file in files:
-        text = json.loads(file.read_text())
+    """Merge what several runs wrote; what two of them measured is taken from the later one."""
+    merged, known = Run(), {item.name for item in fields(Result)}
+    texts = [json.loads(file.read_text()) for file in files]
+    cells: dict[tuple[str, str, float], list[Result]] = {}
+    for text in sorted(texts, key=lambda text: (bool(text["results"]), text["facts"]["date"])):
         merged.facts.update(text["facts"])
         merged.light.update(text["light"])
         merged.memory.update(text["memory"])
-        merged.scale.extend(text["scale"])
+        merged.scale = text["scale"] or merged.scale
+        found: dict[tuple[str, str, float], list[Result]] = {}
         for row in text["results"]:
-            merged.results.append(Result(**{k: v for k, v in row.items() if k in known}))
+            result = Result(**{k: v for k, v in row.items() if k in known})
+            place = (result.workload, result.subject, result.latency)
+            found.setdefault(place, []).append(result)
+        cells.update(found)
+    merged.results = [result for results in cells.values() for result in results]
     return merged
 
 

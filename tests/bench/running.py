@@ -89,7 +89,7 @@ class Runner:
         """Run one workload once."""
         with tempfile.TemporaryDirectory(prefix="tagfs-bench-", ignore_cleanup_errors=True) as name:
             run = _OneRun(self._services[subject.service], workload, subject, bucket, Path(name))
-            facts = run.perform(self._sizes, self._timeout)
+            facts = run.perform(self._sizes, min(self._timeout, workload.patience))
         return Result(
             workload=workload.id,
             title=workload.title,

@@ -13,6 +13,7 @@ from tests.bench.service import Fill, Service, serving
 from tests.bench.subjects import Request, Running, Subject
 from tests.bench.workload import TAGS, sh
 
+BUCKET = "scale"
 EACH = 1000
 SAMPLE = 100
 
@@ -41,7 +42,7 @@ def measure(
         for shape, fills in SHAPES.items():
             with tempfile.TemporaryDirectory(prefix="tagfs-bench-") as name:
                 work = Path(name)
-                with serving(work / "service", "s3", 0.0, {"b": fills(count)}) as service:
+                with serving(work / "service", "s3", 0.0, {BUCKET: fills(count)}) as service:
                     tell({"shape": shape, "objects": count,
                           **_row(service, subject, work, shape, count, timeout)})  # fmt: skip
 
@@ -55,7 +56,7 @@ def _row(
         first = "ls -U {}" if shape == "flat" else "ls -UR {}"
         row["ls, s"] = _seconds(lambda: sh(first, mount.path / "d"), timeout, mount)
         row["ls again, s"] = _seconds(lambda: sh(first, mount.path / "d"), timeout, mount)
-        row["requests of ls"] = service.tally("b", [(mark, service.mark())]).requests.get(
+        row["requests of ls"] = service.tally(BUCKET, [(mark, service.mark())]).requests.get(
             "GET list", 0
         )
         row["resident after ls, MiB"] = mount.memory_mib("VmRSS")
@@ -99,7 +100,7 @@ def _seconds(work: Callable[[], None], timeout: float, mount: Running) -> float 
 
 @contextmanager
 def _mounted(service: Service, subject: Subject, work: Path) -> Iterator[Running]:
-    mount = Running(subject, Request(service.url, "b", work / "mnt", work / "scratch"))
+    mount = Running(subject, Request(service.url, BUCKET, work / "mnt", work / "scratch"))
     try:
         time.sleep(0.2)
         yield mount

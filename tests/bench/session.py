@@ -10,7 +10,7 @@ from pathlib import Path
 from tagfs import __version__
 from tests.bench import light, memory, scale, tables
 from tests.bench.plan import Cell, Profile, buckets, rows
-from tests.bench.results import Result, Run, machine
+from tests.bench.results import Result, Run, load, machine
 from tests.bench.running import Runner
 from tests.bench.service import serving
 from tests.bench.subjects import Subject, rclone_program, version
@@ -32,25 +32,39 @@ class Session:
 
     def measure(self, wanted: Callable[[str], bool]) -> None:
         """Measure all rows at all latencies; what is left at the deadline is left out."""
-        for latency in self.profile.rows:
-            plan = list(rows(self.profile, latency, self.subjects, wanted))
-            if plan and time.monotonic() < self.deadline:
+        for latency, ids in self.profile.stages:
+            seen = {r.workload for r in self.run.results if r.latency == latency}
+
+            def chosen(name: str, ids: frozenset[str] | None = ids, seen: set[str] = seen) -> bool:
+                return wanted(name) and name not in seen and (ids is None or name in ids)
+
+            plan = list(rows(self.profile, self.subjects, chosen))
+            if not plan:
+                continue
+            if time.monotonic() > self.deadline:
+                self._leave_out(plan, latency)
+            else:
                 self._at(latency, plan)
+
+    def _leave_out(self, plan: list[list[Cell]], latency: float) -> None:
+        names = ", ".join(row[0].workload.id for row in plan)
+        self.note(f"out of time, left out at {latency * 1000:g} ms: {names}")
+        self.run.facts[f"left out for want of time, {latency * 1000:g} ms"] = names
 
     def _at(self, latency: float, plan: list[list[Cell]]) -> None:
         with tempfile.TemporaryDirectory(prefix="tagfs-bench-") as name, ExitStack() as stack:
             work = Path(name)
-            self.run.light[f"{latency * 1000:g}"] = light.measure(work / "light", latency)
+            if (at := f"{latency * 1000:g}") not in self.run.light:
+                self.run.light[at] = light.measure(work / "light", latency)
             kinds = {cell.subject.service for row in plan for cell in row}
             services = {}
             for kind in sorted(kinds):
                 wanted = buckets(plan, self.profile.sizes, kind)
                 services[kind] = stack.enter_context(serving(work / kind, kind, latency, wanted))
             runner = Runner(services, self.profile.sizes, self.profile.timeout)
-            for row in plan:
+            for number, row in enumerate(plan):
                 if time.monotonic() > self.deadline:
-                    self.note(f"out of time: {row[0].workload.title} and what follows is left out")
-                    self.run.facts["left out"] = "rows after the time was up; see --minutes"
+                    self._leave_out(plan[number:], latency)
                     return
                 self._row(runner, row, latency)
 
@@ -76,13 +90,15 @@ class Session:
 
     def memory(self) -> None:
         """Measure the mounts' memory."""
+
+        def tell(name: str, value: float | str) -> None:
+            if isinstance(value, float):
+                self.run.memory[name] = value
+            self.note(f"{name}: {value if isinstance(value, str) else f'{value:.0f} MiB'}")
+            self.save()
+
         sizes = self.profile.sizes
-        self.run.memory.update(
-            memory.measure(list(self.subjects), large=sizes.large, files=sizes.small)
-        )
-        for name, value in self.run.memory.items():
-            self.note(f"{name}: {value:.0f} MiB")
-        self.save()
+        memory.measure(list(self.subjects), large=sizes.large, files=sizes.small, tell=tell)
 
     def scale(self, counts: list[int]) -> None:
         """Measure cost against the number of objects."""
@@ -100,7 +116,7 @@ class Session:
     def save(self) -> None:
         """Write what there is so far."""
         self.run.save(self.file)
-        tables.write(self.run, self.out)
+        tables.write(load(self.out.glob("*.json")), self.out)
 
     def note(self, text: str) -> None:
         """Print a line."""

@@ -112,7 +112,7 @@ def _rclone(mode: str, *more: str) -> Callable[[Request], list[str]]:
         remote = f":s3,provider=Other,endpoint='{request.endpoint}',access_key_id={KEY}"
         remote += f",secret_access_key={SECRET},region={REGIONS['s3']},force_path_style=true"
         flags = ["--vfs-cache-mode", mode, "--cache-dir", str(request.scratch), *more]
-        flags += ["--dir-cache-time", "60s", "--vfs-write-back", "0s", "--transfers", "32"]
+        flags += ["--dir-cache-time", "60s", "--vfs-write-back", "100ms", "--transfers", "32"]
         flags += ["--s3-upload-concurrency", "16", "--s3-no-check-bucket", "--config", "/dev/null"]
         flags += _only_newer() + (["--vfs-links"] if "links" in request.wants else [])
         return [rclone_program(), "mount", f"{remote}:{request.bucket}", str(request.point), *flags]

@@ -59,7 +59,7 @@ def _tag_command(place: Place) -> None:
 def tagging(sizes: Sizes) -> list[Workload]:
     """Return the rows, titles telling the sizes."""
     own = (Fill(f"d/f{{:05d}}:{sizes.small}:{SMALL}", TAGS),)
-    few = (Fill(f"d/f{{:05d}}:{sizes.made}:{SMALL}", TAGS),)
+    few = (Fill(f"d/f{{:05d}}:{sizes.made // 2}:{SMALL}", TAGS),)
     loops = ("sdk-32", "sdk-1")
     return [
         Workload("getfattr", f"getfattr -R -d of {sizes.small:,}",
@@ -70,9 +70,9 @@ def tagging(sizes: Sizes) -> list[Workload]:
                  lambda p: sh("getfattr -R -d {}", p.point / "medium"),
                  sdk=_sdk_reads("medium/"), factor=2, metadata=True, wants=XATTR,
                  extras=("listing", "sdk-32")),
-        Workload("setfattr", f"setfattr on {sizes.made:,}",
+        Workload("setfattr", f"setfattr on {sizes.made // 2:,}",
                  lambda p: sh("setfattr -n user.tag.team -v red {}/*", p.point / "d"), few,
                  metadata=True, wants=XATTR, extras=("sdk-1",), sdk=_sdk_sets),
         Workload("tag", f"tagfs tag set on {sizes.small:,}", _tag_command, own, sdk=_sdk_sets,
-                 must=True, metadata=True, mounted=False, extras=("oss", *loops)),
+                 must=True, metadata=True, mounted=False, patience=40, extras=("oss", *loops)),
     ]  # fmt: skip

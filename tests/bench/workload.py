@@ -24,7 +24,8 @@ class Sizes:
         small: files in a directory that is walked or read.
         medium: files in a directory that is listed.
         many: the same for the largest one.
-        made: files that are made, tagged or removed one after the other.
+        made: files that are made one after the other; half as many are tagged, a quarter are links.
+        tree: files of a source tree in ten directories, with all that tools do to each.
         sample: paths that are looked up.
         large: bytes of the large object.
         reads: random reads.
@@ -34,7 +35,8 @@ class Sizes:
     medium: int = 10_000
     many: int = 100_000
     made: int = 200
-    sample: int = 100
+    tree: int = 60
+    sample: int = 50
     large: int = 512 * 2**20
     reads: int = 128
 
@@ -77,6 +79,7 @@ class Workload:
         extras: subjects beside the main ones.
         main: False: the extras only, for the others would take minutes.
         mounted: False: tagfs works on the URL, the others do not take part.
+        patience: seconds after which a run is ended, where that is earlier than usual.
         asked: bytes that the workload asks for, to tell what was fetched in vain.
     """
 
@@ -94,6 +97,7 @@ class Workload:
     wants: frozenset[str] = field(default_factory=frozenset)
     main: bool = True
     mounted: bool = True
+    patience: float = 3600.0
     asked: int = 0
 
 
