@@ -15,6 +15,7 @@ from tagfs.mountpoint import check_mountpoint, unmount
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.notices import notice
 from tagfs.settings import parse_url, split_options
+from tagfs.status.command import status_command
 
 EPILOG = """
 Credentials come from the variables of each vendor's tools:
@@ -51,7 +52,7 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
 
     if foreground:
         logs.to_stderr(chosen.log_level)
-        serve(chosen, directory, lambda: None)
+        serve(chosen, directory, lambda: None, foreground=True)
         return
 
     def work(ready: object) -> None:
@@ -73,6 +74,7 @@ def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
 
 
 main_group.add_command(recover_command)
+main_group.add_command(status_command)
 
 
 @main_group.command("demo")

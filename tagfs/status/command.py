@@ -1,0 +1,90 @@
+"""The command `tagfs status`: exit status 0 if everything that was asked for answers."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from tagfs.bulk.mounts import find_mount, present_mounts
+from tagfs.errors import SettingsError
+from tagfs.status import asking, showing
+from tagfs.status.asking import Report, State
+
+_SHORTEST = 0.1  # seconds between two looks
+
+
+@click.command("status")
+@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False), required=False)
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=_SHORTEST),
+    is_flag=False,
+    flag_value=2.0,
+    metavar="[SECONDS]",
+    help="look again every 2 (or so many) seconds, until Ctrl-C",
+)
+@click.option("--json", "as_json", is_flag=True, help="for programs: one JSON line each time")
+def status_command(mountpoint: Path | None, watch: float | None, as_json: bool) -> None:  # noqa: FBT001
+    """Show the mounts of this host, or how the one at MOUNTPOINT fares.
+
+    \b
+    tagfs status
+    tagfs status /mnt
+    tagfs status /mnt --watch
+
+    Mounts whose server died, or that do not answer, are said to be so; nothing ever waits for them.
+    Exit status 1: one of those that were asked for is such a one.
+    """  # noqa: D301  (click reads the control character)
+    if watch is None:
+        reports = _look(mountpoint)
+        _show(reports, mountpoint, as_json=as_json)
+        sys.exit(any(report.state in (State.STALE, State.SILENT) for report in reports))
+    try:
+        if as_json:
+            while True:
+                _show(_look(mountpoint), mountpoint, as_json=True)
+                time.sleep(watch)
+        _watch(mountpoint, watch)
+    except KeyboardInterrupt:
+        return
+
+
+def _look(mountpoint: Path | None) -> list[Report]:
+    if mountpoint is None:
+        return asking.ask_all()
+    wanted = os.path.abspath(mountpoint)  # noqa: PTH100  (nothing of a mount that hangs is touched)
+    mount = find_mount(wanted, present_mounts())
+    if mount is None:
+        raise SettingsError(f"{wanted} is not on a mount of tagfs: see `tagfs status`")
+    return [asking.ask(mount)]
+
+
+def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        found = [report.as_json() for report in reports]
+        click.echo(json.dumps(found if mountpoint is None else found[0]))
+        return
+    if mountpoint is not None:
+        for line in showing.page(reports[0]):
+            click.echo(line)
+        return
+    if not reports:
+        click.echo("no bucket is mounted here")
+        return
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width).print(showing.table(reports))
+    for report in reports:
+        if report.advice:
+            click.echo(f"{report.mountpoint}: {report.state}: {report.advice}")
+
+
+def _watch(mountpoint: Path | None, seconds: float) -> None:
+    with Live(auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(showing.table(_look(mountpoint)), refresh=True)
+            time.sleep(seconds)

@@ -1,0 +1,133 @@
+"""A mount's state as people read it: a page about one, a table of many."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+
+from tagfs.status.asking import Report
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_KIB = 1024
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes with a unit, such as "1.5 MiB"."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(count) < _KIB:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= _KIB
+    return f"{count:.1f} TiB"
+
+
+def time_text(seconds: float) -> str:
+    """Return a duration in its two largest units, such as "3 d 4 h"."""
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def hit_rate(status: Mapping[str, Any]) -> float | None:
+    """Return which part of all questions was answered from memory; None before the first."""
+    cache = status.get("cache", {})
+    asked = cache.get("hits", 0) + cache.get("misses", 0) + cache.get("coalesced", 0)
+    return cache.get("hits", 0) / asked if asked else None
+
+
+def page(report: Report) -> Iterator[str]:
+    """Yield the lines that tell of one mount."""
+    yield f"{report.url} on {report.mountpoint}"
+    if report.advice:
+        yield _line("state", f"{report.state}: {report.advice}")
+        return
+    for name, text in _facts(report.status):
+        yield _line(name, text)
+    errors = report.status.get("last_errors", [])
+    yield _line("errors", f"{report.status.get('errors', 0):,}")
+    for error in errors:
+        when = datetime.fromtimestamp(error["time"], UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        where = f" {error['path']}" if error["path"] else ""
+        yield f"    {when} {error['operation']}{where}: {error['error']}"
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<13} {text}"
+
+
+def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    get = status.get
+    rates = get("per_second", {})
+    kinds = sorted(get("requests", {}).items(), key=lambda item: -item[1])
+    yield "state", f"ok, up {time_text(get('uptime_seconds', 0))}, pid {get('pid')}"
+    yield "service", " ".join(filter(None, (get("endpoint"), get("region")))) or "as the URL says"
+    yield (
+        "requests",
+        f"{sum(count for _, count in kinds):,}, {rates.get('requests', 0):.1f}/s;"
+        f" failed {get('attempts_failed', 0):,}, throttled {get('attempts_throttled', 0):,}",
+    )
+    if kinds:
+        yield "  by kind", ", ".join(f"{kind} {count:,}" for kind, count in kinds)
+    for name, title in (("bytes_in", "received"), ("bytes_out", "sent")):
+        yield title, f"{size_text(get(name, 0))}, {size_text(rates.get(name, 0))}/s"
+    rate, cache = hit_rate(status), get("cache", {})
+    yield (
+        "cache",
+        f"{'nothing asked yet' if rate is None else f'{rate:.1%} from memory'}; "
+        f"{cache.get('rows', 0):,} listed, {cache.get('entries', 0):,} described,"
+        f" {cache.get('tag_sets', 0):,} tag sets",
+    )
+    yield (
+        "files",
+        f"{get('open_files', 0):,} open, {get('dirty_files', 0):,} not yet uploaded,"
+        f" {get('uploads', 0):,} uploading; {size_text(get('staged_bytes', 0))} staged",
+    )
+    has = [name.replace("_", " ") for name, there in get("capabilities", {}).items() if there]
+    yield "bucket", f"has {', '.join(has)}"
+
+
+COLUMNS = (
+    "mountpoint",
+    "bucket",
+    "up",
+    "req/s",
+    "in/s",
+    "out/s",
+    "cache",
+    "dirty",
+    "staged",
+    "errors",
+)
+
+
+def table(reports: list[Report]) -> Table:
+    """Return a table with a row for each mount."""
+    found = Table(box=None, pad_edge=False)
+    for name in COLUMNS:
+        numeric = name not in ("mountpoint", "bucket")
+        found.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+    for report in reports:
+        found.add_row(report.mountpoint, report.url, *_cells(report))
+    return found
+
+
+def _cells(report: Report) -> list[str]:
+    status = report.status
+    if not status:
+        return [str(report.state)]
+    rates, rate = status.get("per_second", {}), hit_rate(status)
+    return [
+        time_text(status.get("uptime_seconds", 0)),
+        f"{rates.get('requests', 0):.1f}",
+        size_text(rates.get("bytes_in", 0)),
+        size_text(rates.get("bytes_out", 0)),
+        "-" if rate is None else f"{rate:.0%}",
+        str(status.get("dirty_files", 0)),
+        size_text(status.get("staged_bytes", 0)),
+        str(status.get("errors", 0)),
+    ]
