@@ -7,7 +7,14 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
-WITH_SERVICE = ("emulator", "bulk", "recovery", "store/test_client.py", "store/test_obs.py")
+WITH_SERVICE = (
+    "emulator",
+    "bulk",
+    "recovery",
+    "store/test_client.py",
+    "store/test_obs.py",
+    "store/test_fault",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -241,6 +241,8 @@ class Writing(Sending, Carrying):
             and found.detail.metadata == made.detail.metadata
             and found.detail.target == made.detail.target
             and (made.detail.crc64 is None or found.detail.crc64 == made.detail.crc64)
+            # Of a copy nothing was sent; without a checksum only its source's ETag tells.
+            and (not made.etag or made.detail.crc64 is not None or found.etag == made.etag)
             and (answer.sent_md5 is None or not self._md5_etags or found.etag == answer.sent_md5)
             and found.last_modified_ns >= answer.started_ns - _CLOCK_STEP_NS
         )
