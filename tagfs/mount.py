@@ -130,11 +130,11 @@ def _target(link: str) -> str:
         return ""
 
 
-def check_host() -> None:
-    """Raise what keeps this host from mounting anything.
+def check_host(options: Mapping[str, Any]) -> None:
+    """Raise what keeps this host from mounting with these options of libfuse.
 
     Raises:
-        SettingsError: no /dev/fuse, or no right to open it.
+        SettingsError: no /dev/fuse, no right to open it, or none to let others in.
     """
     device = Path("/dev/fuse")
     if not device.exists():
@@ -143,3 +143,20 @@ def check_host() -> None:
         os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
         raise SettingsError(f"/dev/fuse cannot be opened: {error.strerror}") from None
+    for name in ("allow_other", "allow_root"):
+        if options.get(name) and os.getuid() != 0 and not may_allow_other():
+            raise SettingsError(
+                f"{name} is for root, unless {FUSE_CONF} has a line 'user_allow_other'"
+            )
+
+
+FUSE_CONF = Path("/etc/fuse.conf")
+
+
+def may_allow_other() -> bool:
+    """Say whether fusermount lets normal users admit others to their mounts."""
+    try:
+        text = FUSE_CONF.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(line.strip() == "user_allow_other" for line in text.splitlines())

@@ -46,7 +46,7 @@ def serve(
     Raises:
         SettingsError, NoSuchBucket, AccessDenied, Unreachable: nothing is mounted.
     """
-    mount.check_host()
+    mount.check_host(settings.fuse_options)
     binding = mount.choose(settings.fuse)
     vitals = Vitals(settings, binding.version())
     with ExitStack() as stack:
@@ -179,4 +179,5 @@ def _choices(settings: Settings) -> Choices:
         part_size=settings.part_size,
         append_objects=settings.append_objects,
         read_only=settings.read_only,
+        shared=bool(settings.fuse_options.get("default_permissions")),
     )

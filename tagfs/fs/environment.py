@@ -29,6 +29,7 @@ class Choices:
             appendable objects, so that what is added later is sent alone; "" for none.
         part_size: bytes of the first parts of a multipart upload.
         read_only: refuse every change.
+        shared: others use the mount as well, and the kernel judges by owner and mode.
     """
 
     uid: int
@@ -39,6 +40,7 @@ class Choices:
     append_objects: str = ""
     part_size: int = 8 * 1024**2
     read_only: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -303,11 +303,13 @@ class FileSystem:
         """Set an extended attribute."""
         if name != "user.tagfs.refresh":
             self._check_writable()
+        self._check_link(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._check_writable()
+        self._check_link(path)
         self._xattrs.removexattr(path, name)
 
     def state(self) -> dict[str, Any]:
@@ -350,6 +352,15 @@ class FileSystem:
     def _check_writable(self) -> None:
         if self._env.choices.read_only:
             raise ReadOnly("mounted read-only")
+
+    def _check_link(self, path: str) -> None:
+        """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would."""
+        if not self._env.choices.shared:
+            return
+        uid, _gid = self._env.caller()
+        attributes = self.tree.entry(path).attributes
+        if stat.S_ISLNK(attributes.mode) and uid not in (0, attributes.uid):
+            raise NotPermitted(f"{path}: a link of another user")
 
     def _find_for_open(self, path: str, *, writable: bool) -> ObjectInfo | None:
         """Return what is on the service, asking it if the file is to be changed."""
