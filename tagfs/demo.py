@@ -36,6 +36,8 @@ TREE: dict[str, tuple[str, dict[str, str]]] = {
 class _EmulatorKeys:
     """The key pair that the emulator accepts."""
 
+    origin = "the demonstration"
+
     def get(self) -> Credentials:
         return Credentials(KEYS["OSS_ACCESS_KEY_ID"], KEYS["OSS_ACCESS_KEY_SECRET"])
 

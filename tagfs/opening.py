@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tagfs.settings import Settings
 from tagfs.store.client import BucketSettings
+from tagfs.store.credentials_chain import CredentialsChoice
 from tagfs.store.exchange import Attempt
 
 UPLOAD_THREADS = 16
@@ -27,4 +28,10 @@ def bucket_settings(
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         obs_tag_urlencode=settings.obs_tag_urlencode,
         obs_tag_profile=settings.obs_tag_profile,
+        credentials=CredentialsChoice(
+            file=settings.credentials,
+            process=settings.credential_process,
+            profile=settings.credentials_profile,
+            instance_role=settings.instance_role == "auto",
+        ),
     )

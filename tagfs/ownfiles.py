@@ -67,21 +67,28 @@ def _read(path: Path, forbidden: int, verb: str, remedy: str) -> str:
         raise
     except OSError as error:
         raise Untrusted(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise Untrusted(f"{path} is not a file")
-        if found.st_uid not in {0, os.geteuid()}:
-            raise Untrusted(f"{path} belongs to another user (uid {found.st_uid})")
-        if found.st_uid == 0 != os.geteuid():
-            forbidden &= ~stat.S_IRGRP
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & forbidden:
-            raise Untrusted(f"{path} can be {verb} by others (mode {mode:04o}): {remedy} {path}")
-        data = file.read(MAX_SIZE + 1)
+    try:
+        _check(path, os.fstat(descriptor), forbidden, f"can be {verb} by others", remedy)
+        data = b""
+        while len(data) <= MAX_SIZE and (chunk := os.read(descriptor, MAX_SIZE + 1)):
+            data += chunk
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_SIZE:
         raise Untrusted(f"{path} is larger than {MAX_SIZE} bytes")
     text = data.decode("utf-8-sig", "replace")
     if "\ufffd" in text:
         raise Untrusted(f"{path} is not UTF-8")
     return text
+
+
+def _check(path: Path, found: os.stat_result, forbidden: int, danger: str, remedy: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise Untrusted(f"{path} is not a file")
+    if found.st_uid not in {0, os.geteuid()}:
+        raise Untrusted(f"{path} belongs to another user (uid {found.st_uid})")
+    if found.st_uid == 0 != os.geteuid():
+        forbidden &= ~stat.S_IRGRP
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & forbidden:
+        raise Untrusted(f"{path} {danger} (mode {mode:04o}): {remedy} {path}")

@@ -1,5 +1,6 @@
 """What all tests share: which of them need a local service, and which of them one worker runs."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ WITH_SERVICE = (
     "store/test_obs.py",
     "store/test_fault",
 )
+
+# No test, nor any program that one starts, asks the metadata service of the machine it runs on.
+os.environ |= {
+    "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "TAGFS_OBS_METADATA_ENDPOINT": "http://127.0.0.1:9",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,8 +18,7 @@ from tagfs.errors import BadCredentials
 from tagfs.fs.paths import Root
 from tagfs.opening import bucket_settings
 from tagfs.settings import BucketUrl, Settings
-from tagfs.store.client import DIALECTS, BucketSettings, find_dialect, open_bucket
-from tagfs.store.credentials import EnvironmentCredentials
+from tagfs.store.client import BucketSettings, credentials_for, find_dialect, open_bucket
 
 _REACHING: Final = (
     "endpoint",
@@ -144,10 +143,10 @@ class Places:
     def _direct(self, settings: Settings) -> Place:
         key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)
         if key not in self._open:
-            url = settings.url
-            provider = EnvironmentCredentials(DIALECTS[url.service].environment)
+            wanted = _bucket_settings(settings, self._parallel)
+            provider = credentials_for(wanted)
             provider.get()
-            bucket = open_bucket(_bucket_settings(settings, self._parallel), provider)
+            bucket = open_bucket(wanted, provider)
             self._open[key] = Place(settings=settings, access=DirectAccess(bucket))
         return self._open[key]
 

@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket
-from tagfs.store.credentials import CredentialsProvider, EnvironmentCredentials
+from tagfs.store.credentials import CredentialsProvider
+from tagfs.store.credentials_chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
 from tagfs.store.dialect import Dialect
 from tagfs.store.endpoints import Addressing, find_endpoint
 from tagfs.store.exchange import Observer
@@ -43,6 +44,7 @@ class BucketSettings:
         ca_bundle: file of certificates to trust instead of the usual ones.
         obs_tag_urlencode: see `TagEscape`; of OBS alone.
         obs_tag_profile: which of the documented limits of bucket tags hold; of OBS alone.
+        credentials: where they are, as far as the user chose.
     """
 
     service: str
@@ -58,6 +60,7 @@ class BucketSettings:
     ca_bundle: str | None = None
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
     obs_tag_profile: TagProfile = "narrow"
+    credentials: CredentialsChoice = ANY_CREDENTIALS
 
 
 class Client(Probing):
@@ -81,10 +84,20 @@ def find_dialect(settings: BucketSettings) -> Dialect:
     return choose_tags(dialect, escape, settings.obs_tag_profile)
 
 
+def credentials_for(settings: BucketSettings) -> CredentialsProvider:
+    """Return what will look for credentials when they are needed.
+
+    Raises:
+        SettingsError
+    """
+    dialect = find_dialect(settings)
+    return find_credentials(settings.service, dialect.environment, settings.credentials)
+
+
 def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | None = None) -> Client:
     """Return a client for a bucket; makes no request.
 
-    `credentials` default to the service's environment variables.
+    `credentials` default to those that `credentials_for` finds.
 
     Raises:
         SettingsError
@@ -95,7 +108,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
     endpoint = find_endpoint(
         dialect, settings.bucket, settings.endpoint, settings.region, settings.addressing
     )
-    provider = credentials or EnvironmentCredentials(dialect.environment)
+    provider = credentials or credentials_for(settings)
     options = Options(
         parallel=settings.parallel,
         timeout=settings.timeout,

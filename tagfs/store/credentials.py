@@ -1,16 +1,13 @@
 """Who we are to a service: key pairs, and where they come from.
 
 A provider is asked before every attempt, so `get` answers from memory; `refresh` may read files
-or ask a metadata service. Providers are thread-safe. No secret appears in a repr or a message.
+or ask a metadata service. Providers are thread-safe. A source is one place to look; which there
+are, and their order, is in `credentials_chain`. No secret appears in a repr or a message, nor in
+what an exception carries along: text that could not be read is never part of one.
 """
 
-import os
-import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-
-from tagfs.errors import BadCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,35 @@ class Credentials:
     expires_at: float | None = None
 
 
+class Absent(Exception):
+    """A source has no credentials; the sentence tells what was looked for."""
+
+
+class Source(Protocol):
+    """One place where credentials may be."""
+
+    @property
+    def name(self) -> str:
+        """The place, for people: "/home/me/.aws/credentials [default]"."""
+        ...
+
+    def load(self) -> Credentials:
+        """Return the pair that is there now.
+
+        Raises:
+            Absent: there is none, so that another source may be asked.
+            BadCredentials: there is one that cannot be used; nobody else is asked.
+        """
+        ...
+
+
 class CredentialsProvider(Protocol):
     """Where credentials come from."""
+
+    @property
+    def origin(self) -> str:
+        """The place where the pair was found, for people."""
+        ...
 
     def get(self) -> Credentials:
         """Return the present pair, from memory where possible.
@@ -54,6 +78,11 @@ class StaticCredentials:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
+    @property
+    def origin(self) -> str:
+        """Nowhere in particular."""
+        return "the program"
+
     def get(self) -> Credentials:
         """Return the pair."""
         return self._credentials
@@ -70,40 +99,3 @@ class EnvironmentNames:
     access_key_id: str
     secret_access_key: str
     session_token: str
-
-
-class EnvironmentCredentials:
-    """A pair from environment variables, read once and again at `refresh`."""
-
-    def __init__(
-        self, names: EnvironmentNames, environment: Mapping[str, str] = os.environ
-    ) -> None:
-        self._names = names
-        self._environment = environment
-        self._lock = threading.Lock()
-        self._credentials: Credentials | None = None
-
-    def get(self) -> Credentials:
-        """Return the pair read first; see `CredentialsProvider.get`."""
-        return self._credentials or self.refresh()
-
-    def refresh(self) -> Credentials:
-        """Read the variables again; see `CredentialsProvider.refresh`."""
-        with self._lock:
-            self._credentials = self._read()
-            return self._credentials
-
-    def _read(self) -> Credentials:
-        names = self._names
-        # A line feed from `export X=$(cat file)` or a file with CRLF is never part of a key.
-        key_id = self._environment.get(names.access_key_id, "").strip()
-        secret = self._environment.get(names.secret_access_key, "").strip()
-        missing = [
-            name
-            for name, value in ((names.access_key_id, key_id), (names.secret_access_key, secret))
-            if not value
-        ]
-        if missing:
-            raise BadCredentials(f"no credentials: set {' and '.join(missing)}")
-        token = self._environment.get(names.session_token, "").strip()
-        return Credentials(key_id, secret, token or None)

@@ -195,7 +195,9 @@ OBS: Final = Dialect(
     not_a_link=frozenset({"NotSymlink", 400}),
     md5_etags=True,
     single_copy=5 * 1024**3,
-    expired_codes=frozenset({"InvalidAccessKeyId", "InvalidSecurityToken", "SecurityTokenExpired"}),
+    expired_codes=frozenset(
+        {"InvalidAccessKeyId", "InvalidSecurityToken", "SecurityTokenExpired", "ExpiredToken"}
+    ),
     metadata_name="[a-z0-9._-]+",
     content_type="binary/octet-stream",
     archived=frozenset({"COLD", "DEEP_ARCHIVE"}),

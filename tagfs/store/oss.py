@@ -237,7 +237,15 @@ OSS: Final = Dialect(
     # Within one bucket CopyObject takes any size (manual, 2025-12); older regions that do not
     # answer EntityTooLarge, and the client copies by parts then.
     single_copy=None,
-    expired_codes=frozenset({"SecurityTokenExpired", "InvalidSecurityToken", "InvalidAccessKeyId"}),
+    # A file that is being rewritten may give the key of one pair and the token of another.
+    expired_codes=frozenset(
+        {
+            "SecurityTokenExpired",
+            "InvalidSecurityToken",
+            "InvalidAccessKeyId",
+            "AccessKeyIdAndSecurityTokenNotMatch",
+        }
+    ),
     throttled_codes=frozenset(
         {
             "DownloadTrafficRateLimitExceeded",

@@ -113,15 +113,11 @@ class Probing(Renaming):
 
     def _explained(self, failure: TagfsError) -> TagfsError:
         where = f"{self.dialect.title} at {self.transport.endpoint.url}"
-        names = self.dialect.environment
         match failure:
             case NoSuchBucket():
                 advice = f"no bucket {self.name!r} at {where}: check its name, endpoint and region"
             case BadCredentials():
-                advice = (
-                    f"{where} refuses the key pair: check {names.access_key_id} and "
-                    f"{names.secret_access_key} ({names.session_token} for temporary ones)"
-                )
+                advice = f"{where} refuses the key pair of {self.transport.origin}"
             case AccessDenied():
                 advice = f"bucket {self.name!r} may not be listed: allow ListObjects to this key"
             case Unreachable():

@@ -23,9 +23,14 @@ logger = logging.getLogger(__name__)
 
 RENEW_BEFORE: Final = 300.0
 """Seconds before credentials expire."""
+LAST_MOMENT: Final = 10.0
+"""Seconds before they expire from which on nobody begins a request with them."""
+BEHIND_PAUSE: Final = 30.0
+"""Seconds between two attempts to renew what still holds."""
 RENEW_PAUSE: Final = 5.0
 """Seconds between two refreshes, so that a storm of 403 asks the origin once."""
 
+_REFUSALS = frozenset({400, 401, 403})
 _USER_AGENT = f"tagfs/{tagfs.__version__}"
 
 
@@ -47,27 +52,34 @@ class Authority:
         self._offset = 0.0  # seconds to add to our clock to get the service's
         self._renewal = threading.Lock()
         self._renewed = float("-inf")
+        self._behind = threading.Lock()
+        self._begun = float("-inf")
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
         return self._clock() + self._offset
 
+    @property
+    def origin(self) -> str:
+        """Where the credentials come from, for people."""
+        return self._provider.origin
+
     def credentials(self) -> Credentials:
-        """Return a pair that will last for a while.
+        """Return a pair that holds now; one that soon will not is renewed behind the caller's back.
 
         Raises:
             BadCredentials: there is none.
         """
         present = self._provider.get()
-        if present.expires_at is None or present.expires_at - self.now() > RENEW_BEFORE:
+        if present.expires_at is None:
             return present
-        try:
-            return self._renew(present)
-        except TagfsError as error:
-            if present.expires_at <= self.now():
-                raise
-            logger.warning("credentials expire soon and could not be renewed: %s", error)
+        left = present.expires_at - self.now()
+        if left > RENEW_BEFORE:
             return present
+        if left > LAST_MOMENT:
+            self._renew_behind(present)
+            return present
+        return self._renew(present) or present
 
     def headers(
         self, request: Request, path: str, used: Credentials, md5: str | None
@@ -103,11 +115,19 @@ class Authority:
         if answer.code == "RequestTimeTooSkewed" and not course.corrected:
             course.corrected = True
             return self._learn_time(answer)
-        if answer.code in self._dialect.expired_codes and not course.refreshed:
+        if not course.refreshed and self._may_be_expired(course, answer, used):
             course.refreshed = True
             logger.info("%s: %s; asking for fresh credentials", course.request, answer)
-            return self._renew(used) != used
+            renewed = self._renew(used)
+            return renewed is not None and renewed != used
         return False
+
+    def _may_be_expired(self, course: Course, answer: Response, used: Credentials) -> bool:
+        if answer.code:
+            return answer.code in self._dialect.expired_codes
+        # The answer to a HEAD has no body to hold a code, and S3 no header for it.
+        temporary = used.session_token is not None and self._dialect.error_header is None
+        return course.request.method == "HEAD" and temporary and answer.status in _REFUSALS
 
     def _learn_time(self, answer: Response) -> bool:
         try:
@@ -118,10 +138,33 @@ class Authority:
         logger.info("our clock is %.0f s off the service's: signing with its time", -self._offset)
         return True
 
-    def _renew(self, used: Credentials) -> Credentials:
+    def _renew(self, used: Credentials) -> Credentials | None:
+        """Return a pair that is newer than `used`, if there is one by now; None if not.
+
+        Many callers come at once with the same pair; one of them asks, and the others wait.
+        """
         with self._renewal:
             present = self._provider.get()
-            if present != used or time.monotonic() - self._renewed < RENEW_PAUSE:
+            if present != used:
                 return present
+            if time.monotonic() - self._renewed < RENEW_PAUSE:
+                return None
             self._renewed = time.monotonic()
-            return self._provider.refresh()
+            try:
+                renewed = self._provider.refresh()
+            except TagfsError as error:
+                logger.warning("credentials could not be renewed: %s", error)
+                return None
+        if renewed != used:
+            logger.info("fresh credentials from %s", self._provider.origin)
+        return renewed
+
+    def _renew_behind(self, used: Credentials) -> None:
+        """Begin to renew in a thread, unless one does or has just done so."""
+        with self._behind:
+            if time.monotonic() - self._begun < BEHIND_PAUSE:
+                return
+            self._begun = time.monotonic()
+        threading.Thread(
+            target=self._renew, args=(used,), name="tagfs-credentials", daemon=True
+        ).start()

@@ -115,6 +115,11 @@ class Transport:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
         return self._authority.now()
 
+    @property
+    def origin(self) -> str:
+        """Where the credentials come from, for people."""
+        return self._authority.origin
+
     def close(self) -> None:
         """Interrupt those that wait for another attempt, and give back the connections."""
         self._closed.set()

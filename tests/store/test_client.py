@@ -773,8 +773,8 @@ def test_check_says_what_to_do(running):
     unknown = StaticCredentials(Credentials("nobody", "wrong"))
     for pair, changes, kind, advice in [
         (PAIR, {"bucket": "no-such-bucket"}, NoSuchBucket, "check its name"),
-        (wrong, {}, BadCredentials, "OSS_ACCESS_KEY_SECRET"),
-        (unknown, {}, BadCredentials, "OSS_ACCESS_KEY_ID"),
+        (wrong, {}, BadCredentials, "refuses the key pair of the program"),
+        (unknown, {}, BadCredentials, "InvalidAccessKeyId"),
         (PAIR, {"endpoint": "http://127.0.0.1:1"}, Unreachable, "check endpoint"),
         (PAIR, {"endpoint": "http://no-such-host.invalid"}, Unreachable, "check endpoint"),
         (PAIR, {"endpoint": running.url.replace("http", "https")}, Unreachable, "check endpoint"),

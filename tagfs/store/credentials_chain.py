@@ -1,0 +1,169 @@
+"""Who to be: the order in which credentials are looked for, and staying with what was found.
+
+1. what the user named: a file, or a command;
+2. the environment, in the names of the vendor's SDKs;
+3. the files of the vendor's tools;
+4. the role of the container or the machine, unless that is switched off.
+
+The first that has a pair is it. One that is there and cannot be used (others may read the file) is
+an error: to go on would be to act as somebody else than the user thinks.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tagfs.errors import BadCredentials
+from tagfs.store.credentials import Absent, Credentials, EnvironmentNames, Source
+from tagfs.store.credentials_files import Environment, KeyFile, Process
+from tagfs.store.credentials_metadata import (
+    EC2_ROLE,
+    ECS_RAM_ROLE,
+    OBS_AGENCY,
+    Container,
+    InstanceRole,
+)
+from tagfs.store.credentials_vendors import Aliyun, AwsProfile, Obsutil, Ossutil
+
+_MORE_NAMES: Final[Mapping[str, EnvironmentNames]] = {
+    "oss": EnvironmentNames(
+        "ALIBABA_CLOUD_ACCESS_KEY_ID",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        "ALIBABA_CLOUD_SECURITY_TOKEN",
+    ),
+    "obs": EnvironmentNames(
+        "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"
+    ),
+}
+"""What the vendors' other SDKs read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialsChoice:
+    """What the user chose about credentials.
+
+    Attributes:
+        file: with a key pair; nothing else is looked at.
+        process: a command that prints a key pair; nothing else is looked at.
+        profile: of the vendor's files.
+        instance_role: whether metadata services may be asked.
+    """
+
+    file: Path | None = None
+    process: str | None = None
+    profile: str | None = None
+    instance_role: bool = True
+
+
+ANY_CREDENTIALS: Final = CredentialsChoice()
+"""Those of somebody who chose nothing."""
+
+
+class FoundCredentials:
+    """The pair of the first source that has one, and of the same source ever after."""
+
+    def __init__(self, sources: Sequence[Source], advice: str) -> None:
+        """`advice` says what to do where no source has a pair."""
+        self._sources = sources
+        self._advice = advice
+        self._lock = threading.Lock()
+        self._source: Source | None = None
+        self._present: Credentials | None = None
+
+    @property
+    def origin(self) -> str:
+        """The source; see `CredentialsProvider.origin`."""
+        return self._source.name if self._source else "nowhere"
+
+    def get(self) -> Credentials:
+        """Return the present pair; see `CredentialsProvider.get`."""
+        present = self._present
+        if present is None:
+            with self._lock:
+                present = self._present or self._find()
+        return present
+
+    def refresh(self) -> Credentials:
+        """Ask the source again; see `CredentialsProvider.refresh`."""
+        with self._lock:
+            if self._source is None:
+                return self._find()
+            try:
+                self._present = self._source.load()
+            except Absent as gone:
+                reason = str(gone)
+            else:
+                return self._present
+        raise BadCredentials(f"the credentials are gone: {reason}")
+
+    def _find(self) -> Credentials:
+        looked = []
+        for source in self._sources:
+            try:
+                self._present = source.load()
+            except Absent as absent:
+                looked.append(str(absent))
+            else:
+                self._source = source
+                return self._present
+        raise BadCredentials(f"no credentials: {self._advice} (looked at: {', '.join(looked)})")
+
+
+def find_credentials(
+    service: str,
+    names: EnvironmentNames,
+    choice: CredentialsChoice = ANY_CREDENTIALS,
+    environment: Mapping[str, str] = os.environ,
+) -> FoundCredentials:
+    """Return the credentials for a service; nothing is read before they are needed."""
+    advice = (
+        f"set {names.access_key_id} and {names.secret_access_key}, or credentials=FILE, "
+        "or see docs/settings.md"
+    )
+    return FoundCredentials(list(_sources(service, names, choice, environment)), advice)
+
+
+def _sources(
+    service: str,
+    names: EnvironmentNames,
+    choice: CredentialsChoice,
+    environment: Mapping[str, str],
+) -> Iterator[Source]:
+    if choice.file is not None:
+        yield KeyFile(choice.file, choice.profile)
+        return
+    if choice.process is not None:
+        yield Process(choice.process)
+        return
+    if choice.profile is None:  # who names a profile means that of the files
+        yield Environment(names, environment)
+        if service in _MORE_NAMES:
+            yield Environment(_MORE_NAMES[service], environment)
+    yield from _of_tools(service, choice.profile, environment)
+    if choice.instance_role and choice.profile is None:
+        yield from _of_machines(service, environment)
+
+
+def _of_tools(
+    service: str, profile: str | None, environment: Mapping[str, str]
+) -> Iterator[Source]:
+    if service == "oss":
+        yield Ossutil(profile, environment)
+        yield Aliyun(profile, environment)
+    elif service == "obs":
+        yield Obsutil(environment)
+    elif service == "s3":
+        yield AwsProfile(profile, environment)
+
+
+def _of_machines(service: str, environment: Mapping[str, str]) -> Iterator[Source]:
+    if service == "oss":
+        yield InstanceRole(ECS_RAM_ROLE, environment)
+    elif service == "obs":
+        yield InstanceRole(OBS_AGENCY, environment)
+    elif service == "s3":
+        yield Container(environment)
+        yield InstanceRole(EC2_ROLE, environment)

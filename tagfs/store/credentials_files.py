@@ -1,0 +1,153 @@
+"""Credentials in a file that the user named, in the environment, or printed by a command."""
+
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tagfs.errors import BadCredentials
+from tagfs.ownfiles import Untrusted, read_secret
+from tagfs.store.credentials import Absent, Credentials, EnvironmentNames
+from tagfs.store.credentials_words import (
+    pair_of,
+    parse_ini,
+    parse_json,
+    parse_lines,
+)
+
+PROCESS_TIMEOUT: Final = 60.0
+"""Seconds that a command may take."""
+
+_MAX_PARTS = 3
+
+
+def read_private(path: Path) -> str:
+    """Return the text of a file with secrets.
+
+    Raises:
+        Absent: no such file.
+        BadCredentials: others could read it, or it cannot be read.
+    """
+    try:
+        return read_secret(path)
+    except FileNotFoundError:
+        reason = None
+    except Untrusted as error:
+        reason = str(error)
+    if reason is None:
+        raise Absent(f"{path} (no such file)")
+    raise BadCredentials(reason)
+
+
+class KeyFile:
+    """The file of `credentials=`: NAME=VALUE lines, JSON, ID:SECRET[:TOKEN] or sections."""
+
+    def __init__(self, path: Path, profile: str | None = None) -> None:
+        self._path = path
+        self._profile = profile or "default"
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return f"credentials={self._path}"
+
+    def load(self) -> Credentials:
+        """Read the file; see `Source.load`."""
+        try:
+            text = read_private(self._path)
+        except Absent as error:
+            raise BadCredentials(f"credentials={error}") from None
+        return pair_of(self._fields(text), str(self._path))
+
+    def _fields(self, text: str) -> Mapping[str, object]:
+        path = str(self._path)
+        lines = [line.strip() for line in text.splitlines()]
+        lines = [line for line in lines if line and not line.startswith(("#", ";"))]
+        if not lines:
+            raise BadCredentials(f"{path} is empty")
+        if lines[0].startswith("{"):
+            return parse_json(text, path)
+        if lines[0].startswith("["):
+            sections = parse_ini(text, path)
+            if self._profile not in sections:
+                raise BadCredentials(f"{path} has no section [{self._profile}]")
+            return sections[self._profile]
+        parts = lines[0].split(":", _MAX_PARTS - 1)
+        if len(lines) == 1 and len(parts) > 1 and "=" not in parts[0]:
+            return dict(zip(("access_key_id", "secret_access_key", "token"), parts, strict=False))
+        return parse_lines(text, path)
+
+
+class Environment:
+    """The variables of one vendor's tools."""
+
+    def __init__(self, names: EnvironmentNames, environment: Mapping[str, str]) -> None:
+        self._names = names
+        self._environment = environment
+
+    @property
+    def name(self) -> str:
+        """The variable that begins the pair."""
+        return f"the environment ({self._names.access_key_id})"
+
+    def load(self) -> Credentials:
+        """Read the variables; see `Source.load`."""
+        names = self._names
+        fields = {
+            "access_key_id": self._environment.get(names.access_key_id, "").strip(),
+            "secret_access_key": self._environment.get(names.secret_access_key, "").strip(),
+            "token": self._environment.get(names.session_token, "").strip(),
+        }
+        if not fields["access_key_id"] and not fields["secret_access_key"]:
+            raise Absent(f"{names.access_key_id} and {names.secret_access_key} (not set)")
+        for variable, part in (
+            (names.access_key_id, "access_key_id"),
+            (names.secret_access_key, "secret_access_key"),
+        ):
+            if not fields[part]:
+                raise BadCredentials(f"no credentials: set {variable}")
+        return pair_of(fields, self.name)
+
+
+class Process:
+    """A command that prints a key pair as JSON, in the words of AWS's or Alibaba Cloud's tools."""
+
+    def __init__(self, command: str, timeout: float = PROCESS_TIMEOUT) -> None:
+        self._command = command.strip() or "(none)"
+        self._timeout = timeout
+
+    @property
+    def name(self) -> str:
+        """The program; its arguments may be nobody's business."""
+        return f"credential_process {self._command.split(maxsplit=1)[0]}"
+
+    def load(self) -> Credentials:
+        """Run the command; see `Source.load`. It is not run by a shell."""
+        fields = parse_json(self._run(), self.name)
+        if fields.get("Version", 1) != 1:
+            raise BadCredentials(f"{self.name}: its Version is not 1")
+        return pair_of(fields, self.name)
+
+    def _run(self) -> str:
+        try:
+            # What it writes to stderr may be secret as well.
+            done = subprocess.run(  # noqa: S603  (the command is the user's own choice)
+                shlex.split(self._command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=self._timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            reason = f"has not ended after {self._timeout:.0f} s"
+        except OSError as error:
+            reason = f"cannot be run: {error.strerror}"
+        except ValueError:
+            reason = "is no command: a quotation is not closed"
+        else:
+            if done.returncode == 0:
+                return done.stdout.decode("utf-8", "replace")
+            reason = f"ended with status {done.returncode}: run it by hand to see why"
+        raise BadCredentials(f"{self.name} {reason}")

@@ -1,0 +1,197 @@
+"""Credentials in the files of the vendors' own tools: ossutil, aliyun, obsutil, aws.
+
+They are read, never written. What a tool would have to ask a token service for is left to the tool
+(`credential_process`): an assumed role's rights are not those of the keys that may assume it.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tagfs.errors import BadCredentials
+from tagfs.ownfiles import Untrusted, home, read_trusted
+from tagfs.store.credentials import Absent, Credentials
+from tagfs.store.credentials_files import Process, read_private
+from tagfs.store.credentials_words import (
+    has_pair,
+    pair_of,
+    parse_ini,
+    parse_json,
+    parse_lines,
+    plain,
+)
+
+_ROLES: Final = ("role_arn", "sso_session", "sso_start_url", "web_identity_token_file")
+_AES_BLOCK = 16
+
+
+def _own(environment: Mapping[str, str], name: str) -> Path:
+    base = home(environment)
+    if base is None:
+        raise Absent(f"~/{name} (no home directory)")
+    return base / name
+
+
+class Ossutil:
+    """`~/.ossutilconfig`: [Credentials] of ossutil 1, [default] and [profile NAME] of ossutil 2."""
+
+    name = "~/.ossutilconfig"
+
+    def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
+        self._profile = profile
+        self._environment = environment
+
+    def load(self) -> Credentials:
+        """Read the file; see `Source.load`."""
+        path = _own(self._environment, ".ossutilconfig")
+        sections = {
+            name.lower(): {plain(key): value for key, value in lines.items()}
+            for name, lines in parse_ini(read_private(path), str(path)).items()
+        }
+        wanted = (self._profile or "default").lower()
+        names = (f"profile {wanted}", wanted, *(() if self._profile else ("credentials",)))
+        fields = next((sections[name] for name in names if name in sections), None)
+        if fields is None:
+            raise Absent(f"{path} (no section [{wanted}])")
+        mode = plain(fields.get("mode", "AK"))
+        if mode == "process" or (fields.get("credentialprocess") and not has_pair(fields)):
+            return Process(fields.get("credentialprocess", "")).load()
+        if mode not in {"ak", "ststoken"}:
+            raise Absent(f"{path} (mode {fields['mode']} needs a token service)")
+        # The oldest files call the secret access_key.
+        if "accesskey" in fields:
+            fields.setdefault("accesskeysecret", fields["accesskey"])
+        if not has_pair(fields):
+            raise Absent(f"{path} (no key pair)")
+        return pair_of(fields, str(path))
+
+
+class Aliyun:
+    """The profile of the aliyun command in `~/.aliyun/config.json`."""
+
+    name = "~/.aliyun/config.json"
+
+    def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
+        self._profile = profile or environment.get("ALIBABA_CLOUD_PROFILE")
+        self._environment = environment
+
+    def load(self) -> Credentials:
+        """Read the file; see `Source.load`."""
+        path = _own(self._environment, ".aliyun/config.json")
+        document = parse_json(read_private(path), str(path))
+        wanted = self._profile or document.get("current") or "default"
+        profiles = document.get("profiles")
+        fields = next(
+            (
+                item
+                for item in (profiles if isinstance(profiles, list) else [])
+                if isinstance(item, dict) and item.get("name") == wanted
+            ),
+            None,
+        )
+        if fields is None:
+            raise Absent(f"{path} (no profile {wanted!r})")
+        mode = str(fields.get("mode") or "AK")
+        if mode == "External":
+            return Process(str(fields.get("process_command", ""))).load()
+        # CloudSSO and OAuth keep the token that they got; the aliyun command renews it.
+        temporary = mode in {"CloudSSO", "OAuth"} and fields.get("sts_token")
+        if mode not in {"AK", "StsToken"} and not temporary:
+            raise Absent(
+                f"{path} (profile {wanted!r} has mode {mode}, which needs a token service: "
+                "use credential_process)"
+            )
+        if not has_pair(fields):
+            raise Absent(f"{path} (no key pair)")
+        return pair_of(fields, str(path))
+
+
+class Obsutil:
+    """`~/.obsutilconfig`, where its keys are not encrypted."""
+
+    name = "~/.obsutilconfig"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def load(self) -> Credentials:
+        """Read the file; see `Source.load`."""
+        path = _own(self._environment, ".obsutilconfig")
+        fields = parse_lines(read_private(path), str(path))
+        pair = {name: fields.get(name, "") for name in ("ak", "sk", "token")}
+        if not pair["ak"] or not pair["sk"]:
+            raise Absent(f"{path} (no key pair)")
+        if _is_encrypted(pair["ak"]) and _is_encrypted(pair["sk"]):
+            raise Absent(f"{path} (obsutil has encrypted the keys for itself)")
+        return pair_of(pair, str(path))
+
+
+def _is_encrypted(value: str) -> bool:
+    """Tell whether a value is what obsutil makes of a key: AES blocks in base64."""
+    try:
+        data = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return False
+    return bool(data) and len(data) % _AES_BLOCK == 0
+
+
+class AwsProfile:
+    """A profile of `~/.aws/credentials` and `~/.aws/config`."""
+
+    def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
+        self._profile = (
+            profile
+            or environment.get("AWS_PROFILE")
+            or environment.get("AWS_DEFAULT_PROFILE")
+            or "default"
+        )
+        self._environment = environment
+
+    @property
+    def name(self) -> str:
+        """The profile."""
+        return f"the AWS profile [{self._profile}]"
+
+    def load(self) -> Credentials:
+        """Read the files; see `Source.load`."""
+        secrets = self._file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")
+        settings = self._file("AWS_CONFIG_FILE", ".aws/config")
+        in_secrets = self._section(secrets, self._profile)
+        heading = "default" if self._profile == "default" else f"profile {self._profile}"
+        in_settings = self._section(settings, heading)
+        for fields in (in_secrets, in_settings):
+            if any(fields.get(name) for name in _ROLES):
+                raise Absent(
+                    f"{self.name} needs a token service: use credential_process="
+                    f"aws configure export-credentials --profile {self._profile} --format process"
+                )
+        if has_pair(in_secrets):
+            return self._pair(secrets, self._profile)
+        for fields in (in_secrets, in_settings):
+            if fields.get("credential_process"):
+                return Process(fields["credential_process"]).load()
+        if has_pair(in_settings):
+            return self._pair(settings, heading)
+        raise Absent(f"{self.name} (no keys in {secrets} or {settings})")
+
+    def _file(self, variable: str, usual: str) -> Path:
+        chosen = self._environment.get(variable)
+        return Path(chosen) if chosen else _own(self._environment, usual)
+
+    def _section(self, path: Path, heading: str) -> dict[str, str]:
+        """Return a section's lines; nobody else may be able to write them, as they run commands."""
+        try:
+            text = read_trusted(path)
+        except FileNotFoundError:
+            return {}
+        except Untrusted as error:
+            reason = str(error)
+        else:
+            return parse_ini(text, str(path)).get(heading, {})
+        raise BadCredentials(reason)
+
+    def _pair(self, path: Path, heading: str) -> Credentials:
+        """Return the key pair of a section of a file that nobody else can read."""
+        return pair_of(parse_ini(read_private(path), str(path))[heading], str(path))
