@@ -78,6 +78,7 @@ rgw_data = {directory}/rgw
 [client.rgw]
 log_file = {directory}/rgw.log
 pid_file = {directory}/rgw.pid
+rgw_multipart_min_part_size = 102400
 rgw_frontends = beast endpoint=127.0.0.1:{rgw} tcp_nodelay=1
 """
 

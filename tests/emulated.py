@@ -1,6 +1,7 @@
 """An emulator in a process of its own, with buckets to take from."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -87,7 +88,11 @@ def moto(directory: Path, buckets: int = 100) -> Iterator[Emulator]:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with (directory / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+    environment = {**os.environ, "S3_UPLOAD_PART_MIN_SIZE": str(100 * 1024)}
+    with (
+        (directory / "log").open("wb") as log,
+        subprocess.Popen(command, stderr=log, env=environment) as process,
+    ):
         try:
             _wait_for(port, process)
             names = [f"bucket-{number}" for number in range(buckets)]

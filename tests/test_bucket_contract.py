@@ -30,7 +30,8 @@ from tagfs.store.cache import CachedBucket
 from tagfs.store.client import Client
 from tagfs.store.memory import MemoryBucket
 from tagfs.store.tags import NO_TAGS, TagSet
-from tests.emulated import emulator
+from tests.ceph import CannotRun, ceph
+from tests.emulated import emulator, moto
 from tests.judges import KEY_ID, SECRET
 
 TAGS = TagSet({"team": "blue", "keep+for ever": "ja é:1"})
@@ -44,7 +45,7 @@ SERVICES = {
     "obs": ("obs", ()),
     "obs that keeps what is encoded": ("obs", ("tag_encoding=keep",)),
     "s3": ("s3", ()),
-    "ceph": ("s3", ("mimic=rgw",)),
+    "rgw": ("s3", ("mimic=rgw",)),
     "s3 without counts": ("s3", ("tagging_count=off",)),
 }
 """Emulated services, and those variants of them that a client must see through."""
@@ -55,31 +56,69 @@ KINDS = [
     "cached memory for no time",
     *SERVICES,
     *(f"cached {name}" for name in SERVICES),
+    "moto",
+    pytest.param("ceph", marks=pytest.mark.ceph),
 ]
+"""What the suite runs on; "rgw" is Ceph as the emulator mimics it, "ceph" is a real cluster."""
+
+
+OTHERS = {"moto": moto, "ceph": ceph}
+
+
+def serve(name, directory):
+    if name in OTHERS:
+        return OTHERS[name](directory)
+    service, options = SERVICES[name]
+    return emulator(directory, 400, service=service, options=options)
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """Return the emulator of a service, started when first asked for."""
+    """Return a service, started when first asked for."""
     with contextlib.ExitStack() as stack:
-        emulators = {}
 
+        @functools.cache
         def start(name):
-            if name not in emulators:
-                service, options = SERVICES[name]
-                directory = tmp_path_factory.mktemp("emulator")
-                emulators[name] = stack.enter_context(
-                    emulator(directory, 400, service=service, options=options)
-                )
-            return emulators[name]
+            directory = tmp_path_factory.mktemp("service")
+            try:
+                return stack.enter_context(serve(name, directory))
+            except CannotRun as reason:
+                return reason
 
-        yield start
+        def running_or_skipped(name):
+            one = start(name)
+            if isinstance(one, CannotRun):
+                pytest.skip(str(one))
+            return one
+
+        yield running_or_skipped
+
+
+_UNCONDITIONAL = "x-amz-copy-source-if-match is ignored"
+QUIRKS = {
+    ("rgw", "test_an_exclusive_upload_replaces_nothing"): (
+        "RGW 16 heeds If-None-Match in PutObject alone"
+    ),
+    ("rgw", "test_copy_is_of_one_version"): _UNCONDITIONAL,
+    ("rgw", "test_set_metadata_is_of_one_version"): _UNCONDITIONAL,
+    ("moto", "test_copy_is_of_one_version"): _UNCONDITIONAL,
+    ("moto", "test_set_metadata_is_of_one_version"): _UNCONDITIONAL,
+    ("moto", "test_copy_over_with_the_tags_of_the_source"): (
+        "moto merges the tags of a copy with those of what it replaces"
+    ),
+}
+"""What servers of others do against the contract, by server and test; `docs/services.md` says what
+becomes of it."""
 
 
 @pytest.fixture(params=KINDS)
 def bucket(request, running):
+    server = "rgw" if request.param == "ceph" else request.param.removeprefix("cached ")
+    quirk = QUIRKS.get((server, request.node.originalname))
+    if quirk is not None:
+        request.applymarker(pytest.mark.xfail(reason=quirk, strict=True))
     name = request.param.removeprefix("cached ")
-    inner = MemoryBucket() if name.startswith("memory") else running(name).open()
+    inner = MemoryBucket() if name.startswith("memory") else open_(running(name), name)
     ttl = 0 if "no time" in request.param else 60
     one = inner
     if "cached" in request.param:
@@ -87,6 +126,11 @@ def bucket(request, running):
         one = CachedBucket(inner, ttl=ttl, tag_ttl=ttl, counts_tags=counts)
     yield one
     one.close()
+
+
+def open_(service, name):
+    # Ceph and moto answer 500 to the completion of an upload that is gone.
+    return service.open(timeout=1.0) if name in OTHERS else service.open()
 
 
 def needs(capability):
@@ -530,7 +574,9 @@ def test_parts_are_copied_from_one_version(bucket):
     put(bucket, "source", CHUNK + b"!")
     begun = bucket.start_upload("k", new())
     with pytest.raises(ObjectChanged):
-        bucket.copy_part(begun, 1, source, 0, 10)
+        bucket.complete_upload(begun, [bucket.copy_part(begun, 1, source, 0, 10)])
+    with pytest.raises(NotFound):
+        bucket.head("k")
 
 
 def test_an_upload_onto_itself_keeps_what_is_copied_and_the_tags(bucket):

@@ -1,6 +1,7 @@
 """What all parts of `Client` share: making calls, judging keys, knowing what the bucket can do."""
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ class Calls:
         self._literal_tags: bool | None = None
         self._links_tried = not dialect.probes_links
         self._md5_etags: bool | None = None if dialect.md5_etags else False
+        self._checks_copied: bool | None = True if dialect.checks_copied else None
+        self._trial = threading.Lock()
         self._locks = KeyLocks()
         self._uploads = OpenUploads()
         # They make single requests only and never wait for one another.

@@ -114,6 +114,8 @@ class Dialect:
         taken_codes: what they answer when the key is taken.
         copy_tags, replace_tags, copy_metadata, replace_metadata: words of the copy's directives.
         copy_names_class: whether a copy is told even the default storage class.
+        checks_copied: whether UploadPartCopy surely heeds a condition on its source; else that is
+            looked at again before the parts are put together.
         metadata_edit: how user metadata is replaced.
         renames: whether a parallel file system has POST ?rename.
         bucket_info: the subresource that describes a bucket; None for a HEAD.
@@ -166,6 +168,7 @@ class Dialect:
     copy_metadata: str = "COPY"
     replace_metadata: str = "REPLACE"
     copy_names_class: bool = False
+    checks_copied: bool = True
     metadata_edit: MetadataEdit = MetadataEdit.SELF_COPY
     renames: bool = False
     bucket_info: str | None = None

@@ -9,7 +9,14 @@ from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import IntegrityError, MalformedResponse, NotFound, TagfsError
+from tagfs.errors import (
+    IntegrityError,
+    MalformedResponse,
+    NoSuchUpload,
+    NotFound,
+    ObjectChanged,
+    TagfsError,
+)
 from tagfs.store.appending import Appending
 from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.calls import logger
@@ -20,6 +27,7 @@ from tagfs.store.failures import find_failure
 from tagfs.store.headers import parse_crc64, parse_etag, render_new
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire import (
+    Copied,
     parse_completed,
     parse_copied,
     parse_parts,
@@ -33,6 +41,7 @@ _COPY_RATE: Final = 16 * 1024**2  # bytes a second that a service surely copies
 _PART_SECONDS: Final = 0.03  # AWS puts 10,000 parts together in minutes
 
 _GONE = "NoSuchUpload"
+_NO_VERSION: Final = '"00000000000000000000000000000000"'  # an ETag that no content has
 
 
 def labour(size: int, parts: int = 0) -> float:
@@ -81,7 +90,31 @@ class Multipart(Appending):
         headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = self._part_request(upload, "UploadPartCopy", "PUT", number)
         request = replace(request, headers=headers, labour=labour(length))
-        return Part(number=number, etag=self._ask(request, parse_copied).etag, size=length)
+        copied = self._try_condition(request) or self._ask(request, parse_copied)
+        if not self._checks_copied:
+            self._uploads.note_source(upload.upload_id, source)
+        return Part(number=number, etag=copied.etag, size=length)
+
+    def _try_condition(self, request: Request) -> Copied | None:
+        """Find out once, by a condition that cannot hold, whether copies of parts heed theirs.
+
+        If they do not, the part that was asked for is there, and is returned.
+        """
+        condition = self._header("copy-source-if-match")
+        if self._checks_copied is not None or condition not in request.headers:
+            return None
+        with self._trial:
+            if self._checks_copied is not None:
+                return None
+            trial = replace(request, headers={**request.headers, condition: _NO_VERSION})
+            try:
+                copied = self._ask(trial, parse_copied)
+            except ObjectChanged:
+                self._checks_copied = True
+                return None
+            self._checks_copied = False
+            logger.info("%s: the condition on its source is ignored", request)
+            return copied
 
     def list_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that the service has; see `Bucket.list_parts`."""
@@ -90,7 +123,10 @@ class Multipart(Appending):
         while marker is not None:
             request = self._part_request(upload, "ListParts", "GET")
             query = {**request.query, "max-parts": "1000", "part-number-marker": marker}
-            page = self._ask(replace(request, query=query), parse_parts)
+            try:
+                page = self._ask(replace(request, query=query), parse_parts)
+            except NotFound as failure:
+                raise NoSuchUpload(str(failure)) from failure  # Ceph RGW says NoSuchKey
             if page.marker is not None and (page.marker == marker or not page.parts):
                 raise self._warn(MalformedResponse(f"{request}: goes on where it began"))
             parts += page.parts
@@ -140,7 +176,25 @@ class Multipart(Appending):
         self._uploads.note_edit(upload.key, present)
         return None if present == (upload.tags or NO_TAGS) else present
 
+    def _check_sources(self, upload: Upload) -> None:
+        """Look whether what parts were copied from is still the version that was meant.
+
+        Parts of two versions must not become one object where copies ignore their condition.
+
+        Raises:
+            ObjectChanged
+        """
+        for source in self._uploads.sources(upload.upload_id):
+            try:
+                etag = self.head(source.key).etag
+            except NotFound as failure:
+                raise ObjectChanged(f"{source.key!r} is gone: {failure}") from failure
+            if etag != source.etag:
+                raise ObjectChanged(f"{source.key!r}: {etag} instead of {source.etag}")
+        self._uploads.forget_sources(upload.upload_id)  # the next try may find what this one made
+
     def _complete(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
+        self._check_sources(upload)
         request = self._part_request(upload, "CompleteMultipartUpload", "POST")
         headers = self._guard("CompleteMultipartUpload", upload.key, exclusive=upload.new.exclusive)
         request = replace(

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tagfs.store.bucket import ObjectInfo
 from tagfs.store.tags import TagSet
@@ -23,6 +23,7 @@ class OpenUploads:
         self._clock = clock
         self._since: dict[str, float] = {}  # upload id -> when it began
         self._edits: dict[str, dict[str, TagSet | None]] = {}  # key -> upload id -> newest tags
+        self._sources: dict[str, dict[tuple[str, str], ObjectInfo]] = {}  # upload id -> versions
         self._made: dict[str, ObjectInfo] = {}  # upload id -> object that still lacks its tags
 
     def begin(self, key: str, upload_id: str) -> None:
@@ -53,6 +54,21 @@ class OpenUploads:
         with self._lock:
             return self._edits.get(key, {}).get(upload_id)
 
+    def note_source(self, upload_id: str, source: ObjectInfo) -> None:
+        """Remember which version of an object a part was copied from."""
+        with self._lock:
+            self._sources.setdefault(upload_id, {})[source.key, source.etag] = source
+
+    def sources(self, upload_id: str) -> Collection[ObjectInfo]:
+        """Return the versions that parts were copied from, as far as they were noted."""
+        with self._lock:
+            return list(self._sources.get(upload_id, {}).values())
+
+    def forget_sources(self, upload_id: str) -> None:
+        """Know no sources any more: they were looked at."""
+        with self._lock:
+            self._sources.pop(upload_id, None)
+
     def note_made(self, upload_id: str, made: ObjectInfo) -> None:
         """Remember that the upload is an object already, but without its newest tags."""
         with self._lock:
@@ -67,6 +83,7 @@ class OpenUploads:
         """Watch no longer."""
         with self._lock:
             self._made.pop(upload_id, None)
+            self._sources.pop(upload_id, None)
             self._since.pop(upload_id, None)
             uploads = self._edits.get(key, {})
             uploads.pop(upload_id, None)

@@ -139,6 +139,8 @@ S3: Final = Dialect(
     empty_tagging=frozenset(EmptyTagging),
     # A blank is a plus sign in an encoded listing, and a plus sign is %2B.
     plus_is_blank=True,
+    # Ceph RGW 16 does not look at x-amz-copy-source-if-match.
+    checks_copied=False,
     exclusive=("if-none-match", "*"),
     # A copy takes conditions on its source alone at most servers, and 501 is the answer to a
     # condition where there is none.

@@ -85,11 +85,12 @@ def read_class(context: Context, default: str = "") -> str:
     return context.flavour.classes[name]
 
 
-def guard_overwrite(context: Context, *, exclusive: bool = False) -> None:
+def guard_overwrite(context: Context, *, exclusive: bool = False, conditional: bool = True) -> None:
     """Refuse to replace what must not be replaced.
 
     OBS has `forbid-overwrite`, known from clients that use it, and ignores If-None-Match, which is
-    the worst that clients report of it. S3 has If-Match and If-None-Match.
+    the worst that clients report of it. S3 has If-Match and If-None-Match, which are ignored if
+    not `conditional`.
 
     Raises:
         Refusal: the object at the key forbids it.
@@ -98,7 +99,7 @@ def guard_overwrite(context: Context, *, exclusive: bool = False) -> None:
     forbidden = exclusive or (context.own("forbid-overwrite") or "").lower() == "true"
     if forbidden and record is not None:
         raise Refusal("ObjectAlreadyExists", extra={"Key": context.key})
-    if not context.flavour.conditional_writes:
+    if not context.flavour.conditional_writes or not conditional:
         return
     known, wanted = context.header("If-None-Match"), context.header("If-Match")
     if known is not None and record is not None and matches(known, record.etag):

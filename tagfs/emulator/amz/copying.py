@@ -39,7 +39,8 @@ def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
     record = context.storage.objects.get(bucket.id, key)
     if record is None:
         raise no_such_key(key)
-    for family in context.flavour.families:
+    families = context.flavour.families if context.flavour.conditional_copies else ()
+    for family in families:
         check_source(context.request.headers, record, f"{family}{SOURCE}-")
     return bucket, record
 

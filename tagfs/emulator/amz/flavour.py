@@ -31,6 +31,8 @@ class Flavour:
         shows_types: whether listings tell links and appendable objects.
         always_marks: whether a truncated listing without a delimiter has a NextMarker too.
         conditional_writes: whether If-Match and If-None-Match guard a PUT.
+        conditional_completion: whether they guard the completion of an upload, too.
+        conditional_copies: whether conditions on a copy's source are looked at.
         counts_tags: whether GET and HEAD show the number of tags.
         keeps_upload_tags: whether tags given when a multipart upload begins arrive.
         keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
@@ -61,6 +63,8 @@ class Flavour:
     shows_types: bool = False
     always_marks: bool = False
     conditional_writes: bool = False
+    conditional_completion: bool = True
+    conditional_copies: bool = True
     counts_tags: bool = True
     keeps_upload_tags: bool = True
     keeps_replaced_tags: bool = True

@@ -88,7 +88,8 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
     """Join the parts that the body names into the object."""
     data = await read_document(context)
     upload = demand_upload(context)
-    guard_overwrite(context, exclusive=upload.exclusive)
+    conditional = context.flavour.conditional_completion
+    guard_overwrite(context, exclusive=upload.exclusive, conditional=conditional)
     used = _named_parts(data, context.storage.uploads.parts(upload.id))
     _check_sizes(used, context.config.minimum_part_size)
     make_parents(context)

@@ -57,6 +57,8 @@ def make_flavour(chosen: Mapping[str, str]) -> Flavour:
         archives=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
         meta_limit=2 * 1024,
         conditional_writes=chosen["conditional"] == "on",
+        conditional_completion=not is_rgw,
+        conditional_copies=not is_rgw,
         counts_tags=chosen["tagging_count"] == "on",
         quotes_copies=not is_rgw,
         tells_completed=not is_rgw,

@@ -5,7 +5,8 @@ mimic=aws|rgw          rgw: as Ceph RGW 16 was measured to do: tags given when a
                        GET ?tagging of an object without tags is 200 with an empty body;
                        repeated tag keys, any characters and `aws:` are accepted; the ETags of
                        copies come without quotes, and that of a completed upload is empty;
-                       an edit of tags moves Last-Modified
+                       an edit of tags moves Last-Modified; conditions of copies, and of
+                       completed uploads, are ignored
 tagging_count=on|off   off: no x-amz-tagging-count, as LocalStack (default on)
 conditional=on|off     off: If-Match and If-None-Match do not guard a PUT (default on)
 """
