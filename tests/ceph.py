@@ -24,8 +24,8 @@ from tests.judges import KEY_ID, SECRET, s3_client
 
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
 PROGRAMS = (*PACKAGES[:3], "ceph", "monmaptool", "radosgw-admin")
-DAEMONS = ("rgw", "osd", "mon")
-"""In the order in which they are stopped."""
+DAEMONS = {"rgw": "radosgw", "osd": "ceph-osd", "mon": "ceph-mon"}
+"""Programs by the names of their pid files, in the order in which they are stopped."""
 
 SETUP = Path(__file__).parent.parent / "scripts/setup"
 
@@ -145,14 +145,20 @@ def start(directory: Path) -> str:
 
 
 def stop(directory: Path) -> None:
-    """End the processes of the cluster in a directory."""
+    """End all processes of the cluster in a directory, those as well that are only starting."""
     directory = directory.resolve()
-    for name in DAEMONS:
-        file = directory / f"{name}.pid"
-        text = file.read_text().strip() if file.exists() else ""
-        if text and _is_ours(int(text), directory):
-            _end(int(text), directory)
-        file.unlink(missing_ok=True)
+    for program in DAEMONS.values():
+        for pid in processes(directory, program):
+            _end(pid, directory)
+    while left := processes(directory):
+        for pid in left:
+            _end(pid, directory)
+
+
+def processes(directory: Path, program: str = "") -> list[int]:
+    """Return the processes of the cluster in a directory: all, or those of one program."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [pid for pid in pids if _is_ours(pid, directory, program)]
 
 
 @contextlib.contextmanager
@@ -229,14 +235,15 @@ def _wait_for_puts(url: str) -> None:
             return
 
 
-def _is_ours(pid: int, directory: Path) -> bool:
-    """Tell whether a process is a daemon of the cluster there, not one that got its number."""
+def _is_ours(pid: int, directory: Path, program: str = "") -> bool:
+    """Tell whether a process works for the cluster there."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return state != "Z" and os.fsencode(directory / "ceph.conf") in command
+    is_wanted = not program or Path(os.fsdecode(command[0])).name == program
+    return state != "Z" and is_wanted and os.fsencode(directory / "ceph.conf") in command
 
 
 def _end(pid: int, directory: Path) -> None:

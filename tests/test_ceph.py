@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ceph import DAEMONS, SETUP, CannotRun, install
+from tests.ceph import DAEMONS, SETUP, CannotRun, install, processes
 from tests.judges import s3_client
 from tests.mounting import wait_for
 
@@ -49,22 +49,29 @@ def test_start_and_stop(directory: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_killed_user_leaves_no_cluster(directory: Path) -> None:
+@pytest.mark.parametrize("moment", ["mon.pid", "osd.pid", "up"])
+def test_a_killed_user_leaves_no_cluster(directory: Path, moment: str) -> None:
+    """Killed while the cluster comes up, or when it is there."""
     directory.mkdir()
-    code = "import pathlib, sys, time; from tests.ceph import ceph\n"
-    code += "with ceph(pathlib.Path(sys.argv[1])): print('up', flush=True); time.sleep(100)"
+    code = "import pathlib, sys; from tests.ceph import ceph\n"
+    code += "with ceph(pathlib.Path(sys.argv[1])): print('up', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, directory],
         cwd=SETUP.parent.parent,
         env={**os.environ, "TMPDIR": str(directory)},
+        stdin=subprocess.PIPE,  # closed with this process, and then the user ends, too
         stdout=subprocess.PIPE,
         text=True,
     ) as user:
         assert user.stdout is not None
-        assert user.stdout.readline() == "up\n"
+        if moment == "up":
+            assert user.stdout.readline() == "up\n"
+        wait_for(lambda: any(directory.iterdir()))
         (state,) = directory.iterdir()
+        wait_for(lambda: moment == "up" or (state / moment).exists())
         user.kill()
     wait_for(lambda: not state.exists(), 30)
+    assert processes(state) == []
 
 
 def test_what_is_no_cluster_is_left_alone(tmp_path: Path) -> None:
