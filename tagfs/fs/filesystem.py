@@ -151,7 +151,7 @@ class FileSystem:
         self.namespace.doomed.settle(path)
         handle = self.files.create(
             path,
-            self._env.new_attributes(stat.S_IFREG | stat.S_IMODE(mode)),
+            self.namespace.made_at(path, stat.S_IFREG | stat.S_IMODE(mode)),
             exclusive=bool(flags & os.O_EXCL),
             append=bool(flags & os.O_APPEND),
         )
@@ -370,17 +370,18 @@ class FileSystem:
         return self._env.bucket.head(key, max_age=RECENT)
 
     def _node_stat(self, node: FileNode) -> Stat:
-        return _to_stat(node.attributes, node.size)
+        return _to_stat(node.attributes, node.size, links=0 if node.unlinked else 1)
 
     def _stat(self, entry: Entry) -> Stat:
-        return _to_stat(entry.attributes, entry.size)
+        gone = entry.node is not None and entry.node.unlinked
+        return _to_stat(entry.attributes, entry.size, links=0 if gone else 1)
 
 
-def _to_stat(attributes: Attributes, size: int) -> Stat:
+def _to_stat(attributes: Attributes, size: int, links: int) -> Stat:
     return {
         "st_mode": attributes.mode,
         # A directory's link count of 1 keeps find(1) from guessing how many directories it holds.
-        "st_nlink": 1,
+        "st_nlink": links,
         "st_uid": attributes.uid,
         "st_gid": attributes.gid,
         "st_size": size,

@@ -3,6 +3,7 @@
 import logging
 import stat
 import time
+from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import (
@@ -65,7 +66,7 @@ class Namespace:
         """
         self.doomed.settle(path)
         marker = self._env.root.to_prefix(path)
-        attributes = self._env.new_attributes(stat.S_IFDIR | stat.S_IMODE(mode))
+        attributes = self.made_at(path, stat.S_IFDIR | stat.S_IMODE(mode))
         self._env.bucket.put(marker, EMPTY, self.new_object(attributes, content_type=DIRECTORY))
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:
@@ -79,16 +80,7 @@ class Namespace:
             mode |= stat.S_IFREG
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
             raise NotPermitted(f"{path}: special files need attributes=stored")
-        made = self._env.new_attributes(mode)
-        attributes = Attributes(
-            mode=mode,
-            uid=made.uid,
-            gid=made.gid,
-            mtime_ns=made.mtime_ns,
-            ctime_ns=made.ctime_ns,
-            atime_ns=made.atime_ns,
-            rdev=rdev,
-        )
+        attributes = replace(self.made_at(path, mode), rdev=rdev)
         self._env.bucket.put(self._env.root.to_key(path), EMPTY, self.new_object(attributes))
 
     def symlink(self, path: str, text: str) -> None:
@@ -99,8 +91,23 @@ class Namespace:
         """
         self.doomed.settle(path)
         key = self._env.root.to_key(path)
-        attributes = self._env.new_attributes(stat.S_IFLNK | 0o777)
+        attributes = self.made_at(path, stat.S_IFLNK | 0o777)
         make_link(self._env.bucket, key, text, self.new_object(attributes))
+
+    def made_at(self, path: str, mode: int) -> Attributes:
+        """Return the attributes of something that the calling process makes at `path` now.
+
+        A set-group-ID directory gives its group, and to directories its bit: inode(7). The kernel
+        has just looked the directory up, so what it is is known.
+        """
+        made = self._env.new_attributes(mode)
+        if not self._env.choices.stored:
+            return made
+        parent = self._tree.entry(split(path)[0]).attributes
+        if not parent.mode & stat.S_ISGID:
+            return made
+        bit = stat.S_ISGID if stat.S_ISDIR(mode) else 0
+        return replace(made, gid=parent.gid, mode=mode | bit)
 
     def new_object(
         self,
