@@ -11,6 +11,9 @@ from tagfs.bulk.commands import tag_group
 from tagfs.choosing import choose
 from tagfs.demo import run_demo
 from tagfs.errors import TagfsError
+from tagfs.manual.completion import complete_options
+from tagfs.manual.examples import add_examples
+from tagfs.manual.options import help_text
 from tagfs.mountpoint import check_mountpoint, unmount
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.notices import notice
@@ -33,10 +36,17 @@ def main_group() -> None:
     """Mount an object-storage bucket and edit its tags as extended attributes."""
 
 
-@main_group.command("mount")
+@main_group.command("mount", epilog=help_text())
 @click.argument("url")
 @click.argument("mountpoint", type=click.Path(path_type=Path, readable=False))
-@click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
+@click.option(
+    "-o",
+    "options",
+    multiple=True,
+    metavar="OPT[,OPT=VALUE...]",
+    help="mount options",
+    shell_complete=complete_options,
+)
 @click.option("-f", "--foreground", is_flag=True, help="stay in the foreground, log to stderr")
 def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foreground: bool) -> None:  # noqa: FBT001
     """Mount URL (oss://, obs:// or s3://bucket[/prefix]) on the directory MOUNTPOINT.
@@ -100,6 +110,7 @@ def emulator_command(arguments: tuple[str, ...]) -> None:
 
 
 main_group.add_command(tag_group)
+add_examples(main_group)
 
 
 def main() -> None:

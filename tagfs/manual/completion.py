@@ -1,0 +1,49 @@
+"""Completion: the scripts for the shells, and the mount options after -o."""
+
+from typing import Final
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from tagfs.manual.options import DESCRIBED, MountOption, written
+from tagfs.settings import FUSE_OPTIONS
+
+FILES: Final = {
+    "bash": "bash-completion/completions/tagfs",
+    "zsh": "zsh/site-functions/_tagfs",
+    "fish": "fish/vendor_completions.d/tagfs.fish",
+}
+"""Where each shell looks for it, below PREFIX/share."""
+
+
+def script(group: click.Group, shell: str) -> str:
+    """Return the completion script for "bash", "zsh" or "fish"."""
+    maker = get_completion_class(shell)
+    assert maker is not None  # noqa: S101  (click has these three)
+    return maker(group, {}, "tagfs", "_TAGFS_COMPLETE").source()
+
+
+def complete_options(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return what may stand after -o: names, and values where there are few."""
+    before, comma, last = incomplete.rpartition(",")
+    name, equals, value = last.partition("=")
+    if equals:
+        option = DESCRIBED.get(name)
+        found = [f"{name}={v}" for v in (option.values if option else ()) if v.startswith(value)]
+        return [CompletionItem(before + comma + text) for text in found]
+    return [
+        CompletionItem(before + comma + text, help=described)
+        for text, described in _names()
+        if text.startswith(name)
+    ]
+
+
+def _names() -> list[tuple[str, str]]:
+    own = [(_bare(option), option.text) for option in DESCRIBED.values()]
+    return own + [(name, "of libfuse") for name in sorted(FUSE_OPTIONS - set(DESCRIBED))]
+
+
+def _bare(option: MountOption) -> str:
+    return option.name + "=" * ("=" in written(option))

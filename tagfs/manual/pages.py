@@ -1,0 +1,157 @@
+"""tagfs(1) and tagfs-mount(8), made of the commands, the table of options and a little text."""
+
+import inspect
+from collections.abc import Iterator
+
+import click
+
+from tagfs import __version__
+from tagfs.manual import roff
+from tagfs.manual.examples import EXAMPLES, commands
+from tagfs.manual.options import TOPICS, written
+from tagfs.settings import FUSE_OPTIONS
+
+ATTRIBUTES = (
+    ("user.tag.KEY", "One tag of the object; of a directory, of its marker; of the root, of the bucket."),
+    ("tag.KEY", "The same, unlisted; on symlinks the only name (setfattr -h)."),
+    ("user.tagging", "All tags as k1=v1&k2=v2, percent-encoded. Unlisted."),
+    ("user.bucket.tag.KEY", "The bucket's tags, on the root of a mounted prefix."),
+    ("user.meta.KEY", "User metadata."),
+    ("user.object.NAME", "etag, type, storage_class, version_id, crc64, content_type. Read-only, unlisted."),
+    ("user.tagfs.status", "On the root: the state of the mount as JSON. Unlisted."),
+    ("user.tagfs.refresh", "Setting it forgets what is cached below. Unlisted."),
+)  # fmt: skip
+
+VARIABLES = (
+    ("OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN", "Key pair for oss://."),
+    ("OBS_ACCESS_KEY_ID, OBS_SECRET_ACCESS_KEY, OBS_SECURITY_TOKEN", "Key pair for obs://."),
+    ("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN", "Key pair for s3://."),
+    ("TAGFS_OPTION", "Any mount option in capitals, such as TAGFS_TTL=5. -o wins."),
+)
+
+FSTAB = (
+    "oss://photos  /mnt  fuse.tagfs  endpoint=oss-cn-hangzhou.aliyuncs.com,_netdev,nofail  0 0",
+)
+
+STATUS = (("0", "Done."), ("1", "It failed; one line on stderr says why."), ("2", "Bad usage."))
+
+
+def tagfs_1(group: click.Group) -> str:
+    """Return the page of the command."""
+    parts = [
+        roff.title("tagfs", 1, f"tagfs {__version__}"),
+        roff.heading("Name"),
+        "tagfs \\- mount an object\\-storage bucket and edit its tags as extended attributes",
+        roff.heading("Synopsis"),
+        roff.verbatim([f"{path} {_usage(one)}" for path, one in commands(group) if _leaf(one)]),
+        roff.heading("Description"),
+        *roff.prose(_DESCRIPTION),
+        roff.heading("Commands"),
+        *(part for path, one in commands(group) if path != "tagfs" for part in _command(path, one)),
+        roff.heading("Extended attributes"),
+        *(roff.term(*pair) for pair in ATTRIBUTES),
+        roff.heading("Environment"),
+        *(roff.term(*pair) for pair in VARIABLES),
+        roff.heading("Exit status"),
+        *(roff.term(*pair) for pair in STATUS),
+        roff.heading("Examples"),
+        roff.verbatim(EXAMPLES["tagfs"]),
+        roff.heading("See also"),
+        roff.paragraph("tagfs-mount(8), getfattr(1), setfattr(1), mount.fuse3(8), fusermount3(1)"),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+_DESCRIPTION = """
+A bucket of Alibaba Cloud OSS (oss://), Huawei Cloud OBS (obs://) or an S3 (s3://) becomes a directory. Tags of objects and of
+the bucket are extended attributes there, and no tool that works on the mount loses one.
+
+What close(2) or fsync(2) said is written is on the service; an object is replaced all at once.
+"""
+
+
+def tagfs_mount_8(group: click.Group) -> str:
+    """Return the page of the mount options."""
+    mount = group.commands["mount"]
+    parts = [
+        roff.title("tagfs-mount", 8, f"tagfs {__version__}"),
+        roff.heading("Name"),
+        "tagfs\\-mount, mount.fuse.tagfs \\- mount a bucket",
+        roff.heading("Synopsis"),
+        roff.verbatim(
+            [
+                f"tagfs mount {_usage(mount)}",
+                "mount -t fuse.tagfs URL MOUNTPOINT [-o OPT[,OPT=VALUE...]]",
+                "tagfs umount MOUNTPOINT",
+            ]
+        ),
+        roff.heading("Description"),
+        *roff.prose(inspect.cleandoc(mount.help or "")),
+        roff.paragraph(_BACKGROUND),
+        roff.heading("Options"),
+    ]
+    for topic in TOPICS:
+        parts.append(roff.subheading(topic.title))
+        parts += [roff.term(written(option), option.text) for option in topic.options]
+    parts += [
+        roff.subheading("Of libfuse and mount(8), passed through"),
+        roff.paragraph(", ".join(sorted(FUSE_OPTIONS)) + "."),
+        roff.heading("Mount and fstab"),
+        *roff.prose(_MOUNT_FUSE),
+        roff.verbatim(FSTAB),
+        roff.heading("Files"),
+        *(roff.term(*pair) for pair in _FILES),
+        roff.heading("Exit status"),
+        *(roff.term(*pair) for pair in STATUS),
+        roff.heading("See also"),
+        roff.paragraph("tagfs(1), mount(8), fstab(5), mount.fuse3(8), fuse(4)"),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+_BACKGROUND = """
+The command returns when the mount answers; what is wrong before is said on stderr, and nothing is mounted then. With -f it
+stays. Options are also read from the environment and from the settings file; -o wins.
+"""
+
+_MOUNT_FUSE = """
+mount(8) runs /sbin/mount.fuse.tagfs if that is there, else /sbin/mount.fuse of the package fuse3, which runs the command tagfs.
+Either has to be found with root's PATH: a tagfs that was installed into a virtual environment or by pipx needs one link.
+
+\b
+ln -s "$(command -v tagfs)" /usr/local/bin/tagfs
+ln -s "$(command -v tagfs)" /sbin/mount.fuse.tagfs
+
+A line of fstab(5):
+"""
+
+_FILES = (
+    ("/var/cache/tagfs, ~/.cache/tagfs", "Staged files of what is being written; see tagfs recover."),
+    ("/etc/tagfs/config.toml, ~/.config/tagfs/config.toml", "Settings."),
+    ("/etc/fuse.conf", "user_allow_other lets normal users admit others."),
+)  # fmt: skip
+
+
+def mount_fuse_tagfs_8() -> str:
+    """Return the page that people find who read of mount.fuse.TYPE."""
+    return ".so man8/tagfs-mount.8\n"
+
+
+def _leaf(command: click.Command) -> bool:
+    return not isinstance(command, click.Group)
+
+
+def _usage(command: click.Command) -> str:
+    return " ".join(command.collect_usage_pieces(click.Context(command, info_name="tagfs")))
+
+
+def _command(path: str, command: click.Command) -> Iterator[str]:
+    yield roff.subheading(f"{path} {_usage(command)}" if _leaf(command) else path)
+    yield from roff.prose(inspect.cleandoc(command.help or ""))
+    if path != "tagfs mount":
+        yield from roff.prose(command.epilog or "")
+    context = click.Context(command, info_name=path)
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and "--help" not in parameter.opts:
+            yield roff.term(record[0], record[1] or " ")
