@@ -10,6 +10,7 @@ from tagfs.background import run_in_background
 from tagfs.bulk.commands import tag_group
 from tagfs.choosing import choose
 from tagfs.demo import run_demo
+from tagfs.doctor.command import doctor_command
 from tagfs.errors import TagfsError
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
@@ -85,6 +86,7 @@ def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
 
 main_group.add_command(recover_command)
 main_group.add_command(status_command)
+main_group.add_command(doctor_command)
 
 
 @main_group.command("demo")

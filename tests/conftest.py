@@ -15,6 +15,7 @@ WITH_SERVICE = (
     "store/test_client.py",
     "store/test_obs.py",
     "store/test_fault",
+    "test_doctor.py",
 )
 
 # No test, nor any program that one starts, asks the metadata service of the machine it runs on.

@@ -1,0 +1,49 @@
+"""The command `tagfs doctor`: exit status 1 if anything fails."""
+
+import json
+import logging
+import signal
+import sys
+
+import click
+
+from tagfs.choosing import choose
+from tagfs.doctor.findings import Level
+from tagfs.settings import parse_url, split_options
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "red"}
+
+
+@click.command("doctor")
+@click.argument("url")
+@click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
+@click.option(
+    "--write", is_flag=True, help="try the rights to write, on scratch objects that are removed"
+)
+@click.option("--json", "as_json", is_flag=True, help="for programs: one JSON line a finding")
+def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Say what would keep URL from being mounted and used, and what to do about it.
+
+    \b
+    tagfs doctor oss://photos -o endpoint=oss-cn-hangzhou.aliyuncs.com
+    tagfs doctor s3://photos/2026 -o region=eu-west-1,allow_other --write
+
+    Each line is ok, a warning or FAIL. Without --write nothing is changed. Exit status 1: something
+    fails.
+    """  # noqa: D301  (click reads the control character)
+    from tagfs.doctor.examination import examine  # noqa: PLC0415  (loads what others do without)
+
+    settings = choose(parse_url(url), split_options(options))
+    log = logging.getLogger("tagfs")  # what is found is told once, here
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
+    failed = False
+    for finding in examine(settings, write=write and not settings.read_only):
+        failed |= finding.level is Level.FAIL
+        if as_json:
+            click.echo(json.dumps(finding.as_json()))
+            continue
+        level, _, rest = str(finding).partition(" ")
+        click.echo(click.style(level, fg=_COLOURS[finding.level]) + " " + rest)
+    sys.exit(failed)

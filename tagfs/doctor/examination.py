@@ -1,0 +1,59 @@
+"""The whole examination, in an order in which each step makes sense only after the one before."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from tagfs.doctor.findings import Finding, Level, fail
+from tagfs.doctor.host import Host, check_host
+from tagfs.doctor.network import check_network
+from tagfs.doctor.rights import check_rights
+from tagfs.doctor.scratch import check_writing
+from tagfs.doctor.service import check_bucket, check_credentials, check_kind
+from tagfs.errors import SettingsError, TagfsError
+from tagfs.opening import bucket_settings
+from tagfs.settings import Settings
+from tagfs.store.client import Client, credentials_for, open_bucket
+from tagfs.store.credentials import CredentialsProvider
+
+PATIENCE = 10.0
+"""Seconds for one request: somebody waits."""
+
+
+def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Iterator[Finding]:
+    """Yield findings as they are made; what depends on a failure is not tried."""
+    yield from check_host(settings, host or Host())
+    choice = replace(bucket_settings(settings), timeout=min(PATIENCE, settings.timeout))
+    try:
+        provider = credentials_for(choice)
+        client = open_bucket(choice, provider)
+    except SettingsError as error:
+        yield fail("settings", "they make no sense", str(error))
+        return
+    with closing(client):
+        found = check_credentials(provider)
+        yield found
+        reached = True
+        for step in check_network(client.transport.endpoint, choice.ca_bundle):
+            yield step
+            reached = step.level is not Level.FAIL or step.check == "clock"
+        if reached and found.level is not Level.FAIL:
+            yield from _examine_bucket(client, settings, provider, write=write)
+
+
+def _examine_bucket(
+    client: Client, settings: Settings, provider: CredentialsProvider, *, write: bool
+) -> Iterator[Finding]:
+    choice, prefix = bucket_settings(settings), settings.url.prefix
+    for finding in check_bucket(client, choice, provider, prefix):
+        yield finding
+        if finding.level is Level.FAIL:
+            return
+    yield from check_kind(client)
+    try:
+        client.probe(prefix)
+        yield from check_rights(client, prefix)
+        if write:
+            yield from check_writing(client, prefix)
+    except TagfsError as error:
+        yield fail("service", "it stopped answering", str(error))
