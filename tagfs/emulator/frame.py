@@ -131,7 +131,10 @@ class _Exchange:
         except (_Drop, ConnectionError):  # ours, or the client's in the middle of its body
             self._write_down(_DROPPED, 0)
             return self._drop()
-        return await self._send(reply)
+        try:
+            return await self._send(reply)
+        except ConnectionError:  # the client left before it had everything
+            return self._drop()
 
     async def _answer(self) -> Reply:
         return await self._frame.personality.answer(self._request, self._call)
@@ -196,16 +199,20 @@ class _Exchange:
         """Send a body piece by piece; the log line goes out before the last piece."""
         reply.headers.setdefault("Content-Length", str(reply.size()))
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
-        await response.prepare(self._http)
         chunks = plan.chunks(reply.chunks()) if plan else reply.chunks()
-        sent = 0
-        for chunk, is_last in _marked(chunks):
-            if plan and sent:
-                await asyncio.sleep(plan.drip_pause)
-            sent += len(chunk)
-            if is_last:
+        sent, is_last = 0, False
+        try:
+            await response.prepare(self._http)
+            for chunk, is_last in _marked(chunks):
+                if plan and sent:
+                    await asyncio.sleep(plan.drip_pause)
+                sent += len(chunk)
+                if is_last:
+                    self._write_down(reply.status, sent)
+                await response.write(chunk)
+        finally:
+            if not is_last:  # the client left: what it was sent until then
                 self._write_down(reply.status, sent)
-            await response.write(chunk)
         if plan and plan.cut_after is not None and sent < reply.size():
             return self._drop()
         return response

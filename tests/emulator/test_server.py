@@ -61,6 +61,23 @@ def test_big_answers_are_in_the_log_too(emulator, bucket):
     assert (line["operation"], line["bytes_out"]) == ("GetObject", 2_000_000)
 
 
+def test_a_client_that_leaves_midway_through_an_answer_is_in_the_log(tmp_path):
+    """Read-ahead ends its requests that way; nothing is told on stderr, or `Emulator` fails."""
+    size = 50_000_000
+    with Emulator(
+        tmp_path / "d", "--bucket", "bkt", "--no-verify", "--generate", f"k:1:{size}",
+        log=tmp_path / "log",
+    ) as running:  # fmt: skip
+        connection = socket.create_connection(("127.0.0.1", running.port))
+        connection.sendall(b"GET /bkt/k HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        connection.recv(1000)
+        connection.close()
+        _wait_for(running.requests)
+        (line,) = running.requests()
+        assert (line["operation"], line["status"]) == ("GetObject", 200)
+        assert 0 < int(str(line["bytes_out"])) < size
+
+
 def test_latency_is_that_of_each_request_and_they_overlap(tmp_path):
     log = tmp_path / "log"
     with Emulator(
