@@ -33,7 +33,7 @@ def _random_reads(block: int, count: int) -> Callable[[Place], float]:
     """Return a run of fio; its own time is told, for it takes half a second to start."""
 
     def run(place: Place) -> float:
-        command = ["fio", "--name=r", f"--filename={place.point}/large", "--readonly"]
+        command = ["fio", "--name=r", f"--filename={place.point}/huge", "--readonly"]
         command += ["--rw=randread", f"--bs={block}", f"--number_ios={count}", "--ioengine=psync"]
         command += ["--randseed=7", "--thread", "--allow_file_create=0", "--output-format=json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -75,11 +75,11 @@ def moving(sizes: Sizes) -> list[Workload]:
                  done=_changed(sizes.large + 4), factor=2, must=True, extras=("oss",)),
         Workload("readers", f"4 readers of {mib // 4} MiB each", _four_readers,
                  extras=("rclone-full",), asked=sizes.large),
-        Workload("random-4k", f"{sizes.reads} random reads of 4 KiB",
+        Workload("random-4k", f"{sizes.reads} random reads of 4 KiB in {8 * mib} MiB",
                  _random_reads(4096, sizes.reads), extras=("fuse3", "rclone-full"),
                  asked=4096 * sizes.reads),
-        Workload("random-1m", f"{whole} random reads of 1 MiB", _random_reads(MIB, whole),
-                 extras=("rclone-full",), asked=MIB * whole),
+        Workload("random-1m", f"{whole} random reads of 1 MiB in {8 * mib} MiB",
+                 _random_reads(MIB, whole), extras=("rclone-full",), asked=MIB * whole),
         Workload("mv-file", f"mv of a file of {mib} MiB",
                  lambda p: sh("mv {} {}", p.point / "large", p.point / "moved"), large,
                  done=lambda _b, now: "large" not in now and "moved" in now, metadata=True),

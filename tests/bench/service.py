@@ -82,7 +82,10 @@ class Service:
         command = [sys.executable, "-m", "tagfs.emulator", "--service", kind]
         command += ["--data", str(work / "data"), "--request-log", str(self.log)]
         command += ["--latency", str(latency), "--region", REGIONS[kind]]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with (work / "complaints").open("wb") as complaints:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=complaints, text=True
+            )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1]
         self._s3 = s3_client(self.url) if kind == "s3" else None

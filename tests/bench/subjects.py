@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tagfs.settings import OPTIONS
@@ -121,7 +121,7 @@ def _rclone(mode: str, *more: str) -> Callable[[Request], list[str]]:
 
 
 def _only_newer() -> list[str]:
-    """Return what Debian 12's rclone has not: parallel ranges, as its manual advises for S3."""
+    """Return what Debian 12's has not: parallel ranges, as its manual advises (and links)."""
     if rclone_program() == shutil.which("rclone"):
         return []
     return ["--vfs-read-chunk-streams", "16", "--vfs-read-chunk-size", "4M"]
@@ -159,10 +159,7 @@ def _libfuse2() -> tuple[str, ...]:
 
 
 def _without_xattr(subject: Subject) -> Subject:
-    lacks = subject.lacks | XATTR
-    if not version(rclone_program(), "help", "flags", "vfs-links").strip() or not _only_newer():
-        lacks |= LINKS
-    return Subject(**{**subject.__dict__, "lacks": lacks})
+    return replace(subject, lacks=XATTR if _only_newer() else XATTR | LINKS)
 
 
 class Running:

@@ -20,6 +20,7 @@ def shared_fills(sizes: Sizes) -> tuple[Fill, ...]:
         Fill(f"many/f{{:06d}}:{sizes.many}:10", TAGS),
         *(Fill(f"tree/s{n}/f{{:04d}}:{each}:{SMALL}", TAGS) for n in range(DIRECTORIES)),
         Fill(f"large:1:{sizes.large}", TAGS),
+        Fill(f"huge:1:{8 * sizes.large}", TAGS),
         *(Fill(f"quarter{n}:1:{quarter}", TAGS) for n in range(4)),
     )
 
