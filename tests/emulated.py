@@ -58,11 +58,12 @@ def emulator(
     latency: float = 0.0,
     service: str = "oss",
     options: Sequence[str] = (),
+    temporary_keys: Path | None = None,
 ) -> Iterator[Emulator]:
     """Run an emulator with its data in `directory`; every answer takes `latency` seconds more.
 
     `options` are variants of the service, NAME=VALUE. All services take parts of 100 KiB here, so
-    that tests need not move megabytes.
+    that tests need not move megabytes. `temporary_keys` is a file of pairs that hold for a while.
     """
     names = [f"bucket-{number}" for number in range(buckets)]
     log = directory / "requests.jsonl"
@@ -70,6 +71,7 @@ def emulator(
     command += ["--latency", str(latency), "--service", service]
     command += ["--minimum-part-size", str(100 * 1024), *(f"--option={text}" for text in options)]
     command += ["--request-log", str(log), *(f"--bucket={name}" for name in names)]
+    command += ["--temporary-keys", str(temporary_keys)] if temporary_keys else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

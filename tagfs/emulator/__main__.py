@@ -22,6 +22,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--access-key-id", default="emulator", metavar="ID")
     parser.add_argument("--access-key-secret", default="emulator-secret", metavar="SECRET")
     parser.add_argument("--security-token", metavar="TOKEN", help="demand this token")
+    parser.add_argument(
+        "--temporary-keys",
+        type=Path,
+        metavar="FILE",
+        help="also accept the pairs of this file while they hold; see tagfs.emulator.temporary",
+    )
     parser.add_argument("--region", default="", help="default: a usual one of the service")
     parser.add_argument("--no-verify", action="store_true", help="accept any signature")
     parser.add_argument("--minimum-part-size", type=int, default=0, metavar="BYTES")
@@ -57,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access_key_id=chosen.access_key_id,
         access_key_secret=chosen.access_key_secret,
         security_token=chosen.security_token,
+        temporary_keys=chosen.temporary_keys,
         region=chosen.region,
         verify_signatures=not chosen.no_verify,
         minimum_part_size=chosen.minimum_part_size,

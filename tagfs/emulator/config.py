@@ -13,7 +13,8 @@ class EmulatorConfig:
     """The choices for one emulator, with defaults for all but the data directory.
 
     `security_token`, where set, makes the key pair a temporary one that every request must
-    accompany with this token. `minimum_part_size` is what the service demands of all parts but
+    accompany with this token; `temporary_keys` is a file of pairs that hold for a while, beside the
+    one (see `temporary`). `minimum_part_size` is what the service demands of all parts but
     the last; zero, like an empty `region`, stands for what is usual with the service.
     `options` are the service's own, as NAME=VALUE (see `obs.options` and `s3.options`).
     `restore_seconds` is how long restoring an archived object takes. `generate` holds
@@ -30,6 +31,7 @@ class EmulatorConfig:
     access_key_id: str = "emulator"
     access_key_secret: str = "emulator-secret"  # noqa: S105 - a public default, not a secret
     security_token: str | None = None
+    temporary_keys: Path | None = None
     region: str = ""
     verify_signatures: bool = True
     minimum_part_size: int = 0

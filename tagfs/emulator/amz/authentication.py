@@ -24,6 +24,7 @@ from tagfs.emulator.amz.signing import (
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Request
 from tagfs.emulator.moments import basic_time, parse_basic_time, parse_http_date
+from tagfs.emulator.temporary import find_key
 
 _SKEW = 15 * 60
 _LONGEST = 7 * 24 * 3600
@@ -66,6 +67,14 @@ class Authenticator:
         authorization = request.headers.get("Authorization")
         if not self._config.verify_signatures:
             return Caller(anonymous=False)
+        temporary = find_key(self._config.temporary_keys, request)
+        if temporary is not None:
+            config = temporary.config(self._config)
+            caller = Authenticator(config, self._flavour).check(request, call)
+            if temporary.expires <= request.now:
+                amazon = self._flavour.family == _AMZ
+                raise Refusal("ExpiredToken" if amazon else "SecurityTokenExpired")
+            return caller
         if authorization is not None:
             return self._check_header(request, call, authorization)
         if "X-Amz-Algorithm" in request.query:

@@ -30,6 +30,7 @@ _TABLE = {
     "EntityTooSmall": _Entry(
         400, "Your proposed upload is smaller than the minimum allowed object size."
     ),
+    "ExpiredToken": _Entry(400, "The provided token has expired."),
     "FsNotSupport": _Entry(405, "The file system does not support this API."),
     "FsObjectConflict": _Entry(409, "The object conflicts with an existing file or directory."),
     "IncompleteBody": _Entry(
@@ -88,6 +89,7 @@ _TABLE = {
         403, "The difference between the request time and the current time is too large."
     ),
     "RestoreAlreadyInProgress": _Entry(409, "Object restore is already in progress."),
+    "SecurityTokenExpired": _Entry(403, "The security token you provided has expired."),
     "SignatureDoesNotMatch": _Entry(
         403,
         "The request signature we calculated does not match the signature you provided. "

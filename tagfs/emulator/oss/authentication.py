@@ -15,6 +15,7 @@ from tagfs.emulator.oss.signing import (
     v4_signature,
     v4_string,
 )
+from tagfs.emulator.temporary import find_key
 
 _SKEW = 15 * 60
 _LONGEST = 7 * 24 * 3600
@@ -46,6 +47,12 @@ class Authenticator:
             OssError: it is signed, but not well.
         """
         if not self._config.verify_signatures:
+            return True
+        temporary = find_key(self._config.temporary_keys, request)
+        if temporary is not None:
+            Authenticator(temporary.config(self._config)).check(request, call)
+            if temporary.expires <= request.now:
+                raise OssError("SecurityTokenExpired")
             return True
         authorization = request.headers.get("Authorization")
         if authorization is not None:

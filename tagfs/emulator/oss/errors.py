@@ -89,6 +89,7 @@ _TABLE = {
         "0002-00000504",
     ),
     "RestoreAlreadyInProgress": _Entry(409, "The restore operation is in progress."),
+    "SecurityTokenExpired": _Entry(403, "The security token you provided has expired."),
     "SignatureDoesNotMatch": _Entry(
         403,
         "The request signature we calculated does not match the signature you provided. "
