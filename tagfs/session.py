@@ -1,6 +1,7 @@
 """One mount from its beginning to its end: the layers are built, served and taken down."""
 
 import logging
+import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,8 @@ def serve(
     Raises:
         SettingsError, NoSuchBucket, AccessDenied, Unreachable: nothing is mounted.
     """
+    # A core would hold the credentials.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     mount.check_host(settings.fuse_options)
     binding = mount.choose(settings.fuse)
     vitals = Vitals(settings, binding.version())

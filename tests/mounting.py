@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +135,23 @@ def command(service: Emulator, url: str, path: Path, options: str = "") -> list[
 
 @contextlib.contextmanager
 def mounted(
-    service: Emulator, bucket: str, path: Path, options: str = "", prefix: str = ""
+    service: Emulator,
+    bucket: str,
+    path: Path,
+    options: str = "",
+    prefix: str = "",
+    keys: Mapping[str, str] = KEYS,
 ) -> Iterator[Mounted]:
-    """Mount a bucket; unmount it whatever happens, and fail on what it logged unexpectedly."""
+    """Mount a bucket; unmount it whatever happens, and fail on what it logged unexpectedly.
+
+    `keys` are the variables by which it learns its credentials.
+    """
     path.mkdir(parents=True, exist_ok=True)
     url = f"{service.service}://{bucket}" + (f"/{prefix}" if prefix else "")
     log_file = path.with_suffix(".log")
     with log_file.open("ab") as log:
         process = subprocess.Popen(
-            command(service, url, path, options), env={**os.environ, **KEYS}, stderr=log
+            command(service, url, path, options), env={**os.environ, **keys}, stderr=log
         )
     mount = Mounted(service, bucket, path, process)
     try:

@@ -196,7 +196,14 @@ OBS: Final = Dialect(
     md5_etags=True,
     single_copy=5 * 1024**3,
     expired_codes=frozenset(
-        {"InvalidAccessKeyId", "InvalidSecurityToken", "SecurityTokenExpired", "ExpiredToken"}
+        {
+            "InvalidAccessKeyId",
+            "InvalidSecurityToken",
+            "SecurityTokenExpired",
+            # Not in its manual, but of the protocol that OBS speaks as well.
+            "ExpiredToken",
+            "InvalidToken",
+        }
     ),
     metadata_name="[a-z0-9._-]+",
     content_type="binary/octet-stream",

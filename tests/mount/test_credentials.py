@@ -1,0 +1,209 @@
+"""Promise F3: credentials that expire are refreshed before and on 403; a mount lives for months.
+
+And no secret leaves the process but as a signature.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.emulated import Emulator, emulator
+from tests.judges import REGIONS, judge_of
+from tests.mounting import mounted, run, wait_for
+from tests.store.metadata import ADDRESSES, MetadataService, pair
+
+SERVICES = ("oss", "obs", "s3")
+LONG = 10_000.0  # seconds
+
+
+class TokenService:
+    """Hands out temporary pairs that an emulator accepts, and ends them."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._keys: dict[str, dict[str, str | float]] = {}
+        self._write()
+
+    def hand_out(self, name: str, seconds: float = LONG) -> dict[str, str]:
+        """Return a new pair in the words of a credentials file."""
+        words = {
+            "access_key_id": f"STS{name}",
+            "access_key_secret": f"s3cret-of-{name}",
+            "security_token": f"t0ken-of-{name}",
+        }
+        self._keys[name] = {**words, "expires": time.time() + seconds}
+        self._write()
+        return words
+
+    def end(self, name: str) -> None:
+        """Let a pair expire now."""
+        self._keys[name]["expires"] = time.time() - 1
+        self._write()
+
+    def _write(self) -> None:
+        new = self.file.with_suffix(".new")
+        new.write_text(json.dumps(list(self._keys.values())))
+        new.replace(self.file)
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], tuple[Emulator, TokenService]]]:
+    """Return the emulator of a service with its token service, started when first asked for."""
+    started: dict[str, tuple[Emulator, TokenService]] = {}
+    with ExitStack() as stack:
+
+        def start(service: str) -> tuple[Emulator, TokenService]:
+            if service not in started:
+                directory = tmp_path_factory.mktemp(service)
+                tokens = TokenService(directory / "tokens.json")
+                one = emulator(directory, 10, service=service, temporary_keys=tokens.file)
+                started[service] = stack.enter_context(one), tokens
+            return started[service]
+
+        yield start
+
+
+def write_private(path: Path, text: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
+
+
+def lines(words: dict[str, str]) -> str:
+    return "".join(f"{name} = {value}\n" for name, value in words.items())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_expired_token_is_replaced_by_that_of_its_file(running, tmp_path, service):
+    """What is being written when it expires is not lost, nor does anybody see an error."""
+    one, tokens = running(service)
+    file = write_private(tmp_path / "keys", lines(tokens.hand_out("first")))
+    with mounted(one, one.take(), tmp_path / "m", f"credentials={file}", keys={}) as mount:
+        mount.path.joinpath("a").write_text("one")
+        os.setxattr(mount.path / "a", "user.tag.k", b"v")
+        with mount.path.joinpath("b").open("w") as open_file:
+            open_file.write("two")
+            tokens.end("first")
+            file.write_text(lines(tokens.hand_out("second")))
+        assert mount.content("b") == b"two"
+        os.setxattr(mount.path / "a", "user.tag.l", b"w")
+        assert mount.tags("a") == {"k": "v", "l": "w"}
+        assert mount.log().count("asking for fresh credentials") == 1
+        assert f"fresh credentials from credentials={file}" in mount.log()
+
+
+def test_the_refusal_of_a_head_says_nothing_and_is_understood(running, tmp_path):
+    one, tokens = running("s3")
+    file = write_private(tmp_path / "keys", lines(tokens.hand_out("first")))
+    with mounted(one, one.take(), tmp_path / "m", f"credentials={file}", keys={}) as mount:
+        mount.path.joinpath("a").write_text("one")
+        mount.forget()
+        assert os.listdir(mount.path) == ["a"]
+        tokens.end("first")
+        file.write_text(lines(tokens.hand_out("second")))
+        requests = mount.requests()
+        assert mount.path.joinpath("a").stat().st_size == 3
+        first = requests.rows()[0]
+        assert (first["method"], first["status"]) == ("HEAD", 400)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_instance_role_is_asked_before_its_pair_expires(running, tmp_path, service):
+    """No request is ever made with a pair that the service would refuse."""
+    one, tokens = running(service)
+    pairs = []
+    for name, seconds in (("early", 200), ("late", LONG)):
+        words = tokens.hand_out(f"{name}-{service}", seconds)
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+        pairs.append(pair(service, *words.values(), moment))
+    switched_on = {
+        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "false",
+        "AWS_EC2_METADATA_DISABLED": "false",
+        "HOME": str(tmp_path),
+    }
+    with MetadataService(service, *pairs) as metadata:
+        keys = {**switched_on, ADDRESSES[service]: metadata.url}
+        with mounted(one, one.take(), tmp_path / "m", keys=keys) as mount:
+            wait_for(lambda: "fresh credentials from" in mount.log())
+            tokens.end(f"early-{service}")
+            requests = mount.requests()
+            mount.path.joinpath("a").write_text("one")
+            assert mount.content("a") == b"one"
+            assert {row["status"] for row in requests.rows()} <= {200, 204, 404}
+            assert "asking for fresh credentials" not in mount.log()
+
+
+def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path):
+    """With an empty environment, in the background, and with everything logged."""
+    one, tokens = running("oss")
+    words = tokens.hand_out("SECRET")
+    keys = write_private(tmp_path / "keys", lines(words))
+    bucket, mountpoint = one.take(), tmp_path / "m"
+    mountpoint.mkdir()
+    config = tmp_path / "tagfs.toml"
+    config.write_text(
+        f"""
+        [default]
+        log_level = "debug"
+        log_file = "{tmp_path}/log"
+        cache_dir = "{tmp_path}/cache"
+        [bucket."oss://{bucket}"]
+        endpoint = "{one.url}"
+        region = "{REGIONS["oss"]}"
+        credentials = "{keys}"
+        umask = "027"
+        noatime = true
+        """
+    )
+    config.chmod(0o644)
+    command = [sys.executable, "-m", "tagfs", f"oss://{bucket}", str(mountpoint)]
+    subprocess.run([*command, "-o", f"config={config},_netdev"], env={}, check=True, timeout=60)
+    try:
+        exercise(mountpoint, lambda: tokens.end("SECRET"))
+        status = os.getxattr(mountpoint, "user.tagfs.status").decode()
+        pid = json.loads(status)["pid"]
+        assert mountpoint.joinpath("a").stat().st_mode & 0o777 == 0o640
+        told = {
+            "status": status,
+            "cmdline": Path(f"/proc/{pid}/cmdline").read_text(),
+            "environ": Path(f"/proc/{pid}/environ").read_text(),
+            "ps": run("ps", "-wwf", "-p", str(pid), "--ppid", str(pid)),
+            "mounts": Path("/proc/self/mountinfo").read_text(),
+            "log": (tmp_path / "log").read_text(),
+        }
+        for file in (tmp_path / "cache").rglob("*"):
+            if file.is_file():
+                told[str(file)] = file.read_text(errors="replace")
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    finally:
+        subprocess.run(["fusermount", "-u", str(mountpoint)], check=True, timeout=30)
+    assert "SecurityTokenExpired" in told["log"]  # so that there was something to tell
+    assert "DEBUG" in told["log"]
+    assert any(name.endswith("mount.json") for name in told)
+    secrets = ("s3cret-of", "t0ken-of", "OSS4-HMAC", "Signature=", "uthorization")
+    found = [(place, s) for place, text in told.items() for s in secrets if s in text]
+    assert found == []
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+    assert judge_of("oss", one.url, bucket).get("a") == b"one"
+
+
+def exercise(mountpoint: Path, expire: Callable[[], None]) -> None:
+    """Do what is logged: work, be refused, and fail for want of credentials."""
+    mountpoint.joinpath("a").write_text("one")
+    mountpoint.joinpath("a").chmod(0o640)
+    os.setxattr(mountpoint / "a", "user.tag.k", b"v")
+    with pytest.raises(OSError, match="Invalid"):
+        os.setxattr(mountpoint / "a", "user.tag.k!", b"v")
+    expire()
+    with pytest.raises(PermissionError):
+        os.setxattr(mountpoint / "a", "user.tag.l", b"v")
