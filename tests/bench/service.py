@@ -147,7 +147,7 @@ class Service:
     def close(self) -> None:
         """End the service."""
         self.process.terminate()
-        self.process.wait(30)
+        self.process.communicate(timeout=30)
 
 
 @contextmanager

@@ -1,0 +1,189 @@
+"""The benchmark itself: what it counts, what it calls met, and how a failing row is told."""
+
+import json
+import os
+import time
+from dataclasses import asdict, replace
+
+import pytest
+
+from tests.bench import tables
+from tests.bench.claims import claims, ratio
+from tests.bench.plan import FULL, TINY_PROFILE, buckets, rows, workloads
+from tests.bench.results import Result, Run, cell, load
+from tests.bench.running import Runner
+from tests.bench.service import serving
+from tests.bench.subjects import subjects
+from tests.bench.workload import SHARED, Sizes, Workload
+
+SIZES = TINY_PROFILE.sizes
+
+
+def result(subject: str, *seconds: float, workload: str = "cat", latency: float = 0.02, **more):
+    return [
+        Result(workload, f"{workload}!", subject, subject, latency, s, s, **more) for s in seconds
+    ]
+
+
+def run_of(*groups: list[Result]) -> Run:
+    return Run(results=[one for group in groups for one in group])
+
+
+class TestFigures:
+    def test_a_cell_is_the_median_and_half_the_distance(self):
+        found = cell(result("tagfs", 1.0, 5.0, 2.0))
+        assert found is not None
+        assert (found.seconds, found.spread, found.runs) == (2.0, 2.0, 3)
+
+    def test_failed_runs_do_not_count_while_others_succeeded(self):
+        found = cell([*result("s3fs", 9.0, error="broken"), *result("s3fs", 1.0)])
+        assert found is not None
+        assert (found.seconds, found.error) == (1.0, "")
+
+    def test_the_better_peer_counts_and_one_that_was_ended_is_a_lower_bound(self):
+        ended = result("s3fs", 60.0, timed_out=True, error="not done in 60 s")
+        run = run_of(result("tagfs", 2.0), ended, result("rclone", 90.0))
+        found = ratio(run, "cat", 0.02)
+        assert found is not None
+        assert (found.value, found.at_least, found.other) == (30.0, True, "s3fs")
+        assert str(found) == "≥ 30"
+
+    def test_a_failed_peer_is_no_peer_and_a_failed_tagfs_meets_nothing(self):
+        broken = result("s3fs", 0.1, error="broken")
+        assert ratio(run_of(result("tagfs", 2.0), broken), "cat", 0.02) is None
+        own = run_of(result("tagfs", 0.1, error="broken"), result("rclone", 9.0))
+        found = ratio(own, "cat", 0.02)
+        assert found is not None
+        assert found.value == 0
+
+    @pytest.mark.parametrize(("seconds", "met"), [(1.0, True), (3.0, False)])
+    def test_five_times_means_five_times(self, seconds, met):
+        run = run_of(result("tagfs", seconds), result("s3fs", 10.0), result("rclone", 11.0))
+        line = next(c for c in claims(run, workloads(SIZES)) if "5 x" in c.text)
+        assert line.met is met
+        assert "cat" in line.figures
+
+    def test_what_was_not_measured_is_neither_met_nor_missed(self):
+        assert {c.met for c in claims(Run(), workloads(SIZES))} == {None}
+
+    def test_memory_is_judged_by_every_figure_of_its_kind(self):
+        run = Run(memory={"idle, tagfs": 60.0, "idle, tagfs on OSS": 90.0})
+        line = next(c for c in claims(run, workloads(SIZES)) if "idle" in c.text)
+        assert line.met is False
+
+
+class TestReport:
+    def test_it_names_slower_rows_with_their_remark_and_what_failed(self):
+        run = run_of(
+            result("tagfs", 2.0),
+            result("s3fs", 1.0, service_cpu_seconds=0.95),
+            result("rclone", 60.0, timed_out=True, error="not done in 60 s"),
+            result("tagfs", 0.0, workload="find", error="it broke"),
+        )
+        page = tables.report(run, "# Notes\n\n## cat\n\nBecause\nof this.\n\n## find\n\nno\n")
+        assert "0.50 x of s3fs. Because of this." in page
+        assert "1.00 (1) *" in page
+        assert "> 60" in page
+        assert "it broke" in page
+
+    def test_a_remark_for_one_latency_comes_first(self):
+        notes = "## cat\n\nalways\n\n## cat, 0 ms\n\nat once\n"
+        assert tables.note(notes, "cat", 0.0) == "at once"
+        assert tables.note(notes, "cat", 0.02) == "always"
+        assert tables.note(notes, "cp", 0.0) == ""
+
+    def test_of_what_two_runs_measured_the_later_counts(self, tmp_path):
+        for day, seconds in (("2026-01-02", 7.0), ("2026-01-01", 5.0)):
+            run = run_of(result("tagfs", seconds), result(day, 1.0))
+            run.facts["date"] = day
+            run.save(tmp_path / f"{day}.json")
+        merged = load(tmp_path.glob("*.json"))
+        assert [r.seconds for r in merged.of("cat", "tagfs", 0.02)] == [7.0]
+        assert len(merged.results) == 3
+        assert json.loads((tmp_path / "2026-01-02.json").read_text()) == asdict(
+            load([tmp_path / "2026-01-02.json"])
+        )
+
+
+class TestPlan:
+    def test_every_run_that_changes_something_has_a_bucket_of_its_own(self):
+        cells = [c for row in rows(FULL, subjects(), lambda _: True) for c in row]
+        changing = [b for c in cells if c.workload.fills is not None for b in c.buckets]
+        assert len(changing) == len(set(changing))
+        assert all(b == SHARED for c in cells if c.workload.fills is None for b in c.buckets)
+
+    def test_nobody_is_measured_in_what_it_has_not(self):
+        plan = list(rows(FULL, subjects(), lambda name: name in ("getfattr", "tag")))
+        took = {row[0].workload.id: {c.subject.id for c in row} for row in plan}
+        assert {"tagfs", "s3fs", "sdk-1", "sdk-32"} <= took["getfattr"]
+        assert not any(name.startswith("rclone") for name in took["getfattr"])
+        assert took["tag"] == {"tagfs", "oss", "sdk-1", "sdk-32"}
+
+    def test_bucket_names_are_legal(self):
+        plan = list(rows(FULL, subjects(), lambda _: True))
+        names = [name for kind in ("s3", "oss") for name in buckets(plan, SIZES, kind)]
+        assert all(3 <= len(name) <= 63 and name == name.lower() for name in names)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    sizes = Sizes(small=5, made=8, tree=10, large=2**20)
+    chosen = {w.id: w for w in workloads(sizes)}
+    fills = dict.fromkeys(("one", "two", "three"), chosen["rm-r"].fills or ())
+    with serving(tmp_path_factory.mktemp("bench") / "s3", "s3", 0.0, {**fills, "new": ()}) as s:
+        yield Runner({"s3": s}, sizes, 20.0), chosen
+
+
+@pytest.mark.fuse
+class TestRuns:
+    """On real mounts, a few files each."""
+
+    @property
+    def tagfs(self):
+        return next(s for s in subjects() if s.id == "tagfs")
+
+    def test_a_run_counts_its_own_requests_only(self, runner):
+        run, chosen = runner
+        found = run.measure(chosen["create"], self.tagfs, "new", 0.0)
+        assert found.error == ""
+        assert found.requests["PUT"] == 9  # a directory and its files
+        assert found.bytes_in == 8000
+        assert found.settled_seconds == found.seconds > 0
+        assert found.cpu_seconds > 0
+        assert 10 < found.peak_mib < 200
+
+    def test_a_tool_that_returns_before_the_content_is_there_fails_the_row(self, runner):
+        run, chosen = runner
+        lazy = replace(chosen["rm-r"], run=lambda _place: None)
+        found = run.measure(lazy, self.tagfs, "one", 0.0)
+        assert "the service has not the content" in found.error
+
+    def test_who_uploads_later_is_timed_until_the_service_has_it(self, runner):
+        run, chosen = runner
+
+        def remove_later(place):
+            if os.fork() == 0:
+                time.sleep(0.2)
+                for file in place.point.glob("d/*/*"):
+                    file.unlink()
+                for directory in place.point.glob("d/*"):
+                    directory.rmdir()
+                (place.point / "d").rmdir()
+                os._exit(0)
+
+        later = replace(chosen["rm-r"], run=remove_later)
+        found = run.measure(later, replace(self.tagfs, settled=False), "two", 0.0)
+        assert found.error == ""
+        assert found.seconds < 0.2 < found.settled_seconds
+
+    def test_a_run_that_does_not_end_is_ended_with_its_mount(self, runner):
+        run, _ = runner
+        endless = Workload("endless", "endless", lambda _place: time.sleep(60), (), patience=0.3)
+        found = run.measure(endless, self.tagfs, "three", 0.0)
+        assert found.timed_out
+        assert found.error == "not done in 0.3 s"
+
+    def test_what_cannot_be_mounted_is_a_result_too(self, runner):
+        run, chosen = runner
+        broken = replace(self.tagfs, command=lambda _request: ["false"])
+        assert "did not mount" in run.measure(chosen["create"], broken, "new", 0.0).error
