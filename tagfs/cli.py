@@ -15,11 +15,12 @@ from tagfs.errors import TagfsError
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
 from tagfs.manual.options import help_text
-from tagfs.mountpoint import check_mountpoint, unmount
+from tagfs.mountpoint import check_mountpoint
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.notices import notice
 from tagfs.settings import parse_url, split_options
 from tagfs.status.command import status_command
+from tagfs.unmounting import take_off
 
 EPILOG = """
 Credentials come from the variables of each vendor's tools:
@@ -79,9 +80,13 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
 @main_group.command("umount")
 @click.argument("mountpoint", type=click.Path(path_type=Path, readable=False))
 @click.option("-z", "--lazy", is_flag=True, help="detach now, finish when nobody uses it")
-def umount_command(mountpoint: Path, lazy: bool) -> None:  # noqa: FBT001
-    """Take a mount off MOUNTPOINT."""
-    unmount(mountpoint, lazy=lazy)
+@click.option("--stale", is_flag=True, help="only if its server died; else do nothing")
+def umount_command(mountpoint: Path, lazy: bool, stale: bool) -> None:  # noqa: FBT001
+    """Take a mount off MOUNTPOINT, and wait until everything is uploaded.
+
+    Exit status 1: it is in use, or something could not be uploaded, which is said.
+    """
+    take_off(mountpoint, lazy=lazy, stale=stale, say=lambda text: click.echo(text, err=True))
 
 
 main_group.add_command(recover_command)

@@ -321,6 +321,7 @@ class FileSystem:
             "dirty_files": sum(node.dirty for node in nodes),
             "uploads": sum(node.is_uploading for node in nodes),
             "staged_bytes": sum(file.local.total for file in staged),
+            "staging": str(self._env.staging.directory),
             "hidden_keys": self.tree.hidden,
         }
 
