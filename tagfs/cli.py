@@ -123,10 +123,30 @@ add_examples(main_group)
 def main() -> None:
     """Run a command; a failure is one line on stderr and exit status 1."""
     arguments = sys.argv[1:]
+    if Path(sys.argv[0]).name.startswith("mount."):
+        arguments = as_helper(arguments)
     if arguments and "://" in arguments[0]:
-        arguments.insert(0, "mount")  # as mount(8) calls it: tagfs URL MOUNTPOINT -o ...
+        arguments.insert(0, "mount")  # as mount.fuse(8) calls it: tagfs URL MOUNTPOINT -o ...
     try:
         main_group.main(arguments, prog_name="tagfs")
     except TagfsError as error:
         sys.stderr.write(f"tagfs: {error}\n")
         sys.exit(1)
+
+
+def as_helper(arguments: list[str]) -> list[str]:
+    """Return what mount(8) means when it calls us as /sbin/mount.fuse.tagfs.
+
+    Its flags are others than ours: -s, -n and -v change nothing here, -t names the type, and -f
+    is a rehearsal.
+    """
+    left = iter(arguments)
+    kept = []
+    for argument in left:
+        if argument == "-t":
+            next(left, None)
+        elif argument == "-f":
+            sys.exit(0)
+        elif argument not in {"-s", "-n", "-v"}:
+            kept.append(argument)
+    return kept

@@ -102,18 +102,21 @@ def _fill(endpoint: str) -> None:
 def _mounted(endpoint: str, directory: Path, cache: Path) -> Iterator[None]:
     options = f"endpoint={endpoint},region=cn-hangzhou,addressing=path,cache_dir={cache}"
     command = [sys.executable, "-m", "tagfs", "mount", f"oss://{BUCKET}", str(directory)]
-    done = subprocess.run(  # noqa: S603  (our own interpreter and module)
+    process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         [*command, "-o", options],
         env={**os.environ, **KEYS},
-        check=False,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    if done.returncode != 0:
-        raise SettingsError(done.stderr.strip().removeprefix("tagfs: ") or "the mount failed")
     try:
+        _, complaint = process.communicate()
+        if process.returncode != 0:
+            reason = complaint.strip().removeprefix("tagfs: ")
+            raise SettingsError(reason or "the mount failed")
         yield
     finally:
+        process.wait()  # one that is interrupted comes up all the same, and then has to go
         os.chdir("/")
         for lazy in (False, True):
             if os.path.ismount(directory):

@@ -30,7 +30,7 @@ VARIABLES = (
 )
 
 FSTAB = (
-    "oss://photos  /mnt  fuse.tagfs  endpoint=oss-cn-hangzhou.aliyuncs.com,_netdev,nofail  0 0",
+    "oss://photos  /mnt  fuse.tagfs  region=cn-hangzhou,credentials=/etc/tagfs/keys,_netdev,nofail  0 0",
 )
 
 STATUS = (("0", "Done."), ("1", "It failed; one line on stderr says why."), ("2", "Bad usage."))
@@ -115,14 +115,15 @@ stays. Options are also read from the environment and from the settings file; -o
 """
 
 _MOUNT_FUSE = """
-mount(8) runs /sbin/mount.fuse.tagfs if that is there, else /sbin/mount.fuse of the package fuse3, which runs the command tagfs.
-Either has to be found with root's PATH: a tagfs that was installed into a virtual environment or by pipx needs one link.
+mount(8) runs /sbin/mount.fuse of the package fuse3, which runs the command tagfs if that is in a directory of the system
+(/usr/local/bin, /usr/bin); the PATH of whoever mounts does not count. A tagfs in a virtual environment or of pipx needs one
+link, or the other, which mount(8) then runs itself:
 
 \b
 ln -s "$(command -v tagfs)" /usr/local/bin/tagfs
 ln -s "$(command -v tagfs)" /sbin/mount.fuse.tagfs
 
-A line of fstab(5):
+A line of fstab(5), with the key pair in a file that root alone may read:
 """
 
 _FILES = (
