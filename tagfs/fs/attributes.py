@@ -75,6 +75,17 @@ class Attributes:
         return metadata
 
 
+def with_attributes(info: ObjectInfo, attributes: Attributes) -> dict[str, str]:
+    """Return an object's user metadata with other attributes."""
+    metadata = dict(info.detail.metadata) if info.detail else {}
+    for name in ("mode", "uid", "gid", "mtime", "ctime", "atime"):
+        metadata.pop(name, None)
+    metadata.update(attributes.render())
+    if info.type is ObjectType.APPENDABLE:
+        metadata["mtime-size"] = str(info.size)
+    return metadata
+
+
 def render_time(time_ns: int) -> str:
     """Write a time as s3fs does: seconds, and nine digits of a fraction if there is one."""
     seconds, fraction = divmod(time_ns, 10**9)

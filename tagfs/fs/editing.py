@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tagfs.fs.attributes import Attributes, parse_attributes
+from tagfs.fs.attributes import Attributes, parse_attributes, with_attributes
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.namespace import Namespace
+from tagfs.fs.node import FileNode
+from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import ObjectInfo, ObjectType
+from tagfs.store.bucket import ObjectInfo
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +58,15 @@ class AttributeEdits:
         files: OpenFiles,
         namespace: Namespace,
         edits: MetadataEdits,
+        temporaries: Temporaries,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
         self._namespace = namespace
         self._edits = edits
+        self._temporaries = temporaries
+        temporaries.send = self._send
         self._told_listing = False
 
     def change(self, path: str, change: Change, *, times: bool = False) -> None:
@@ -74,6 +79,8 @@ class AttributeEdits:
             self._pass_over(path)
             return
         node = self._files.changed(path)
+        if self._waits(path, node, stamped):
+            return
         if node is not None:
             node.set_attributes(stamped, times=times)
             return
@@ -85,17 +92,26 @@ class AttributeEdits:
             entry = replace(entry, info=self._namespace.make_marker(path))
         self._edits.edit(entry, lambda info: self._rendered(entry, info, stamped))
 
+    def _waits(self, path: str, node: FileNode | None, change: Change) -> bool:
+        """Leave an edit to the rename that follows, if one is to be expected at once."""
+        if path not in self._temporaries or (node is not None and (node.dirty or node.is_new)):
+            return False
+        current = node.attributes if node is not None else self._tree.entry(path).attributes
+        changed = self._temporaries.edit(path, current, change)
+        if changed is not None and node is not None:
+            node.attributes = changed
+        return changed is not None
+
+    def _send(self, path: str, attributes: Attributes) -> None:
+        """Set on the service what waited for a rename that did not come."""
+        entry = self._tree.entry(path)
+        self._edits.edit(entry, lambda info: with_attributes(info, attributes))
+
     def _rendered(self, entry: Entry, info: ObjectInfo, change: Change) -> dict[str, str]:
         """Return an object's metadata with its attributes changed."""
         default = self._env.default_directory() if entry.is_dir else self._env.default_file()
         current = entry.attributes if info.detail is None else parse_attributes(info, default)
-        metadata = dict(info.detail.metadata) if info.detail else {}
-        for name in ("mode", "uid", "gid", "mtime", "ctime", "atime"):
-            metadata.pop(name, None)
-        metadata.update(change(current).render())
-        if info.type is ObjectType.APPENDABLE:
-            metadata["mtime-size"] = str(info.size)
-        return metadata
+        return with_attributes(info, change(current))
 
     def _pass_over(self, path: str) -> None:
         """With attributes=listing nothing is kept, as the user chose: say so once.

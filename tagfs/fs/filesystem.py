@@ -23,7 +23,9 @@ from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside
 from tagfs.fs.prefetch import Prefetcher
+from tagfs.fs.reader import SMALL
 from tagfs.fs.tagging import Tagging
+from tagfs.fs.temporaries import Temporaries, destination
 from tagfs.fs.told import ToldSizes
 from tagfs.fs.tree import Entry, Tree
 from tagfs.fs.usermeta import UserMetadata
@@ -46,8 +48,9 @@ class FileSystem:
         self._env = env
         self.journal = Journal()
         self.files = OpenFiles(env, self.journal)
-        self.tree = Tree(env, self.files)
-        self.namespace = Namespace(env, self.tree, self.files)
+        self._temporaries = Temporaries()
+        self.tree = Tree(env, self.files, self._temporaries)
+        self.namespace = Namespace(env, self.tree, self.files, self._temporaries)
         self._prefetcher = Prefetcher(env, self.tree)
         metadata_edits = MetadataEdits(env, self.files)
         self._xattrs = Xattrs(
@@ -56,7 +59,9 @@ class FileSystem:
             UserMetadata(env, self.tree, self.files, self.namespace, metadata_edits),
             lambda: {**status(), **self.state()},
         )
-        self._edits = AttributeEdits(env, self.tree, self.files, self.namespace, metadata_edits)
+        self._edits = AttributeEdits(
+            env, self.tree, self.files, self.namespace, metadata_edits, self._temporaries
+        )
         self._told = ToldSizes()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
@@ -129,6 +134,7 @@ class FileSystem:
         writable = flags & os.O_ACCMODE != os.O_RDONLY
         if writable:
             self._check_writable()
+            self._temporaries.settle(path)
         handle = self.files.open(
             path,
             lambda: self._find_for_open(path, writable=writable),
@@ -156,6 +162,8 @@ class FileSystem:
             append=bool(flags & os.O_APPEND),
         )
         handle.node.tags = self.namespace.inherited_tags(path)
+        if self._env.choices.stored:
+            self._temporaries.made(path)
         return handle.fh
 
     def read(self, fh: int, offset: int, length: int) -> bytes:
@@ -172,16 +180,20 @@ class FileSystem:
         if not handle.writable:
             raise BadHandle("not open for writing")
         self._told.changed(handle.node.path)
+        self._temporaries.settle(handle.node.path)
         return handle.node.write(offset, data, append=handle.append and not mapped)
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
         self._check_writable()
         if fh is not None:
-            self.files.handle(fh).node.truncate(size)
+            opened = self.files.handle(fh).node
+            self._temporaries.settle(opened.path)
+            opened.truncate(size)
             return
         if path is None:
             raise BadHandle("neither a path nor a handle")
+        self._temporaries.settle(path)
         node = self.files.node(path)
         if node is not None and node.has_writer:
             node.truncate(size)
@@ -207,15 +219,20 @@ class FileSystem:
         """
         handle = self.files.handle(fh)
         node = handle.node
+        self._temporaries.settle(node.path)
         if not node.dirty or not (handle.writable or node.put_off):
             return
         node.put_off = node.size == 0 and self._env.caller_holds(node.path)
         if not node.put_off:
+            if node.is_new and node.size <= SMALL:
+                self._prefetcher.renaming(destination(node.path))
             node.flush()
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
-        self.files.handle(fh).node.flush()
+        node = self.files.handle(fh).node
+        self._temporaries.settle(node.path)
+        node.flush()
 
     def release(self, fh: int) -> None:
         """Forget a handle; its last descriptor is closed."""
@@ -304,12 +321,14 @@ class FileSystem:
         if name != "user.tagfs.refresh":
             self._check_writable()
         self._check_link(path)
+        self._temporaries.settle(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._check_writable()
         self._check_link(path)
+        self._temporaries.settle(path)
         self._xattrs.removexattr(path, name)
 
     def state(self) -> dict[str, Any]:
@@ -333,6 +352,7 @@ class FileSystem:
         `give_up` lets all later requests fail at once; it is called when the service is dead.
         """
         self.namespace.doomed.close()
+        self._temporaries.close()
         for node in self.files.all():
             try:
                 node.flush()

@@ -15,7 +15,7 @@ from tagfs.errors import (
     NotPermitted,
     Unsupported,
 )
-from tagfs.fs.attributes import Attributes
+from tagfs.fs.attributes import Attributes, with_attributes
 from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
@@ -23,7 +23,9 @@ from tagfs.fs.moves import NativeRename
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside, split
 from tagfs.fs.renames import DirectoryRename
+from tagfs.fs.survivors import Survivors
 from tagfs.fs.symlinks import make_link, move_link
+from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
 from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -35,22 +37,22 @@ EMPTY = BytesSource(b"")
 BACKUP_MEMORY = 60.0
 """Seconds in which a file made under the name of one that became a backup inherits its tags."""
 
-SURVIVOR_MEMORY = 10.0
-"""Seconds for which an entry seen in a directory is taken to be still there."""
-
 _BACKUP_MARKS = ("~", ".bak", ".orig", ".old", "#")
 
 
 class Namespace:
     """Makes, removes and renames what the tree shows."""
 
-    def __init__(self, env: Environment, tree: Tree, files: OpenFiles) -> None:
+    def __init__(
+        self, env: Environment, tree: Tree, files: OpenFiles, temporaries: Temporaries
+    ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
         self._native = NativeRename(env, files)
+        self._temporaries = temporaries
         self._backups: dict[str, tuple[float, str]] = {}
-        self._survivors: dict[str, tuple[float, str]] = {}
+        self._survivors = Survivors(self._keys_in)
         self._aside: set[str] = set()
         self._making_way: dict[str, FileNode] = {}
         self.doomed = Doomed(self._unlink_after_all)
@@ -170,7 +172,8 @@ class Namespace:
         if node is not None:
             node.detach()
         self._keep_parent(path)
-        self._env.bucket.delete(entry.key)
+        with self._temporaries.taken(path):
+            self._env.bucket.delete(entry.key)
 
     def _put_aside(self, path: str, aside: str) -> None:
         """Take the name of an open file away: it is being unlinked, or another takes its place.
@@ -179,6 +182,7 @@ class Namespace:
         file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
         """
         renames = self._env.caller_renames()
+        self._temporaries.settle(path)
         node = self._files.node(path)
         if renames is False:
             self._remove(path)
@@ -226,7 +230,7 @@ class Namespace:
         """Make sure that a directory outlives the last of its entries: it stays until rmdir.
 
         Only a directory without a marker needs one now, and only if nothing else is in it. One
-        look at a directory serves until the entry seen to stay is itself removed.
+        look at a directory serves until all entries that were seen then are themselves removed.
         """
         if self._env.bucket.capabilities.rename:
             return  # there directories stay by themselves
@@ -235,21 +239,16 @@ class Namespace:
         gone = self._env.root.to_key(path)
         if not prefix or self._env.bucket.known(prefix) is not None:
             return
-        since, stays = self._survivors.pop(prefix, (0.0, ""))
-        if stays in ("", gone, gone + "/") or time.monotonic() - since > SURVIVOR_MEMORY:
-            page = self._env.bucket.list(prefix)
-            keys = (*page.prefixes, *(info.key for info in page.objects))
-            stays = max((key for key in keys if key not in (gone, gone + "/")), default="")
-            since = time.monotonic()
-        if stays:
-            self._survivors[prefix] = since, stays
-            while len(self._survivors) > MAX_REMEMBERED:
-                self._survivors.pop(next(iter(self._survivors)))
+        if self._survivors.outlive(prefix, gone):
             return
         try:
             self.make_marker(parent)
         except AlreadyExists:
             return
+
+    def _keys_in(self, prefix: str) -> list[str]:
+        page = self._env.bucket.list(prefix)
+        return [*page.prefixes, *(info.key for info in page.objects)]
 
     # Renaming
 
@@ -275,26 +274,50 @@ class Namespace:
         replaced.lose_name()
 
     def _rename(self, old: str, new: str) -> None:
-        node = self._files.node(old)
-        source = self._tree.entry(old, max_age=RECENT)
-        target = self._tree.find(new, max_age=RECENT)
-        self._check_types(source, target)
-        if source.is_dir:
-            if self._env.bucket.capabilities.rename:
-                self._native.move_directory(source, new, target)
+        # What waits to be set on the file goes along, and is not sent by itself from here on.
+        with self._temporaries.taken(old) as attributes:
+            node = self._files.node(old)
+            source, target = self._look_at_both(old, new)
+            self._check_types(source, target)
+            self._temporaries.settle(new)
+            if source.is_dir:
+                self._temporaries.settle_below(old)
+                self._rename_directory(source, new, target)
                 return
-            self._keep_parent(old)
-            DirectoryRename(self._env, self._files).run(old, new, replaces=target is not None)
+            if node is not None and node.is_new:
+                self._rename_new(node, new, target)
+                return
+            replaced = self._files.node(new)
+            if replaced is not None:
+                replaced.detach()
+            if self._env.bucket.capabilities.rename:
+                self._temporaries.settle(old)
+                if self._native.move_file(source, new):
+                    return
+            self._rename_object(source, new, target, node, attributes)
+
+    def _rename_directory(self, source: Entry, new: str, target: Entry | None) -> None:
+        if self._env.bucket.capabilities.rename:
+            self._native.move_directory(source, new, target)
             return
-        if node is not None and node.is_new:
-            self._rename_new(node, new, target)
-            return
-        replaced = self._files.node(new)
-        if replaced is not None:
-            replaced.detach()
-        if self._env.bucket.capabilities.rename and self._native.move_file(source, new):
-            return
-        self._rename_object(source, new, target, node)
+        self._keep_parent(source.path)
+        DirectoryRename(self._env, self._files).run(source.path, new, replaces=target is not None)
+
+    def _look_at_both(self, old: str, new: str) -> tuple[Entry, Entry | None]:
+        """Ask what is at both paths, at the same time unless that is known."""
+        if self._env.bucket.known(self._env.root.to_key(old), max_age=RECENT) is not None:
+            source = self._tree.entry(old)
+            if not source.is_dir:  # was just written, or looked at
+                return source, self._tree.find(new, max_age=RECENT)
+        ahead = self._env.executor.submit(self._tree.find, new, max_age=RECENT)
+        try:
+            source = self._tree.entry(old, max_age=RECENT)
+        except BaseException:
+            ahead.cancel()
+            raise
+        if ahead.cancel():  # no thread was free for it
+            return source, self._tree.find(new, max_age=RECENT)
+        return source, ahead.result()
 
     def _check_types(self, source: Entry, target: Entry | None) -> None:
         if target is None:
@@ -325,7 +348,12 @@ class Namespace:
         node.exclusive = False
 
     def _rename_object(
-        self, source: Entry, new: str, target: Entry | None, node: FileNode | None
+        self,
+        source: Entry,
+        new: str,
+        target: Entry | None,
+        node: FileNode | None,
+        attributes: Attributes | None,
     ) -> None:
         info = source.info
         if info is None:
@@ -336,7 +364,9 @@ class Namespace:
         if source.is_link:
             moved = move_link(self._env.bucket, info, key, keep=keep)
         else:
-            moved = self._env.bucket.copy(info, key, tags=self._tags_of_copy(info, new, target))
+            tags = self._tags_of_copy(info, new, target)
+            metadata = None if attributes is None else with_attributes(info, attributes)
+            moved = self._env.bucket.copy(info, key, tags=tags, metadata=metadata)
         self._keep_parent(source.path)
         self._env.bucket.delete(info.key)
         if node is not None or replaced is not None:

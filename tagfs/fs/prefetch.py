@@ -21,7 +21,7 @@ from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.paths import join, split
 from tagfs.fs.reader import SMALL
 from tagfs.fs.tree import Tree
-from tagfs.fs.walks import ListedDirectory
+from tagfs.fs.walks import ListedDirectory, Walk
 from tagfs.fs.xattrs import Kind, parse_name
 from tagfs.store.bucket import Content
 
@@ -32,6 +32,9 @@ MAX_NAMES = 100_000
 
 MEMORY = 60.0
 """Seconds for which a listing is remembered for fetching ahead."""
+
+FRESH = 2.0
+"""Seconds after which a look at the first entry has nothing to do with reading the directory."""
 
 REACH = 0.6 * RECENT
 """Seconds within which content fetched ahead should be read: it may not be older than RECENT."""
@@ -57,6 +60,7 @@ class Prefetcher:
         self._names = 0
         self._contents: dict[str, _Ahead] = {}
         self._sweeper: threading.Timer | None = None
+        self._first: Walk | None = None  # of the directory whose first entry was looked at last
 
     def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         """Remember the entries of a directory while they are passed on."""
@@ -101,6 +105,17 @@ class Prefetcher:
             ahead = self._contents.pop(path, None)
         return None if ahead is None else self._take(path, ahead)
 
+    def renaming(self, path: str | None) -> None:
+        """Look at a path while what will be renamed to it is uploaded."""
+        if path is not None:
+            self._submit(lambda: self._look_at_target(path))
+
+    def _look_at_target(self, path: str) -> None:
+        found = self._tree.find(path, max_age=RECENT)
+        keep = self._env.choices.keep_replaced_tags
+        if found is not None and found.node is None and not found.is_dir and keep:
+            self._env.bucket.get_tags(found.key, max_age=RECENT)
+
     def close(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -126,9 +141,24 @@ class Prefetcher:
     ) -> None:
         within = REACH if what == "content" else None
         with self._lock:
-            due = directory.step(what, index, time.monotonic(), within=within)
+            now = time.monotonic()
+            first = what == "stat" and index == 0 and what not in directory.walks
+            if first and now - directory.since < FRESH and self._is_usual():
+                due = directory.begin(what, now)
+            else:
+                due = directory.step(what, index, now, within=within)
+            if first:
+                self._first = directory.walks[what]
         for ahead in due:
             fetch(join(parent, directory.names[ahead]), directory.kinds[ahead])
+
+    def _is_usual(self) -> bool:
+        """Say whether the last look at a directory's first entry was followed by the others.
+
+        Then the next one is taken for a walk as well (`ls -l`, `find`). A program that takes the
+        first entry of a spool directory, over and over, costs nothing more.
+        """
+        return self._first is None or self._first.last > 0
 
     def _forget(self, path: str) -> None:
         directory = self._directories.pop(path, None)

@@ -5,6 +5,7 @@ source stays whole. A note in the journal lets `tagfs recover` do the same after
 """
 
 import logging
+from collections import deque
 from concurrent.futures import Future, wait
 
 from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError
@@ -90,15 +91,14 @@ class DirectoryRename:
         self, infos: list[ObjectInfo], source: str, target: str, note: RenameNote
     ) -> None:
         copied: list[str] = []
-        pending: dict[Future[ObjectInfo], str] = {}
+        pending: deque[tuple[str, Future[ObjectInfo]]] = deque()
 
         def settle(*, at_most: int) -> None:
+            # The oldest first: to wait for whichever is done costs a look at all of them each time.
             while len(pending) > at_most:
-                done, _ = wait(pending, return_when="FIRST_COMPLETED")
-                for future in done:
-                    key = pending.pop(future)
-                    future.result()
-                    copied.append(key)
+                key, future = pending.popleft()
+                future.result()
+                copied.append(key)
 
         # The marker comes last: a directory that is replaced keeps its own until all else is there.
         ordered = sorted(infos, key=lambda info: info.key == source)
@@ -106,11 +106,11 @@ class DirectoryRename:
             for info in ordered:
                 key = target + info.key[len(source) :]
                 settle(at_most=0 if info.key == source else WINDOW)
-                pending[self._env.executor.submit(self._copy, info, key)] = key
+                pending.append((key, self._env.executor.submit(self._copy, info, key)))
             settle(at_most=0)
         except BaseException:
-            started = [key for future, key in pending.items() if not future.cancel()]
-            wait(pending)
+            started = [key for key, future in pending if not future.cancel()]
+            wait([future for _, future in pending])
             self._undo(copied + started, note)
             raise
 

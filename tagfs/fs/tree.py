@@ -9,7 +9,7 @@ import heapq
 import logging
 import stat
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tagfs.errors import NotADirectory, NotALink, NotFound
 from tagfs.fs.attributes import Attributes, parse_attributes
@@ -18,6 +18,7 @@ from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_visible, join
 from tagfs.fs.symlinks import known_text, read_link
+from tagfs.fs.temporaries import Temporaries
 from tagfs.store.bucket import Lookup, ObjectInfo, ObjectType, Page
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,10 @@ class Entry:
 class Tree:
     """Looks paths up."""
 
-    def __init__(self, env: Environment, files: OpenFiles) -> None:
+    def __init__(self, env: Environment, files: OpenFiles, temporaries: Temporaries) -> None:
         self._env = env
         self._files = files
+        self._temporaries = temporaries
         self._logged: set[str] = set()
         self._texts: dict[str, tuple[str, str]] = {}
         self.hidden = 0
@@ -85,7 +87,9 @@ class Tree:
             return self._directory(path, key + "/", found)
         if found.info is None:
             raise NotFound(path)
-        return self.file_entry(path, found.info)
+        entry = self.file_entry(path, found.info)
+        waiting = self._temporaries.attributes(path)
+        return entry if waiting is None else replace(entry, attributes=waiting)
 
     def is_listed(self, path: str) -> bool:
         """Say, without a request, whether a file of this path was seen on the service."""

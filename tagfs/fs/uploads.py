@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tagfs.errors import FileTooLarge, TagfsError
 from tagfs.fs.ranges import Ranges
-from tagfs.fs.staging import Fetch, StagedFile, StagedSource
+from tagfs.fs.staging import FETCH_BLOCK, Fetch, StagedFile, StagedSource
 from tagfs.store.bucket import Bucket, Limits, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import TagSet
 
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 GROWTH_STEP = 100
 """Parts after which the size of parts doubles: 10,000 of them then hold the largest object."""
+
+
+FETCHED_AHEAD = 4
+"""Pieces, of FETCH_BLOCK bytes at most, that are fetched while the upload of an edit is begun."""
 
 
 class Segment(NamedTuple):
@@ -274,23 +278,34 @@ class Uploader:
         self, staged: StagedFile, to: Destination, base: ObjectInfo, fetch: Fetch
     ) -> ObjectInfo:
         segments = plan_edit(staged.changed(), staged.size, self._part_size, self._bucket.limits)
-        for segment in segments:
-            if not segment.copied:
-                staged.fill(segment.start, segment.end, fetch)
-        upload = self._begin(to.key, to.new).upload
-        parts = {
-            number: self._executor.submit(
-                self._bucket.copy_part,
-                upload,
-                number,
-                base,
-                segment.start,
-                segment.end - segment.start,
-            )
-            if segment.copied
-            else self._send(upload, staged, number, segment.start, segment.end)
-            for number, segment in enumerate(segments, 1)
+        sent = [segment for segment in segments if not segment.copied]
+        # What is missing of the parts to be sent is on its way while the upload is begun.
+        gaps = [gap for segment in sent for gap in staged.missing(segment.start, segment.end)]
+        ahead = {
+            low: self._executor.submit(fetch, low, high - low)
+            for low, high in gaps[:FETCHED_AHEAD]
+            if high - low <= FETCH_BLOCK
         }
+
+        def arrive(low: int, length: int) -> bytes:
+            return ahead.pop(low).result() if low in ahead else fetch(low, length)
+
+        upload = self._begin(to.key, to.new).upload
+        parts: dict[int, Future[Part]] = {}
+        try:
+            for number, part in enumerate(segments, 1):
+                if part.copied:
+                    length = part.end - part.start
+                    parts[number] = self._executor.submit(
+                        self._bucket.copy_part, upload, number, base, part.start, length
+                    )
+            for number, part in enumerate(segments, 1):
+                if not part.copied:
+                    staged.fill(part.start, part.end, arrive)
+                    parts[number] = self._send(upload, staged, number, part.start, part.end)
+        except BaseException:
+            self._give_up(parts)
+            raise
         return self._complete(upload, parts)
 
     def _complete(self, upload: Upload, futures: dict[int, Future[Part]]) -> ObjectInfo:
@@ -298,12 +313,16 @@ class Uploader:
             parts = [futures[number].result() for number in sorted(futures)]
             info = self._bucket.complete_upload(upload, parts)
         except BaseException:
-            for future in futures.values():
-                future.cancel()
-            self.abandon()
+            self._give_up(futures)
             raise
         self._stream = None
         return info
+
+    def _give_up(self, futures: dict[int, Future[Part]]) -> None:
+        """Begin no other part, and throw the upload away."""
+        for future in futures.values():
+            future.cancel()
+        self.abandon()
 
 
 def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:

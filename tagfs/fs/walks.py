@@ -10,6 +10,12 @@ from dataclasses import dataclass, field
 FIRST_WINDOW = 16
 """Entries to go ahead when a walk is noticed."""
 
+EAGER_WINDOW = 32
+"""Entries to go ahead of the first one, if it is asked for right after the directory was read."""
+
+GROWTH = 4
+"""How much further a walk goes ahead each time that it has come half of the way."""
+
 MAX_WINDOW = 256
 """Entries to go ahead at most."""
 
@@ -60,6 +66,12 @@ class ListedDirectory:
         walk = self.walks.get(what)
         return walk is not None and walk.window > 0 and walk.last - SKIPPED <= index <= walk.done
 
+    def begin(self, what: str, now: float) -> range:
+        """Take the first entry, which is asked for, for the beginning of a walk."""
+        window = min(EAGER_WINDOW, len(self.names) - 1)
+        self.walks[what] = Walk(last=0, done=1 + window, window=EAGER_WINDOW, since=now)
+        return range(1, 1 + window)
+
     def step(self, what: str, index: int, now: float, *, within: float | None = None) -> range:
         """Note that entry `index` is asked for; return the entries to ask for ahead.
 
@@ -75,7 +87,7 @@ class ListedDirectory:
         walk.done = max(walk.done, index + 1)
         if walk.window and index + walk.window // 2 < walk.done:
             return range(0)  # enough is under way
-        walk.window = min(MAX_WINDOW, max(FIRST_WINDOW, walk.window * 2))
+        walk.window = min(MAX_WINDOW, max(FIRST_WINDOW, walk.window * GROWTH))
         if within is not None:
             pace = (now - walk.since) / max(1, index - walk.first)
             walk.window = min(walk.window, max(1, int(within / pace) if pace > 0 else MAX_WINDOW))

@@ -98,7 +98,8 @@ class Lookup:
     Attributes:
         info: the object with exactly this key (from a listing, so perhaps without detail).
         is_prefix: whether any key begins with `key + "/"`, its directory marker included.
-        marker: the directory marker `key + "/"`; None when there is none or nobody looked.
+        marker: the directory marker `key + "/"`, which sorts before all that is below it; None when
+            there is none (or, from memory, when nobody looked).
     """
 
     info: ObjectInfo | None
@@ -374,8 +375,13 @@ class Bucket(Protocol):
         *,
         tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         exclusive: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object of any size and type on the service, metadata and tags included.
+
+        `metadata`: user metadata that the copy gets instead of the source's (of no link).
+        `known_tags`: those of the source, where they are known: some services drop them.
 
         Raises:
             NotFound, ObjectChanged (`source` is no longer that version), AlreadyExists
@@ -398,9 +404,16 @@ class Bucket(Protocol):
         ...
 
     def set_metadata(
-        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        info: ObjectInfo,
+        metadata: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Replace user metadata and standard headers of one object; content and tags stay.
+
+        `known_tags`: the object's, where they are known: some services drop them.
 
         Raises:
             NotFound, ObjectChanged

@@ -148,7 +148,7 @@ class CacheState:
     def saw_lookup(self, key: str, found: Lookup, at: float) -> None:
         """Remember what the service told of one path (under the lock)."""
         self.saw(key, found.info, at)
-        if found.marker is not None:
+        if found.is_prefix:
             self.saw(f"{key}/", found.marker, at)
         self.known.saw_directory(key, at, exists=found.is_prefix)
 

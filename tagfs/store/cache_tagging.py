@@ -1,5 +1,6 @@
 """The tagging part of `CachedBucket`, and what a rewrite may know of the tags that it must keep."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
@@ -135,6 +136,19 @@ class Tagging(Looking):
     def _with_recent_tags(self, key: str, new: NewObject) -> NewObject:
         recent = self._recent_tags(key) if new.tags is Keep.REPLACED else None
         return new if recent is None else replace(new, tags=recent)
+
+    def _with_counted_tags(self, key: str, new: NewObject) -> NewObject:
+        """Do the same for an upload, and read tags that are known to be there.
+
+        Where there seem to be none, the inner bucket looks while it begins the upload.
+        """
+        with self._lock:
+            known = self._known.find(key, self._clocks.oldest())
+        found = None if known is UNKNOWN else known
+        if new.tags is Keep.REPLACED and found and found.detail and found.detail.tag_count:
+            with contextlib.suppress(AccessDenied, NotFound):  # which the inner bucket judges
+                return replace(new, tags=self.get_tags(key, max_age=RECENT))
+        return self._with_recent_tags(key, new)
 
     def _recent_tags_for_copy(self, source: str, key: str, tags: CopyTags) -> CopyTags:
         if tags is not Keep.SOURCE_OR_REPLACED:

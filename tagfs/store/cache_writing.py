@@ -36,7 +36,7 @@ class Writing(Tagging):
     def start_upload(self, key: str, new: NewObject) -> Upload:
         """Begin a multipart upload."""
         with self._rewrites.hold(key):
-            upload = self._inner.start_upload(key, self._with_recent_tags(key, new))
+            upload = self._inner.start_upload(key, self._with_counted_tags(key, new))
         return replace(upload, new=new)
 
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
@@ -74,6 +74,8 @@ class Writing(Tagging):
         *,
         tags: CopyTags = Keep.SOURCE,
         exclusive: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._doubting(source.key):
@@ -82,11 +84,19 @@ class Writing(Tagging):
                 at=0,
                 tags=chosen if isinstance(chosen, TagSet) else None,
                 keeps_tags=False,
-                detail_at=self._detail_age(source),
+                detail_at=self._detail_age(source) if metadata is None else None,
             )
+            known = self._recent_tags(source.key) if known_tags is None else known_tags
             return self._write_object(
                 key,
-                lambda: self._inner.copy(source, key, tags=chosen, exclusive=exclusive),
+                lambda: self._inner.copy(
+                    source,
+                    key,
+                    tags=chosen,
+                    exclusive=exclusive,
+                    metadata=metadata,
+                    known_tags=known,
+                ),
                 written,
             )
 
@@ -114,13 +124,19 @@ class Writing(Tagging):
                     self._state.forget(new[:-1])
 
     def set_metadata(
-        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        info: ObjectInfo,
+        metadata: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Replace user metadata and standard headers of one object."""
         with self._rewrites.hold(info.key):
+            known = self._recent_tags(info.key) if known_tags is None else known_tags
             return self._write_object(
                 info.key,
-                lambda: self._inner.set_metadata(info, metadata, headers),
+                lambda: self._inner.set_metadata(info, metadata, headers, known_tags=known),
                 Written(at=0),
             )
 

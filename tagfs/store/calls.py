@@ -52,6 +52,7 @@ class Calls:
         self._capabilities = dialect.capabilities
         self._carries: dict[Carrier, bool] = {}
         self._literal_tags: bool | None = None
+        self._tags_readable = False  # an object's tags were read: the right to do so is there
         self._links_tried = not dialect.probes_links
         self._md5_etags: bool | None = None if dialect.md5_etags else False
         self._checks_copied: bool | None = True if dialect.checks_copied else None

@@ -27,12 +27,16 @@ class Copying(Multipart):
         *,
         tags: CopyTags = Keep.SOURCE,
         exclusive: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object; see `Bucket.copy`."""
         self._check_key(source.key)
         self._check_key(key)
         if source.key == key:
             raise InvalidRequest(f"{key!r} cannot be copied onto itself")
+        if metadata is not None:
+            source = self._described(source, metadata)
         with self._locks.hold(source.key, key):
             chosen = self._tags_for_copy(source, key, tags)
             if source.type is ObjectType.SYMLINK and not self.dialect.copies_links:
@@ -40,12 +44,28 @@ class Copying(Multipart):
             if self._is_large(source):
                 return self._copy_large(source, key, chosen, exclusive=exclusive)
             try:
-                return self._copy_whole(source, key, chosen, exclusive=exclusive)
+                if metadata is not None and chosen is None:
+                    return self._kept(
+                        Carrier.REMADE_COPY,
+                        source.key,
+                        known_tags,
+                        lambda: self._copy_whole(
+                            source, key, None, exclusive=exclusive, described=True
+                        ),
+                    )
+                return self._copy_whole(
+                    source, key, chosen, exclusive=exclusive, described=metadata is not None
+                )
             except FileTooLarge:
                 return self._copy_large(source, key, chosen, exclusive=exclusive)
 
     def set_metadata(
-        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        info: ObjectInfo,
+        metadata: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Replace metadata and headers of one object; see `Bucket.set_metadata`."""
         self._check_key(info.key)
@@ -57,25 +77,44 @@ class Copying(Multipart):
             return self.put_symlink(info.key, target or "", new)
         with self._locks.hold(info.key):
             if self.dialect.metadata_edit is MetadataEdit.SUBRESOURCE:
-                return self._kept(info, new, self._edit_metadata)
+                return self._kept(
+                    Carrier.METADATA,
+                    info.key,
+                    known_tags,
+                    lambda: self._edit_metadata(info, new),
+                )
             if self._is_large(info):
                 return self._copy_by_parts(info, info.key, new)
             try:
-                return self._kept(info, new, self._set_in_place)
+                return self._kept(
+                    Carrier.METADATA,
+                    info.key,
+                    known_tags,
+                    lambda: self._set_in_place(info, new),
+                )
             except FileTooLarge:
                 return self._copy_by_parts(info, info.key, new)
 
     def _kept(
         self,
-        info: ObjectInfo,
-        new: NewObject,
-        edit: Callable[[ObjectInfo, NewObject], ObjectInfo],
+        carrier: Carrier,
+        key: str,
+        known: TagSet | None,
+        edit: Callable[[], ObjectInfo],
     ) -> ObjectInfo:
-        """Edit metadata and see to it that the tags are there afterwards."""
-        tags = self._tags_at_risk(Carrier.METADATA, info.key)
-        edited = edit(info, new)
-        self._deliver_tags(Carrier.METADATA, info.key, tags)
+        """Replace the metadata of `key`, here or in a copy, and see to it that its tags stay."""
+        tags = self._tags_at_risk(carrier, key) if known is None else known
+        edited = edit()
+        self._deliver_tags(carrier, edited.key, tags)
         return edited
+
+    def _described(self, source: ObjectInfo, metadata: Mapping[str, str]) -> ObjectInfo:
+        """Return the source of a copy with the metadata that the copy is to have."""
+        if source.detail is None:
+            source = self.head(source.key)
+        detail = source.detail or Detail()
+        lowered = {name.lower(): value for name, value in metadata.items()}
+        return source.with_detail(replace(detail, metadata=lowered))
 
     def _edit_metadata(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
         """Replace metadata by PUT ?metadata, which knows no condition: look at the ETag first."""
@@ -124,10 +163,20 @@ class Copying(Multipart):
         return self._tags_to_keep(key) or None
 
     def _copy_whole(
-        self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
+        self,
+        source: ObjectInfo,
+        key: str,
+        tags: TagSet | None,
+        *,
+        exclusive: bool,
+        described: bool = False,
     ) -> ObjectInfo:
+        """Copy in one request; `described`: with metadata and headers as `source` says."""
         headers = self._copy_source(source)
         headers[self._header("metadata-directive")] = self.dialect.copy_metadata
+        if described and source.detail is not None:
+            headers |= render_metadata(self.dialect, source.detail.metadata, source.detail.headers)
+            headers[self._header("metadata-directive")] = "REPLACE"
         headers.update(self._tagging_headers(tags))
         headers.update(self._kept_class(source))
         headers.update(self._guard("CopyObject", key, exclusive=exclusive))
@@ -142,7 +191,8 @@ class Copying(Multipart):
         else:
             made = self._copied(answer, made)
         if tags is not None:
-            self._deliver_tags(Carrier.RETAGGED_COPY, key, tags)
+            remade = described and bool(tags)
+            self._deliver_tags(Carrier.REMADE_COPY if remade else Carrier.RETAGGED_COPY, key, tags)
         return made
 
     def _copy_link(

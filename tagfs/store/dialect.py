@@ -63,6 +63,7 @@ class Carrier(enum.Enum):
     UPLOAD = "a multipart upload"
     COPY = "a copy that takes the source's tags"
     RETAGGED_COPY = "a copy that is given other tags"
+    REMADE_COPY = "a copy that is given other metadata"
     METADATA = "a change of metadata"
     SYMLINK = "PutSymlink"
     APPEND = "AppendObject"

@@ -234,6 +234,8 @@ class MemoryBucket(MemoryRequests):
         *,
         tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         exclusive: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        known_tags: TagSet | None = None,  # noqa: ARG002 contract
     ) -> ObjectInfo:
         """Copy one object, metadata and tags included; a link is copied itself."""
         if source.key == key:
@@ -245,10 +247,13 @@ class MemoryBucket(MemoryRequests):
                 found = self._shelf.get_version(source)
                 self._check_free(key, exclusive=exclusive)
                 appendable = found.info.type is ObjectType.APPENDABLE
+                detail = found.detail
+                if metadata is not None:
+                    detail = replace(detail, metadata=lowered(metadata))
                 return self._shelf.store(
                     key,
                     found.data,
-                    found.detail,
+                    detail,
                     found.tags if kept is None else kept,
                     etag=found.info.etag,
                     kind=ObjectType.NORMAL if appendable else found.info.type,
@@ -273,7 +278,12 @@ class MemoryBucket(MemoryRequests):
         return [key for key, _ in self._shelf.keys.walk(prefix, "", None)]
 
     def set_metadata(
-        self, info: ObjectInfo, metadata: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        info: ObjectInfo,
+        metadata: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        known_tags: TagSet | None = None,  # noqa: ARG002 contract
     ) -> ObjectInfo:
         """Replace metadata and headers; content and tags stay, Last-Modified moves."""
         self._check(info.key, NewObject(metadata=metadata, tags=NO_TAGS))

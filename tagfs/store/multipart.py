@@ -59,21 +59,44 @@ class Multipart(Appending):
         """Begin an upload; see `Bucket.start_upload`."""
         self._check_key(key)
         with self._locks.hold(key):
-            tags = self._tags_for(key, new)
-            headers = render_new(self.dialect, new, tags, self.storage_class)
-            if "InitiateMultipartUpload" in self.dialect.exclusive_operations:
-                headers |= self._guard("InitiateMultipartUpload", key, exclusive=new.exclusive)
-            request = Request(
-                operation="InitiateMultipartUpload",
-                method="POST",
-                key=key,
-                query={"uploads": ""},
-                headers=headers,
-                subresource="uploads",
-            )
-            upload_id = self._ask(request, parse_upload_id)
-            self._uploads.begin(key, upload_id)
-            return Upload(key=key, upload_id=upload_id, new=new, tags=tags)
+            if new.tags is Keep.REPLACED and self._tags_readable:
+                upload = self._start_hopefully(key, new)
+            else:
+                upload = self._initiate(key, new, self._tags_for(key, new))
+            self._uploads.begin(key, upload.upload_id)
+            return upload
+
+    def _start_hopefully(self, key: str, new: NewObject) -> Upload:
+        """Begin an upload without tags while it is asked for those to keep; again if there are any.
+
+        They travel with the beginning, so to wait for them costs a round trip; most have none.
+        """
+        asked = self._threads.submit(self._tags_to_keep, key)
+        upload = self._initiate(key, new, NO_TAGS)
+        try:
+            tags = asked.result()
+        except BaseException:
+            self._abort_quietly(upload)
+            raise
+        if not tags:
+            return upload
+        self._abort_quietly(upload)
+        return self._initiate(key, new, tags)
+
+    def _initiate(self, key: str, new: NewObject, tags: TagSet) -> Upload:
+        headers = render_new(self.dialect, new, tags, self.storage_class)
+        if "InitiateMultipartUpload" in self.dialect.exclusive_operations:
+            headers |= self._guard("InitiateMultipartUpload", key, exclusive=new.exclusive)
+        request = Request(
+            operation="InitiateMultipartUpload",
+            method="POST",
+            key=key,
+            query={"uploads": ""},
+            headers=headers,
+            subresource="uploads",
+        )
+        upload_id = self._ask(request, parse_upload_id)
+        return Upload(key=key, upload_id=upload_id, new=new, tags=tags)
 
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
         """Send one part; see `Bucket.upload_part`."""

@@ -172,6 +172,7 @@ class Tagging(Calls):
         with self._needs("bucket_tags" if key is None else "object_tags"):
             request = self._tagging(operation, "GET", key)
             answer = self._call(request, allow=_NO_TAGS_CODES)
+        self._tags_readable |= key is not None
         said = self.dialect.empty_tagging
         if answer.error is not None:
             if EmptyTagging.NOT_FOUND in said:

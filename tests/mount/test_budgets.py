@@ -36,6 +36,15 @@ def in_flight(log: RequestLog) -> int:
     return max(int(row["inflight"]) for row in log.rows())
 
 
+def round_trips(log: RequestLog) -> int:
+    """Count the requests of which each began when the one before had its answer, at most."""
+    chain, free = 0, 0.0
+    for row in sorted(log.rows(), key=lambda row: row["time"] + row["seconds"]):
+        if row["time"] >= free:
+            chain, free = chain + 1, row["time"] + row["seconds"]
+    return chain
+
+
 class TestLooking:
     @ALL
     def test_ls_is_one_list_for_a_thousand(self, mount: Mounted) -> None:
@@ -66,6 +75,24 @@ class TestLooking:
         again = mount.requests()
         run("ls", "-l", mount.path / "d")
         assert len(again) == 0
+
+    def test_ls_l_of_few_takes_few_round_trips(self, far_mount: Mounted) -> None:
+        """The lookup, the listing, and two batches of attributes."""
+        fill(far_mount, 60)
+        log = far_mount.requests()
+        run("ls", "-l", far_mount.path / "d")
+        assert log.kinds() == {"GET list": 2, "HEAD": 61}
+        assert round_trips(log) <= 5
+
+    def test_who_takes_the_first_entry_only_costs_nothing_more(self, mount: Mounted) -> None:
+        fill(mount, 40, "d/")
+        fill(mount, 40, "e/")
+        fill(mount, 40, "f/")
+        for directory in ("d", "e"):
+            (mount.path / directory / os.listdir(mount.path / directory)[0]).stat()
+        log = mount.requests()
+        (mount.path / "f" / os.listdir(mount.path / "f")[0]).stat()
+        assert log.kinds()["HEAD"] <= 2
 
     @ALL
     def test_one_cold_path(self, mount: Mounted) -> None:
@@ -192,6 +219,38 @@ class TestContent:
         assert content == bytes(size // 2) + b"!" + bytes(size // 2 - 1)
         assert mount.tags("f") == {"k": "v"}
 
+    def test_edits_of_a_large_object_take_few_round_trips(self, far_mount: Mounted) -> None:
+        """Tags and what surrounds the change come together; parts are copied all at once."""
+        size = 20 * 1024**2
+        for name, tags in (("f", {"k": "v"}), ("g", None), ("h", None)):
+            far_mount.judge.put(name, bytes(size), tags)
+            (far_mount.path / name).stat()
+        log = far_mount.requests()
+        change(far_mount.path / "f", size // 2)
+        assert round_trips(log) <= 4
+        log = far_mount.requests()
+        change(far_mount.path / "g", size // 2)
+        assert round_trips(log) <= 3, "the right to read tags is known"
+        log = far_mount.requests()
+        change(far_mount.path / "h", size)
+        assert round_trips(log) <= 3
+        assert far_mount.content("f") == bytes(size // 2) + b"!" + bytes(size // 2 - 1)
+        assert far_mount.content("h") == bytes(size) + b"!"
+        assert far_mount.tags("f") == {"k": "v"}
+
+    @ALL
+    def test_edits_keep_tags_that_no_count_told_of(self, mount: Mounted) -> None:
+        size = 20 * 1024**2
+        for name in ("f", "g"):
+            mount.judge.put(name, bytes(size))
+            (mount.path / name).stat()
+        change(mount.path / "f", 0)
+        mount.judge.set_tags("g", {"k": "v"})
+        time.sleep(1.1)
+        change(mount.path / "g", size // 2)
+        assert mount.tags("g") == {"k": "v"}
+        assert mount.content("g")[size // 2 : size // 2 + 1] == b"!"
+
     @ALL
     def test_sequential_write_and_read(self, mount: Mounted, tmp_path: Path) -> None:
         size = 48 * 1024**2
@@ -213,7 +272,60 @@ class TestContent:
         assert sum(row["bytes_out"] for row in log.rows() if row["method"] == "GET") == size
 
 
+def change(path: Path, offset: int) -> None:
+    """Write one byte, in the middle or at the end."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"!")
+
+
 class TestTree:
+    @ALL
+    def test_rsync_of_a_file(self, mount: Mounted, tmp_path: Path) -> None:
+        """Content, one copy that takes name and attributes along, one delete; and the lookup."""
+        (tmp_path / "s").mkdir()
+        for number in range(10):
+            (tmp_path / f"s/{number}").write_bytes(b"x%d" % number)
+            os.utime(tmp_path / f"s/{number}", (number, number))
+        (tmp_path / "s/7").chmod(0o640)
+        (mount.path / "r").mkdir()
+        run("rsync", "-a", f"{tmp_path}/s/0", mount.path / "r/0")
+        log = mount.requests()
+        run("rsync", "-a", f"{tmp_path}/s/", mount.path / "r")
+        kinds = log.kinds()
+        assert (kinds["PUT"], kinds["DELETE"]) == (9, 9)
+        of_files = [r for r in log.rows() if r["key"] and not r["key"].endswith("/")]
+        assert len([r for r in of_files if r["subresource"] == "copy"]) == 9
+        assert len([r for r in of_files if r["subresource"] in ("tagging", "metadata")]) == 0
+        assert sum(kinds.values()) <= 9 * 5 + 12
+        log = mount.requests()
+        assert run("rsync", "-ain", f"{tmp_path}/s/", mount.path / "r") == ""
+        mount.forget()
+        assert run("rsync", "-ain", f"{tmp_path}/s/", mount.path / "r") == ""
+        assert (mount.path / "r/7").stat().st_mode & 0o777 == 0o640
+
+    def test_rsync_of_a_file_takes_three_round_trips(
+        self, far_mount: Mounted, tmp_path: Path
+    ) -> None:
+        (tmp_path / "s").mkdir()
+        for number in range(6):
+            (tmp_path / f"s/{number}").write_bytes(b"x")
+        (far_mount.path / "r").mkdir()
+        log = far_mount.requests()
+        run("rsync", "-r", "-t", "-p", f"{tmp_path}/s/", far_mount.path / "r")
+        assert round_trips(log) <= 6 * 3 + 6
+
+    @ALL
+    def test_rm_r_looks_at_a_directory_once(self, mount: Mounted) -> None:
+        fill(mount, 30)
+        os.listdir(mount.path / "d")
+        log = mount.requests()
+        for number in reversed(range(30)):
+            (mount.path / f"d/{number:04}").unlink()
+        assert log.kinds()["DELETE"] == 30
+        assert log.kinds()["GET list"] <= 3
+        assert mount.keys() == ["d/"], "it stays until rmdir"
+
     @ALL
     def test_mv_of_a_file(self, mount: Mounted) -> None:
         mount.judge.put("d/", b"")
