@@ -9,6 +9,7 @@ The first that has a pair is it. One that is there and cannot be used (others ma
 an error: to go on would be to act as somebody else than the user thinks.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from tagfs.store.credentials_metadata import (
     InstanceRole,
 )
 from tagfs.store.credentials_vendors import Aliyun, AwsProfile, Obsutil, Ossutil
+
+logger = logging.getLogger(__name__)
 
 _MORE_NAMES: Final[Mapping[str, EnvironmentNames]] = {
     "oss": EnvironmentNames(
@@ -108,6 +111,7 @@ class FoundCredentials:
                 looked.append(str(absent))
             else:
                 self._source = source
+                logger.info("credentials from %s", source.name)
                 return self._present
         raise BadCredentials(f"no credentials: {self._advice} (looked at: {', '.join(looked)})")
 

@@ -97,6 +97,7 @@ def test_an_expired_token_is_replaced_by_that_of_its_file(running, tmp_path, ser
         assert mount.content("b") == b"two"
         os.setxattr(mount.path / "a", "user.tag.l", b"w")
         assert mount.tags("a") == {"k": "v", "l": "w"}
+        assert f"credentials from credentials={file}\n" in mount.log()
         assert mount.log().count("asking for fresh credentials") == 1
         assert f"fresh credentials from credentials={file}" in mount.log()
 
