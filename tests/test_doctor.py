@@ -22,11 +22,14 @@ from tagfs.doctor.host import Host, check_host
 from tagfs.doctor.network import check_network
 from tagfs.doctor.rights import attempt
 from tagfs.doctor.scratch import check_writing
+from tagfs.doctor.service import check_kind
 from tagfs.settings import Settings, parse_options, parse_url
+from tagfs.store.client import BucketSettings, open_bucket
 from tagfs.store.endpoints import Endpoint
-from tests.emulated import Emulator, emulator
+from tests.emulated import PAIR, Emulator, emulator
 from tests.judges import REGIONS, judge_of
 from tests.mounting import KEYS
+from tests.store.loopback import LoopbackServer, answer, error
 
 SERVICES = ("oss", "obs", "s3")
 
@@ -281,7 +284,43 @@ def test_a_parallel_file_system(service: Emulator, look: Look) -> None:
     assert "object bucket" in found.finding("bucket kind")["advice"]
 
 
-# What needs no service
+# What needs no emulator
+
+
+def kinds(service: str, *script: bytes) -> dict[str, Finding]:
+    """Return what is found of a bucket of which a server says so."""
+    server = LoopbackServer(list(script))
+    settings = BucketSettings(service=service, bucket="bucket", endpoint=server.url, region="r")
+    client = open_bucket(settings, PAIR)
+    found = {finding.check: finding for finding in check_kind(client)}
+    client.close()
+    server.close()
+    return found
+
+
+def test_a_hierarchical_bucket_that_keeps_versions() -> None:
+    body = (
+        b"<BucketInfo><Bucket><Name>bucket</Name><Location>oss-cn-hangzhou</Location>"
+        b"<StorageClass>Standard</StorageClass><Versioning>Enabled</Versioning>"
+        b"<HierarchicalNamespace>Enabled</HierarchicalNamespace></Bucket></BucketInfo>"
+    )
+    found = kinds("oss", answer(200, body), error(403, "AccessDenied"))
+    assert found["bucket kind"].level is Level.WARNING
+    assert "oss-cn-hangzhou, hierarchical" in found["bucket kind"].detail
+    assert found["versioning"].level is Level.WARNING
+
+
+@pytest.mark.parametrize("state", ["Enabled", "Suspended"])
+def test_versioning_is_asked_for(state: str) -> None:
+    xml = f"<VersioningConfiguration><Status>{state}</Status></VersioningConfiguration>"
+    found = kinds("s3", answer(200), answer(200, xml.encode()))
+    assert ("versioning" in found) == (state == "Enabled")
+
+
+def test_the_kind_may_stay_unknown() -> None:
+    found = kinds("oss", error(403, "AccessDenied"))
+    assert found["bucket kind"].level is Level.WARNING
+    assert "GetBucketInfo" in found["bucket kind"].advice
 
 
 def endpoint(port: int, scheme: str = "http", host: str = "localhost") -> Endpoint:

@@ -1,5 +1,6 @@
 """Whom a service takes us for, whether it has the bucket, in which region, and of what kind."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
@@ -191,9 +192,26 @@ def check_kind(client: Client) -> Iterator[Finding]:
         )
     else:
         yield ok(check, shown)
-    if found.versioning == "Enabled":
+    if "Enabled" in (found.versioning, _versioning(client)):
         yield warning(
             "versioning",
             "enabled: what is replaced or deleted stays, and is paid for",
             "have a lifecycle rule expire old versions",
         )
+
+
+def _versioning(client: Client) -> str:
+    """Return whether old versions are kept, in the service's word; "" if it does not tell."""
+    request = Request(
+        operation="GetBucketVersioning",
+        method="GET",
+        query={"versioning": ""},
+        subresource="versioning",
+        quiet=True,
+    )
+    try:
+        answer = client.transport.request(request)
+    except TagfsError:
+        return ""
+    found = re.search(rb"<Status>(\w+)</Status>", answer.body)
+    return found[1].decode() if found else ""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -35,11 +36,13 @@ def dirty_file(mount: Mounted, size: int) -> Iterator[bytes]:
             os.close(fd)
 
 
+@pytest.mark.parametrize("library", ["2", "3"])
 def test_sigterm_finishes_what_is_dirty_though_the_service_is_slow(
-    mount_with: MountFactory, refusals: Faults
+    mount_with: MountFactory, refusals: Faults, library: str
 ) -> None:
     """F4: SIGTERM and unmount finish uploads."""
-    mount = mount_with(PART)
+    mount = mount_with(f"{PART},fuse={library}")
+    assert f"(libfuse {library}." in mount.log()
     with dirty_file(mount, 4 * MIB + 3) as content:
         refusals.set("delay=0.5:op=UploadPart", "delay=0.5:op=CompleteMultipartUpload")
         mount.process.send_signal(signal.SIGTERM)
@@ -144,6 +147,24 @@ def test_sighup_begins_new_log_files(service: Emulator, bucket: str, tmp_path: P
     finally:
         run("fusermount", "-u", point)
     wait_for(lambda: "is unmounted" in log.read_text())
+
+
+def test_sighup_of_a_terminal_ends_the_mount(
+    service: Emulator, bucket: str, tmp_path: Path
+) -> None:
+    """In the foreground, it means that nobody is there any more."""
+    point = tmp_path / "mnt"
+    point.mkdir()
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(service, f"oss://{bucket}", point), env={**os.environ, **KEYS}, stderr=theirs
+    )
+    os.close(theirs)
+    wait_for(lambda: os.path.ismount(point) or process.poll() is not None)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(20) == 0
+    os.close(ours)
+    assert not os.path.ismount(point)
 
 
 class Supervisor:
