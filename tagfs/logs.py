@@ -4,6 +4,7 @@ Under systemd the foreground is the journal: lines carry their priority there, a
 the journal adds itself.
 """
 
+import io
 import logging
 import logging.handlers
 import os
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tagfs.errors import SettingsError
+from tagfs.logfiles import open_to_append
 from tagfs.repeats import Repeats
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ def to_background(level: str, file: Path | None, fallback: Path) -> None:
     target = (file or fallback).absolute()
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(target, maxBytes=_LARGEST, backupCount=1)
+        handler = _OwnFile(target, maxBytes=_LARGEST, backupCount=1)
     except OSError as error:
         raise SettingsError(f"log_file={target} cannot be written: {error.strerror}") from None
     handler.setFormatter(logging.Formatter(_TIMED))
@@ -99,6 +101,13 @@ def is_journal(environment: Mapping[str, str]) -> bool:
         return (found.st_dev, found.st_ino) == (int(device), int(inode))
     except (ValueError, OSError):
         return False
+
+
+class _OwnFile(logging.handlers.RotatingFileHandler):
+    """A file that its owner alone can read: log lines name objects and tags."""
+
+    def _open(self) -> io.TextIOWrapper:
+        return os.fdopen(open_to_append(Path(self.baseFilename)), "a", encoding="utf-8")
 
 
 class _JournalFormatter(logging.Formatter):

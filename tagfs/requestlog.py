@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tagfs.errors import SettingsError
+from tagfs.logfiles import open_to_append
 from tagfs.store.exchange import Attempt
 
 log = logging.getLogger(__name__)
@@ -80,5 +81,4 @@ class RequestLog:
         os.close(old)
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return os.open(self._path, flags, 0o600)
+        return open_to_append(self._path)

@@ -35,10 +35,13 @@ def render(root: str, *inner: str, namespace: str = "") -> bytes:
 
 def parse(data: bytes) -> ElementTree.Element | None:
     """Read a document; None if it is none. Namespaces are dropped; document types are refused."""
-    if _DOCTYPE.search(data):
+    # UTF-8 holds no NUL where there is none in the text: UTF-16 would hide a document type.
+    if b"\0" in data or _DOCTYPE.search(data):
         return None
     try:
-        root = ElementTree.fromstring(data)  # noqa: S314 - no document types, see above
+        # UTF-8 whatever the document says: an encoding that nobody knows is no ParseError.
+        parser = ElementTree.XMLParser(encoding="utf-8")  # noqa: S314
+        root = ElementTree.fromstring(data, parser)  # noqa: S314 - no document types, see above
     except (ElementTree.ParseError, ValueError):
         return None
     for node in root.iter():

@@ -87,7 +87,7 @@ class MountRecord:
             record = cls(**fields)
             texts = [record.url, record.mountpoint, *record.options, *record.options.values()]
             float(record.started)
-        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError):
             raise SettingsError("mount.json is damaged") from None
         if not all(isinstance(text, str) for text in texts) or set(record.options) - set(KEPT):
             raise SettingsError("mount.json is damaged")
@@ -115,6 +115,22 @@ def staging_base(cache_dir: Path) -> Path:
     return cache_dir / "staging"
 
 
+def _check_private(base: Path) -> None:
+    """Refuse a place where another user could put something else in the place of what is staged.
+
+    Raises:
+        SettingsError
+    """
+    found, above = base.lstat(), base.parent.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    # A link would have bytes of private files land where somebody else wanted them.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or mode & 0o022:
+        raise SettingsError(f"{base} is not yours alone: choose another cache_dir")
+    replaceable = stat.S_IMODE(above.st_mode) & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+    if above.st_uid not in {0, os.geteuid()} or replaceable:
+        raise SettingsError(f"{base.parent} can be changed by others: choose another cache_dir")
+
+
 class StagingDirectory:
     """The directory of one running mount, locked while it runs."""
 
@@ -128,9 +144,7 @@ class StagingDirectory:
         base = staging_base(settings.cache_dir)
         try:
             base.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = base.stat()
-            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
-                raise SettingsError(f"{base} is not yours alone: choose another cache_dir")
+            _check_private(base)
             self.path = base / f"{int(time.time())}-{secrets.token_hex(4)}"
             self.path.mkdir(mode=0o700)
             self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -43,6 +43,12 @@ class _Told(NamedTuple):
 _UNTOLD = _Told()
 
 
+def _keys(page: Page) -> Iterator[str]:
+    yield from page.prefixes
+    for info in page.objects:
+        yield info.key
+
+
 class Reading(Calls):
     """The looking half of `Client`; see `Bucket` for what the methods promise."""
 
@@ -60,6 +66,9 @@ class Reading(Calls):
         page = self._list(query)
         if page.token is not None and page.token == token:
             raise self._warn(MalformedResponse(f"listing {prefix!r} goes on where it began"))
+        foreign = [key for key in _keys(page) if not key.startswith(prefix)]
+        if foreign:  # its name would be cut out of another one
+            raise self._warn(MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it"))
         return page
 
     def _list(self, query: dict[str, str]) -> Page:
@@ -92,7 +101,11 @@ class Reading(Calls):
     def scan(self, prefix: str) -> Iterator[Page]:
         """Yield all pages of a directory, the next fetched meanwhile; see `Bucket.scan`."""
         page = self.list(prefix)
+        tokens = set()
         while page.token is not None:
+            if page.token in tokens:
+                raise self._warn(MalformedResponse(f"listing {prefix!r} goes round in circles"))
+            tokens.add(page.token)
             following = self._threads.submit(self.list, prefix, token=page.token)
             yield page
             page = following.result()
