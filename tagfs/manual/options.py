@@ -37,7 +37,7 @@ TOPICS: Final = (
             _O("addressing", "auto", "Bucket in the host name or in the path.", ("auto", "virtual", "path")),
             _O("ca_bundle", "", "File of the certificate authorities to trust."),
             _O("timeout", "60", "Seconds of trying a request before it fails (EIO)."),
-            _O("config", "", "Settings file instead of ~/.config/tagfs/config.toml and /etc/tagfs/config.toml."),
+            _O("config", "", "Settings file instead of ~/.config/tagfs.toml and /etc/tagfs.toml."),
             _O("profile", "", "Profile of the settings file."),
         ),
     ),

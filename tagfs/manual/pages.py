@@ -128,7 +128,7 @@ A line of fstab(5), with the key pair in a file that root alone may read:
 
 _FILES = (
     ("/var/cache/tagfs, ~/.cache/tagfs", "Staged files of what is being written; see tagfs recover."),
-    ("/etc/tagfs/config.toml, ~/.config/tagfs/config.toml", "Settings."),
+    ("/etc/tagfs.toml, ~/.config/tagfs.toml", "Settings."),
     ("/etc/fuse.conf", "user_allow_other lets normal users admit others."),
 )  # fmt: skip
 
