@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tagfs.errors import SettingsError
-from tagfs.ownfiles import Untrusted, expand, home, read_trusted
+from tagfs.ownfiles import Unreadable, Untrusted, expand, home, read_trusted
 from tagfs.settings import BucketUrl, Given, parse_url
 
 SYSTEM_FILE: Final = Path("/etc/tagfs.toml")
@@ -66,6 +66,10 @@ class ConfigFiles:
             if needed:
                 self.mistakes.append(f"config={path}: no such file")
             return
+        except Unreadable as error:  # somebody else's home, or root's own settings
+            if not needed:
+                return
+            reason = str(error)
         except Untrusted as error:
             reason = str(error)
         except tomllib.TOMLDecodeError as error:

@@ -21,6 +21,10 @@ class Untrusted(Exception):
     """A file that others could read or change, or that is none; the sentence says what to do."""
 
 
+class Unreadable(Untrusted):
+    """A file that this user may not even look at."""
+
+
 def home(environment: Mapping[str, str]) -> Path | None:
     """Return the user's home, from the password file where HOME is not set; None without any."""
     if environment.get("HOME"):
@@ -63,15 +67,18 @@ def _read(path: Path, forbidden: int, verb: str, remedy: str) -> str:
     try:
         # A pipe in the file's place must not make us wait for whoever writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, NotADirectoryError):  # a home of /dev/null is usual for services
+        raise FileNotFoundError(str(path)) from None
     except OSError as error:
-        raise Untrusted(f"{path} cannot be read: {error.strerror}") from None
+        kind = Unreadable if isinstance(error, PermissionError) else Untrusted
+        raise kind(f"{path} cannot be read: {error.strerror}") from None
     try:
         _check(path, os.fstat(descriptor), forbidden, f"can be {verb} by others", remedy)
         data = b""
         while len(data) <= MAX_SIZE and (chunk := os.read(descriptor, MAX_SIZE + 1)):
             data += chunk
+    except OSError as error:
+        raise Untrusted(f"{path} cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
     if len(data) > MAX_SIZE:

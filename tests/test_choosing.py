@@ -223,3 +223,17 @@ def test_the_cache_directory_of_any_bucket(env, tmp_path):
     own_file(env, f"[default]\ncache_dir = '{tmp_path}/c'")
     assert chosen_cache_dir({}, env) == tmp_path / "c"
     assert chosen_cache_dir({}, {**env, "TAGFS_CACHE_DIR": "/d"}) == Path("/d")
+
+
+def test_homes_that_are_none_are_passed_over(monkeypatch):
+    """Service users have such ones: a device, a missing directory, somebody else's."""
+    for home in ("/dev/null", "/nonexistent", "/proc/1/cwd/root"):
+        assert choose(URL, {}, {"HOME": home}).ttl == 60
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("tagfs.ownfiles.os.open", refuse)
+    assert choose(URL, {}, {"HOME": "/root"}).ttl == 60
+    with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
+        choose(URL, {"config": "/root/x.toml"}, {})

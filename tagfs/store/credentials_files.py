@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.ownfiles import Untrusted, read_secret
+from tagfs.ownfiles import Unreadable, Untrusted, read_secret
 from tagfs.store.credentials import Absent, Credentials, EnvironmentNames
 from tagfs.store.credentials_words import (
     pair_of,
@@ -26,17 +26,19 @@ def read_private(path: Path) -> str:
     """Return the text of a file with secrets.
 
     Raises:
-        Absent: no such file.
-        BadCredentials: others could read it, or it cannot be read.
+        Absent: no such file, or none for this user.
+        BadCredentials: others could read it.
     """
     try:
         return read_secret(path)
     except FileNotFoundError:
-        reason = None
+        missing, reason = "no such file", ""
+    except Unreadable:  # a service may have been left root's home
+        missing, reason = "may not be read", ""
     except Untrusted as error:
-        reason = str(error)
-    if reason is None:
-        raise Absent(f"{path} (no such file)")
+        missing, reason = "", str(error)
+    if missing:
+        raise Absent(f"{path} ({missing})")
     raise BadCredentials(reason)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.ownfiles import Untrusted, home, read_trusted
+from tagfs.ownfiles import Unreadable, Untrusted, home, read_trusted
 from tagfs.store.credentials import Absent, Credentials
 from tagfs.store.credentials_files import Process, read_private
 from tagfs.store.credentials_words import (
@@ -184,7 +184,7 @@ class AwsProfile:
         """Return a section's lines; nobody else may be able to write them, as they run commands."""
         try:
             text = read_trusted(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, Unreadable):
             return {}
         except Untrusted as error:
             reason = str(error)

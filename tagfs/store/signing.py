@@ -166,5 +166,11 @@ class Authority:
                 return
             self._begun = time.monotonic()
         threading.Thread(
-            target=self._renew, args=(used,), name="tagfs-credentials", daemon=True
+            target=self._renew_quietly, args=(used,), name="tagfs-credentials", daemon=True
         ).start()
+
+    def _renew_quietly(self, used: Credentials) -> None:
+        try:
+            self._renew(used)
+        except Exception:  # nobody else would hear of a bug in here
+            logger.exception("a bug in tagfs: credentials could not be renewed")

@@ -381,3 +381,20 @@ def test_no_secret_is_shown():
     assert "id" in shown
     assert "S3CRET" not in shown
     assert "T0KEN" not in shown
+
+
+@pytest.mark.parametrize("service", ["oss", "obs", "s3"])
+def test_homes_that_are_none_are_passed_over(service, tmp_path, monkeypatch):
+    """Service users have such ones; with a role, they need none."""
+    for home in ("/dev/null", "/nonexistent"):
+        with pytest.raises(BadCredentials, match="no credentials: set"):
+            find(service, Path(home)).get()
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("tagfs.ownfiles.os.open", refuse)
+    with pytest.raises(BadCredentials, match="no credentials: set"):
+        find(service, tmp_path).get()
+    with pytest.raises(BadCredentials, match="may not be read"):
+        find(service, tmp_path, file=tmp_path / "keys").get()

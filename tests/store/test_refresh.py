@@ -190,3 +190,11 @@ def test_but_not_with_keys_that_last(serve):
     _server, client = serve(provider, answer(403), dialect=S3)
     assert client.request(HEAD).status == 403
     assert provider.refreshed == 0
+
+
+def test_a_bug_in_the_background_is_logged(serve, caplog, monkeypatch):
+    provider = Provider(old(60))
+    monkeypatch.setattr(provider, "refresh", lambda: 1 / 0)
+    _server, client = serve(provider, answer())
+    assert client.request(GET).status == 200
+    wait_for(lambda: "ZeroDivisionError" in caplog.text)
