@@ -62,6 +62,7 @@ class Tree:
         self._temporaries = temporaries
         self._logged: set[str] = set()
         self._texts: dict[str, tuple[str, str]] = {}
+        self._plain_links = False  # a link was seen here that is no symlink object
         self.hidden = 0
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
         # mounted, so that `rsync -a` and `tar x` into the root do not fail.
@@ -120,6 +121,7 @@ class Tree:
         attributes = parse_attributes(info, self._env.default_file())
         size = info.size
         if stat.S_ISLNK(attributes.mode) and info.detail is not None:
+            self._plain_links = self._plain_links or info.type is not ObjectType.SYMLINK
             text = known_text(info)
             size = info.size if text is None else len(text.encode("utf-8", "surrogateescape"))
         return Entry(path=path, key=info.key, attributes=attributes, size=size, info=info)
@@ -220,14 +222,15 @@ class Tree:
     def _type(self, info: ObjectInfo) -> int:
         if info.type is ObjectType.SYMLINK:
             return stat.S_IFLNK
-        longest = 0 if self._env.bucket.capabilities.symlinks else MAX_LINK
-        if not self._env.choices.stored or info.size > longest:
+        if not self._env.choices.stored or info.size > MAX_LINK:
             return stat.S_IFREG
         # An empty object may be a fifo, a socket, a device or a link, and where a bucket has no
-        # symlink objects a short one may be a link as well: only its metadata tells.
+        # symlink objects, or others as well (of ossfs 1), a short one may be a link: only its
+        # metadata tells.
         known = self._env.bucket.known(info.key)
         if known is None or known.detail is None:
-            return 0
+            may_be_link = self._plain_links or not self._env.bucket.capabilities.symlinks
+            return 0 if may_be_link or not info.size else stat.S_IFREG
         return parse_attributes(known, self._env.default_file()).type
 
     def _hide(self, key: str) -> None:

@@ -460,6 +460,20 @@ class TestLinks:
         assert mount.keys() == []
 
     @ALL
+    def test_l5_links_of_ossfs_1(self, mount: Mounted) -> None:
+        """L5. Links written by ossfs 1 conventions are read as links: of a plain object only the
+        metadata says so, and what was seen once is listed as a link."""
+        mode = {"mode": str(stat.S_IFLNK | 0o777)}
+        mount.judge.put("d/body", b"../f", meta=mode)
+        mount.judge.put("d/body2", b"g", meta=mode)
+        mount.judge.put("d/file", b"x" * 5)
+        assert os.readlink(mount.path / "d/body") == "../f"
+        links = {e.name for e in os.scandir(mount.path / "d") if e.is_symlink()}
+        assert links == {"body", "body2"}
+        found = run("find", mount.path / "d", "-type", "l").splitlines()
+        assert sorted(found) == [f"{mount.path}/d/body", f"{mount.path}/d/body2"]
+
+    @ALL
     def test_l4_the_type_of_a_link(self, mount: Mounted) -> None:
         """L4. The listing alone tells a link from a file on OSS (Type=Symlink); elsewhere it
         never tells a wrong type."""
