@@ -124,10 +124,10 @@ class Multipart(Appending):
         If they do not, the part that was asked for is there, and is returned.
         """
         condition = self._header("copy-source-if-match")
-        if self._checks_copied is not None or condition not in request.headers:
+        if self._knows_of_conditions() or condition not in request.headers:
             return None
         with self._trial:
-            if self._checks_copied is not None:
+            if self._knows_of_conditions():
                 return None
             trial = replace(request, headers={**request.headers, condition: _NO_VERSION})
             try:
@@ -138,6 +138,9 @@ class Multipart(Appending):
             self._checks_copied = False
             logger.info("%s: the condition on its source is ignored", request)
             return copied
+
+    def _knows_of_conditions(self) -> bool:
+        return self._checks_copied is not None
 
     def list_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that the service has; see `Bucket.list_parts`."""
