@@ -19,8 +19,11 @@ from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import KEYS, Mounted, wait_for
 
+EVERYWHERE = pytest.mark.services("oss", "obs", "s3")
 PART = 100 * 1024
 LARGE = bytes(os.urandom(1024) * 1024)  # ten parts and a bit
+S3_PART = 5 * 1024**2  # S3 takes no smaller ones
+S3_LARGE = LARGE * 12
 
 
 class Faults:
@@ -51,8 +54,14 @@ def faults(service: Emulator) -> Iterator[Faults]:
 
 
 @pytest.fixture
-def small_parts(mount_with: MountFactory) -> Mounted:
-    return mount_with(f"part_size={PART}")
+def small_parts(mount_with: MountFactory, kind: str) -> Mounted:
+    return mount_with(f"part_size={S3_PART if kind == 's3' else PART}")
+
+
+@pytest.fixture
+def large(kind: str) -> bytes:
+    """Content of several parts."""
+    return S3_LARGE if kind == "s3" else LARGE
 
 
 def command(mount: Mounted, *arguments: str | Path) -> list[str]:
@@ -123,7 +132,7 @@ def crash_during(
 
 
 def uploads(mount: Mounted) -> list[str]:
-    return [u.upload_id for u in mount.sdk.list_multipart_uploads().upload_list]
+    return mount.judge.uploads()
 
 
 def assert_nothing_left(mount: Mounted) -> None:
@@ -189,6 +198,7 @@ class TestFsync:
 
 
 class TestClose:
+    @EVERYWHERE
     def test_a_new_small_file(self, mount: Mounted, faults: Faults) -> None:
         file = Writing(mount.path / "d é.txt").write(b"content").tag(team="blue", k="")
         mount_path = mount.path / "d é.txt"
@@ -199,29 +209,31 @@ class TestClose:
 
         listed = recovered(mount, "--list")
         assert listed.startswith("staged")
-        assert f"oss://{mount.bucket}/d é.txt  (complete)" in listed
+        assert f"{mount.kind}://{mount.bucket}/d é.txt  (complete)" in listed
         assert "7 bytes" in listed
         assert mount.keys() == []
         assert "recovered: " in recovered(mount)
         assert mount.content("d é.txt") == b"content"
         assert mount.tags("d é.txt") == {"team": "blue", "k": ""}
-        headers = mount.sdk.head_object("d é.txt").headers
-        assert headers["x-oss-meta-mode"] == str(0o100640)
-        assert headers["x-oss-meta-mtime"] == "1000000000.000000007"
+        meta = mount.judge.head("d é.txt").meta
+        assert meta["mode"] == str(0o100640)
+        assert meta["mtime"] == "1000000000.000000007"
         assert_nothing_left(mount)
 
+    @EVERYWHERE
     def test_the_crash_came_after_the_upload(self, mount: Mounted, faults: Faults) -> None:
         file = Writing(mount.path / "f").write(b"content").tag(k="v")
         crash_during(mount, faults, "hang:op=PutObject:when=after", file.close)
-        before = mount.sdk.head_object("f")
+        before = mount.judge.head("f")
         faults.set(f"deny:op=PutObject:bucket={mount.bucket}")
         assert "was uploaded already" in recovered(mount)
-        assert mount.sdk.head_object("f").last_modified == before.last_modified
+        assert mount.judge.head("f").modified == before.modified
         assert mount.tags("f") == {"k": "v"}
         assert_nothing_left(mount)
 
+    @EVERYWHERE
     def test_an_overwritten_object_keeps_its_tags(self, mount: Mounted, faults: Faults) -> None:
-        mount.sdk.put_object("f", b"old", headers={"x-oss-tagging": "team=blue"})
+        mount.judge.put("f", b"old", {"team": "blue"})
         file = Writing(mount.path / "f").write(b"new and longer")
         crash_during(mount, faults, "hang:op=PutObject", file.close)
         assert mount.content("f") == b"old"
@@ -297,7 +309,7 @@ class TestMultipart:
         assert log.kinds()["PUT partNumber"] < len(LARGE) // PART
         assert mount.content("f") == LARGE
         assert mount.tags("f") == {"team": "blue"}
-        assert mount.sdk.head_object("f").headers["x-oss-meta-mode"] == str(0o100600)
+        assert mount.judge.head("f").meta["mode"] == str(0o100600)
         assert_nothing_left(mount)
 
     def test_a_file_that_was_still_being_written(
@@ -316,6 +328,7 @@ class TestMultipart:
         assert mount.keys() == []
         assert_nothing_left(mount)
 
+    @EVERYWHERE
     @pytest.mark.parametrize(
         "fault",
         [
@@ -326,15 +339,15 @@ class TestMultipart:
         ],
     )
     def test_a_part_of_a_large_object(
-        self, small_parts: Mounted, faults: Faults, fault: str
+        self, small_parts: Mounted, faults: Faults, large: bytes, fault: str
     ) -> None:
         mount = small_parts
-        mount.sdk.put_object("f", LARGE, headers={"x-oss-tagging": "team=blue"})
+        mount.judge.put("f", large, {"team": "blue"})
         file = Writing(mount.path / "f", 0).write(b"changed", 500_000)
         crash_during(mount, faults, fault, file.close)
         out = recovered(mount)
         assert ("was uploaded already" in out) == fault.endswith("after")
-        assert mount.content("f") == LARGE[:500_000] + b"changed" + LARGE[500_007:]
+        assert mount.content("f") == large[:500_000] + b"changed" + large[500_007:]
         assert mount.tags("f") == {"team": "blue"}
         assert_nothing_left(mount)
 
@@ -371,8 +384,8 @@ class TestMultipart:
 def tree(mount: Mounted) -> Mounted:
     """A directory with twenty tagged files, a link and a directory in it."""
     for number in range(20):
-        tags = {"x-oss-tagging": f"number={number}", "x-oss-meta-color": "blau"}
-        mount.sdk.put_object(f"old/f{number:02}", b"x" * number, headers=tags)
+        tags, meta = {"number": str(number)}, {"color": "blau"}
+        mount.judge.put(f"old/f{number:02}", b"x" * number, tags, meta)
     (mount.path / "old/link").symlink_to("f01")
     (mount.path / "old/empty").mkdir()
     return mount
@@ -387,6 +400,7 @@ ALL = {f"f{number:02}" for number in range(20)} | {"link", "empty/"}
 
 
 class TestDirectoryRename:
+    @EVERYWHERE
     def test_while_copies_are_made_it_is_taken_back(self, tree: Mounted, faults: Faults) -> None:
         crash_during(
             tree,
@@ -395,7 +409,7 @@ class TestDirectoryRename:
             lambda: (tree.path / "old").rename(tree.path / "new"),
         )
         assert names(tree, "new/") - {""}
-        tree.sdk.put_object("new/somebody's", b"not a copy")
+        tree.judge.put("new/somebody's", b"not a copy")
         assert "rename of" in recovered(tree, "--list")
         assert "taken back" in recovered(tree)
         assert names(tree, "old/") - {""} == ALL
@@ -424,6 +438,7 @@ class TestDirectoryRename:
         assert names(tree, "old/") - {""} == ALL
         assert_nothing_left(tree)
 
+    @EVERYWHERE
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_while_originals_are_deleted_it_is_finished(
         self, tree: Mounted, faults: Faults, when: str
@@ -440,7 +455,10 @@ class TestDirectoryRename:
         for number in range(20):
             assert tree.tags(f"new/f{number:02}") == {"number": str(number)}
             assert tree.content(f"new/f{number:02}") == b"x" * number
-        assert tree.sdk.get_symlink("new/link").target_key == "new/f01"
+        if tree.has("symlinks"):
+            assert tree.judge.get_symlink("new/link") == "new/f01"
+        else:
+            assert tree.content("new/link") == b"f01"
         assert_nothing_left(tree)
 
     def test_an_original_that_is_all_there_is_stays(self, tree: Mounted, faults: Faults) -> None:
