@@ -132,6 +132,7 @@ def crash_during(
 
 
 def uploads(mount: Mounted) -> list[str]:
+    """Return the keys of uploads under way."""
     return mount.judge.uploads()
 
 
@@ -356,8 +357,9 @@ class TestMultipart:
         mount.sdk.put_object("f", b"old", headers={"x-oss-tagging": "team=blue"})
         file = Writing(mount.path / "f").write(LARGE)
         crash_during(mount, faults, "hang:op=CompleteMultipartUpload", file.close)
-        for upload in uploads(mount):  # as a lifecycle rule does: it has to begin anew
-            oss2.Bucket.abort_multipart_upload(mount.sdk, "f", upload)
+        for upload in oss2.MultipartUploadIterator(mount.sdk):
+            # As a lifecycle rule does: it has to begin anew.
+            mount.sdk.abort_multipart_upload("f", upload.upload_id)
         for fault in (
             "hang:op=InitiateMultipartUpload",
             "hang:op=UploadPart:after=5",
