@@ -23,7 +23,8 @@ from tagfs.status.command import status_command
 from tagfs.unmounting import take_off
 
 EPILOG = """
-Credentials come from the variables of each vendor's tools:
+Credentials come from credentials=FILE, from the variables and files of each
+vendor's tools, or from the machine's role; see tagfs-mount(8):
 
 \b
 oss://  OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,6 +172,16 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _command(text: str) -> str:
+    """Read a command; a mount in the background has another working directory."""
+    words = shlex.split(text)
+    if not words:
+        raise ValueError(text)
+    if "/" in words[0]:
+        words[0] = str(_path(words[0]))
+    return shlex.join(words)
+
+
 def _path(text: str) -> Path:
     """Read a path; a mount in the background has another working directory."""
     own = home(os.environ)
@@ -210,7 +221,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "metrics": _Option(_port, "a port of this host from 1 to 65535"),
     "ca_bundle": _Option(_path, "a file"),
     "credentials": _Option(_path, "a file"),
-    "credential_process": _Option(str, "a command"),
+    "credential_process": _Option(_command, "a command, its quotations closed"),
     "credentials_profile": _Option(str, "a profile of the vendor's tools"),
     "instance_role": _Option(_one_of("auto", "off"), "auto or off"),
     "obs_tag_urlencode": _Option(_one_of("auto", "on", "off"), "auto, on or off"),

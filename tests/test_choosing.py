@@ -237,3 +237,22 @@ def test_homes_that_are_none_are_passed_over(monkeypatch):
     assert choose(URL, {}, {"HOME": "/root"}).ttl == 60
     with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
         choose(URL, {"config": "/root/x.toml"}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("get keys", "get keys"),
+        ("./get 'two words'", f"{os.getcwd()}/get 'two words'"),
+        ("/bin/get --x", "/bin/get --x"),
+        ("~/get", f"{Path('~').expanduser()}/get"),
+    ],
+)
+def test_a_command_is_found_from_every_directory(env, text, kept):
+    assert choose(URL, {"credential_process": text}, env).credential_process == kept
+
+
+@pytest.mark.parametrize("text", ["", "'open"])
+def test_what_is_no_command_is_said_at_once(env, text):
+    with pytest.raises(SettingsError, match="expected a command"):
+        choose(URL, {"credential_process": text}, env)

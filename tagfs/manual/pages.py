@@ -99,6 +99,10 @@ def tagfs_mount_8(group: click.Group) -> str:
         roff.heading("Mount and fstab"),
         *roff.prose(_MOUNT_FUSE),
         roff.verbatim(FSTAB),
+        roff.heading("Settings"),
+        *roff.prose(_SETTINGS),
+        roff.heading("Credentials"),
+        *roff.prose(_CREDENTIALS),
         roff.heading("Files"),
         *(roff.term(*pair) for pair in _FILES),
         roff.heading("Exit status"),
@@ -112,6 +116,32 @@ def tagfs_mount_8(group: click.Group) -> str:
 _BACKGROUND = """
 The command returns when the mount answers; what is wrong before is said on stderr, and nothing is mounted then. With -f it
 stays. Options are also read from the environment and from the settings file; -o wins.
+"""
+
+_SETTINGS = """
+Each option comes from the first of these that has it: -o; the variable TAGFS_ and its name in capitals (TAGFS_TTL); OSS_ENDPOINT,
+OSS_REGION, AWS_ENDPOINT_URL, AWS_REGION; the settings files. Those are TOML:
+
+\b
+[default]                   # for every bucket
+ttl = 30
+allow_other = true
+
+\b
+[bucket."oss://photos"]     # for this one
+region = "cn-hangzhou"
+credentials = "/etc/tagfs/photos.key"
+
+\b
+[profile.archive]           # where -o profile=archive asks for it
+ro = true
+"""
+
+_CREDENTIALS = """
+They come from the first of these that has a key pair: credentials=FILE, of mode 0600, with lines such as access_key_id = ... and
+access_key_secret = ..., or ID:SECRET; credential_process=COMMAND; the variables of the vendor's SDKs; the files of ossutil,
+aliyun, obsutil or aws; the role of the container or the machine. A file that others can read is refused. Temporary ones are
+renewed five minutes before they expire, and when the service refuses them.
 """
 
 _MOUNT_FUSE = """

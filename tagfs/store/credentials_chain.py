@@ -125,7 +125,7 @@ def find_credentials(
     """Return the credentials for a service; nothing is read before they are needed."""
     advice = (
         f"set {names.access_key_id} and {names.secret_access_key}, or credentials=FILE, "
-        "or see docs/settings.md"
+        "or see tagfs-mount(8)"
     )
     return FoundCredentials(list(_sources(service, names, choice, environment)), advice)
 
