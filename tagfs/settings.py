@@ -94,7 +94,13 @@ def parse_url(text: str) -> BucketUrl:
     if match is None or match[1] not in SERVICES:
         known = ", ".join(f"{service}://bucket[/prefix]" for service in SERVICES)
         raise SettingsError(f"{text!r} is not a bucket: write {known}")
-    prefix = unquote(match[3]).strip("/")
+    try:
+        prefix = unquote(match[3], errors="strict").strip("/")
+        (match[2] + prefix).encode()
+    except UnicodeError:
+        raise SettingsError(f"{text!r}: names of buckets and keys are UTF-8") from None
+    if "\0" in match[2] + prefix:
+        raise SettingsError(f"{text!r}: a bucket or prefix cannot have a NUL in it")
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise SettingsError(f"{text!r}: a prefix cannot have empty, '.' or '..' components")
     return BucketUrl(service=match[1], bucket=match[2], prefix=f"{prefix}/" if prefix else "")

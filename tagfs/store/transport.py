@@ -18,7 +18,7 @@ import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
 
-from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
+from tagfs.errors import Interrupted, MalformedResponse, SettingsError, Throttled, Unreachable
 from tagfs.store import retry
 from tagfs.store.answers import is_strange, read_answer
 from tagfs.store.body import Body, Stream, prepare_body
@@ -354,7 +354,10 @@ def _connect(adapter: HTTPAdapter, endpoint: Endpoint, ca_bundle: str | None) ->
     prepared = requests.Request("GET", endpoint.url).prepare()
     # requests' stubs name the base class, which cannot send.
     pool = cast("_Pool", adapter.get_connection_with_tls_context(prepared, verify))
-    adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
+    try:
+        adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
+    except OSError:
+        raise SettingsError(f"ca_bundle={ca_bundle} is not there: name a PEM file") from None
     pool.ConnectionCls = _SecureConnection if endpoint.scheme == "https" else _Connection
     return pool
 
