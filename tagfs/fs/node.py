@@ -12,7 +12,15 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, StagingFull, TagfsError, Unsupported
+from tagfs.errors import (
+    AlreadyExists,
+    FileTooLarge,
+    NotFound,
+    StagingFull,
+    TagfsError,
+    Unreachable,
+    Unsupported,
+)
 from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.journal import Journal
@@ -78,6 +86,8 @@ class FileNode:
         self._times_set = False  # by utimens, after the last write
         self._edited = False  # attributes or metadata were set that the service has not
         self._journalled = False
+        self._unsure: NewObject | None = None  # what a creation sent that got no answer
+        self._unsure_size = 0
         self._promised = False  # fsync or close has begun, and the service has not all of it yet
         self._uploader = Uploader(
             env.bucket, env.upload_executor, env.choices.part_size, self._record
@@ -411,22 +421,39 @@ class FileNode:
         to = self._destination()
         try:
             return self._uploader.finish(staged, to, self._fetch)
+        except Unreachable:
+            if self._unsure is None:
+                self._unsure, self._unsure_size = to.new, staged.size
+            raise
         except Unsupported:
             if not to.appendable:
                 raise
             return self._uploader.finish(staged, replace(to, appendable=False), self._fetch)
         except AlreadyExists:
-            if self.exclusive or not to.new.exclusive:
+            if not to.new.exclusive or (self.exclusive and not self._is_ours()):
                 raise
         # Somebody else created it since it was looked up. Not asked to be exclusive, this file
         # replaces that one, and keeps its tags like every other rewrite.
         kept = replace(to.new, exclusive=False, tags=self._kept_tags())
         return self._uploader.finish(staged, replace(to, new=kept, appendable=False), self._fetch)
 
+    def _is_ours(self) -> bool:
+        """Say whether what is at the key was made by an attempt of this file without an answer.
+
+        Its metadata tells: nobody else wrote at the same nanosecond.
+        """
+        sent = self._unsure
+        if sent is None or "mtime" not in sent.metadata:
+            return False
+        found = self.env.bucket.head(self.key, max_age=0)
+        kept = found.detail.metadata if found.detail else {}
+        return found.size == self._unsure_size and kept == sent.metadata
+
     def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
         self.info = info
         self.tags = None
         self.exclusive = False
+        self._unsure = None
         self.dirty = self.failed = self._promised = self._edited = False
         staged.rebase()
         if self._journalled:

@@ -137,6 +137,7 @@ class Uploader:
         self._part_size = max(part_size, bucket.limits.min_part)
         self._stream: PartStream | None = None
         self._begun = NewObject()  # what travelled with the upload that was begun last
+        self._made: ObjectInfo | None = None  # by an upload that is not amended yet
 
     @property
     def upload(self) -> Upload | None:
@@ -145,6 +146,7 @@ class Uploader:
 
     def touched(self, start: int, end: int) -> None:
         """Note that `[start, end)` is other than it was: parts sent of it are to be sent again."""
+        self._made = None
         stream = self._stream
         if stream is not None and start < self._bounds(stream.sent)[1]:
             stream.stale.update(n for n in stream.parts if _overlap(self._bounds(n), (start, end)))
@@ -178,7 +180,11 @@ class Uploader:
         if self._stream is not None and not self._stream_fits(staged, to.key):
             self.abandon()
         if self._stream is not None:
-            return self._amend(self._finish_stream(staged, self._stream), to.streamed)
+            self._made = self._finish_stream(staged, self._stream)
+        if self._made is not None and self._made.key == to.key:
+            info = self._amend(self._made, to.streamed)
+            self._made = None
+            return info
         base = to.base if staged.base_size else None
         if base is not None and self._only_appended(staged, base):
             source = StagedSource(staged.fd, base.size, staged.size - base.size)
