@@ -18,8 +18,10 @@ WITH_SERVICE = (
     "test_doctor.py",
 )
 
-# No test, nor any program that one starts, asks the metadata service of the machine it runs on.
+# No test, nor any program that one starts, asks the metadata service of the machine it runs on, or
+# reads the settings of whoever runs it.
 os.environ |= {
+    "XDG_CONFIG_HOME": "/nonexistent",
     "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
     "AWS_EC2_METADATA_DISABLED": "true",
     "TAGFS_OBS_METADATA_ENDPOINT": "http://127.0.0.1:9",

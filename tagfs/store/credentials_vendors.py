@@ -34,6 +34,24 @@ def _own(environment: Mapping[str, str], name: str) -> Path:
     return base / name
 
 
+def _read_shown(path: Path) -> str:
+    """Return the text of a file that others may read, as long as there is no secret in it.
+
+    Raises:
+        Absent: no such file, or none for this user.
+        BadCredentials: others could change it.
+    """
+    try:
+        return read_trusted(path)
+    except (FileNotFoundError, Unreadable):
+        reason = ""
+    except Untrusted as error:
+        reason = str(error)
+    if not reason:
+        raise Absent(f"{path} (no such file)")
+    raise BadCredentials(reason)
+
+
 class Ossutil:
     """`~/.ossutilconfig`: [Credentials] of ossutil 1, [default] and [profile NAME] of ossutil 2."""
 
@@ -119,12 +137,14 @@ class Obsutil:
     def load(self) -> Credentials:
         """Read the file; see `Source.load`."""
         path = _own(self._environment, ".obsutilconfig")
-        fields = parse_lines(read_private(path), str(path))
+        # obsutil lets a group read the file; that matters only where there is something to read.
+        fields = parse_lines(_read_shown(path), str(path))
         pair = {name: fields.get(name, "") for name in ("ak", "sk", "token")}
         if not pair["ak"] or not pair["sk"]:
             raise Absent(f"{path} (no key pair)")
         if _is_encrypted(pair["ak"]) and _is_encrypted(pair["sk"]):
             raise Absent(f"{path} (obsutil has encrypted the keys for itself)")
+        read_private(path)
         return pair_of(pair, str(path))
 
 
@@ -183,14 +203,10 @@ class AwsProfile:
     def _section(self, path: Path, heading: str) -> dict[str, str]:
         """Return a section's lines; nobody else may be able to write them, as they run commands."""
         try:
-            text = read_trusted(path)
-        except (FileNotFoundError, Unreadable):
+            text = _read_shown(path)
+        except Absent:
             return {}
-        except Untrusted as error:
-            reason = str(error)
-        else:
-            return parse_ini(text, str(path)).get(heading, {})
-        raise BadCredentials(reason)
+        return parse_ini(text, str(path)).get(heading, {})
 
     def _pair(self, path: Path, heading: str) -> Credentials:
         """Return the key pair of a section of a file that nobody else can read."""

@@ -143,9 +143,10 @@ def test_an_instance_role_is_asked_before_its_pair_expires(running, tmp_path, se
             assert "asking for fresh credentials" not in mount.log()
 
 
-def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path):
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path, service):
     """With an empty environment, in the background, and with everything logged."""
-    one, tokens = running("oss")
+    one, tokens = running(service)
     words = tokens.hand_out("SECRET")
     keys = write_private(tmp_path / "keys", lines(words))
     bucket, mountpoint = one.take(), tmp_path / "m"
@@ -157,16 +158,16 @@ def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path):
         log_level = "debug"
         log_file = "{tmp_path}/log"
         cache_dir = "{tmp_path}/cache"
-        [bucket."oss://{bucket}"]
+        [bucket."{service}://{bucket}"]
         endpoint = "{one.url}"
-        region = "{REGIONS["oss"]}"
+        region = "{REGIONS[service]}"
         credentials = "{keys}"
         umask = "027"
         noatime = true
         """
     )
     config.chmod(0o644)
-    command = [sys.executable, "-m", "tagfs", f"oss://{bucket}", str(mountpoint)]
+    command = [sys.executable, "-m", "tagfs", f"{service}://{bucket}", str(mountpoint)]
     subprocess.run([*command, "-o", f"config={config},_netdev"], env={}, check=True, timeout=60)
     try:
         exercise(mountpoint, lambda: tokens.end("SECRET"))
@@ -187,15 +188,17 @@ def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path):
         limits = Path(f"/proc/{pid}/limits").read_text()
     finally:
         subprocess.run(["fusermount", "-u", str(mountpoint)], check=True, timeout=30)
-    assert "SecurityTokenExpired" in told["log"]  # so that there was something to tell
+    assert (
+        "TokenExpired" in told["log"] or "ExpiredToken" in told["log"]
+    )  # so that there was something to tell
     assert "DEBUG" in told["log"]
     assert any(name.endswith("mount.json") for name in told)
-    secrets = ("s3cret-of", "t0ken-of", "OSS4-HMAC", "Signature=", "uthorization")
+    secrets = ("s3cret-of", "t0ken-of", "4-HMAC", "OBS STS", "Signature=", "uthorization")
     found = [(place, s) for place, text in told.items() for s in secrets if s in text]
     assert found == []
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]
-    assert judge_of("oss", one.url, bucket).get("a") == b"one"
+    assert judge_of(service, one.url, bucket).get("a") == b"one"
 
 
 def exercise(mountpoint: Path, expire: Callable[[], None]) -> None:
@@ -203,8 +206,8 @@ def exercise(mountpoint: Path, expire: Callable[[], None]) -> None:
     mountpoint.joinpath("a").write_text("one")
     mountpoint.joinpath("a").chmod(0o640)
     os.setxattr(mountpoint / "a", "user.tag.k", b"v")
-    with pytest.raises(OSError, match="Invalid"):
-        os.setxattr(mountpoint / "a", "user.tag.k!", b"v")
+    with pytest.raises(OSError, match="too long"):
+        os.setxattr(mountpoint / "a", "user.tag.k", b"v" * 300)
     expire()
     with pytest.raises(PermissionError):
         os.setxattr(mountpoint / "a", "user.tag.l", b"v")

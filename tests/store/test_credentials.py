@@ -292,7 +292,7 @@ class TestObsutil:
 
     def test_keys_that_obsutil_has_encrypted(self, tmp_path):
         block = "A" * 43 + "="  # 32 bytes
-        write(tmp_path / ".obsutilconfig", f"ak={block}\nsk={block}\n")
+        write(tmp_path / ".obsutilconfig", f"ak={block}\nsk={block}\n", 0o640)
         with pytest.raises(BadCredentials, match="obsutil has encrypted the keys"):
             find("obs", tmp_path).get()
 
