@@ -77,12 +77,23 @@ class ConfigFiles:
         if reason:
             self.mistakes.append(reason)
             return
-        for name in document:
+        self._check_sections(path, document)
+        self._files.append((path, document))
+
+    def _check_sections(self, path: Path, document: Mapping[str, Any]) -> None:
+        for name, table in document.items():
             if name not in _SECTIONS:
                 near = difflib.get_close_matches(name, _SECTIONS, 1)
                 known = f"did you mean [{near[0]}]?" if near else f"there are {_SECTIONS}"
                 self.mistakes.append(f"{path}: [{name}] is no section: {known}")
-        self._files.append((path, document))
+            elif name != "default":
+                inner = table.items() if isinstance(table, dict) else [("", table)]
+                form = '[bucket."SERVICE://NAME"]' if name == "bucket" else "[profile.NAME]"
+                self.mistakes += [
+                    f"{path}: {name}.{key}: write it below {form}"
+                    for key, value in inner
+                    if not isinstance(value, dict)
+                ]
 
     def _check_profile(self, profile: str) -> None:
         known = {name for _, document in self._files for name in _table(document, "profile")}
@@ -99,7 +110,9 @@ class ConfigFiles:
         if profile is not None and profile in _table(document, "profile"):
             yield f"profile.{profile}", document["profile"][profile]
         matching: list[tuple[int, str]] = []
-        for text in _table(document, "bucket"):
+        for text, table in _table(document, "bucket").items():
+            if not isinstance(table, dict):
+                continue  # said already
             try:
                 named = parse_url(text)
             except SettingsError as error:

@@ -163,12 +163,15 @@ def test_secrets_are_refused_and_not_repeated(env, name):
         ('[bucket."photos"]', "not a bucket"),
         ("[default]\nprofile = 'x'", "for the command line"),
         ("[profile.backup]", "did you mean 'backup'"),
+        ("[profile]\nttl = 1", r"profile\.ttl: write it below \[profile\.NAME\]"),
+        ("[bucket]\nttl = 1", r"bucket\.ttl: write it below \[bucket\."),
+        ("bucket = 1", "write it below"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(env, text, said):
     file = own_file(env, text)
     with pytest.raises(SettingsError, match=said) as raised:
-        choose(URL, {"profile": "bakcup"} if "profile." in text else {}, env)
+        choose(URL, {"profile": "bakcup"} if "backup" in text else {}, env)
     assert str(file) in str(raised.value) or "profile=" in str(raised.value)
 
 
