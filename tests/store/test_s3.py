@@ -15,6 +15,7 @@ from tagfs.errors import (
     MalformedResponse,
     ObjectChanged,
     TooManyTags,
+    Unreachable,
     Unsupported,
 )
 from tagfs.store import retry
@@ -100,6 +101,36 @@ def new(tags=NO_TAGS, **kwargs):
 def upload(client, key, made):
     begun = client.start_upload(key, made)
     return client.complete_upload(begun, [client.upload_part(begun, 1, data(b"whole"))])
+
+
+def lose_completion(service, when):
+    """Lose the answer to a completion; a second one finds nothing, and Ceph says 500 to that."""
+    service.faults(
+        f"reset:when={when}:op=CompleteMultipartUpload:times=1",
+        "status=500:code=InternalError:op=CompleteMultipartUpload:after=1",
+    )
+
+
+@pytest.mark.parametrize("content", [b"old", b"whole"])
+def test_a_completion_whose_answer_is_lost_is_seen_to_be_done(rgw, content):
+    rgw.client.put("k", data(content), new(metadata={"mtime": "1"}))
+    lose_completion(rgw, "after")
+    made = upload(rgw.client, "k", new(metadata={"mtime": "2"}))
+    rgw.faults()
+    assert made.etag.endswith("-1")
+    assert rgw.client.head("k").etag == made.etag
+
+
+def test_a_completion_that_was_not_done_is_not_taken_for_one(rgw):
+    """Even if what is replaced has the same content and came to be in the same way."""
+    upload(rgw.client, "k", new(metadata={"mtime": "1"}))
+    lose_completion(rgw, "before")
+    client = rgw.open(timeout=1)
+    with pytest.raises(Unreachable):
+        upload(client, "k", new(metadata={"mtime": "2"}))
+    client.close()
+    rgw.faults()
+    assert rgw.client.head("k").detail.metadata == {"mtime": "1"}
 
 
 # Tags
