@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -57,10 +57,13 @@ class Calls:
         self._md5_etags: bool | None = None if dialect.md5_etags else False
         self._checks_copied: bool | None = True if dialect.checks_copied else None
         self._trial = threading.Lock()
+        self._trying: Future[None] | None = None
         self._locks = KeyLocks()
         self._uploads = OpenUploads()
         # They make single requests only and never wait for one another.
         self._threads = ThreadPoolExecutor(transport.options.parallel, "tagfs-request")
+        # For what the others may wait for.
+        self._threads_apart = ThreadPoolExecutor(1, "tagfs-trial")
 
     @property
     def capabilities(self) -> Capabilities:
@@ -71,6 +74,7 @@ class Calls:
         """Interrupt requests that wait for another attempt; give back connections and threads."""
         self.transport.close()
         self._threads.shutdown(cancel_futures=True)
+        self._threads_apart.shutdown(cancel_futures=True)
 
     def _call(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
         """Deliver a request and return its answer; an error is raised and logged once.

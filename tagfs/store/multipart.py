@@ -5,7 +5,7 @@ none of it, copied ones neither.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
 from typing import Final
 
@@ -27,7 +27,6 @@ from tagfs.store.failures import find_failure
 from tagfs.store.headers import parse_crc64, parse_etag, render_new
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire import (
-    Copied,
     parse_completed,
     parse_copied,
     parse_parts,
@@ -113,34 +112,38 @@ class Multipart(Appending):
         headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = self._part_request(upload, "UploadPartCopy", "PUT", number)
         request = replace(request, headers=headers, labour=labour(length))
-        copied = self._try_condition(request) or self._ask(request, parse_copied)
+        trial = self._try_condition(request)
+        copied = self._ask(request, parse_copied)
+        if trial is not None:
+            trial.result()
         if not self._checks_copied:
             self._uploads.note_source(upload.upload_id, source)
         return Part(number=number, etag=copied.etag, size=length)
 
-    def _try_condition(self, request: Request) -> Copied | None:
+    def _try_condition(self, request: Request) -> Future[None] | None:
         """Find out once, by a condition that cannot hold, whether copies of parts heed theirs.
 
-        If they do not, the part that was asked for is there, and is returned.
+        Beside the first copies, so that it takes no time. Where it is ignored the part is made
+        twice, and is the same unless the source changed meanwhile, which then is looked for.
         """
         condition = self._header("copy-source-if-match")
-        if self._knows_of_conditions() or condition not in request.headers:
+        if self._checks_copied is not None or condition not in request.headers:
             return None
+        headers = {**request.headers, condition: _NO_VERSION}
         with self._trial:
-            if self._knows_of_conditions():
-                return None
-            trial = replace(request, headers={**request.headers, condition: _NO_VERSION})
-            try:
-                copied = self._ask(trial, parse_copied)
-            except ObjectChanged:
-                self._checks_copied = True
-                return None
-            self._checks_copied = False
-            logger.info("%s: the condition on its source is ignored", request)
-            return copied
+            if self._trying is None or self._trying.done():  # none, or one that told nothing
+                trial = replace(request, headers=headers)
+                self._trying = self._threads_apart.submit(self._try_heeding, trial)
+            return self._trying
 
-    def _knows_of_conditions(self) -> bool:
-        return self._checks_copied is not None
+    def _try_heeding(self, trial: Request) -> None:
+        try:
+            self._ask(trial, parse_copied)
+        except ObjectChanged:
+            self._checks_copied = True
+        else:
+            self._checks_copied = False
+            logger.info("%s: the condition on its source is ignored", trial)
 
     def list_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that the service has; see `Bucket.list_parts`."""
@@ -228,7 +231,6 @@ class Multipart(Appending):
             headers={"content-type": "application/xml", **headers},
             body=render_parts(parts),
             labour=labour(0, len(parts)),
-            took_effect=lambda: self._is_completed(upload, parts),
         )
         answer = self._guarded(request, self._send_completion)
         crcs = [part.crc64 for part in parts]
@@ -244,25 +246,8 @@ class Multipart(Appending):
         )
         if answer.error is not None:
             return self._settle_upload(request, answer, made, len(parts))
-        told = parse_completed(answer.body) if answer.headers else ""  # none: it was not heard
-        etag = made.etag or told or self._etag_of(request, parts)
+        etag = made.etag or parse_completed(answer.body) or self._etag_of(request, parts)
         return self._put_together(request, answer, replace(made, etag=etag))
-
-    def _is_completed(self, upload: Upload, parts: Sequence[Part]) -> bool:
-        """Say whether the object is surely what the upload was to make.
-
-        To a completion that was done before, Ceph RGW 16 answers 500 for ever.
-        """
-        etag = etag_of_parts([part.etag for part in parts])
-        if etag is None or self._md5_etags is False:
-            return False
-        try:
-            found = self.head(upload.key)
-        except NotFound:
-            return False
-        metadata = {name.lower(): value for name, value in upload.new.metadata.items()}
-        # The object that is replaced may have the same content.
-        return found.etag == etag and bool(found.detail and found.detail.metadata == metadata)
 
     def _etag_of(self, request: Request, parts: Sequence[Part]) -> str:
         """Return the ETag of an object that was made of these parts: Ceph RGW 16 does not tell it.
