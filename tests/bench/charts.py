@@ -52,7 +52,7 @@ def _ratios(plt: Any, run: Run, file: Path) -> None:
     panels[0][0].set_yticks(range(len(rows)), [row.title for row in rows], fontsize=8)
     panels[0][0].invert_yaxis()
     handles = [plt.Rectangle((0, 0), 1, 1, color=c) for c in (GREY, ORANGE)]
-    figure.legend(handles, ["s3fs", "rclone"], loc="upper right", fontsize=8)
+    figure.legend(handles, ["s3fs", "rclone"], loc="lower left", ncols=2, fontsize=8)
     figure.tight_layout()
     figure.savefig(file, dpi=110)
     plt.close(figure)
@@ -60,15 +60,17 @@ def _ratios(plt: Any, run: Run, file: Path) -> None:
 
 def _scale(plt: Any, run: Run, file: Path) -> None:
     """Lines: seconds and MiB against the number of objects, both axes logarithmic."""
-    names = [n for n in run.scale[0] if n not in ("shape", "objects", "requests of ls")]
+    names = [n for n in run.scale[0] if n not in ("shape", "objects", "LISTs of both")]
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.6))
+    colours = {name: f"C{number}" for number, name in enumerate(names)}
     for shape, style in (("flat", "-"), ("deep", "--")):
         rows = sorted((r for r in run.scale if r["shape"] == shape), key=lambda r: r["objects"])
         for name in names:
             panel = panels[1] if "MiB" in name else panels[0]
             points = [(r["objects"], r[name]) for r in rows if isinstance(r.get(name), float)]
             if points:
-                panel.plot(*zip(*points, strict=True), style, marker="o", label=f"{name}, {shape}")
+                panel.plot(*zip(*points, strict=True), style, marker="o", color=colours[name],
+                           label=f"{name}, {shape}")  # fmt: skip
     counts = sorted({r["objects"] for r in run.scale})
     low = min((r["ls, s"] for r in run.scale if isinstance(r.get("ls, s"), float)), default=1.0)
     panels[0].plot(counts, [low * n / counts[0] for n in counts], ":", color=GREY, label="linear")

@@ -9,6 +9,7 @@ from tests.bench.workload import Sizes, Workload
 PEERS = ("s3fs", "rclone", "rclone-full")
 AT_20, AT_0 = 0.02, 0.0
 FETCHED_PER_BYTE = 50
+LINEAR = 1.5
 LIMITS_MIB = {
     "idle": 80,
     "load, memory=256M": 256 + 120,
@@ -77,6 +78,8 @@ def claims(run: Run, workloads: list[Workload]) -> list[Claim]:
                ("sdk-1",)),
         _every(run, "20 ms: getfattr -R -d, no slower than an SDK loop of 32 threads",
                ["getfattr", "getfattr-medium"], AT_20, 1.0, ("sdk-32",)),
+        _every(run, "20 ms: tagfs tag set, no slower than an SDK loop of 32 threads", ["tag"],
+               AT_20, 1.0, ("sdk-32",)),
         _every(run, "20 ms: sequential read and write ahead of s3fs", ["read", "write"], AT_20,
                1.0, ("s3fs",)),
         _every(run, "0 ms: sequential read and write at least 0.8 x s3fs", ["read", "write"],
@@ -84,6 +87,7 @@ def claims(run: Run, workloads: list[Workload]) -> list[Claim]:
         _every(run, "0 ms: metadata rows at least 0.7 x the better peer", zero_metadata, AT_0,
                0.7),
         _fetched(run),
+        _linear(run),
     ]  # fmt: skip
     return lines + [_memory(run, words, limit) for words, limit in LIMITS_MIB.items()]
 
@@ -129,6 +133,21 @@ def _fetched(run: Run) -> Claim:
                 told.append(f"{subject} {factor:.0f} at {latency * 1000:g} ms")
                 met = met and (subject != "tagfs" or factor <= FETCHED_PER_BYTE)
     return Claim(text, met if told else None, ", ".join(told) or "not measured")
+
+
+def _linear(run: Run) -> Claim:
+    """Compare the time for each object at the largest number with that at the next smaller one."""
+    text = f"cost against n is linear: an object costs at most {LINEAR} x as much at ten times n"
+    growth = {}
+    for shape in ("flat", "deep"):
+        rows = sorted((r for r in run.scale if r["shape"] == shape), key=lambda r: r["objects"])
+        for name in ("ls, s", "find, s"):
+            each = [r[name] / r["objects"] for r in rows if isinstance(r[name], float)]
+            if len(each) > 1:
+                growth[f"{name[:-3]} {shape}"] = each[-1] / each[-2]
+    figures = ", ".join(f"{name} {value:.2f} x" for name, value in growth.items())
+    met = all(value <= LINEAR for value in growth.values()) if growth else None
+    return Claim(text, met, figures or "not measured")
 
 
 def _memory(run: Run, words: str, limit: int) -> Claim:

@@ -8,6 +8,7 @@ from tests.bench.service import Fill
 from tests.bench.workload import TAGS, Objects, Place, Sizes, Workload, sh
 
 MIB = 2**20
+RANDOM = frozenset({"random"})
 
 
 def _edit(place: Place) -> None:
@@ -77,9 +78,10 @@ def moving(sizes: Sizes) -> list[Workload]:
                  extras=("rclone-full",), asked=sizes.large),
         Workload("random-4k", f"{sizes.reads} random reads of 4 KiB in {8 * mib} MiB",
                  _random_reads(4096, sizes.reads), extras=("fuse3", "rclone-full"),
-                 asked=4096 * sizes.reads),
+                 wants=RANDOM, asked=4096 * sizes.reads),
         Workload("random-1m", f"{whole} random reads of 1 MiB in {8 * mib} MiB",
-                 _random_reads(MIB, whole), extras=("rclone-full",), asked=MIB * whole),
+                 _random_reads(MIB, whole), extras=("rclone-full",), wants=RANDOM,
+                 asked=MIB * whole),
         Workload("mv-file", f"mv of a file of {mib} MiB",
                  lambda p: sh("mv {} {}", p.point / "large", p.point / "moved"), large,
                  done=lambda _b, now: "large" not in now and "moved" in now, metadata=True),

@@ -56,7 +56,7 @@ def _row(
         first = "ls -U {}" if shape == "flat" else "ls -UR {}"
         row["ls, s"] = _seconds(lambda: sh(first, mount.path / "d"), timeout, mount)
         row["ls again, s"] = _seconds(lambda: sh(first, mount.path / "d"), timeout, mount)
-        row["requests of ls"] = service.tally(BUCKET, [(mark, service.mark())]).requests.get(
+        row["LISTs of both"] = service.tally(BUCKET, [(mark, service.mark())]).requests.get(
             "GET list", 0
         )
         row["resident after ls, MiB"] = mount.memory_mib("VmRSS")

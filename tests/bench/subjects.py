@@ -29,7 +29,7 @@ class Request:
 
     Attributes:
         scratch: a directory for caches and passwords.
-        wants: what the workload needs beyond files: "xattr", "links".
+        wants: what the workload is about beyond plain files: "xattr", "links", "random".
     """
 
     endpoint: str
@@ -114,17 +114,22 @@ def _rclone(mode: str, *more: str) -> Callable[[Request], list[str]]:
         flags = ["--vfs-cache-mode", mode, "--cache-dir", str(request.scratch), *more]
         flags += ["--dir-cache-time", "60s", "--vfs-write-back", "100ms", "--transfers", "32"]
         flags += ["--s3-upload-concurrency", "16", "--s3-no-check-bucket", "--config", "/dev/null"]
-        flags += _only_newer() + (["--vfs-links"] if "links" in request.wants else [])
+        if "random" not in request.wants:  # there streams fetch in vain, and take longer
+            flags += _streams()
+        flags += ["--vfs-links"] if "links" in request.wants else []
         return [rclone_program(), "mount", f"{remote}:{request.bucket}", str(request.point), *flags]
 
     return command
 
 
-def _only_newer() -> list[str]:
-    """Return what Debian 12's has not: parallel ranges, as its manual advises (and links)."""
-    if rclone_program() == shutil.which("rclone"):
-        return []
-    return ["--vfs-read-chunk-streams", "16", "--vfs-read-chunk-size", "4M"]
+def _is_newer() -> bool:
+    """Say whether rclone is a newer one than Debian 12's, which has no streams and no links."""
+    return rclone_program() != shutil.which("rclone")
+
+
+def _streams() -> list[str]:
+    """Return how rclone reads one file by parallel ranges, as its manual advises for S3."""
+    return ["--vfs-read-chunk-streams=16", "--vfs-read-chunk-size=4M"] if _is_newer() else []
 
 
 XATTR, LINKS = frozenset({"xattr"}), frozenset({"links"})
@@ -159,7 +164,7 @@ def _libfuse2() -> tuple[str, ...]:
 
 
 def _without_xattr(subject: Subject) -> Subject:
-    return replace(subject, lacks=XATTR if _only_newer() else XATTR | LINKS)
+    return replace(subject, lacks=XATTR if _is_newer() else XATTR | LINKS)
 
 
 class Running:

@@ -71,6 +71,13 @@ class TestFigures:
         line = next(c for c in claims(run, workloads(SIZES)) if "idle" in c.text)
         assert line.met is False
 
+    @pytest.mark.parametrize(("seconds", "met"), [(11.0, True), (16.0, False)])
+    def test_linear_means_ten_times_as_long_for_ten_times_as_many(self, seconds, met):
+        row = {"shape": "flat", "objects": 1000, "ls, s": 1.0, "find, s": 1.0}
+        more = {**row, "objects": 10_000, "ls, s": seconds, "find, s": "not done in 120 s"}
+        line = next(c for c in claims(Run(scale=[row, more]), []) if "linear" in c.text)
+        assert line.met is met
+
 
 class TestReport:
     def test_it_names_slower_rows_with_their_remark_and_what_failed(self):
