@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from tagfs.emulator.storage.crc64 import crc64, crc64_combine
+from tagfs.emulator.storage.crc64 import crc64, crc64_combine, crc64_of_zeros
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.generate import generate, parse_specification
 from tagfs.emulator.storage.listing import Query
@@ -22,6 +22,11 @@ def test_the_check_value_of_the_algorithm():
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_combining_equals_reading(first, second):
     assert crc64_combine(crc64(first), crc64(second), len(second)) == crc64(first + second)
+
+
+@given(st.integers(0, 3000))
+def test_zeros_are_not_read(length):
+    assert crc64_of_zeros(length) == crc64(bytes(length))
 
 
 def test_combining_long_zeros():

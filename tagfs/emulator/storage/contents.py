@@ -5,6 +5,7 @@ so an object of any size is copied at the price of a row. A blob is a row; small
 bytes in it.
 """
 
+import errno
 import json
 import os
 from collections import Counter
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tagfs.emulator.storage.blobs import INLINE_LIMIT, BlobDirectory, Staged
-from tagfs.emulator.storage.crc64 import crc64
+from tagfs.emulator.storage.crc64 import crc64, crc64_combine, crc64_of_zeros
 from tagfs.emulator.storage.database import Database
 from tagfs.emulator.storage.records import Extent
 
@@ -43,6 +44,14 @@ class Content:
 
     def read(self, start: int, length: int) -> Iterator[bytes]:
         """Yield the bytes of a range in chunks of moderate size."""
+        for piece, offset, take in self._spans(start, length):
+            if piece.name is None:
+                yield piece.data[offset : offset + take]
+            else:
+                yield from self._read_file(piece.name, offset, take)
+
+    def _spans(self, start: int, length: int) -> Iterator[tuple[Piece, int, int]]:
+        """Yield what a range is made of: a piece, the offset in its blob, how many bytes."""
         for piece in self._pieces:
             if length <= 0:
                 return
@@ -50,10 +59,7 @@ class Content:
                 start -= piece.length
                 continue
             take = min(length, piece.length - start)
-            if piece.name is None:
-                yield piece.data[piece.offset + start : piece.offset + start + take]
-            else:
-                yield from self._read_file(piece.name, piece.offset + start, take)
+            yield piece, piece.offset + start, take
             length -= take
             start = 0
 
@@ -79,14 +85,46 @@ class Content:
     def checksum(self, start: int, length: int) -> int:
         """Read a range for its CRC; called in a thread, for it may be gigabytes."""
         crc = 0
-        for chunk in self.read(start, length):
-            crc = crc64(chunk, crc)
+        for piece, offset, take in self._spans(start, length):
+            if piece.name is None:
+                crc = crc64(piece.data[offset : offset + take], crc)
+            else:
+                crc = self._file_checksum(piece.name, offset, take, crc)
+        return crc
+
+    def _file_checksum(self, name: str, offset: int, length: int, crc: int) -> int:
+        """Continue a CRC over a range of a blob's file; its holes are not read."""
+        descriptor = os.open(self._blobs.path(name), os.O_RDONLY)
+        try:
+            while length > 0:
+                hole = min(length, _hole(descriptor, offset))
+                if hole:
+                    crc = crc64_combine(crc, crc64_of_zeros(hole), hole)
+                    offset, length = offset + hole, length - hole
+                    continue
+                chunk = os.pread(descriptor, min(CHUNK, length), offset)
+                if not chunk:
+                    raise EOFError(f"blob {name} ends before its extent")
+                crc = crc64(chunk, crc)
+                offset, length = offset + len(chunk), length - len(chunk)
+        finally:
+            os.close(descriptor)
         return crc
 
     def close(self) -> None:
         """Let go of the files."""
         self._blobs.unpin(self._pinned)
         self._pinned = []
+
+
+def _hole(descriptor: int, offset: int) -> int:
+    """Return for how many bytes a file has nothing but a hole, up to its end."""
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA) - offset
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # no data from here on
+            raise
+        return max(0, os.fstat(descriptor).st_size - offset)
 
 
 class Contents:

@@ -26,6 +26,18 @@ def crc64_combine(first: int, second: int, second_length: int) -> int:
     return _multiply(first, _shift(second_length)) ^ second
 
 
+def crc64_of_zeros(length: int) -> int:
+    """Return the checksum of so many zero bytes, in the time that their number takes to write."""
+    result, block, size = 0, crc64(b"\0"), 1
+    while length:
+        if length & 1:
+            result = crc64_combine(result, block, size)
+        block = crc64_combine(block, block, size)
+        size *= 2
+        length >>= 1
+    return result
+
+
 @lru_cache(maxsize=256)
 def _shift(length: int) -> int:
     """Return x^(8 * length); parts of one upload share a length, hence the cache."""
