@@ -13,6 +13,8 @@ from typing import Final
 MAX_SIZE: Final = 1024 * 1024
 """Bytes; nothing that people write by hand is larger."""
 
+ROOT_HOME: Final = "/root"
+
 _OTHERS = 0o077
 _WRITE = 0o022
 
@@ -26,9 +28,13 @@ class Unreadable(Untrusted):
 
 
 def home(environment: Mapping[str, str]) -> Path | None:
-    """Return the user's home, from the password file where HOME is not set; None without any."""
-    if environment.get("HOME"):
-        return Path(environment["HOME"])
+    """Return the user's home, from the password file where HOME is not set; None without any.
+
+    Nor where it is root's for somebody else: mount.fuse(8) says so to whoever mounts by fstab.
+    """
+    named = environment.get("HOME")
+    if named and (os.getuid() == 0 or named != ROOT_HOME):
+        return Path(named)
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:  # a container's user without a line in /etc/passwd
