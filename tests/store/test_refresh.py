@@ -31,11 +31,13 @@ class Provider:
     def __init__(self, *pairs: Credentials, fails: bool = False) -> None:
         self.pairs = list(pairs)
         self.refreshed = 0
+        self.asked = 0
         self.fails = fails
         self.gate = threading.Event()
         self.gate.set()
 
     def get(self) -> Credentials:
+        self.asked += 1
         return self.pairs[0]
 
     def refresh(self) -> Credentials:
@@ -92,6 +94,7 @@ def test_they_are_renewed_five_minutes_early_and_nobody_waits(serve):
         list(threads.map(lambda _: client.request(GET), range(16)))
     assert signers(server) == ["old"] * 16
     assert provider.refreshed == 1
+    assert [t.name for t in threading.enumerate()].count("tagfs-credentials") == 1
     provider.gate.set()
     wait_for(lambda: provider.get().access_key_id == "new")
     client.request(GET)
@@ -128,11 +131,16 @@ def test_the_origin_is_asked_again_after_a_while(serve, monkeypatch):
     wait_for(lambda: provider.get().access_key_id == "new")
 
 
-def test_expired_ones_are_waited_for_by_all_and_asked_for_once(serve):
+def test_expired_ones_are_waited_for_by_all_and_asked_for_once(serve, monkeypatch):
+    monkeypatch.setattr(signing, "RENEW_PAUSE", 0.0)
     provider = Provider(old(-1), new())
     server, client = serve(provider, answer())
+    provider.gate.clear()
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: client.request(GET), range(16)))
+        done = [threads.submit(client.request, GET) for _ in range(16)]
+        wait_for(lambda: provider.asked >= 9)  # each of the eight, and one of them again
+        provider.gate.set()
+        assert all(one.result().status == 200 for one in done)
     assert signers(server) == ["new"] * 16
     assert provider.refreshed == 1
 
