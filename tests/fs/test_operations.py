@@ -1,0 +1,90 @@
+"""F2: whatever happens below, a callback returns or fails with a positive errno."""
+
+import errno
+import inspect
+import logging
+import os
+from typing import Any, NoReturn, cast
+
+import pytest
+import requests
+
+from tagfs import errors
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.operations import Operations
+
+CALLBACKS = [
+    name
+    for name, member in inspect.getmembers(Operations, inspect.isfunction)
+    if not name.startswith("_")
+]
+NOTHING_TO_DO = {"fsyncdir"}
+
+
+class Failing:
+    """A file system in which everything fails alike."""
+
+    def __init__(self, failure: BaseException) -> None:
+        self._failure = failure
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*_arguments: object, **_options: object) -> NoReturn:
+            raise self._failure
+
+        return fail
+
+
+def call(name: str, failure: BaseException) -> Any:
+    operations = Operations(cast("FileSystem", Failing(failure)))
+    wanted = inspect.signature(getattr(Operations, name)).parameters.values()
+    plain = [p for p in wanted if p.name != "self" and p.default is p.empty]
+    arguments = [
+        b"" if p.name in ("data", "value") else "/f" if p.name == "path" else 0 for p in plain
+    ]
+    arguments = [a for p, a in zip(plain, arguments, strict=True) if p.kind is not p.VAR_POSITIONAL]
+    return operations(name, *arguments)
+
+
+ALIENS = [
+    requests.ConnectionError("no errno at all"),
+    KeyError("k"),
+    OSError("without a number"),
+    OSError(0, "nothing"),
+    MemoryError(),
+    RecursionError(),
+    StopIteration(),
+    SystemExit(0),
+    KeyboardInterrupt(),
+]
+
+
+@pytest.mark.parametrize("name", sorted(set(CALLBACKS) - NOTHING_TO_DO))
+@pytest.mark.parametrize("alien", ALIENS, ids=repr)
+def test_a_bug_is_eio_and_logged_once(
+    name: str, alien: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """fusepy turns an exception whose errno is None into success with garbage; we must not."""
+    with caplog.at_level(logging.ERROR, "tagfs"), pytest.raises(OSError, match="error") as caught:
+        list(call(name, alien))  # readdir fails while it is read
+    assert caught.value.errno == errno.EIO
+    (record,) = caplog.records
+    assert "a bug in tagfs" in record.getMessage()
+    assert record.exc_info
+
+
+KNOWN = [
+    found
+    for _, found in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(found, errors.TagfsError)
+]
+
+
+@pytest.mark.parametrize("known", KNOWN)
+def test_what_we_know_has_its_errno(known: type[errors.TagfsError]) -> None:
+    failure = known("told")
+    assert failure.errno > 0
+    assert failure.errno in errno.errorcode
+    with pytest.raises(OSError) as caught:
+        call("unlink", failure)
+    assert caught.value.errno == failure.errno
+    assert caught.value.strerror == os.strerror(failure.errno)
