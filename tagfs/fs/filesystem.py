@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tagfs.errors import BadHandle, NotFound, NotPermitted, ReadOnly, TagfsError, Unreachable
+from tagfs.errors import (
+    BadHandle,
+    NotFound,
+    NotPermitted,
+    ObjectChanged,
+    ReadOnly,
+    TagfsError,
+    Unreachable,
+)
 from tagfs.fs.attributes import Attributes
 from tagfs.fs.editing import AttributeEdits, MetadataEdits
 from tagfs.fs.environment import RECENT, Environment
@@ -130,7 +138,19 @@ class FileSystem:
 
         The kernel cuts reads at the size it knows. Where the service has another one now, reads
         go around the kernel's cache.
+
+        Raises:
+            ObjectChanged: the name was put aside since the kernel looked it up, because another
+                file takes its place; told so, the kernel looks again.
         """
+        try:
+            return self._open(path, flags)
+        except NotFound as error:
+            if is_aside(path):
+                raise ObjectChanged(f"{path}: {error}") from error
+            raise
+
+    def _open(self, path: str, flags: int) -> tuple[int, bool]:
         writable = flags & os.O_ACCMODE != os.O_RDONLY
         if writable:
             self._check_writable()

@@ -156,6 +156,7 @@ class Ground:
     service: Emulator
     directory: Path
     bucket: str = ""
+    fuse: str = ""
     numbers: int = 0
     kills: int = 0
     proxy: Proxy = field(init=False)
@@ -190,7 +191,9 @@ class Ground:
     def mount(self, prefix: str, options: str = "") -> Iterator[Mounted]:
         through = Emulator(self.service.service, self.proxy.url, iter(()), self.service.log)
         path = self.directory / f"mnt-{self.numbers:05}"
-        chosen = ",".join(filter(None, [f"part_size={PART}", options]))
+        chosen = ",".join(
+            filter(None, [f"part_size={PART}", self.fuse and f"fuse={self.fuse}", options])
+        )
         with mounted(through, self.bucket, path, chosen, prefix) as running:
             yield running
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.errors import AccessDenied, NotFound
+from tagfs.errors import AccessDenied, NotFound, ObjectChanged
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
@@ -175,3 +175,12 @@ def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
     assert undone == ["e/stays"]
     assert bucket.get("e/gone").data == b"1"
     assert bucket.get_tags("e/gone") == {"team": "blue"}
+
+
+def test_an_open_that_comes_too_late_makes_the_kernel_look_again(tree: FileSystem) -> None:
+    """The name was put aside by a rename since it was looked up: ESTALE, not ENOENT."""
+    for flags in (os.O_RDONLY, os.O_RDWR):
+        with pytest.raises(ObjectChanged):
+            tree.open(ASIDE, flags)
+        with pytest.raises(NotFound):
+            tree.open("/f", flags)

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +52,11 @@ class Told:
 
 
 def run_load(
-    path: Path, pid: int, seconds: float, processes: int = PROCESSES
+    path: Path,
+    pid: int,
+    seconds: float,
+    processes: int = PROCESSES,
+    beat: Callable[[], None] = lambda: None,
 ) -> tuple[Told, Usage]:
     """Let processes work for so long; the mount has this `pid`."""
     context = multiprocessing.get_context("fork")
@@ -66,6 +71,7 @@ def run_load(
     end = time.monotonic() + seconds + SLOW
     while any(worker.is_alive() for worker in workers) and time.monotonic() < end:
         usage.sample()
+        beat()
         _gather(results, told)
         time.sleep(min(1.0, seconds / 10))
     _gather(results, told)

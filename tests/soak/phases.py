@@ -1,0 +1,225 @@
+"""The phases of a long run. Each works until its time is up and tells what it did."""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagfs.store import retry, transport
+from tests.emulated import Emulator, emulator
+from tests.faulty.crashes import PART, Ground, Service, kill_service
+from tests.faulty.matrix import Field
+from tests.faulty.operations import OPERATIONS, is_possible
+from tests.mounting import mounted
+from tests.soak import tools
+from tests.soak.load import run_load
+from tests.soak.model import World, Wrong
+
+SERVICES = ("oss", "obs", "s3")
+STEPS_IN_A_WORLD = 5000
+TOGETHER = 16
+
+
+@dataclass
+class Beat:
+    """What a phase is given: a place, a seed, seconds, and whom to tell that it goes on."""
+
+    place: Path
+    seed: int
+    seconds: float
+    beat: Callable[[], None]
+    fuse: str
+
+    def __post_init__(self) -> None:
+        self._end = time.monotonic() + self.seconds
+
+    def goes_on(self) -> bool:
+        self.beat()
+        return time.monotonic() < self._end
+
+
+def model(beat: Beat) -> dict[str, Any]:
+    """Two file systems in this process over a bucket in memory, with faults: many steps."""
+    steps = faults = 0
+    problems: list[str] = []
+    seed = beat.seed * 1_000_000
+    while beat.goes_on():
+        world = World(seed)
+        try:
+            world.run(STEPS_IN_A_WORLD)
+        except Wrong as wrong:
+            problems.append(f"seed {seed}, step {world.counts.total}: {wrong}; {world.log[-5:]}")
+        steps += world.counts.total
+        faults += world.trouble.injected
+        world.close()
+        seed += 1
+    return {"steps": steps, "faults": faults, "problems": problems}
+
+
+def matrix(beat: Beat) -> dict[str, Any]:
+    """Cells of the fault matrix of the client, all services, in another order every time."""
+    retry.FIRST_DELAY, transport.PATIENCE = 0.002, 0.25  # type: ignore[misc]
+    chance = random.Random(beat.seed)
+    cells = faults = 0
+    problems: list[str] = []
+    while beat.goes_on():
+        kind = chance.choice(SERVICES)
+        place = beat.place / str(cells)
+        place.mkdir()
+        with emulator(place, 100, service=kind) as running:
+            operation = chance.choice(OPERATIONS)
+            field = Field(running, operation)
+            if is_possible(field.clean, operation):
+                normal = field.measure()
+                some = [cell for cell in field.cells(normal) if chance.random() < 0.6]
+                with ThreadPoolExecutor(TOGETHER) as executor:
+                    judged = executor.map(lambda cell: field.judge(cell, normal), some)  # noqa: B023
+                    problems += [
+                        f"{kind}: {c}: {text}" for c, text in zip(some, judged, strict=True) if text
+                    ]
+                cells += len(some)
+                faults += sum(cell.times or 5 for cell in some)
+            field.close()
+        shutil.rmtree(place, ignore_errors=True)
+    return {"cells": cells, "faults": faults, "problems": problems}
+
+
+def kills(beat: Beat) -> dict[str, Any]:
+    """The mount, the service or recovery is killed, at any request of any act."""
+    chance = random.Random(beat.seed)
+    with emulator(beat.place, 400, service="oss") as running:
+        ground = Ground(running, beat.place, fuse=beat.fuse)
+        service = Service("oss", beat.place / "mortal")
+        (beat.place / "mortal").mkdir()
+        url = service.start()
+        mortal = Ground(
+            Emulator("oss", url, iter(()), beat.place / "none"), beat.place / "mortal", "bucket-0"
+        )
+        problems: list[str] = []
+        while beat.goes_on():
+            act = chance.choice(ground.possible())
+            after = chance.random() < 0.5
+            number = chance.randrange(1, 13)
+            kinds = act.change if chance.random() < 0.5 else ".*"
+            number = 1 if kinds != ".*" else number
+            what = chance.choice(("mount", "mount", "mount", "recovery", "service"))
+            if what == "mount":
+                text = ground.kill_mount(act, number, after=after, kinds=kinds)
+            elif what == "recovery":
+                text = ground.kill_recovery(act, number, after=after)
+            else:
+                text = kill_service(mortal, service, act, number, after=after, kinds=kinds)
+            if text not in {"", "done"}:
+                when = "after" if after else "before"
+                problems.append(f"{what} at {act.name} {kinds} {number} {when}: {text}")
+        service.kill()
+        mortal.proxy.close()
+        ground.proxy.close()
+    return {"kills": ground.kills + mortal.kills, "faults": 0, "problems": problems}
+
+
+def load(beat: Beat) -> dict[str, Any]:
+    """64 processes on one mount; what it uses must not grow over the second half."""
+    with emulator(beat.place, 5) as running:
+        path = beat.place / "mnt"
+        with mounted(running, running.take(), path, _options(beat)) as mount:
+            told, usage = run_load(
+                path, mount.process.pid, max(beat.seconds - 10, 5), beat=beat.beat
+            )
+            problems = list(told.errors)
+            if usage.grows():
+                problems.append(f"the mount grows: {usage.grows()}")
+    return {
+        "calls": told.calls,
+        "slowest_seconds": round(told.slowest, 2),
+        "memory_mib": [max(usage.memory[: len(usage.memory) // 2]) >> 20, usage.memory[-1] >> 20],
+        "descriptors": [max(usage.descriptors), usage.descriptors[-1]],
+        "problems": problems,
+    }
+
+
+def mount_model(beat: Beat) -> dict[str, Any]:
+    """Invented programs on a real mount and a local directory: no difference."""
+    steps, problems = 0, []
+    environment = {**os.environ, "TAGFS_FUSE": beat.fuse, "TAGFS_SOAK_STEPS": "4000"}
+    test = ["tests/mount/test_model.py", "-q", "-o", "timeout=0", "-p", "no:cacheprovider"]
+    while beat.goes_on():
+        base = f"--basetemp={beat.place / 'pytest'}"
+        process = subprocess.Popen(
+            [shutil.which("python3") or "python3", "-m", "pytest", *test, base]
+            if not _python()
+            else [_python(), "-m", "pytest", *test, base],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        while process.poll() is None:
+            beat.beat()
+            time.sleep(1)
+            if not beat.goes_on():
+                process.terminate()
+                process.wait(60)
+                break
+        output = process.stdout.read() if process.stdout else ""
+        if process.returncode == 0:
+            steps += 8000
+        elif beat.goes_on():
+            problems.append(output[-3000:])
+    return {"steps": steps, "problems": problems}
+
+
+def programs(beat: Beat) -> dict[str, Any]:
+    """stress-ng, fio, dbench, sqlite, git and a build, one after the other, on one mount."""
+    done: list[str] = []
+    skipped: list[str] = []
+    problems: list[str] = []
+    with emulator(beat.place, 5) as running:
+        path = beat.place / "mnt"
+        with mounted(running, running.take(), path, _options(beat)):
+            share = beat.seconds / len(tools.TOOLS)
+            for name, tool in tools.TOOLS.items():
+                beat.beat()
+                place = path / name.replace(" ", "-")
+                place.mkdir()
+                try:
+                    tool(place, max(share / 2, 1), beat.beat)
+                    done.append(name)
+                except tools.Missing as missing:
+                    skipped.append(str(missing))
+                except (AssertionError, subprocess.SubprocessError, OSError) as error:
+                    problems.append(f"{name}: {error}"[:2000])
+    return {"done": done, "skipped": skipped, "problems": problems}
+
+
+def _python() -> str:
+    local = Path(".venv/bin/python")
+    return str(local) if local.exists() else ""
+
+
+def _options(beat: Beat) -> str:
+    return f"part_size={PART},fuse={beat.fuse}"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of the run, and its share of the time."""
+
+    run: Callable[[Beat], dict[str, Any]]
+    share: float
+
+
+PHASES = {
+    "model": Phase(model, 4),
+    "matrix": Phase(matrix, 2),
+    "kills": Phase(kills, 5),
+    "load": Phase(load, 2),
+    "mount model": Phase(mount_model, 3),
+    "programs": Phase(programs, 2),
+}
