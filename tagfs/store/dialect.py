@@ -118,9 +118,10 @@ class Dialect:
         checks_copied: whether UploadPartCopy surely heeds a condition on its source; else that is
             looked at again before the parts are put together.
         metadata_edit: how user metadata is replaced.
+        hierarchical: what the service calls a bucket whose directories are real.
         renames: whether a parallel file system has POST ?rename.
         bucket_info: the subresource that describes a bucket; None for a HEAD.
-        probes_tags: whether a mount first asks if the bucket has tags at all.
+        probes_tags: whether a mount first asks if objects can have tags at all.
         probes_links: whether the first link is preceded by one on trial.
         copies_links: whether a copy of a link is surely a link.
         plain_targets: whether a link's target is sent as it is where a header can carry it.
@@ -171,6 +172,7 @@ class Dialect:
     copy_names_class: bool = False
     checks_copied: bool = True
     metadata_edit: MetadataEdit = MetadataEdit.SELF_COPY
+    hierarchical: str = "a bucket with a hierarchical namespace"
     renames: bool = False
     bucket_info: str | None = None
     probes_tags: bool = False

@@ -184,6 +184,7 @@ OBS: Final = Dialect(
     # Nothing is copied, so parts, ETag and appendability stay.
     metadata_edit=MetadataEdit.SUBRESOURCE,
     # Manual, obs_04_0090; directories by keys that end in a slash, as the vendor's Java SDK has it.
+    hierarchical="a parallel file system",
     renames=True,
     probes_tags=True,
     # Links came in 2025; an older region would make an empty object.

@@ -50,21 +50,19 @@ class Probing(Renaming):
     def probe(self, prefix: str = "") -> None:
         """Find out what the bucket cannot do, and log it in one line.
 
-        What is not found out now shows at first use. A service that is known to have everything
-        is not asked.
+        What is not found out now shows at first use.
         """
-        if not self.dialect.probes_tags:
-            return
         lacks = []
         try:
             if self.describe().hierarchical:
+                kind = self.dialect.hierarchical
                 for capability in ("object_tags", "append", "symlinks"):
-                    self._lose(capability, "a parallel file system")
-                lacks.append("no object tags, appending or link objects (a parallel file system)")
+                    self._lose(capability, kind)
+                lacks.append(f"no object tags, appending or link objects ({kind})")
                 self._capabilities = replace(self._capabilities, rename=self.dialect.renames)
         except TagfsError as failure:
             logger.info("what kind of bucket it is stays unknown: %s", failure)
-        if self._capabilities.object_tags:
+        if self._capabilities.object_tags and self.dialect.probes_tags:
             lacks += self._probe_tags(prefix)
         if lacks:
             logger.warning("bucket %r on %s: %s", self.name, self.dialect.title, "; ".join(lacks))
@@ -78,7 +76,11 @@ class Probing(Renaming):
         info = self.dialect.bucket_info
         if info is not None:
             request = Request(
-                operation="GetBucketInfo", method="GET", query={info: ""}, subresource=info
+                operation="GetBucketInfo",
+                method="GET",
+                query={info: ""},
+                subresource=info,
+                quiet=True,
             )
             return self._ask(request, parse_bucket_info)
         headers = self._call(Request(operation="HeadBucket", method="HEAD", quiet=True)).headers

@@ -39,7 +39,7 @@ from tagfs.store.signing import Authority
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.transport import Options, Transport
 from tests.emulated import PAIR, emulator
-from tests.store.loopback import LoopbackServer, answer
+from tests.store.loopback import LoopbackServer, answer, error
 from tests.store.service import Service
 
 BLUE = TagSet({"team": "blue"})
@@ -806,3 +806,30 @@ def test_a_clock_that_is_wrong_by_hours_does_no_harm(service):
     assert service.asked() == ["PutObject"]
     client.close()
     assert service.sdk.get_object("k").read() == b"x"
+
+
+def probed(script: bytes) -> Client:
+    """Return a client that asked a server of one answer what the bucket can do."""
+    server = LoopbackServer([script])
+    settings = BucketSettings(service="oss", bucket="bucket", endpoint=server.url, region="r")
+    client = open_bucket(settings, PAIR)
+    client.probe()
+    client.close()
+    server.close()
+    return client
+
+
+def test_a_hierarchical_bucket_is_recognised(caplog):
+    body = b"<BucketInfo><Bucket><HierarchicalNamespace>Enabled</HierarchicalNamespace></Bucket>"
+    client = probed(answer(200, body + b"</BucketInfo>"))
+    able = client.capabilities
+    assert (able.object_tags, able.symlinks, able.append, able.rename) == (False,) * 4
+    (told,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert "hierarchical namespace" in told
+
+
+@pytest.mark.parametrize("script", [b"<BucketInfo><Bucket/></BucketInfo>", b""])
+def test_other_buckets_and_those_that_may_not_be_described_lack_nothing(caplog, script):
+    client = probed(answer(200, script) if script else error(403, "AccessDenied"))
+    assert client.capabilities == OSS.capabilities
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
