@@ -79,13 +79,15 @@ class OpenFiles:
         """Close a handle; with the last one its node goes, uploaded if that is still due."""
         with self._lock:
             handle = self._handles.pop(fh, None)
-        if handle is None:
-            return
-        node = handle.node
+            if handle is None:
+                return
+            node = handle.node
+            # Of writers that are released at the same time one must know that it is the last.
+            is_last = not any(one.writable and one.fh in self._handles for one in node.handles)
         if handle.reader is not None:
             handle.reader.close()
         try:
-            if node.dirty and not node.failed and not node.has_writer_besides(handle):
+            if node.dirty and not node.failed and is_last:
                 node.flush()  # pages of a shared mapping that were written after close(2)
         except TagfsError as error:
             log.warning("%s: release: %s", node.path, error)

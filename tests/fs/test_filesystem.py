@@ -1,6 +1,7 @@
 """The file system called directly, where a mount cannot bring a case about."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from tagfs.errors import AccessDenied, NotFound, ObjectChanged
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.node import Handle
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import BytesSource, NewObject
@@ -184,3 +186,22 @@ def test_an_open_that_comes_too_late_makes_the_kernel_look_again(tree: FileSyste
             tree.open(ASIDE, flags)
         with pytest.raises(NotFound):
             tree.open("/f", flags)
+
+
+def test_two_writers_released_at_once_upload_late_pages(
+    tree: FileSystem, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of a mapping may be written after the last close; some release uploads them."""
+    put(bucket, "f", b"old")
+    first, second = (tree.open("/f", os.O_RDWR)[0] for _ in range(2))
+    tree.write(first, 0, b"new", mapped=True)
+    together, drop = threading.Barrier(2), tree.files._drop
+
+    def drop_together(handle: Handle) -> bool:
+        together.wait(5)  # both have looked for other writers by now
+        return drop(handle)
+
+    monkeypatch.setattr(tree.files, "_drop", drop_together)
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(tree.release, (first, second)))
+    assert bucket.get("f").data == b"new"
