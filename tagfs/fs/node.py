@@ -171,7 +171,9 @@ class FileNode:
             before = staged.size
             staged.write(offset, data)
             self._touched(min(before, offset), offset + len(data))
-            if not self.unlinked and not self._is_to_append and self._uploader.is_due(staged):
+            # What is at the key after a creation without an answer is seen to by the next flush.
+            streams = not (self.unlinked or self._is_to_append or self._may_be_there)
+            if streams and self._uploader.is_due(staged):
                 self._uploader.send_complete_parts(staged, self._destination())
             return len(data)
 
@@ -437,11 +439,17 @@ class FileNode:
         kept = replace(to.new, exclusive=False, tags=self._kept_tags())
         return self._uploader.finish(staged, replace(to, new=kept, appendable=False), self._fetch)
 
+    @property
+    def _may_be_there(self) -> bool:
+        return self._unsure is not None or self._uploader.owned == self.key
+
     def _is_ours(self) -> bool:
         """Say whether what is at the key was made by an attempt of this file without an answer.
 
         Its metadata tells: nobody else wrote at the same nanosecond.
         """
+        if self._uploader.owned == self.key:
+            return True
         sent = self._unsure
         if sent is None or "mtime" not in sent.metadata:
             return False
@@ -454,6 +462,7 @@ class FileNode:
         self.tags = None
         self.exclusive = False
         self._unsure = None
+        self._uploader.owned = ""
         self.dirty = self.failed = self._promised = self._edited = False
         staged.rebase()
         if self._journalled:

@@ -138,6 +138,7 @@ class Uploader:
         self._stream: PartStream | None = None
         self._begun = NewObject()  # what travelled with the upload that was begun last
         self._made: ObjectInfo | None = None  # by an upload that is not amended yet
+        self.owned = ""  # key of an object that was made here, though what followed failed
 
     @property
     def upload(self) -> Upload | None:
@@ -181,6 +182,7 @@ class Uploader:
             self.abandon()
         if self._stream is not None:
             self._made = self._finish_stream(staged, self._stream)
+            self.owned = to.key
         if self._made is not None and self._made.key == to.key:
             info = self._amend(self._made, to.streamed)
             self._made = None

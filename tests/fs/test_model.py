@@ -53,7 +53,7 @@ class TestExclusive:
         fs.write(fh, 0, data)
         return fh
 
-    @pytest.mark.parametrize("more", [b"", b"more"])
+    @pytest.mark.parametrize("more", [b"", b"more", bytes(PART * 4)])
     def test_it_was_ours(self, world: World, more: bytes) -> None:
         fs, fh = world.hosts[0], self.create(world, b"ours")
         lose(world, "put")
@@ -83,13 +83,16 @@ class TestExclusive:
         assert world.bucket.get("f").data == b"them"
         fs.release(fh)
 
-    def test_a_streamed_one_whose_tags_did_not_follow(self, world: World) -> None:
+    @pytest.mark.parametrize("more", [b"", bytes(PART * 4)])
+    def test_a_streamed_one_whose_tags_did_not_follow(self, world: World, more: bytes) -> None:
         fs, fh = world.hosts[0], self.create(world, bytes(PART * 4))
         fs.setxattr("/f", "user.tag.team", b"blue", 0)
         lose(world, "put_tags")
         with pytest.raises(Unreachable):
             fs.fsync(fh)
+        if more:
+            fs.write(fh, PART * 4, more)
         fs.fsync(fh)
         assert world.bucket.get_tags("f") == {"team": "blue"}
-        assert world.bucket.get("f").data == bytes(PART * 4)
+        assert world.bucket.get("f").data == bytes(PART * 4) + more
         fs.release(fh)
