@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
@@ -17,6 +18,13 @@ WITH_SERVICE = (
     "store/test_fault",
     "test_doctor.py",
 )
+
+if examples := os.environ.get("TAGFS_FUZZ_EXAMPLES"):  # scripts/fuzz
+    slow = [HealthCheck.too_slow]
+    settings.register_profile(
+        "fuzz", max_examples=int(examples), deadline=None, suppress_health_check=slow
+    )
+    settings.load_profile("fuzz")
 
 # No test, nor any program that one starts, asks the metadata service of the machine it runs on, or
 # reads the settings of whoever runs it.
