@@ -89,7 +89,7 @@ CONFIG = ("hard_remove", "use_ino", "readdir_ino", "direct_io", "intr", "intr_si
 
 GONE = frozenset(
     "big_writes nonempty nopath sync_read no_remote_lock no_remote_flock no_remote_posix_lock "
-    "async".split()
+    "async atime".split()
 )
 """Options of libfuse 2 that libfuse 3 always has, never has, or that change nothing here."""
 
