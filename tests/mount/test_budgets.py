@@ -211,8 +211,8 @@ class TestContent:
             file.seek(size // 2)
             file.write(b"!")
         # Where an upload may drop tags, they are read back once on a mount, and where copies may
-        # ignore a condition, that is tried once.
-        assert len(log) <= (9 if mount.kind == "s3" else 7)
+        # ignore a condition, that is tried once; and a busy machine looks at what it opens again.
+        assert len(log) <= (10 if mount.kind == "s3" else 7)
         moved = sum(row["bytes_in"] + row["bytes_out"] for row in log.rows())
         assert moved <= 2 * 8 * 1024**2
         content = mount.content("f")
