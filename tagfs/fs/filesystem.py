@@ -86,8 +86,10 @@ class FileSystem:
             raise BadHandle("neither a path nor a handle")
         if is_aside(path) and self.files.node(path) is None and not self.tree.is_listed(path):
             raise NotFound(path)  # libfuse looks for a free name
-        self._prefetcher.looked_at(path)
+        stranger = self._prefetcher.looked_at(path)
         found = self._stat(self.tree.entry(path))
+        if stranger and path != "/":
+            self._prefetcher.met(path)
         self._told.tell(path, found["st_size"])
         return found
 

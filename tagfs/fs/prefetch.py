@@ -33,6 +33,12 @@ MAX_NAMES = 100_000
 MEMORY = 60.0
 """Seconds for which a listing is remembered for fetching ahead."""
 
+SIBLINGS = 3
+"""Entries looked at in a directory that was not read, after which its names are."""
+
+MAX_STRANGERS = 1000
+"""Directories of which such looks are counted."""
+
 FRESH = 2.0
 """Seconds after which a look at the first entry has nothing to do with reading the directory."""
 
@@ -60,6 +66,7 @@ class Prefetcher:
         self._names = 0
         self._contents: dict[str, _Ahead] = {}
         self._sweeper: threading.Timer | None = None
+        self._strangers: OrderedDict[str, tuple[int, str]] = OrderedDict()
         self._first: Walk | None = None  # of the directory whose first entry was looked at last
 
     def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
@@ -70,20 +77,56 @@ class Prefetcher:
                 directory.add(name, kind)
             yield name, kind
         with self._lock:
-            self._forget(path)
-            self._directories[path] = directory
-            self._names += len(directory.names)
-            while self._names > MAX_NAMES and len(self._directories) > 1:
-                self._forget(next(iter(self._directories)))
+            self._remember(path, directory)
 
-    def looked_at(self, path: str) -> None:
-        """Note that a path's attributes are asked for."""
+    def looked_at(self, path: str) -> bool:
+        """Note that a path's attributes are asked for.
+
+        Return whether the service must be asked for it and its directory was not read.
+        """
         if not self._env.choices.stored:
-            return
+            return False
         found = self._find(path)
-        if found is None or found[1].is_walking("content", found[2]):
-            return  # what is read ahead tells the attributes as well
+        if found is None:
+            return not self._is_held(split(path)[0]) and not self._tree.is_listed(path)
+        if found[1].is_walking("content", found[2]):
+            return False  # what is read ahead tells the attributes as well
         self._go_ahead("stat", *found, self._fetch_stat)
+        return False
+
+    def met(self, path: str) -> None:
+        """Note that a path was found in a directory that was not read.
+
+        `rsync` into a mount, `make` and `tar d` look at one file after the other whose names they
+        have from elsewhere. After some of them one page of the directory is read, for the order of
+        the names alone: what it does not show is still asked for.
+        """
+        parent, name = split(path)
+        with self._lock:
+            if not self._is_held(parent):
+                self._forget(parent)
+            count, last = self._strangers.pop(parent, (0, ""))
+            count += name != last
+            self._strangers[parent] = count % SIBLINGS, name
+            while len(self._strangers) > MAX_STRANGERS:
+                self._strangers.popitem(last=False)
+        if count == SIBLINGS:
+            self._submit(lambda: self._read_names(parent, name))
+
+    def _is_held(self, directory: str) -> bool:
+        held = self._directories.get(directory)
+        return held is not None and time.monotonic() - held.since < MEMORY
+
+    def _read_names(self, parent: str, name: str) -> None:
+        """Read the names of a directory that is walked through, at `name` now."""
+        directory = ListedDirectory(time.monotonic())
+        for entry, kind in self._tree.some_names(parent):
+            directory.add(entry, kind)
+        at = directory.index.get(name, -1)
+        directory.walks["stat"] = Walk(last=at, done=at + 1, since=directory.since, first=at)
+        with self._lock:
+            if parent not in self._directories:
+                self._remember(parent, directory)
 
     def asked_tags(self, path: str, name: str) -> None:
         """Note that a path's tags are asked for."""
@@ -159,6 +202,13 @@ class Prefetcher:
         first entry of a spool directory, over and over, costs nothing more.
         """
         return self._first is None or self._first.last > 0
+
+    def _remember(self, path: str, directory: ListedDirectory) -> None:
+        self._forget(path)
+        self._directories[path] = directory
+        self._names += len(directory.names)
+        while self._names > MAX_NAMES and len(self._directories) > 1:
+            self._forget(next(iter(self._directories)))
 
     def _forget(self, path: str) -> None:
         directory = self._directories.pop(path, None)

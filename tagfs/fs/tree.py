@@ -158,6 +158,14 @@ class Tree:
         for name in sorted(unsaved):
             yield name, stat.S_IFREG
 
+    def some_names(self, path: str) -> Iterator[tuple[str, int]]:
+        """Yield the first names of a directory, those of one page, which is not remembered."""
+        prefix = self._env.root.to_prefix(path)
+        for key, info in _in_order(self._env.bucket.list(prefix)):
+            name = key[len(prefix) :].removesuffix("/")
+            if name and is_visible(name):
+                yield name, stat.S_IFDIR if info is None else self._type(info)
+
     def read_link(self, path: str) -> str:
         """Return the text of the symlink at a path.
 

@@ -4,7 +4,7 @@ import json
 import os
 import time
 
-from tests.mount.test_budgets import fill, in_flight
+from tests.mount.test_budgets import fill, in_flight, round_trips
 from tests.mounting import Mounted, run
 
 
@@ -71,3 +71,33 @@ def test_memory_is_given_back(mount: Mounted) -> None:
     time.sleep(3)
     status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
     assert status["read_ahead_bytes"] == 0
+
+
+def test_names_from_elsewhere_are_walked_too(far_mount: Mounted) -> None:
+    """rsync, make and tar d never read the directory of the files that they look at."""
+    fill(far_mount, 100)
+    (far_mount.path / "d").stat()
+    log = far_mount.requests()
+    for number in range(100):
+        (far_mount.path / f"d/{number:04}").stat()
+    assert log.kinds()["HEAD"] == 100
+    assert log.kinds()["GET list"] <= 102
+    assert round_trips(log) <= 16
+
+
+def test_such_a_look_tells_nothing_of_what_is_missing(mount: Mounted) -> None:
+    fill(mount, 20)
+    for number in range(10):
+        (mount.path / f"d/{number:04}").stat()
+    mount.judge.put("d/later", b"x")
+    assert (mount.path / "d/later").read_bytes() == b"x"
+
+
+def test_looks_here_and_there_cost_one_list_more(mount: Mounted) -> None:
+    fill(mount, 60)
+    (mount.path / "d").stat()
+    log = mount.requests()
+    for number in (40, 3, 20, 55, 10, 33):
+        (mount.path / f"d/{number:04}").stat()
+        time.sleep(0.02)
+    assert log.kinds() == {"HEAD": 6, "GET list": 7}
