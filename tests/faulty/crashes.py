@@ -234,7 +234,7 @@ class Ground:
             if thread.is_alive():
                 return "a call hangs after the mount was killed"
             # The id of an upload that has just begun is known to nobody; its parts are none.
-            nameless = after and self.proxy.board.asked[number - 1 : number] == ["POST uploads"]
+            nameless = after and hold.kind == "POST uploads"
             self.proxy.board.set()
             cache = mount.cache_dir
         found = self.state(prefix)
@@ -258,10 +258,10 @@ class Ground:
 
     def _wrong(self, act: Act, found: State, *, promised: bool, when: str) -> str:
         if promised and found != act.after:
-            return f"promised, and {when} there is {_shown(found)}"
+            return f"promised, and {when} there is {shown(found)}"
         if found in (act.before, act.after, *act.phases) or _is_between(act, found):
             return ""
-        return f"{when} there is {_shown(found)}"
+        return f"{when} there is {shown(found)}"
 
     def kill_recovery(self, act: Act, number: int, *, after: bool) -> str:
         """Kill the mount at its last request, then `tagfs recover` at its own of this number.
@@ -298,7 +298,7 @@ class Ground:
         text = self._after_recovery(act, prefix, cache, promised=False)
         if not text and act.after != self.state(prefix) and act.before:
             taken_back = act.name == "rename a directory" and self.state(prefix) == act.before
-            text = "" if taken_back else f"recovery left {_shown(self.state(prefix))}"
+            text = "" if taken_back else f"recovery left {shown(self.state(prefix))}"
         return text or ("done" if ended else "")
 
 
@@ -374,8 +374,8 @@ def kill_service(
         ground.proxy.board.set()
         found = ground.state(prefix)
         if not returned.is_set():
-            return f"failed, and there is {_shown(found)}"
-        return "" if found == act.after else f"there is {_shown(found)}"
+            return f"failed, and there is {shown(found)}"
+        return "" if found == act.after else f"there is {shown(found)}"
 
 
 def restart(ground: Ground, service: Service) -> None:
@@ -405,5 +405,5 @@ def _is_between(act: Act, found: State) -> bool:
     return whole and names == {key.partition("/")[2] for key in act.before}
 
 
-def _shown(state: State) -> Any:
+def shown(state: State) -> Any:
     return {key: (data[:20], len(data), tags) for key, (data, tags) in state.items()}

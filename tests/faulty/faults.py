@@ -204,21 +204,22 @@ class Hold:
     Attributes:
         struck: set when an exchange is held.
         after: whether the service has done the work by then.
+        kind: of the request that is held.
     """
 
     def __init__(self, *, after: bool) -> None:
         self.after = after
+        self.kind = ""
         self.struck = threading.Event()
         self.released = threading.Event()
 
     def __call__(self, exchange: Exchange) -> None:
-        answer = exchange.forward() if self.after else None
+        self.kind = exchange.asked.kind
+        if self.after:
+            exchange.forward()
         self.struck.set()
         self.released.wait(60)
-        if answer is None:
-            exchange.reset()
-        else:
-            exchange.reset()
+        exchange.reset()
 
 
 class Meanwhile:
