@@ -67,7 +67,7 @@ class Unit:
         return [sys.executable, "-m", *words] if words[0] == "tagfs" else words
 
     def setting(self, name: str) -> str:
-        return re.findall(rf"^{name}=(.*)$", self._text, re.MULTILINE)[0]
+        return str(re.findall(rf"^{name}=(.*)$", self._text, re.MULTILINE)[0])
 
     def run(self, setting: str) -> int:
         environment = {**os.environ, **self._environment}
