@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import Emulator
-from tests.mounting import KEYS, Mounted, command, mounted, run
+from tests.mounting import KEYS, Mounted, command, mounted, run, wait_for
 
 ALICE, BOB, CAROL = 61001, 61002, 61003
 
@@ -29,7 +29,12 @@ def public() -> Iterator[Path]:
     yield path
     if os.path.ismount(path / "mnt"):
         subprocess.run(["umount", "-l", str(path / "mnt")], check=True)
-    shutil.rmtree(path)
+
+    def gone() -> bool:
+        shutil.rmtree(path, ignore_errors=True)  # a mount in the background is tidying up as well
+        return not path.exists()
+
+    wait_for(gone)
 
 
 def as_user(uid: int, *args: str | Path) -> subprocess.CompletedProcess[str]:
