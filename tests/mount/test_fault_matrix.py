@@ -35,6 +35,10 @@ ERRNOS = {errno.EIO, errno.EACCES, errno.EINVAL}
 WRITES = {"create", "rewrite", "create, large", "rewrite, large", "edit, large", "append"}
 """Acts whose failure keeps what was written on the local disk."""
 
+TAKEN = {"create, large": {errno.EEXIST}, "edit, large": {errno.ESTALE}}
+"""What the next close says of an upload that was completed without an answer: what is at the key
+now is the upload's own, but nothing tells that."""
+
 Services = Callable[[str], Emulator]
 
 
@@ -69,9 +73,7 @@ def run(ground: Ground, mount: Mounted, act: Act, kind: Kind, times: int | None)
     if number == 0:
         return "" if found == act.after else what
     whole = found in (act.before, act.after, *act.phases) or act.name == "rename a directory"
-    # Of a streamed exclusive file nothing tells afterwards that the lost attempt made it.
-    allowed = ERRNOS | ({errno.EEXIST} if act.name == "create, large" else set())
-    return "" if number in allowed and whole else what
+    return "" if number in ERRNOS | TAKEN.get(act.name, set()) and whole else what
 
 
 def judge(ground: Ground, mount: Mounted, act: Act, kind: Kind, times: int | None) -> str:
