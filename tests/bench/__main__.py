@@ -5,6 +5,8 @@ Writes results.json, results.md and charts into --out; README.md there tells how
 
 import argparse
 import fnmatch
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +62,7 @@ def _matches(patterns: str, name: str) -> bool:
 def main() -> None:
     """Run what the command line asks for."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unmounts and saves, as Ctrl-C does
     profile = _chosen(PROFILES["quick" if options.quick else options.profile], options)
     if options.report:
         run = load(options.report)

@@ -60,6 +60,7 @@ def timed(work: Callable[[], float | None], timeout: float, stop: Callable[[], N
 
 def _child(work: Callable[[], float | None], sender: Connection) -> None:
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     error, own = "", None
     before = _usage()
     wall, began = time.time(), time.monotonic()
