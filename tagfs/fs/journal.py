@@ -147,11 +147,12 @@ def _write(path: Path, entry: JournalEntry | RenameEntry, *, lasting: bool = Fal
     temporary = path.with_suffix(".tmp")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(render_note(entry))
+        with os.fdopen(fd, "wb", buffering=0) as file:
+            left = render_note(entry).encode()
+            while left:
+                left = left[file.write(left) :]
             if lasting:
-                file.flush()
-                os.fsync(file.fileno())
+                os.fsync(fd)
         temporary.replace(path)
         if lasting:
             _sync_path(path.parent)

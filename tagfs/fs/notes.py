@@ -9,7 +9,7 @@ import enum
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Final, Self, TypeVar
 
 from tagfs.fs.paths import is_visible
@@ -105,7 +105,8 @@ class RenameEntry:
 def render_note(entry: JournalEntry | RenameEntry) -> str:
     """Write a note."""
     kind = "rename" if isinstance(entry, RenameEntry) else "file"
-    return json.dumps({"version": VERSION, "kind": kind, **asdict(entry)})
+    values = {each.name: getattr(entry, each.name) for each in fields(entry)}
+    return json.dumps({"version": VERSION, "kind": kind, **values}, default=asdict)
 
 
 def parse_note(text: str) -> JournalEntry | RenameEntry:

@@ -6,6 +6,7 @@ object is put together by the service from its own unchanged ranges (UploadPartC
 that changed. An appendable object that only grew is extended by its new bytes alone.
 """
 
+import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -37,6 +38,7 @@ class Segment(NamedTuple):
     copied: bool
 
 
+@functools.lru_cache(maxsize=1024)
 def part_bounds(number: int, part_size: int, limits: Limits) -> tuple[int, int]:
     """Return where part `number` (from 1) of a file sent from its beginning starts and ends."""
     steps, position = divmod(number - 1, GROWTH_STEP)

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import requests
 import urllib3
@@ -44,6 +44,9 @@ from tagfs.store.wire import MAX_DOCUMENT
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 10.0
+SMALL_PACKET: Final = 64 * 1024
+"""Bytes of a body that is sent together with its head."""
+
 PATIENCE: Final = 30.0
 """Seconds without a byte, either way, after which an attempt is given up."""
 
@@ -53,12 +56,31 @@ _FOREIGN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 _Pool = urllib3.HTTPConnectionPool
 
 
-class _Connection(urllib3.connection.HTTPConnection):
+class _AtOnce(urllib3.connection.HTTPConnection):
+    """Sends the head of a request and a small body at once: one call, one packet, one wake-up."""
+
     response_class: type[http.client.HTTPResponse] = WholeAnswer
+    _head: bytes | None = None  # held back until the body comes; empty: still to come itself
+
+    def request(self, method: str, url: str, body: Any = None, *rest: Any, **named: Any) -> None:
+        small = isinstance(body, bytes) and 0 < len(body) <= SMALL_PACKET
+        self._head = b"" if small else None
+        super().request(method, url, body, *rest, **named)
+
+    def send(self, data: Any) -> None:
+        head, self._head = self._head, None
+        if head == b"":
+            self._head = data
+        else:
+            super().send(data if head is None else head + data)
 
 
-class _SecureConnection(urllib3.connection.HTTPSConnection):
-    response_class: type[http.client.HTTPResponse] = WholeAnswer
+class _Connection(_AtOnce):
+    pass
+
+
+class _SecureConnection(_AtOnce, urllib3.connection.HTTPSConnection):
+    pass
 
 
 class _NoAnswer(Exception):

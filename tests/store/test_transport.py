@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -541,3 +542,24 @@ def test_a_foreign_failure_becomes_ours(serve, monkeypatch, failure):
     monkeypatch.setattr(client._pool, "urlopen", fail)
     with pytest.raises(Unreachable):
         client.request(GET)
+
+
+@pytest.mark.parametrize(
+    ("size", "sends"), [(0, 1), (1, 1), (64 * 1024, 1), (64 * 1024 + 1, 2), (2**20 + 1, 4)]
+)
+def test_a_small_body_goes_with_its_head(serve, monkeypatch, size: int, sends: int) -> None:
+    server, client = serve(answer(), answer())
+    client.request(GET)  # which connects
+    sent: list[int] = []
+    real = socket.socket.sendall
+
+    def sendall(sock: socket.socket, data: bytes) -> None:
+        if sock.getpeername()[1] == int(server.url.rpartition(":")[2]):
+            sent.append(len(data))
+        real(sock, data)
+
+    monkeypatch.setattr(socket.socket, "sendall", sendall)
+    body = bytes(size)
+    client.request(Request(operation="PutObject", method="PUT", key="k", body=BytesSource(body)))
+    assert len(sent) == sends
+    assert server.asked[-1].body == body
