@@ -5,22 +5,23 @@ from pathlib import Path
 
 import click
 
-from tagfs import __version__, logs
-from tagfs.background import run_in_background
+from tagfs import __version__
 from tagfs.bulk.commands import tag_group
 from tagfs.choosing import choose
 from tagfs.demo import run_demo
 from tagfs.doctor.command import doctor_command
 from tagfs.errors import TagfsError
+from tagfs.host.background import run_in_background
+from tagfs.host.mountpoint import check_mountpoint
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
 from tagfs.manual.options import help_text
-from tagfs.mountpoint import check_mountpoint
+from tagfs.monitoring import logs
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.notices import notice
 from tagfs.settings import parse_url, split_options
 from tagfs.status.command import status_command
-from tagfs.unmounting import take_off
+from tagfs.status.unmounting import take_off
 
 EPILOG = """
 Credentials come from credentials=FILE, from the variables and files of each

@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 
 from tagfs.errors import SettingsError
-from tagfs.mountpoint import check_mountpoint, unmount
+from tagfs.host.mountpoint import check_mountpoint, unmount
 from tagfs.store.bucket import Bucket, BytesSource, NewObject
 from tagfs.store.client import BucketSettings, open_bucket
-from tagfs.store.credentials import Credentials
+from tagfs.store.identity.credentials import Credentials
 from tagfs.store.tags import TagSet
 
 BUCKET = "demo"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tagfs.binding import Binding, Operations
 from tagfs.errors import SettingsError
+from tagfs.kernel.binding import Binding, Operations
 
 MEANINGLESS = frozenset({"diratime", "nodiratime", "large_read"})
 """Options that mount(8) or old kernels know, no libfuse does, and a bucket does not need."""
@@ -29,13 +29,13 @@ def choose(wanted: str) -> Binding:
 
 
 def _libfuse2() -> Binding:
-    from tagfs import libfuse2  # noqa: PLC0415  (loads the library, as its namesake does)
+    from tagfs.kernel import libfuse2  # noqa: PLC0415  (loads the library, as its namesake does)
 
     return libfuse2
 
 
 def _libfuse3() -> Binding:
-    from tagfs import libfuse3  # noqa: PLC0415
+    from tagfs.kernel import libfuse3  # noqa: PLC0415
 
     return libfuse3
 

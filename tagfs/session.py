@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagfs import mount
-from tagfs.binding import Binding
 from tagfs.errors import SettingsError
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
@@ -18,17 +17,18 @@ from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.operations import Operations
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
-from tagfs.lifetime import Lifetime
+from tagfs.host.lifetime import Lifetime
+from tagfs.kernel.binding import Binding
+from tagfs.monitoring.requestlog import RequestLog
+from tagfs.monitoring.traffic import Traffic
+from tagfs.monitoring.vitals import Vitals
 from tagfs.opening import UPLOAD_THREADS, bucket_settings
 from tagfs.recovery.directories import StagingDirectory
 from tagfs.recovery.notices import notice
-from tagfs.requestlog import RequestLog
 from tagfs.settings import Settings
-from tagfs.store.cache import CachedBucket
+from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.client import Client, open_bucket
 from tagfs.store.exchange import Attempt, Observer
-from tagfs.traffic import Traffic
-from tagfs.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def _observer(traffic: Traffic, requests: RequestLog | None) -> Observer:
 
 def _metrics(port: int, vitals: Vitals) -> AbstractContextManager[None]:
     try:
-        from tagfs.metrics import served  # noqa: PLC0415  (an extra)
+        from tagfs.monitoring.metrics import served  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise SettingsError(f"metrics needs pip install 'tagfs[metrics]' ({error})") from None
     return served(port, vitals.whole)

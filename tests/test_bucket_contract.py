@@ -26,9 +26,9 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.bucket import Bucket, BytesSource, Capabilities, Keep, NewObject, ObjectType
-from tagfs.store.cache import CachedBucket
+from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.client import Client
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.ceph import CannotRun, ceph
 from tests.emulated import emulator, moto

@@ -10,12 +10,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tagfs"
 
 OWNERS = {
-    "fuse": {"tagfs.libfuse2"},
-    "mfusepy": {"tagfs.libfuse3"},
-    "prometheus_client": {"tagfs.metrics"},
+    "fuse": {"tagfs.kernel.libfuse2"},
+    "mfusepy": {"tagfs.kernel.libfuse3"},
+    "prometheus_client": {"tagfs.monitoring.metrics"},
     "requests": {"tagfs.store.transport"},
     "lxml": {"tagfs.store.wire"},
-    "cachetools": {"tagfs.store.cache"},
+    "cachetools": {"tagfs.store.caching.cache"},
 }
 """Third-party libraries that one module owns; everybody else goes through it."""
 
@@ -30,12 +30,10 @@ MAY_USE = {
     "tagfs.choosing": {"tagfs.configfile", "tagfs.errors", "tagfs.settings"},
     "tagfs.store": {"tagfs.errors", "tagfs.ownfiles"},
     "tagfs.fs": {"tagfs.errors", "tagfs.store"},
-    "tagfs.binding": set(),
-    "tagfs.libfuse2": {"tagfs.binding", "tagfs.errors"},
-    "tagfs.libfuse3": {"tagfs.binding", "tagfs.errors", "tagfs.readahead"},
-    "tagfs.readahead": set(),
-    "tagfs.mount": {"tagfs.binding", "tagfs.errors", "tagfs.libfuse2", "tagfs.libfuse3"},
-    "tagfs.mountpoint": {"tagfs.errors"},
+    "tagfs.kernel": {"tagfs.errors"},
+    "tagfs.mount": {"tagfs.errors", "tagfs.kernel"},
+    "tagfs.monitoring": {"tagfs.errors", "tagfs.fs", "tagfs.settings", "tagfs.store"},
+    "tagfs.host": {"tagfs.errors", "tagfs.fs", "tagfs.monitoring", "tagfs.settings"},
     "tagfs.emulator": set(),
 }
 """What each layer may import of tagfs besides itself; layers not named here are on top."""

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from tagfs import logs, systemd
 from tagfs.fs.recent import KEPT, RecentFailures
-from tagfs.repeats import BURST, MANY, Repeats
-from tagfs.requestlog import RequestLog
+from tagfs.host import systemd
+from tagfs.monitoring import logs
+from tagfs.monitoring.repeats import BURST, MANY, Repeats
+from tagfs.monitoring.requestlog import RequestLog
+from tagfs.monitoring.traffic import Traffic
 from tagfs.store.exchange import Attempt
-from tagfs.traffic import Traffic
 
 
 class Lines(logging.Handler):
@@ -202,7 +203,7 @@ def test_nobody_is_told_where_nobody_listens(tmp_path: Path) -> None:
 
 def test_the_journal_gets_priorities_and_no_time(tmp_path: Path) -> None:
     """Where stderr is the journal, as systemd says by $JOURNAL_STREAM."""
-    script = "from tagfs import logs; import logging; logs.to_stderr('info');"
+    script = "from tagfs.monitoring import logs; import logging; logs.to_stderr('info');"
     script += "logging.getLogger('tagfs.x').error('one\\ntwo')"
     with (tmp_path / "journal").open("w") as file:
         found = os.fstat(file.fileno())

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tagfs.bulk.access import Access, DirectAccess
-from tagfs.bulk.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.bulk.throughmount import MountAccess
 from tagfs.choosing import choose
 from tagfs.errors import BadCredentials
 from tagfs.fs.paths import Root
+from tagfs.host.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.opening import bucket_settings
 from tagfs.settings import BucketUrl, Settings
 from tagfs.store.client import BucketSettings, credentials_for, find_dialect, open_bucket

@@ -18,10 +18,10 @@ from typing import IO, Final
 from tagfs.bulk.access import Address
 from tagfs.bulk.attrdump import Block, read_blocks
 from tagfs.bulk.editing import Edit, addition, replacement, rules_of
-from tagfs.bulk.mounts import find_mount, present_mounts
 from tagfs.bulk.places import Places
 from tagfs.bulk.targets import Item, Kind, read_target
 from tagfs.errors import InvalidName, InvalidTag, SettingsError, TagfsError
+from tagfs.host.mounts import find_mount, present_mounts
 
 SHOWN: Final = 20
 """Mistakes of a dump that are told before it is refused."""

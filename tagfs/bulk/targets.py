@@ -16,7 +16,6 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from tagfs.bulk.access import Access, Address, Entry
-from tagfs.bulk.mounts import find_mount, present_mounts
 from tagfs.bulk.patterns import (
     Filter,
     compile_glob,
@@ -26,6 +25,7 @@ from tagfs.bulk.patterns import (
 )
 from tagfs.bulk.places import Place, Places
 from tagfs.errors import SettingsError
+from tagfs.host.mounts import find_mount, present_mounts
 from tagfs.settings import parse_url
 from tagfs.store.tags import TagRules
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tagfs.bulk.access import Address, Change, Entry
-from tagfs.bulk.mounts import Mount
 from tagfs.errors import AccessDenied, NotFound, Refused, TagfsError
 from tagfs.fs.paths import Root
 from tagfs.fs.xattrs import tag_name
+from tagfs.host.mounts import Mount
 from tagfs.store.dialect import Dialect
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 

@@ -14,7 +14,7 @@ from tagfs.errors import SettingsError, TagfsError
 from tagfs.opening import bucket_settings
 from tagfs.settings import Settings
 from tagfs.store.client import Client, credentials_for, open_bucket
-from tagfs.store.credentials import CredentialsProvider
+from tagfs.store.identity.credentials import CredentialsProvider
 
 PATIENCE = 10.0
 """Seconds for one request: somebody waits."""

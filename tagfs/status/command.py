@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from tagfs.bulk.mounts import find_mount, present_mounts
 from tagfs.errors import SettingsError
+from tagfs.host.mounts import find_mount, present_mounts
 from tagfs.status import asking, showing
 from tagfs.status.asking import Report, State
 

@@ -10,11 +10,11 @@ from typing import Final, Literal
 
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket
-from tagfs.store.credentials import CredentialsProvider
-from tagfs.store.credentials_chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
 from tagfs.store.dialect import Dialect
 from tagfs.store.endpoints import Addressing, find_endpoint
 from tagfs.store.exchange import Observer
+from tagfs.store.identity.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
+from tagfs.store.identity.credentials import CredentialsProvider
 from tagfs.store.obs import OBS, TagProfile, choose_tags
 from tagfs.store.oss import OSS
 from tagfs.store.probing import Probing

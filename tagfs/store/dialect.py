@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagfs.store.bucket import NOTHING, Capabilities, Limits
-from tagfs.store.credentials import Credentials, EnvironmentNames
+from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tagescape import PLAIN, TagEscape
 from tagfs.store.tags import TagRules
 

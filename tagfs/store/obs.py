@@ -13,7 +13,6 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
-from tagfs.store.credentials import Credentials, EnvironmentNames
 from tagfs.store.dialect import (
     Carrier,
     Dialect,
@@ -24,6 +23,7 @@ from tagfs.store.dialect import (
     Signer,
 )
 from tagfs.store.headers import render_http_date
+from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tagescape import TagEscape
 from tagfs.store.tags import TagRules
 

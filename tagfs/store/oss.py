@@ -15,9 +15,9 @@ from typing import Final
 from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
-from tagfs.store.credentials import Credentials, EnvironmentNames
 from tagfs.store.dialect import Dialect, Signable, Signer
 from tagfs.store.headers import render_http_date
+from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tags import TagRules
 
 SIGNED_PARAMETERS: Final = frozenset(

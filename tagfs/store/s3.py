@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
-from tagfs.store.credentials import Credentials, EnvironmentNames
 from tagfs.store.dialect import Carrier, Dialect, EmptyTagging, Signable, Signer
+from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tags import TagRules
 
 ANY_REGION: Final = "us-east-1"

@@ -22,7 +22,6 @@ from tagfs.errors import Interrupted, MalformedResponse, SettingsError, Throttle
 from tagfs.store import retry
 from tagfs.store.answers import is_strange, read_answer
 from tagfs.store.body import Body, Stream, prepare_body
-from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Dialect
 from tagfs.store.endpoints import Endpoint
 from tagfs.store.exchange import (
@@ -36,6 +35,7 @@ from tagfs.store.exchange import (
     check_key,
     repair_header,
 )
+from tagfs.store.identity.credentials import Credentials
 from tagfs.store.retry import Course
 from tagfs.store.signing import Authority
 from tagfs.store.wholeanswer import WholeAnswer

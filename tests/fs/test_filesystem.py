@@ -17,7 +17,7 @@ from tagfs.fs.node import Handle
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import BytesSource, NewObject
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
 
 ASIDE = "/.fuse_hidden0000000100000001"

@@ -17,7 +17,7 @@ from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import BytesSource, Limits, NewObject
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
 
 PART = 100

@@ -12,7 +12,7 @@ from tagfs.errors import ObjectChanged
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.reader import Reader
 from tagfs.store.bucket import BytesSource, Content, NewObject
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 
 DATA = random.Random(1).randbytes(20 * 1024**2 + 7)
 KERNEL = 128 * 1024

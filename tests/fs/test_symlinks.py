@@ -7,7 +7,7 @@ import pytest
 from tagfs.errors import NotPermitted
 from tagfs.fs.symlinks import make_link, move_link, read_link
 from tagfs.store.bucket import Capabilities, NewObject, ObjectType
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
 
 MODE = str(stat.S_IFLNK | 0o777)

@@ -17,7 +17,7 @@ from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
 from tagfs.fs.temporaries import GRACE, destination
 from tagfs.store.bucket import ObjectInfo
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 
 TEMPORARY = "/d/.f.Ab12xY"
 

@@ -15,7 +15,7 @@ import oss2
 import pytest
 import requests
 
-from tagfs import libfuse2
+from tagfs.kernel import libfuse2
 from tagfs.mount import Caller
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tagfs import libfuse3, mount as binding_choice
+from tagfs import mount as binding_choice
 from tagfs.errors import SettingsError
+from tagfs.kernel import libfuse3
 from tagfs.settings import FUSE_OPTIONS
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory

@@ -15,7 +15,7 @@ from tagfs.recovery.finishing import Conflict, Finisher
 from tagfs.recovery.remains import Remains
 from tagfs.recovery.sending import Sender
 from tagfs.store.bucket import BytesSource, NewObject
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
 
 PART = 100 * 1024

@@ -12,7 +12,7 @@ from tagfs.fs.paths import Root
 from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.bucket import BytesSource, NewObject
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
 
 COPYING = RenameEntry(source="old/", target="new/", phase=RenamePhase.COPYING, replaces=False)

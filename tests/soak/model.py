@@ -25,8 +25,8 @@ from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import Limits
-from tagfs.store.cache import CachedBucket
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.memory.bucket import MemoryBucket
 
 TTL = 5.0
 PART = 64

@@ -14,9 +14,9 @@ from tagfs.errors import (
     Unreachable,
 )
 from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType, Page
-from tagfs.store.cache import CachedBucket
-from tagfs.store.cache_state import RECENT
-from tagfs.store.memory import MemoryBucket
+from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.caching.state import RECENT
+from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import NO_TAGS
 from tests.store.cachekit import OTHER, TAG_TTL, TAGS, TTL, Kit
 

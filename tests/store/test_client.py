@@ -32,8 +32,8 @@ from tagfs.errors import (
 from tagfs.store import retry
 from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.client import BucketSettings, Client, open_bucket
-from tagfs.store.credentials import Credentials, StaticCredentials
 from tagfs.store.endpoints import find_endpoint
+from tagfs.store.identity.credentials import Credentials, StaticCredentials
 from tagfs.store.oss import OSS
 from tagfs.store.signing import Authority
 from tagfs.store.tags import NO_TAGS, TagSet

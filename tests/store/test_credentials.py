@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import BadCredentials
-from tagfs.store.credentials import Credentials
-from tagfs.store.credentials_chain import CredentialsChoice, find_credentials
-from tagfs.store.credentials_files import KeyFile, Process
-from tagfs.store.credentials_words import pair_of, parse_moment
+from tagfs.store.identity.chain import CredentialsChoice, find_credentials
+from tagfs.store.identity.credentials import Credentials
+from tagfs.store.identity.files import KeyFile, Process
+from tagfs.store.identity.words import pair_of, parse_moment
 from tagfs.store.obs import OBS
 from tagfs.store.oss import OSS
 from tagfs.store.s3 import S3

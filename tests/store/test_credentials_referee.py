@@ -13,7 +13,7 @@ import botocore.session
 import oss2.credentials
 import pytest
 
-from tagfs.store.credentials_chain import CredentialsChoice, find_credentials
+from tagfs.store.identity.chain import CredentialsChoice, find_credentials
 from tagfs.store.s3 import S3
 from tests.store.metadata import TOKEN, MetadataService, pair
 

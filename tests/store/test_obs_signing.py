@@ -6,8 +6,8 @@ import pytest
 from obs.auth import Authentication
 from obs.convertor import Adapter
 
-from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Signable
+from tagfs.store.identity.credentials import Credentials
 from tagfs.store.obs import OBS, sign
 
 AK = Credentials("AK", "SK")

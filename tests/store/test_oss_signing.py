@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Signable
+from tagfs.store.identity.credentials import Credentials
 from tagfs.store.oss import (
     OSS,
     canonical_request_v4,

@@ -9,9 +9,9 @@ import pytest
 
 from tagfs.errors import BadCredentials
 from tagfs.store import signing
-from tagfs.store.credentials import Credentials
 from tagfs.store.endpoints import find_endpoint
 from tagfs.store.exchange import Request
+from tagfs.store.identity.credentials import Credentials
 from tagfs.store.obs import OBS
 from tagfs.store.oss import OSS
 from tagfs.store.s3 import S3

@@ -10,9 +10,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as TheirCredentials
 from hypothesis import given, strategies as st
 
-from tagfs.store.credentials import Credentials
 from tagfs.store.dialect import Signable
 from tagfs.store.endpoints import find_endpoint
+from tagfs.store.identity.credentials import Credentials
 from tagfs.store.s3 import S3, canonical_request, sign
 
 PAIR = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")

@@ -25,9 +25,9 @@ from tagfs.errors import (
 from tagfs.store import retry, transport as transport_module
 from tagfs.store.bucket import BytesSource
 from tagfs.store.checksum import crc64
-from tagfs.store.credentials import Credentials, StaticCredentials
 from tagfs.store.endpoints import find_endpoint
 from tagfs.store.exchange import Attempt, Request
+from tagfs.store.identity.credentials import Credentials, StaticCredentials
 from tagfs.store.oss import OSS
 from tagfs.store.signing import Authority
 from tagfs.store.transport import Options, Transport

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tagfs.binding import TIMEOUTS, Operations, open_file
 from tagfs.errors import SettingsError
+from tagfs.kernel.binding import TIMEOUTS, Operations, open_file
 
 # Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
 os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")

@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tagfs import logs, signals, systemd
-from tagfs.ending import Ending
+from tagfs.host import signals, systemd
+from tagfs.host.ending import Ending
+from tagfs.monitoring import logs
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tagfs.errors import SettingsError
-from tagfs.logfiles import open_to_append
-from tagfs.repeats import Repeats
+from tagfs.monitoring.logfiles import open_to_append
+from tagfs.monitoring.repeats import Repeats
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from tagfs.store.bucket import Page
-from tagfs.store.cache_listings import Growing
-from tagfs.store.cache_rows import COMMON_PREFIX, pack, unpack
+from tagfs.store.caching.listings import Growing
+from tagfs.store.caching.rows import COMMON_PREFIX, pack, unpack
 
 
 @dataclass(frozen=True, slots=True)

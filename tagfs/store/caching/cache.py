@@ -1,7 +1,7 @@
 """A bucket that remembers what another bucket told it: a `Bucket` around a `Bucket`.
 
-It owns the ages, the lock and the calls under way; what answers mean is `cache_entries`, what
-listings show `cache_listings`. It decides nothing about files: without it everything still works,
+It owns the ages, the lock and the calls under way; what answers mean is `entries`, what
+listings show `listings`. It decides nothing about files: without it everything still works,
 with more requests. The class is put together from modules by what they do: looking <- tagging <-
 writing.
 
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from tagfs.store.bucket import Bucket, Capabilities, Limits
-from tagfs.store.cache_entries import Knowledge
-from tagfs.store.cache_listings import Listing, Listings
-from tagfs.store.cache_state import CacheState, Clocks
-from tagfs.store.cache_writing import Writing
+from tagfs.store.caching.entries import Knowledge
+from tagfs.store.caching.listings import Listing, Listings
+from tagfs.store.caching.state import CacheState, Clocks
+from tagfs.store.caching.writing import Writing
 from tagfs.store.tags import TagRules
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tagfs.errors import FileTooLarge, NameTooLong, NotFound, Unsupported, ValueTooLarge
 from tagfs.store.bucket import Capabilities, Keep, Limits, NewObject
 from tagfs.store.keylocks import KeyLocks
-from tagfs.store.memory_objects import Shelf
+from tagfs.store.memory.objects import Shelf
 from tagfs.store.oss import OSS
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from tagfs.errors import BadCredentials
 from tagfs.ownfiles import Unreadable, Untrusted, read_secret
-from tagfs.store.credentials import Absent, Credentials, EnvironmentNames
-from tagfs.store.credentials_words import (
+from tagfs.store.identity.credentials import Absent, Credentials, EnvironmentNames
+from tagfs.store.identity.words import (
     pair_of,
     parse_ini,
     parse_json,

@@ -20,9 +20,9 @@ from tagfs.errors import (
     ValueTooLarge,
 )
 from tagfs.store.bucket import Lookup, ObjectInfo, Page
-from tagfs.store.cache_entries import UNKNOWN, Knowledge, Unknown
-from tagfs.store.cache_listings import Listing
-from tagfs.store.cache_scans import Alone, SharedScan
+from tagfs.store.caching.entries import UNKNOWN, Knowledge, Unknown
+from tagfs.store.caching.listings import Listing
+from tagfs.store.caching.scans import Alone, SharedScan
 from tagfs.store.singleflight import Flight, Flights, Slot
 
 RECENT: Final = 1.0

@@ -11,9 +11,9 @@ from typing import Any
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.recent import RecentFailures
+from tagfs.monitoring.traffic import Traffic
 from tagfs.settings import Settings
-from tagfs.store.cache import CachedBucket
-from tagfs.traffic import Traffic
+from tagfs.store.caching.cache import CachedBucket
 
 
 class Vitals:

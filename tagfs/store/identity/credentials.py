@@ -2,7 +2,7 @@
 
 A provider is asked before every attempt, so `get` answers from memory; `refresh` may read files
 or ask a metadata service. Providers are thread-safe. A source is one place to look; which there
-are, and their order, is in `credentials_chain`. No secret appears in a repr or a message, nor in
+are, and their order, is in `chain`. No secret appears in a repr or a message, nor in
 what an exception carries along: text that could not be read is never part of one.
 """
 

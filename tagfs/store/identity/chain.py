@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.store.credentials import Absent, Credentials, EnvironmentNames, Source
-from tagfs.store.credentials_files import Environment, KeyFile, Process
-from tagfs.store.credentials_metadata import (
+from tagfs.store.identity.credentials import Absent, Credentials, EnvironmentNames, Source
+from tagfs.store.identity.files import Environment, KeyFile, Process
+from tagfs.store.identity.metadata import (
     EC2_ROLE,
     ECS_RAM_ROLE,
     OBS_AGENCY,
     Container,
     InstanceRole,
 )
-from tagfs.store.credentials_vendors import Aliyun, AwsProfile, Obsutil, Ossutil
+from tagfs.store.identity.vendors import Aliyun, AwsProfile, Obsutil, Ossutil
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """A bucket in memory: a working fake with the rules of OSS, for tests of everything above `store`.
 
 It owns its objects and forgets them with the process. What requests a client would have sent, and
-how to make them fail or wait, is in `memory_requests`.
+how to make them fail or wait, is in `requests`.
 """
 
 import uuid
@@ -32,14 +32,14 @@ from tagfs.store.bucket import (
     Source,
     Upload,
 )
-from tagfs.store.memory_objects import (
+from tagfs.store.memory.objects import (
     StoredUpload,
     content_etag,
     lowered,
     new_detail,
     opaque_etag,
 )
-from tagfs.store.memory_requests import MemoryRequests
+from tagfs.store.memory.requests import MemoryRequests
 from tagfs.store.tags import NO_TAGS, TagSet
 
 

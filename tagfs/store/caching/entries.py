@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tagfs.store.bucket import Detail, Lookup, ObjectInfo
-from tagfs.store.cache_listings import Listings, Seen, above
-from tagfs.store.cache_rows import pack, same_version, unpack
+from tagfs.store.caching.listings import Listings, Seen, above
+from tagfs.store.caching.rows import pack, same_version, unpack
 from tagfs.store.tags import NO_TAGS, TagSet
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tagfs.errors import NotFound, ObjectChanged
 from tagfs.store.bucket import Keep, NewObject, ObjectInfo, Part, Source, Upload
-from tagfs.store.cache_entries import Written
-from tagfs.store.cache_tagging import CopyTags, Tagging
+from tagfs.store.caching.entries import Written
+from tagfs.store.caching.tagging import CopyTags, Tagging
 from tagfs.store.tags import TagSet
 
 

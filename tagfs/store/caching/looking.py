@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from tagfs.errors import NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import Bucket, Content, Lookup, ObjectInfo, ObjectType, Page
-from tagfs.store.cache_entries import UNKNOWN, Unknown
-from tagfs.store.cache_scans import Alone, kept_pages
-from tagfs.store.cache_state import CacheState
+from tagfs.store.caching.entries import UNKNOWN, Unknown
+from tagfs.store.caching.scans import Alone, kept_pages
+from tagfs.store.caching.state import CacheState
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from tagfs.errors import AccessDenied, NotFound
 from tagfs.store.bucket import Bucket, Keep, NewObject
-from tagfs.store.cache_entries import UNKNOWN, Unknown
-from tagfs.store.cache_looking import Looking, unless_missing
-from tagfs.store.cache_state import RECENT, CacheState
+from tagfs.store.caching.entries import UNKNOWN, Unknown
+from tagfs.store.caching.looking import Looking, unless_missing
+from tagfs.store.caching.state import RECENT, CacheState
 from tagfs.store.keylocks import KeyLocks
 from tagfs.store.singleflight import Slot
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from tagfs.bulk.mounts import present_mounts
 from tagfs.errors import TagfsError
-from tagfs.mountpoint import is_stale, unmount
+from tagfs.host.mountpoint import is_stale, unmount
+from tagfs.host.mounts import present_mounts
 from tagfs.status.asking import ask
 
 _AT_ONCE: Final = 1.0

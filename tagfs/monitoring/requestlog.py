@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from tagfs.errors import SettingsError
-from tagfs.logfiles import open_to_append
+from tagfs.monitoring.logfiles import open_to_append
 from tagfs.store.exchange import Attempt
 
 log = logging.getLogger(__name__)

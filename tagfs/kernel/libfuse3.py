@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tagfs.binding import TIMEOUTS, Operations, open_file
 from tagfs.errors import SettingsError
-from tagfs.readahead import raise_soon
+from tagfs.kernel.binding import TIMEOUTS, Operations, open_file
+from tagfs.kernel.readahead import raise_soon
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
 """Since libfuse 3.17, and before."""

@@ -12,9 +12,9 @@ from typing import Final
 
 from tagfs.errors import BadCredentials
 from tagfs.ownfiles import Unreadable, Untrusted, home, read_trusted
-from tagfs.store.credentials import Absent, Credentials
-from tagfs.store.credentials_files import Process, read_private
-from tagfs.store.credentials_words import (
+from tagfs.store.identity.credentials import Absent, Credentials
+from tagfs.store.identity.files import Process, read_private
+from tagfs.store.identity.words import (
     has_pair,
     pair_of,
     parse_ini,

@@ -1,0 +1,1 @@
+"""What a mount is to the host: a background process, signals, systemd, the mountpoint."""

@@ -1,0 +1,1 @@
+"""How the tree meets the kernel: one binding to each libfuse, and nothing else of tagfs."""

@@ -1,0 +1,1 @@
+"""A bucket that remembers: a `Bucket` around a `Bucket`."""
