@@ -102,7 +102,7 @@ class RenameNote:
     """The note of a directory rename that is under way; it survives a power cut.
 
     A crash before `deleting` is answered by taking the copies away, one after it by finishing the
-    deletes. It is there only while the rename runs: who is told of a failure needs no recovery.
+    deletes. It goes with the rename, unless the service fell silent amid deletes.
     """
 
     def __init__(self, directory: Path, source: str, target: str, *, replaces: bool) -> None:

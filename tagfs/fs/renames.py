@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from concurrent.futures import Future, wait
 
-from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError
+from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError, Unreachable
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import RenameNote
@@ -38,6 +38,8 @@ class DirectoryRename:
         Raises:
             InvalidRequest: into itself.
             CrossDevice: too many keys, or keys that can be no file and would be left behind.
+            Unreachable: the service fell silent. If it did so while deleting, everything is at the
+                new place and some at both, until `tagfs recover` has finished.
             TagfsError: a copy failed; everything is as it was.
         """
         if is_below(new, old):
@@ -54,9 +56,16 @@ class DirectoryRename:
             # away at the new one, and nothing if that cannot be seen.
             stays = [info.key for info in self._list(source)]
             self._undo([target + key[len(source) :] for key in stays], note)
-            raise
-        finally:
             note.done()
+            raise
+        except Unreachable:  # which of them are deleted, nobody knows: the note stays
+            told = "%s: moved to %s; `tagfs recover` deletes what is left of it"
+            log.error(told, old, new)  # noqa: TRY400  (the failure itself is told by who asked)
+            raise
+        except BaseException:
+            note.done()
+            raise
+        note.done()
 
     def _finish(self, old: str, new: str, infos: list[ObjectInfo]) -> None:
         """Delete what is copied, and let open files go on under their new paths."""

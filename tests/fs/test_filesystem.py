@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.errors import AccessDenied, NotFound, ObjectChanged
+from tagfs.errors import AccessDenied, NotFound, ObjectChanged, Unreachable
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.node import Handle
+from tagfs.fs.notes import RenameEntry, parse_note
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
+from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
@@ -177,6 +179,29 @@ def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
     assert undone == ["e/stays"]
     assert bucket.get("e/gone").data == b"1"
     assert bucket.get_tags("e/gone") == {"team": "blue"}
+
+
+def test_a_directory_rename_that_hears_nothing_of_its_deletes_is_left_to_recover(
+    tree: FileSystem, bucket: MemoryBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(bucket, "d/gone", b"1")
+    put(bucket, "d/stays", b"2")
+
+    def delete_half(_keys: object) -> object:
+        bucket.delete("d/gone")
+        raise Unreachable("the second batch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket, "delete_many", delete_half, raising=True)
+        with pytest.raises(Unreachable):
+            tree.rename("/d", "/e")
+    (note,) = tmp_path.glob("rename-*.json")
+    with ThreadPoolExecutor(2) as executor:
+        entry = parse_note(note.read_text())
+        assert isinstance(entry, RenameEntry)
+        undone = RenameFinisher(bucket, Root(), executor).finish(entry)
+    assert (undone.deleted, undone.kept) == (1, [])
+    assert [info.key for info in bucket.list("", delimiter="").objects] == ["e/gone", "e/stays"]
 
 
 def test_an_open_that_comes_too_late_makes_the_kernel_look_again(tree: FileSystem) -> None:
