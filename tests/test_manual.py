@@ -18,6 +18,7 @@ from tagfs.manual.options import DESCRIBED
 from tagfs.settings import FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
 
 ROOT = Path(__file__).parent.parent
+PAGES = ROOT / "tagfs/data/share/man"
 BESIDES = {"ro", "allow_other", "default_permissions", "config", "profile"}
 """Options that are described, but have no value of their own or choose where others come from."""
 
@@ -52,7 +53,7 @@ def test_pages_are_clean_roff(page: str) -> None:
         pytest.skip("needs groff")
     done = subprocess.run(
         ["groff", "-man", "-ww", "-Tutf8", page],
-        cwd=ROOT / "share/man",
+        cwd=PAGES,
         capture_output=True,
         text=True,
         check=True,
@@ -66,7 +67,7 @@ def rendered(page: str) -> str:
     if shutil.which("man") is None:
         pytest.skip("needs man")
     done = subprocess.run(
-        ["man", "-M", str(ROOT / "share/man"), "-l", str(ROOT / "share/man" / page)],
+        ["man", "-M", str(PAGES), "-l", str(PAGES / page)],
         env={**os.environ, "MANWIDTH": "200", "MAN_KEEP_FORMATTING": "", "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
@@ -135,7 +136,7 @@ class TestCompletion:
         bash = shutil.which("bash")
         if bash is None:
             pytest.skip("needs bash")
-        script = ROOT / "share/bash-completion/completions/tagfs"
+        script = ROOT / "tagfs/data/share/bash-completion/completions/tagfs"
         quoted = " ".join(f"'{word}'" for word in words)
         call = (
             f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
@@ -166,7 +167,7 @@ class TestCompletion:
     @pytest.mark.parametrize("shell", ["zsh", "fish"])
     def test_other_shells_can_read_theirs(self, shell: str) -> None:
         name = {"zsh": "zsh/site-functions/_tagfs", "fish": "fish/vendor_completions.d/tagfs.fish"}
-        text = (ROOT / "share" / name[shell]).read_text()
+        text = (ROOT / "tagfs/data/share" / name[shell]).read_text()
         assert f"_TAGFS_COMPLETE={shell}_complete" in text
         if shutil.which(shell):
-            subprocess.run([shell, "-n", str(ROOT / "share" / name[shell])], check=True)
+            subprocess.run([shell, "-n", str(ROOT / "tagfs/data/share" / name[shell])], check=True)

@@ -12,9 +12,9 @@ from tagfs.manual.pages import mount_fuse_tagfs_8, tagfs_1, tagfs_mount_8
 def generated() -> dict[str, str]:
     """Return what each file of a checkout should hold, but for completions."""
     return {
-        "share/man/man1/tagfs.1": tagfs_1(main_group),
-        "share/man/man8/tagfs-mount.8": tagfs_mount_8(main_group),
-        "share/man/man8/mount.fuse.tagfs.8": mount_fuse_tagfs_8(),
+        "tagfs/data/share/man/man1/tagfs.1": tagfs_1(main_group),
+        "tagfs/data/share/man/man8/tagfs-mount.8": tagfs_mount_8(main_group),
+        "tagfs/data/share/man/man8/mount.fuse.tagfs.8": mount_fuse_tagfs_8(),
         "docs/options.md": markdown(),
     }
 
@@ -23,7 +23,7 @@ def main(checkout: Path) -> None:
     """Write all of it."""
     files = generated()
     for shell, name in FILES.items():
-        files[f"share/{name}"] = script(main_group, shell)
+        files[f"tagfs/data/share/{name}"] = script(main_group, shell)
     for name, text in files.items():
         path = checkout / name
         path.parent.mkdir(parents=True, exist_ok=True)
