@@ -368,7 +368,7 @@ class Namespace:
             metadata = None if attributes is None else with_attributes(info, attributes)
             moved = self._env.bucket.copy(info, key, tags=tags, metadata=metadata)
         self._keep_parent(source.path)
-        self._env.bucket.delete(info.key)
+        self._env.bucket.delete(info.key, meant=info)
         if node is not None or replaced is not None:
             self._files.move(source.path, new, moved, info)
         self._note_backup(source.path, new)

@@ -70,8 +70,8 @@ class DirectoryRename:
     def _finish(self, old: str, new: str, infos: list[ObjectInfo]) -> None:
         """Delete what is copied, and let open files go on under their new paths."""
         target = self._env.root.to_prefix(new)
-        failed = self._env.bucket.delete_many([info.key for info in infos])
         versions = {info.key: info for info in infos}
+        failed = self._env.bucket.delete_many(list(versions), meant=versions)
         for node in self._files.below(old):
             path = new + node.path[len(old) :]
             moved = None if node.is_new else self._env.bucket.head(self._env.root.to_key(path))

@@ -78,13 +78,13 @@ class RenameFinisher:
         if not copying:
             # Somebody deleted the copy, or made this since: it is all that there is.
             outcome.kept += [info.key for info, twin in pairs if twin is None]
-        keys = [info.key for (info, _), equal in verdicts if equal]
-        if keys:
-            failed = self._bucket.delete_many(keys)
+        same_ones = {info.key: info for (info, _), equal in verdicts if equal}
+        if same_ones:
+            failed = self._bucket.delete_many(list(same_ones), meant=same_ones)
             if failed:
                 key, reason = next(iter(failed.items()))
                 raise TagfsError(f"{len(failed)} keys were not deleted; {key!r}: {reason}")
-        outcome.deleted += len(keys)
+        outcome.deleted += len(same_ones)
 
     def _pages(self, prefix: str) -> Iterator[tuple[ObjectInfo, ...]]:
         token = None

@@ -79,6 +79,10 @@ class ObjectInfo:
         return replace(self, detail=detail)
 
 
+NONE_MEANT: Final[Mapping[str, ObjectInfo]] = MappingProxyType({})
+"""Whatever is at the keys is meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer to a listing: objects and common prefixes, each in UTF-8 byte order.
@@ -428,12 +432,22 @@ class Bucket(Protocol):
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Delete one object; a missing one is no error."""
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
+        """Delete one object; a missing one is no error.
+
+        `meant` is the version that is to go. After an attempt without an answer, no further one is
+        made if another version is there: somebody has made that since. The first attempt asks
+        nothing.
+        """
         ...
 
-    def delete_many(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Delete objects in batches; return, for each key that failed, the reason."""
+    def delete_many(
+        self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
+    ) -> Mapping[str, str]:
+        """Delete objects in batches; return, for each key that failed, the reason.
+
+        `meant` holds the versions that are to go, by key; see `delete`.
+        """
         ...
 
     # Tags

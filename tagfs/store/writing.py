@@ -1,11 +1,9 @@
-"""Objects made, replaced and deleted in one request each.
+"""Objects made and replaced in one request each.
 
 A write whose answer was lost is sent again, and the answer to that may be about the first: a key
 that is "taken". What the service then has is compared with what was sent; nothing is guessed.
 """
 
-import functools
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,6 +20,7 @@ from tagfs.errors import (
 from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.calls import logger
 from tagfs.store.carrying import Carrying
+from tagfs.store.deleting import Deleting
 from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
@@ -31,9 +30,7 @@ from tagfs.store.headers import (
     parse_http_date,
     render_target,
 )
-from tagfs.store.sending import Sending
 from tagfs.store.tags import TagSet
-from tagfs.store.wire import is_representable, parse_deleted, render_delete
 
 TRIAL: Final = ".tagfs-trial-link"
 """Name of the link that is made and deleted to see whether a bucket has links."""
@@ -42,7 +39,7 @@ _TRIES = 3
 _CLOCK_STEP_NS = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
 
 
-class Writing(Sending, Carrying):
+class Writing(Deleting, Carrying):
     """The writing part of `Client`; see `Bucket` for what the methods promise."""
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -94,59 +91,6 @@ class Writing(Sending, Carrying):
                 made = self._settle(request, answer, made)
             self._deliver_tags(Carrier.SYMLINK, key, tags)
             return made
-
-    def delete(self, key: str) -> None:
-        """Delete one object; see `Bucket.delete`."""
-        self._check_key(key)
-        request = Request(operation="DeleteObject", method="DELETE", key=key)
-        self._call(request, allow={"NoSuchKey"})
-
-    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
-        """Delete objects in batches; see `Bucket.delete_many`."""
-        # What XML cannot carry (control characters) goes in URLs, one by one.
-        failed = self._delete_singly([key for key in keys if not is_representable(key)])
-        batched = [key for key in keys if is_representable(key)]
-        for start in range(0, len(batched), self.limits.delete_batch):
-            batch = batched[start : start + self.limits.delete_batch]
-            try:
-                failed.update(self._delete_batch(batch))
-            except Unsupported:
-                failed.update(self._delete_singly(batch))
-            except Interrupted:
-                raise
-            except TagfsError as failure:
-                if start == 0 and not failed:
-                    raise  # nothing was deleted, so the failure itself can be told
-                failed.update(dict.fromkeys(batch, str(failure)))
-        return failed
-
-    def _delete_batch(self, keys: Sequence[str]) -> dict[str, str]:
-        encoded = self.dialect.encoded_delete
-        request = Request(
-            operation="DeleteMultipleObjects",
-            method="POST",
-            query={"delete": "", **({"encoding-type": "url"} if encoded else {})},
-            headers={"content-type": "application/xml"},
-            body=render_delete(keys),
-            subresource="delete",
-        )
-        parse = functools.partial(parse_deleted, plus_is_blank=self.dialect.plus_is_blank)
-        failed = self._ask(request, parse)
-        for key, reason in failed.items():
-            logger.warning("DeleteMultipleObjects of %r: %s", key, reason)
-        return failed
-
-    def _delete_singly(self, keys: Sequence[str]) -> dict[str, str]:
-        failed = {}
-        begun = [(key, self._threads.submit(self.delete, key)) for key in keys]
-        for key, outcome in begun:
-            try:
-                outcome.result()
-            except Interrupted:
-                raise
-            except TagfsError as failure:
-                failed[key] = str(failure)
-        return failed
 
     def _link_request(self, key: str, target: str, headers: dict[str, str]) -> Request:
         return Request(

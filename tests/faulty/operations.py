@@ -93,6 +93,10 @@ def many(client: Client, prefix: str) -> list[str]:
     return keys
 
 
+def many_meant(client: Client, prefix: str) -> dict[str, ObjectInfo]:
+    return {key: client.head(key) for key in many(client, prefix)[:3]}
+
+
 def log(client: Client, prefix: str) -> ObjectInfo:
     client.start_append(prefix + "f", BytesSource(b"one"), NewObject(tags=BLUE))
     return client.head(prefix + "f")
@@ -283,6 +287,20 @@ OPERATIONS = [
         **LINKS,
     ),
     Operation("delete", one, lambda c, p, _: c.delete(p + "f"), "DELETE"),
+    Operation(
+        "delete, one that is meant",
+        one,
+        lambda c, p, i: c.delete(p + "f", meant=i),
+        "DELETE",
+        errors=frozenset({""}),  # a look tells that it is gone
+    ),
+    Operation(
+        "delete_many, those that are meant",
+        many_meant,
+        lambda c, _p, infos: c.delete_many(list(infos), meant=infos),
+        "POST delete",
+        errors=frozenset({""}),
+    ),
     Operation("delete_many", many, lambda c, _p, keys: c.delete_many(keys[:3]), "POST delete"),
     # Tags
     Operation("put_tags", one, lambda c, p, _: c.put_tags(p + "f", RED), "PUT tagging"),

@@ -158,6 +158,44 @@ class TestToldApart:
             here.copy(info, "g", exclusive=True)
         assert there.get("g").data == b"theirs"
 
+    def test_a_deleted_object_that_another_made_anew(self, pair: Pair) -> None:
+        here, there, proxy = pair
+        put(there, "f", b"meant")
+        meant = here.head("f")
+        strike(proxy, "DELETE", lost, lambda: put(there, "f", b"theirs"))
+        here.delete("f", meant=meant)
+        assert there.get("f").data == b"theirs"
+
+    def test_an_object_whose_deletion_did_not_arrive(self, pair: Pair) -> None:
+        here, there, proxy = pair
+        put(there, "f", b"meant")
+        strike(proxy, "DELETE", dropped, lambda: None)
+        here.delete("f", meant=here.head("f"))
+        assert there.list("f").objects == ()
+
+    @pytest.mark.parametrize("arrives", [True, False])
+    def test_a_batch_of_which_another_made_one_anew(self, pair: Pair, arrives: bool) -> None:  # noqa: FBT001
+        here, there, proxy = pair
+        for name in "abc":
+            put(there, name, b"meant")
+        meant = {name: here.head(name) for name in "abc"}
+        strike(proxy, "POST delete", lost if arrives else dropped, lambda: put(there, "b", b"new"))
+        assert here.delete_many(list(meant), meant=meant) == {}
+        assert [info.key for info in there.list("").objects] == ["b"]
+        assert there.get("b").data == b"new"
+        asked = proxy.board.asked
+        assert asked.count("POST delete") == (1 if arrives else 2)
+
+    def test_nobody_looks_when_nothing_goes_wrong(self, pair: Pair) -> None:
+        here, there, proxy = pair
+        for name in "abc":
+            put(there, name, b"meant")
+        meant = {name: here.head(name) for name in "abc"}
+        proxy.board.set()
+        here.delete("a", meant=meant.pop("a"))
+        here.delete_many(list(meant), meant=meant)
+        assert proxy.board.asked == ["DELETE", "POST delete"]
+
 
 def put(client: Client, key: str, data: bytes, *, exclusive: bool = False) -> None:
     client.put(key, BytesSource(data), NewObject(tags=RED, exclusive=exclusive))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tagfs.errors import NotFound, ObjectChanged
-from tagfs.store.bucket import Keep, NewObject, ObjectInfo, Part, Source, Upload
+from tagfs.store.bucket import NONE_MEANT, Keep, NewObject, ObjectInfo, Part, Source, Upload
 from tagfs.store.caching.entries import Written
 from tagfs.store.caching.tagging import CopyTags, Tagging
 from tagfs.store.tags import TagSet
@@ -148,16 +148,18 @@ class Writing(Tagging):
                 key, lambda: self._inner.put_symlink(key, target, new), _made(new)
             )
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
         """Delete one object."""
         with self._rewrites.hold(key):
             self._state.write(
                 (key,),
-                lambda: self._inner.delete(key),
+                lambda: self._inner.delete(key, meant=meant),
                 lambda _, at: self._known.deleted(key, at, self._clocks.oldest()),
             )
 
-    def delete_many(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def delete_many(
+        self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
+    ) -> Mapping[str, str]:
         """Delete objects in batches."""
 
         def keep(failed: Mapping[str, str], at: float) -> None:
@@ -168,7 +170,7 @@ class Writing(Tagging):
                     self._known.deleted(key, at, self._clocks.oldest())
 
         distinct = tuple(dict.fromkeys(keys))
-        return self._state.write(distinct, lambda: self._inner.delete_many(keys), keep)
+        return self._state.write(distinct, lambda: self._inner.delete_many(keys, meant=meant), keep)
 
     def _write_object(
         self, key: str, send: Callable[[], ObjectInfo], written: Written

@@ -20,6 +20,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.bucket import (
+    NONE_MEANT,
     Bucket,
     Content,
     Keep,
@@ -320,12 +321,17 @@ class MemoryBucket(MemoryRequests):
                     kind=ObjectType.SYMLINK,
                 )
 
-    def delete(self, key: str) -> None:
-        """Delete one object; a missing one is no error."""
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:  # noqa: ARG002 contract
+        """Delete one object; a missing one is no error. No attempt is repeated here."""
         with self._request("delete", key), self._lock:
             self._shelf.remove(key)
 
-    def delete_many(self, keys: Sequence[str]) -> Mapping[str, str]:
+    def delete_many(
+        self,
+        keys: Sequence[str],
+        *,
+        meant: Mapping[str, ObjectInfo] = NONE_MEANT,  # noqa: ARG002 contract
+    ) -> Mapping[str, str]:
         """Delete objects in batches; hooks see each batch as "delete_many", each key as its own."""
         failed: dict[str, str] = {}
         for start in range(0, len(keys), self.limits.delete_batch):

@@ -1,0 +1,132 @@
+"""Objects deleted, one by one or in batches.
+
+A deletion whose answer was lost is sent again, and may then strike what somebody else made at that
+key meanwhile. Who says which version is meant is spared that.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+
+from tagfs.errors import Interrupted, NotFound, TagfsError, Unsupported
+from tagfs.store.bucket import NONE_MEANT, ObjectInfo, ObjectType
+from tagfs.store.calls import logger
+from tagfs.store.exchange import Request
+from tagfs.store.sending import Sending
+from tagfs.store.wire import is_representable, parse_deleted, render_delete
+
+
+class _Round:
+    """One batch on its way, and what a look at its keys found after an answer was lost.
+
+    Attributes:
+        left: keys that hold what is meant, if anybody looked.
+        is_over: whether the batch is not to be sent again, because it has fewer keys now.
+    """
+
+    def __init__(self, keys: Sequence[str], still: Callable[[Sequence[str]], list[str]]) -> None:
+        self.keys = keys
+        self.left: list[str] = []
+        self.is_over = False
+        self._still = still
+
+    def look(self) -> bool:
+        self.left = self._still(self.keys)
+        self.is_over = len(self.left) < len(self.keys)
+        return self.is_over
+
+
+class Deleting(Sending):
+    """The deleting part of `Client`; see `Bucket` for what the methods promise."""
+
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
+        """Delete one object; see `Bucket.delete`."""
+        self._check_key(key)
+        is_gone = None if meant is None else lambda: not self._is_there(key, meant)
+        request = Request(operation="DeleteObject", method="DELETE", key=key, took_effect=is_gone)
+        self._call(request, allow={"NoSuchKey"})
+
+    def delete_many(
+        self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
+    ) -> dict[str, str]:
+        """Delete objects in batches; see `Bucket.delete_many`."""
+        # What XML cannot carry (control characters) goes in URLs, one by one.
+        singly = [key for key in keys if not is_representable(key)]
+        failed = self._delete_singly(singly, meant)
+        batched = [key for key in keys if is_representable(key)]
+        for start in range(0, len(batched), self.limits.delete_batch):
+            batch = batched[start : start + self.limits.delete_batch]
+            try:
+                failed.update(self._delete_batch(batch, meant))
+            except Unsupported:
+                failed.update(self._delete_singly(batch, meant))
+            except Interrupted:
+                raise
+            except TagfsError as failure:
+                if start == 0 and not failed:
+                    raise  # nothing was deleted, so the failure itself can be told
+                failed.update(dict.fromkeys(batch, str(failure)))
+        return failed
+
+    def _delete_batch(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> dict[str, str]:
+        """Delete a batch; after a lost answer, go on with those keys that hold what is meant.
+
+        Every further round has fewer keys, so there is an end to it.
+        """
+        failed: dict[str, str] = {}
+        while keys:
+            current = _Round(keys, lambda keys: self._still_there(keys, meant))
+            failed.update(self._request_deletion(current, look=bool(meant)))
+            keys = current.left if current.is_over else []
+        for key, reason in failed.items():
+            logger.warning("DeleteMultipleObjects of %r: %s", key, reason)
+        return failed
+
+    def _request_deletion(self, current: _Round, *, look: bool) -> dict[str, str]:
+        encoded = self.dialect.encoded_delete
+        request = Request(
+            operation="DeleteMultipleObjects",
+            method="POST",
+            query={"delete": "", **({"encoding-type": "url"} if encoded else {})},
+            headers={"content-type": "application/xml"},
+            body=render_delete(current.keys),
+            subresource="delete",
+            took_effect=current.look if look else None,
+        )
+        parse = functools.partial(parse_deleted, plus_is_blank=self.dialect.plus_is_blank)
+        return self._ask(request, lambda body: {} if current.is_over else parse(body))
+
+    def _still_there(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
+        """Return the keys that hold what is meant: neither gone, nor another's by now."""
+        is_there = self._threads.map(
+            lambda key: key not in meant or self._is_there(key, meant[key]), keys
+        )
+        return [key for key, there in zip(keys, is_there, strict=True) if there]
+
+    def _is_there(self, key: str, meant: ObjectInfo) -> bool:
+        """Say whether a key still holds the version that is meant, as far as looking can tell.
+
+        A link has no content to tell two of them apart: it is another one if it is none any more.
+        """
+        try:
+            found = self.head(key, expected=meant.type)
+        except NotFound:
+            return False
+        if ObjectType.SYMLINK in (found.type, meant.type):
+            return found.type is meant.type
+        return not meant.etag or found.etag == meant.etag
+
+    def _delete_singly(
+        self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]
+    ) -> dict[str, str]:
+        failed = {}
+        begun = [
+            (key, self._threads.submit(self.delete, key, meant=meant.get(key))) for key in keys
+        ]
+        for key, outcome in begun:
+            try:
+                outcome.result()
+            except Interrupted:
+                raise
+            except TagfsError as failure:
+                failed[key] = str(failure)
+        return failed
