@@ -12,7 +12,7 @@ import pytest
 
 from tests.emulated import Emulator
 from tests.faulty.crashes import ACTS, Act, Ground, shown
-from tests.faulty.faults import Kind, every
+from tests.faulty.faults import Kind, Meanwhile, every, lost
 from tests.faulty.proxy import Rule
 from tests.mounting import Mounted
 
@@ -99,3 +99,26 @@ def test_calls_on_a_mount(field: tuple[Ground, Mounted]) -> None:
     assert len(left) <= writes, "only what could not be uploaded is kept"
     assert b'"open_files": 0' in os.getxattr(mount.path, "user.tagfs.status")
     assert len(os.listdir(f"/proc/{mount.process.pid}/fd")) <= before + 80
+
+
+def test_what_another_host_makes_at_the_old_name(field: tuple[Ground, Mounted]) -> None:
+    """The reply to a rename's deletion is lost, and somebody makes a file there: it stays."""
+    ground, mount = field
+    wrong = []
+    for act in ACTS:
+        if not act.name.startswith("rename"):
+            continue
+        prefix = ground.lay(act)
+        key = "t/a" if "directory" in act.name else "f"
+
+        def make(key: str = f"{prefix}/d/{key}") -> None:
+            ground.judge.put(key, b"theirs")
+
+        rule = Rule(Meanwhile(make, lost), act.change, times=1, about=prefix)
+        ground.proxy.board.add(rule)
+        act.run(mount.path / prefix / "d")
+        ground.proxy.board.drop(rule)
+        found = ground.state(prefix)
+        if found != {**act.after, key: (b"theirs", {})} or not rule.hits:
+            wrong.append(f"{act.name}: {shown(found)}")
+    assert wrong == []
