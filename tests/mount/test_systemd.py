@@ -171,7 +171,7 @@ def test_lazy_umount_lets_who_has_a_file_open_finish(mount: Mounted) -> None:
         assert time.monotonic() - began < 5
         assert not os.path.ismount(mount.path)
         file.write(b", finished")
-    assert mount.process.wait(20) == 0
+    assert mount.process.wait(20) == 0, mount.log()
     assert mount.content("f") == b"begun, finished"
 
 
