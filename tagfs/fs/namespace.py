@@ -3,6 +3,7 @@
 import logging
 import stat
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -27,7 +28,7 @@ from tagfs.fs.survivors import Survivors
 from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectInfo
+from tagfs.store.bucket import KNOWN_KEYS, BytesSource, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -219,9 +220,7 @@ class Namespace:
             raise NotPermitted("the root of a mount cannot be removed")
         if self._files.new_names(path):
             raise NotEmpty(path)
-        page = self._env.bucket.list(prefix, limit=2)
-        others = [info for info in page.objects if info.key != prefix]
-        if others or page.prefixes:
+        if any(key != prefix for key in self._keys_in(prefix, limit=2)):
             raise NotEmpty(path)
         self._keep_parent(path)
         self._env.bucket.delete(prefix)
@@ -246,8 +245,15 @@ class Namespace:
         except AlreadyExists:
             return
 
-    def _keys_in(self, prefix: str) -> list[str]:
-        page = self._env.bucket.list(prefix)
+    def _keys_in(self, prefix: str, limit: int = KNOWN_KEYS) -> Sequence[str]:
+        """Return keys and common prefixes, all that there are or at least `limit`.
+
+        Who removes a tree has just read each directory of it: that counts as having asked.
+        """
+        known = self._env.bucket.known_keys(prefix, max_age=RECENT)
+        if known is not None:
+            return known
+        page = self._env.bucket.list(prefix, limit=limit)
         return [*page.prefixes, *(info.key for info in page.objects)]
 
     # Renaming

@@ -21,6 +21,10 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 """No metadata, no headers."""
 
 
+KNOWN_KEYS: Final = 1000
+"""Keys of a remembered listing that `Bucket.known_keys` returns at most."""
+
+
 class ObjectType(enum.StrEnum):
     """How an object came to be; the service's words."""
 
@@ -297,6 +301,14 @@ class Bucket(Protocol):
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
         """Return what is remembered of an object, without a request; None if nothing is."""
+        ...
+
+    def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
+        """Return what a remembered listing of one directory shows, without a request.
+
+        These are keys and common prefixes, not sorted, KNOWN_KEYS at most, and none only if the
+        directory had neither entry nor marker; None if no whole listing is remembered.
+        """
         ...
 
     def get(

@@ -1,7 +1,7 @@
 """Looking at a bucket: listings, descriptions and content."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -142,6 +142,10 @@ class Reading(Calls):
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:  # noqa: ARG002
         """Remember nothing; see `Bucket.known`."""
+        return None
+
+    def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:  # noqa: ARG002
+        """Remember nothing; see `Bucket.known_keys`."""
         return None
 
     def get(

@@ -324,6 +324,27 @@ class TestTree:
         assert mount.keys() == ["d/"], "it stays until rmdir"
 
     @ALL
+    def test_rm_r_of_a_tree_reads_each_directory_once(self, mount: Mounted) -> None:
+        for directory in range(5):
+            fill(mount, 3, f"t/{directory}/")
+        log = mount.requests()
+        run("rm", "-r", mount.path / "t")
+        kinds = log.kinds()
+        # The lookup of t, six directories, and what took longer than an answer is recent.
+        assert kinds["GET list"] <= 7 + 3
+        assert kinds["PUT"] <= 6, "a directory that is emptied stays until rmdir"
+        assert kinds["DELETE"] == 15 + 6
+        assert mount.keys() == []
+
+    def test_rmdir_sees_what_others_have_just_made(self, mount: Mounted) -> None:
+        (mount.path / "d").mkdir()
+        time.sleep(1.1)
+        mount.judge.put("d/f", b"x")
+        with pytest.raises(OSError, match="not empty"):
+            (mount.path / "d").rmdir()
+        assert mount.keys() == ["d/", "d/f"]
+
+    @ALL
     def test_mv_of_a_file(self, mount: Mounted) -> None:
         mount.judge.put("d/", b"")
         mount.judge.put("d/f", b"x")

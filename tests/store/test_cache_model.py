@@ -162,6 +162,13 @@ class Alone(Calls):
     def scan(self, prefix):
         assert shape(self.hand.scan(prefix)) == shape(self.kit.inner.scan(prefix))
 
+    @rule(prefix=PREFIXES)
+    def known_keys(self, prefix):
+        keys = self.hand.known_keys(prefix)
+        if keys is not None:
+            page = self.kit.inner.list(prefix)
+            assert sorted(keys) == sorted([*page.prefixes, *(info.key for info in page.objects)])
+
     @rule(key=KEYS)
     def known(self, key):
         info = self.hand.known(key)

@@ -1,10 +1,19 @@
 """The looking half of `CachedBucket`: what is remembered, or asked for once for all who ask."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from tagfs.errors import NoSuchBucket, NotFound, ObjectChanged
-from tagfs.store.bucket import Bucket, Content, Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.bucket import (
+    KNOWN_KEYS,
+    Bucket,
+    Content,
+    Lookup,
+    ObjectInfo,
+    ObjectType,
+    Page,
+)
 from tagfs.store.caching.entries import UNKNOWN, Unknown
 from tagfs.store.caching.scans import Alone, kept_pages
 from tagfs.store.caching.state import CacheState
@@ -87,6 +96,14 @@ class Looking:
         with self._lock:
             found = self._known.find(key, self._clocks.oldest(max_age))
             return None if found is UNKNOWN else found
+
+    def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
+        """Return what a remembered listing of one directory shows, without a request."""
+        with self._lock:
+            listing = self._known.listings.get(prefix, self._clocks.oldest(max_age))
+            if listing is None or listing.unsure:
+                return None
+            return [prefix + name for name in islice(listing.rows, KNOWN_KEYS)]
 
     def get(
         self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None

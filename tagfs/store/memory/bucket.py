@@ -107,6 +107,10 @@ class MemoryBucket(MemoryRequests):
         """Return None: nothing is remembered."""
         return None
 
+    def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:  # noqa: ARG002
+        """Return None: nothing is remembered."""
+        return None
+
     def get(
         self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
     ) -> Content:
