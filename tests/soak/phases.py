@@ -18,6 +18,7 @@ from tests.faulty.matrix import Field
 from tests.faulty.operations import OPERATIONS, is_possible
 from tests.mounting import mounted
 from tests.soak import tools
+from tests.soak.hosts import run_hosts
 from tests.soak.load import run_load
 from tests.soak.model import World, Wrong
 
@@ -175,6 +176,27 @@ def mount_model(beat: Beat) -> dict[str, Any]:
     return {"steps": steps, "problems": problems}
 
 
+def two_mounts(beat: Beat) -> dict[str, Any]:
+    """Two mounts of one bucket through a proxy with faults: what one closed the other reads."""
+    steps = faults = 0
+    problems: list[str] = []
+    for number, kind in enumerate(SERVICES):
+        place = beat.place / kind
+        place.mkdir()
+        end = time.monotonic() + beat.seconds / len(SERVICES)
+        with emulator(place, 5, service=kind) as running:
+            told = run_hosts(
+                running,
+                place,
+                beat.seed + number,
+                lambda end=end: beat.goes_on() and time.monotonic() < end,  # type: ignore[misc]
+                fuse=beat.fuse,
+            )
+        steps, faults = steps + told[0], faults + told[1]
+        problems += [f"{kind}: {text}" for text in told[2]]
+    return {"steps": steps, "faults": faults, "problems": problems}
+
+
 def programs(beat: Beat) -> dict[str, Any]:
     """stress-ng, fio, dbench, sqlite, git and a build, one after the other, on one mount."""
     done: list[str] = []
@@ -221,5 +243,6 @@ PHASES = {
     "kills": Phase(kills, 5),
     "load": Phase(load, 2),
     "mount model": Phase(mount_model, 3),
+    "two mounts": Phase(two_mounts, 2),
     "programs": Phase(programs, 2),
 }
