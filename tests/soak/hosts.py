@@ -106,10 +106,9 @@ class Worker:
             self.steps += 1
             self._host = self._chance.randrange(2)
             name = self._chance.choice("abcdef")
-            acts: list[Callable[[str], None]] = (
-                [self._write] * 3 + [self._read] * 4 + [self._append, self._tag, self._untag]
-            )
-            acts += [self._unlink, self._rename, self._list]
+            acts: list[Callable[[str], None]] = [self._write, self._write, self._write]
+            acts += [self._read, self._read, self._read, self._read, self._append]
+            acts += [self._tag, self._untag, self._unlink, self._rename, self._list]
             act = self._chance.choice(acts)
             rule = self._trouble()
             try:
