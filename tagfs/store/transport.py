@@ -52,20 +52,58 @@ PATIENCE: Final = 30.0
 
 _NO_RETRIES = urllib3.Retry(total=False)
 _NO_CONTENT = 204
+_IN_FIELDS: Final = urllib3.HTTPHeaderDict()
 _FOREIGN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 _Pool = urllib3.HTTPConnectionPool
 
 
+class _Answer(urllib3.HTTPResponse):
+    """What urllib3's pool makes of a `WholeAnswer`, which has the headers and the framing."""
+
+    def __init__(self, answer: WholeAnswer) -> None:
+        super().__init__(
+            body=answer,
+            headers=_IN_FIELDS,
+            status=answer.status,
+            reason=answer.reason,
+            preload_content=False,
+            decode_content=False,
+            original_response=answer,
+            enforce_content_length=False,  # http.client does
+        )
+        self.fields = answer.fields
+
+
 class _AtOnce(urllib3.connection.HTTPConnection):
-    """Sends the head of a request and a small body at once: one call, one packet, one wake-up."""
+    """Sends the head of a request and a small body at once: one call, one packet, one wake-up.
+
+    urllib3's own way with headers, out and in, costs more than signing them.
+    """
 
     response_class: type[http.client.HTTPResponse] = WholeAnswer
     _head: bytes | None = None  # held back until the body comes; empty: still to come itself
 
-    def request(self, method: str, url: str, body: Any = None, *rest: Any, **named: Any) -> None:
+    def request(
+        self, method: str, url: str, body: Any = None, headers: Any = None, **_options: Any
+    ) -> None:
+        """Send a request; `headers` are all there are, the length of the body among them."""
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
         small = isinstance(body, bytes) and 0 < len(body) <= SMALL_PACKET
         self._head = b"" if small else None
-        super().request(method, url, body, *rest, **named)
+        self.putrequest(method, url, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            http.client.HTTPConnection.putheader(self, name, value)
+        self.endheaders()
+        if isinstance(body, bytes) and body:
+            self.send(body)
+        elif body:
+            for block in body:
+                self.send(block)
+
+    def getresponse(self) -> _Answer:  # type: ignore[override]  # as urllib3's own does
+        self.sock.settimeout(self.timeout)
+        return _Answer(cast("WholeAnswer", http.client.HTTPConnection.getresponse(self)))
 
     def send(self, data: Any) -> None:
         head, self._head = self._head, None
@@ -232,7 +270,10 @@ class Transport:
         try:
             raw = self._send(course, target, headers, body, began)
             status = raw.status
-            answered = {name.lower(): repair_header(value) for name, value in raw.headers.items()}
+            answered = {
+                name: value if value.isascii() else repair_header(value)
+                for name, value in raw.fields.items()
+            }
             content = _receive(request, raw, answered)
             received = len(content)
         finally:
@@ -278,11 +319,11 @@ class Transport:
         headers: dict[str, str | bytes],
         body: bytes | Stream | None,
         began: float,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> _Answer:
         left = max(0.5, course.deadline - began)
         patience = min(PATIENCE, left) + course.request.labour
         try:
-            return self._pool.urlopen(
+            answer = self._pool.urlopen(
                 course.request.method,
                 target,
                 body=body,
@@ -294,6 +335,7 @@ class Transport:
                 decode_content=False,
                 timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, left), read=patience),
             )
+            return cast("_Answer", answer)
         except urllib3.exceptions.NewConnectionError as error:  # refused, or no such host
             raise _NoAnswer(
                 _reason(error), sent=False, hopeless=not course.request.patient
@@ -343,7 +385,7 @@ def _is_done(course: Course) -> bool:
     return course.uncertain and took_effect is not None and took_effect()
 
 
-def _receive(request: Request, raw: urllib3.BaseHTTPResponse, headers: dict[str, str]) -> bytes:
+def _receive(request: Request, raw: _Answer, headers: dict[str, str]) -> bytes:
     """Read the body whole; one that was cut is no answer."""
     most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
     length = headers.get("content-length", "")

@@ -12,12 +12,17 @@ from typing import Final
 MAX_HEAD: Final = 256 * 1024
 """Bytes of status line and headers; user metadata alone may be 8 KiB."""
 
+_END: Final = (b"\r\n", b"\n")
 _CONTINUE = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
 
 
 class WholeAnswer(http.client.HTTPResponse):
-    """An answer whose head is whole."""
+    """An answer whose head is whole.
+
+    Attributes:
+        fields: headers, names in lower case, values as Latin-1; of two with one name the last.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class WholeAnswer(http.client.HTTPResponse):
     ) -> None:
         super().__init__(sock, debuglevel, method, url)
         self._is_head = method == "HEAD"
+        self.fields: dict[str, str] = {}
 
     def begin(self) -> None:
         """Read status line and headers, passing over 1xx.
@@ -38,14 +44,11 @@ class WholeAnswer(http.client.HTTPResponse):
         status, fields = self._read_head()
         while status in _CONTINUE:
             status, fields = self._read_head()
-        message = http.client.HTTPMessage()
-        for name, value in fields:
-            message.set_raw(name, value)
-        self.headers = self.msg = message
+        self.fields = fields
         self.status = self.code = status
-        self._frame({name.lower(): value.strip().lower() for name, value in fields})
+        self._frame(fields)
 
-    def _read_head(self) -> tuple[int, list[tuple[str, str]]]:
+    def _read_head(self) -> tuple[int, dict[str, str]]:
         line = self.fp.readline(MAX_HEAD)
         if not line:
             raise http.client.RemoteDisconnected("the connection ended before an answer")
@@ -57,24 +60,24 @@ class WholeAnswer(http.client.HTTPResponse):
         self.reason = reason
         return int(number), self._read_fields()
 
-    def _read_fields(self) -> list[tuple[str, str]]:
-        fields: list[tuple[str, str]] = []
+    def _read_fields(self) -> dict[str, str]:
+        fields: dict[str, str] = {}
         left = MAX_HEAD
-        while (line := self.fp.readline(left)) not in {b"\r\n", b"\n"}:
+        while (line := self.fp.readline(left)) not in _END:
             left -= len(line)
             name, colon, value = line.decode("latin-1").partition(":")
             if not line.endswith(b"\n") or left <= 0:
                 raise http.client.IncompleteRead(line[:80])
             if not colon or not name or name != name.strip():
                 raise http.client.HTTPException(f"no header: {line[:80]!r}")
-            fields.append((name, value.strip(" \t\r\n")))
+            fields[name.lower()] = value.strip(" \t\r\n")
         return fields
 
     def _frame(self, fields: dict[str, str]) -> None:
         """Work out where the body ends, and whether the connection lives on (RFC 9112, 6.3)."""
-        self.chunked = fields.get("transfer-encoding") == "chunked"
+        self.chunked = fields.get("transfer-encoding", "").lower() == "chunked"
         self.chunk_left = None
-        connection = fields.get("connection", "")
+        connection = fields.get("connection", "").lower()
         self.will_close = "close" in connection or (
             self.version == 10 and "keep-alive" not in connection  # noqa: PLR2004 http.client's 1.0
         )
