@@ -222,6 +222,17 @@ class Hold:
         exchange.reset()
 
 
+class Lag:
+    """Listings that lag behind: whoever asks again for one gets what he got the first time."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Answer] = {}
+
+    def __call__(self, exchange: Exchange) -> None:
+        answer = exchange.forward()
+        exchange.send(self._first.setdefault(exchange.asked.target, answer))
+
+
 class Meanwhile:
     """Somebody else does something at the service, and then the fault goes its way."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.emulated import Emulator
 from tests.faulty.crashes import ACTS, Act, Ground, shown
-from tests.faulty.faults import Kind, Meanwhile, every, lost
+from tests.faulty.faults import Kind, Lag, Meanwhile, every, lost
 from tests.faulty.proxy import Rule
 from tests.mounting import Mounted
 
@@ -122,3 +122,34 @@ def test_what_another_host_makes_at_the_old_name(field: tuple[Ground, Mounted]) 
         if found != {**act.after, key: (b"theirs", {})} or not rule.hits:
             wrong.append(f"{act.name}: {shown(found)}")
     assert wrong == []
+
+
+def test_a_listing_that_lags_behind(field: tuple[Ground, Mounted]) -> None:
+    """What this mount did it sees at once; another host's when the listing shows it."""
+    ground, mount = field
+    prefix = ground.lay(next(act for act in ACTS if act.name == "rename over"))
+    directory = mount.path / prefix / "d"
+    ground.judge.put(f"{prefix}/d/gone", b"")
+    rule = Rule(Lag(), "GET list", about=prefix)
+    ground.proxy.board.add(rule)
+    assert sorted(os.listdir(directory)) == ["f", "g", "gone"]
+    (directory / "new").write_bytes(b"new")
+    (directory / "made").mkdir()
+    (directory / "gone").unlink()
+    (directory / "f").rename(directory / "moved")
+    ground.judge.put(f"{prefix}/d/theirs", b"theirs")
+    mine = ["g", "made", "moved", "new"]
+    assert sorted(os.listdir(directory)) == mine
+    for name, data in (("new", b"new"), ("moved", b"old"), ("g", b"replaced")):
+        assert (directory / name).read_bytes() == data
+        assert (directory / name).stat().st_size == len(data)
+    with pytest.raises(FileNotFoundError):
+        (directory / "gone").stat()
+    (directory / "new").write_bytes(b"newer")
+    assert (directory / "new").read_bytes() == b"newer"
+    ground.proxy.board.drop(rule)
+    assert rule.hits > 0
+    mount.forget()
+    assert sorted(os.listdir(directory)) == [*mine, "theirs"]
+    assert (directory / "theirs").read_bytes() == b"theirs"
+    assert ground.state(prefix)["new"] == (b"newer", {})
