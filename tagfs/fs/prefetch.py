@@ -39,6 +39,9 @@ SIBLINGS = 3
 MAX_STRANGERS = 1000
 """Directories of which such looks are counted."""
 
+EAGER = ("stat", "tags")
+"""What is asked for ahead from the first entry on, after its directory was read."""
+
 FRESH = 2.0
 """Seconds after which a look at the first entry has nothing to do with reading the directory."""
 
@@ -67,7 +70,8 @@ class Prefetcher:
         self._contents: dict[str, _Ahead] = {}
         self._sweeper: threading.Timer | None = None
         self._strangers: OrderedDict[str, tuple[int, str]] = OrderedDict()
-        self._first: Walk | None = None  # of the directory whose first entry was looked at last
+        # Of the directory whose first entry was looked at, or asked for its tags, last.
+        self._first: dict[str, Walk] = {}
 
     def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         """Remember the entries of a directory while they are passed on."""
@@ -89,7 +93,7 @@ class Prefetcher:
         found = self._find(path)
         if found is None:
             return not self._is_held(split(path)[0]) and not self._tree.is_listed(path)
-        if found[1].is_walking("content", found[2]):
+        if any(found[1].is_walking(what, found[2]) for what in ("content", "tags")):
             return False  # what is read ahead tells the attributes as well
         self._go_ahead("stat", *found, self._fetch_stat)
         return False
@@ -185,23 +189,24 @@ class Prefetcher:
         within = REACH if what == "content" else None
         with self._lock:
             now = time.monotonic()
-            first = what == "stat" and index == 0 and what not in directory.walks
-            if first and now - directory.since < FRESH and self._is_usual():
+            first = what in EAGER and index == 0 and what not in directory.walks
+            if first and now - directory.since < FRESH and self._is_usual(what):
                 due = directory.begin(what, now)
             else:
                 due = directory.step(what, index, now, within=within)
             if first:
-                self._first = directory.walks[what]
+                self._first[what] = directory.walks[what]
         for ahead in due:
             fetch(join(parent, directory.names[ahead]), directory.kinds[ahead])
 
-    def _is_usual(self) -> bool:
+    def _is_usual(self, what: str) -> bool:
         """Say whether the last look at a directory's first entry was followed by the others.
 
-        Then the next one is taken for a walk as well (`ls -l`, `find`). A program that takes the
-        first entry of a spool directory, over and over, costs nothing more.
+        Then the next one is taken for a walk as well (`ls -l`, `find`, `getfattr -R`). A program
+        that takes the first entry of a spool directory, over and over, costs nothing more.
         """
-        return self._first is None or self._first.last > 0
+        first = self._first.get(what)
+        return first is None or first.last > 0
 
     def _remember(self, path: str, directory: ListedDirectory) -> None:
         self._forget(path)
@@ -224,6 +229,8 @@ class Prefetcher:
         self._submit(lambda: self._read_tags(path))
 
     def _read_tags(self, path: str) -> None:
+        # The attributes first, for they may tell that there are no tags. Who walks through tags
+        # asks for both, and with as many files under way as threads neither order is faster.
         entry = self._tree.entry(path)
         if entry.node is None:
             self._env.bucket.get_tags(entry.key)

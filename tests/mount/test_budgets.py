@@ -451,6 +451,49 @@ class TestTags:
         run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
         assert len(again) == 0
 
+    def test_getfattr_of_few_takes_few_round_trips(self, far_mount: Mounted) -> None:
+        """The lookup, the listing, the attributes of all, the tags of all."""
+        fill(far_mount, 30, tags={"k": "v"})
+        log = far_mount.requests()
+        shown = run("getfattr", "-R", "-d", "--absolute-names", far_mount.path / "d")
+        assert shown.count('user.tag.k="v"') == 30
+        assert log.kinds() == {"GET list": 2, "HEAD": 31, "GET tagging": 30}
+        assert round_trips(log) <= 5
+
+    def test_who_reads_tags_of_the_first_entry_only_costs_nothing_more(
+        self, mount: Mounted
+    ) -> None:
+        for directory in ("d", "e"):
+            fill(mount, 40, f"{directory}/", {"k": "v"})
+            os.listdir(mount.path / directory)
+        os.listxattr(mount.path / "d/0000")
+        log = mount.requests()
+        os.listdir(mount.path / "e")
+        os.listxattr(mount.path / "e/0000")
+        time.sleep(0.1)  # what was asked for ahead would come
+        of_tags = [row["key"] for row in log.rows() if row["subresource"] == "tagging"]
+        assert [key for key in of_tags if key.startswith("e/")] == ["e/0000"]
+
+    @ALL
+    def test_untagged_files_are_not_asked_for_tags(self, mount: Mounted) -> None:
+        mount.judge.put("f", b"x")
+        fill(mount, 100)
+        getfattr(mount.path / "f")  # now the right to read tags is known
+        log = mount.requests()
+        run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
+        assert log.kinds()["HEAD"] == 101
+        assert log.kinds()["GET tagging"] <= (0 if mount.kind == "oss" else 101)
+
+    @ALL
+    def test_a_symlink_in_a_listed_directory(self, mount: Mounted) -> None:
+        (mount.path / "first").symlink_to("target")
+        fill(mount, 2)
+        os.listdir(mount.path / "d")
+        (mount.path / "d").stat()
+        log = mount.requests()
+        run("ln", "-s", "target", mount.path / "d/l")
+        assert len(log) == 1
+
     def test_writing_asks_for_no_foreign_attribute(self, mount: Mounted) -> None:
         """The kernel asks for security.capability at every write."""
         log = mount.requests()
