@@ -188,12 +188,12 @@ class FileSystem:
             self._temporaries.made(path)
         return handle.fh
 
-    def read(self, fh: int, offset: int, length: int) -> bytes:
+    def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`; fewer only at the end."""
         handle = self.files.handle(fh)
         return handle.node.read(handle, offset, length)
 
-    def write(self, fh: int, offset: int, data: bytes, *, mapped: bool = False) -> int:
+    def write(self, fh: int, offset: int, data: bytes | memoryview, *, mapped: bool = False) -> int:
         """Put bytes at `offset`; return how many, which is all.
 
         `mapped`: they come from a shared mapping, which never appends, whatever handle it uses.

@@ -138,7 +138,7 @@ class FileNode:
         self.staged = self.env.staging.new_file()
         self.dirty = True
 
-    def read(self, handle: Handle, offset: int, length: int) -> bytes:
+    def read(self, handle: Handle, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`."""
         if self.staged is None:
             reader = handle.reader or self._open_reader(handle)
@@ -161,7 +161,7 @@ class FileNode:
             if recent is None or recent.size:
                 self._met(reader.open())
 
-    def write(self, offset: int, data: bytes, *, append: bool = False) -> int:
+    def write(self, offset: int, data: bytes | memoryview, *, append: bool = False) -> int:
         """Put `data` at `offset`, or at the end if it is appended."""
         with self.lock:
             staged = self._stage()

@@ -74,13 +74,13 @@ class Operations:
     def create(self, path: str, mode: int, flags: int) -> int:
         return self._fs.create(path, mode, flags)
 
-    def read(self, _path: str | None, size: int, offset: int, fh: int) -> bytes:
+    def read(self, _path: str | None, size: int, offset: int, fh: int) -> bytes | memoryview:
         return self._fs.read(fh, offset, size)
 
-    def write(self, _path: str | None, data: bytes, offset: int, fh: int) -> int:
+    def write(self, _path: str | None, data: bytes | memoryview, offset: int, fh: int) -> int:
         return self._fs.write(fh, offset, data)
 
-    def write_page(self, _path: str | None, data: bytes, offset: int, fh: int) -> int:
+    def write_page(self, _path: str | None, data: bytes | memoryview, offset: int, fh: int) -> int:
         return self._fs.write(fh, offset, data, mapped=True)
 
     def truncate(self, path: str | None, length: int, fh: int | None = None) -> None:
@@ -186,5 +186,5 @@ def _path(arguments: tuple[Any, ...]) -> str | None:
 
 
 def _shown(arguments: tuple[Any, ...]) -> str:
-    parts = (f"{len(a)} bytes" if isinstance(a, bytes) else repr(a) for a in arguments)
+    parts = (f"{len(a)} bytes" if isinstance(a, bytes | memoryview) else repr(a) for a in arguments)
     return f"({', '.join(parts)})"

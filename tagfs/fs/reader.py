@@ -113,8 +113,10 @@ class Reader:
             if before is None or read.etag == before.etag:
                 self.info = after
 
-    def read(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`; fewer only at the end of the object.
+
+        What lies in one range is a view of it: whoever wants it elsewhere makes the only copy.
 
         Raises:
             ObjectChanged: another version took the place of the one being read.
@@ -204,15 +206,15 @@ class Reader:
         else:
             piece.future.set_result(content)
 
-    def _collect(self, needed: list[_Piece], offset: int, end: int) -> bytes:
-        parts = []
+    def _collect(self, needed: list[_Piece], offset: int, end: int) -> bytes | memoryview:
+        parts: list[memoryview] = []
         for piece in needed:
             try:
                 content = piece.future.result()
             except BaseException:
                 self._remove(piece)
                 raise
-            part = content.data[offset - piece.start : end - piece.start]
+            part = memoryview(content.data)[offset - piece.start : end - piece.start]
             if len(part) != min(end, piece.end) - offset:
                 self._remove(piece)
                 raise IntegrityError(f"{self._key}: bytes {offset} to {end} are not all there")

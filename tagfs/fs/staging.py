@@ -112,7 +112,7 @@ class StagedFile:
         with _disk_errors():
             return os.pread(self.fd, length, offset)
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put `data` at `offset`, zeros filling what lies between the end and it."""
         end = offset + len(data)
         self._unsettle()

@@ -1,6 +1,7 @@
 """What the bindings of libfuse 2 and of libfuse 3 have in common, and what they offer."""
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,10 @@ TIMEOUTS: Mapping[str, Any] = {
     "entry_timeout": 1,
     "negative_timeout": 1,
 }
+
+
+_Largest = ctypes.c_char * (16 * 1024 * 1024)
+"""One type for buffers of all sizes: making one for each size costs more than a small read."""
 
 
 class Binding(Protocol):
@@ -56,3 +61,29 @@ def open_file(operations: Operations, path: str, flags: int) -> tuple[int, bool]
                 operations("release", path, fh)
             raise
     return fh, direct
+
+
+def buffer_of(pointer: Any, size: int) -> memoryview:
+    """Return libfuse's buffer of `size` bytes, to be filled or read until the callback returns.
+
+    It is to be released then: afterwards libfuse uses the memory for something else.
+    """
+    address = ctypes.addressof(pointer.contents)
+    return memoryview(_Largest.from_address(address)).cast("B")[:size]
+
+
+def read_into(operations: Operations, path: str | None, where: Any, offset: int, fh: int) -> int:
+    """Fill `where`, a view of libfuse's buffer, from a file; return how many bytes there were."""
+    with where:
+        data = operations("read", path, len(where), offset, fh)
+        where[: len(data)] = data
+        return len(data)
+
+
+def write_from(
+    operations: Operations, path: str | None, data: memoryview, offset: int, info: Any
+) -> Any:
+    """Write what a view of libfuse's buffer holds, without a copy of it."""
+    with data:
+        name = "write_page" if info.writepage else "write"
+        return operations(name, path, data, offset, info.fh)

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
-from tagfs.kernel.binding import TIMEOUTS, Operations, open_file
+from tagfs.kernel.binding import (
+    TIMEOUTS,
+    Operations,
+    buffer_of,
+    open_file,
+    read_into,
+    write_from,
+)
 
 # Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
 os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")
@@ -74,11 +81,13 @@ class Session(fuse.FUSE):  # type: ignore[misc]
         info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
         return 0
 
+    def read(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> int:
+        where, fh = buffer_of(buf, size), fip.contents.fh
+        return read_into(self.operations, self._decode_optional_path(path), where, offset, fh)
+
     def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
-        name = "write_page" if fip.contents.writepage else "write"
-        data = ctypes.string_at(buf, size)
-        decoded = self._decode_optional_path(path)
-        return self.operations(name, decoded, data, offset, fip.contents.fh)
+        data, info = buffer_of(buf, size), fip.contents
+        return write_from(self.operations, self._decode_optional_path(path), data, offset, info)
 
     def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
         stat = fuse.c_stat()

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
-from tagfs.kernel.binding import TIMEOUTS, Operations, open_file
+from tagfs.kernel.binding import (
+    TIMEOUTS,
+    Operations,
+    buffer_of,
+    open_file,
+    read_into,
+    write_from,
+)
 from tagfs.kernel.readahead import raise_soon
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
@@ -133,10 +140,13 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
         info.fh = self._call("create", _text(path), mode, info.flags)
         return 0
 
+    def read(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> int:
+        where = buffer_of(buf, size)
+        return read_into(self._call, _optional(path), where, offset, fip.contents.fh)
+
     def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
-        info = fip.contents
-        name = "write_page" if info.writepage else "write"
-        return self._call(name, _optional(path), ctypes.string_at(buf, size), offset, info.fh)
+        data = buffer_of(buf, size)
+        return write_from(self._call, _optional(path), data, offset, fip.contents)
 
     def readdir_fuse_3(
         self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any, _flags: int

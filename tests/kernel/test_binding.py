@@ -1,0 +1,67 @@
+"""Content goes between libfuse's buffers and the tree without copies, and never beyond them."""
+
+import ctypes
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tagfs.kernel.binding import buffer_of, read_into, write_from
+
+SIZE = 64
+INFO = SimpleNamespace(writepage=False, fh=7)
+
+
+def filled(pattern: bytes) -> tuple[Any, Any]:
+    memory = (ctypes.c_byte * SIZE).from_buffer_copy(pattern * SIZE)
+    return memory, ctypes.cast(memory, ctypes.POINTER(ctypes.c_byte))
+
+
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_what_is_read_is_put_into_the_buffer_and_nothing_behind_it(kind) -> None:
+    memory, pointer = filled(b".")
+    asked = []
+
+    def operations(*arguments: object) -> Any:
+        asked.append(arguments)
+        return kind(b"content")
+
+    assert read_into(operations, "/f", buffer_of(pointer, 16), 3, 7) == 7
+    assert asked == [("read", "/f", 16, 3, 7)]
+    assert bytes(memory) == b"content" + b"." * (SIZE - 7)
+
+
+def test_more_than_was_asked_for_is_refused_and_not_written_past_the_end() -> None:
+    memory, pointer = filled(b".")
+    with pytest.raises(ValueError, match="structure"):
+        read_into(lambda *_: bytes(17), "/f", buffer_of(pointer, 16), 0, 7)
+    assert bytes(memory) == b"." * SIZE
+
+
+@pytest.mark.parametrize(("mapped", "name"), [(False, "write"), (True, "write_page")])
+def test_a_write_sees_libfuses_own_memory(mapped, name) -> None:
+    memory, pointer = filled(b"w")
+    seen = []
+
+    def operations(*arguments: Any) -> int:
+        memory[0] = ord("W")
+        seen.append((*arguments[:2], bytes(arguments[2]), *arguments[3:]))
+        return len(arguments[2])
+
+    info = SimpleNamespace(writepage=mapped, fh=7)
+    assert write_from(operations, "/f", buffer_of(pointer, 5), 3, info) == 5
+    assert seen == [(name, "/f", b"Wwwww", 3, 7)]
+
+
+def test_nobody_can_use_the_buffer_when_the_callback_is_over() -> None:
+    _memory, pointer = filled(b"w")
+    kept: list[memoryview] = []
+
+    def operations(*arguments: Any) -> int:
+        kept.append(arguments[2])
+        raise OSError(5, "fails")
+
+    with pytest.raises(OSError, match="fails"):
+        write_from(operations, "/f", buffer_of(pointer, 5), 0, INFO)
+    with pytest.raises(ValueError, match="released"):
+        kept[0].tobytes()
