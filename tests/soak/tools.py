@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import subprocess
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Sequence
@@ -173,6 +174,29 @@ def build(place: Path, seconds: float, beat: Beat) -> None:
     assert told == str(sum(n + n for n in range(units))), told
 
 
+PROJECT = "markupsafe==2.1.5"
+"""A project with a module in C, small, from the package index."""
+
+
+def project(place: Path, seconds: float, beat: Beat) -> None:
+    """A real project is fetched, unpacked, compiled, installed and imported, all in here."""
+    fetch = ("download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(place), PROJECT)
+    try:
+        run(beat, 60, sys.executable, "-m", "pip", *fetch)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"{PROJECT} cannot be fetched: {error}"[:200]) from error
+    (archive,) = place.glob("*.tar.gz")
+    run(beat, 60, need("tar"), "xzf", str(archive), "-C", str(place))
+    (tree,) = (path for path in place.iterdir() if path.is_dir())
+    build = ("build_ext", "--inplace", "--force")
+    run(beat, seconds + 120, sys.executable, "setup.py", "-q", *build, cwd=tree)
+    assert list(tree.glob("src/markupsafe/_speedups*.so")), "nothing was compiled"
+    test = "from markupsafe import _speedups; assert str(_speedups.escape('<')) == '&lt;'"
+    run(beat, 60, sys.executable, "-c", test, cwd=tree / "src")
+    shutil.copytree(tree, place / "copy")
+    run(beat, 60, need("diff"), "-r", str(tree), str(place / "copy"))
+
+
 def interpreter(place: Path, seconds: float, beat: Beat) -> None:
     """A copy of the standard library's sources runs from here, bytecode written here."""
     source = Path(sysconfig.get_path("stdlib")) / "json"
@@ -190,5 +214,6 @@ TOOLS: dict[str, Callable[[Path, float, Beat], None]] = {
     "sqlite": sqlite,
     "git": git,
     "build": build,
+    "project": project,
     "interpreter": interpreter,
 }
