@@ -233,8 +233,10 @@ class Ground:
             thread.join(30)
             if thread.is_alive():
                 return "a call hangs after the mount was killed"
-            # The id of an upload that has just begun is known to nobody; its parts are none.
-            nameless = after and hold.kind == "POST uploads"
+            # The id of an upload that has just begun is known to nobody; its parts are none. It
+            # may have been on its way while another request was held.
+            asked = self.proxy.board.asked
+            nameless = "POST uploads" in asked and not any("partNumber" in one for one in asked)
             self.proxy.board.set()
             cache = mount.cache_dir
         found = self.state(prefix)
