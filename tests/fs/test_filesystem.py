@@ -162,7 +162,7 @@ def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
     put(bucket, "d/gone", b"1", team="blue")
     put(bucket, "d/stays", b"2")
 
-    def delete_half(_keys: object) -> object:
+    def delete_half(_keys: object, **_meant: object) -> object:
         bucket.delete("d/gone")
         raise AccessDenied("the second batch")
 
@@ -187,7 +187,7 @@ def test_a_directory_rename_that_hears_nothing_of_its_deletes_is_left_to_recover
     put(bucket, "d/gone", b"1")
     put(bucket, "d/stays", b"2")
 
-    def delete_half(_keys: object) -> object:
+    def delete_half(_keys: object, **_meant: object) -> object:
         bucket.delete("d/gone")
         raise Unreachable("the second batch")
 
