@@ -173,10 +173,16 @@ class FileSystem:
         return handle.fh, self._told.differs(path, handle.node.size)
 
     def create(self, path: str, mode: int, flags: int) -> int:
-        """Make a new file and open it; its object is created when it is closed."""
+        """Make a new file and open it; its object is created when it is closed.
+
+        Raises:
+            ObjectChanged: there is one by now; the kernel looks again and opens that.
+        """
         self._check_writable()
-        self._env.root.to_key(path)
+        key = self._env.root.to_key(path)
         self.namespace.doomed.settle(path)
+        if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
+            raise ObjectChanged(f"{path}: somebody has made it")
         handle = self.files.create(
             path,
             self.namespace.made_at(path, stat.S_IFREG | stat.S_IMODE(mode)),
@@ -411,6 +417,14 @@ class FileSystem:
         if not writable:
             return self._env.bucket.known(key)
         return self._env.bucket.head(key, max_age=RECENT)
+
+    def _is_there_by_now(self, key: str) -> bool:
+        """Say whether an object is there, whatever is remembered: its content is to be kept."""
+        try:
+            self._env.bucket.head(key, max_age=RECENT)
+        except NotFound:
+            return False
+        return True
 
     def _node_stat(self, node: FileNode) -> Stat:
         return _to_stat(node.attributes, node.size, links=0 if node.unlinked else 1)

@@ -48,6 +48,21 @@ def meta(mount: Mounted, key: str) -> dict[str, str]:
     return {k[11:].lower(): v for k, v in headers.items() if k.lower().startswith("x-oss-meta-")}
 
 
+@pytest.mark.parametrize("flags", [os.O_APPEND, 0])
+def test_a_name_believed_free_keeps_what_another_host_put_there(mount: Mounted, flags: int) -> None:
+    """Only O_TRUNC means to replace: >> and touch do not, however old the last look is."""
+    assert os.listdir(mount.path) == []
+    assert not (mount.path / "f").exists()
+    time.sleep(1.1)  # the kernel's own memory
+    mount.sdk.put_object("f", b"one\n")
+    put_tags(mount, "f", team="blue")
+    fd = os.open(mount.path / "f", os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    os.write(fd, b"two\n" if flags else b"O")
+    os.close(fd)
+    assert mount.content("f") == (b"one\ntwo\n" if flags else b"One\n")
+    assert mount.tags("f") == {"team": "blue"}
+
+
 def test_mode_set_while_appending(mount: Mounted) -> None:
     """D8: mode and metadata that a tool sets are kept, though AppendObject carries none."""
     mount.sdk.append_object("log", 0, b"one\n")

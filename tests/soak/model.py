@@ -297,7 +297,7 @@ class World:
 
     def _read_open(self, fs: FileSystem, one: Opened) -> None:
         seen: list[bytes] = []
-        if self._try(f"read {one.path}", lambda: seen.append(fs.read(one.fh, 0, 2000))):
+        if self._try(f"read {one.path}", lambda: seen.append(bytes(fs.read(one.fh, 0, 2000)))):
             self._same(f"read {one.path}", seen[0], bytes(one.data))
 
     def _fsync(self, fs: FileSystem, one: Opened) -> None:
@@ -341,7 +341,7 @@ class World:
         if not self._try(f"open {path}", lambda: fhs.append(fs.open(path, os.O_RDONLY)[0])):
             return
         seen: list[bytes] = []
-        if self._try(f"read {path}", lambda: seen.append(fs.read(fhs[0], 0, 2000))):
+        if self._try(f"read {path}", lambda: seen.append(bytes(fs.read(fhs[0], 0, 2000)))):
             self._same(f"read {path}", seen[0], self.files[path].data)
         fs.release(fhs[0])
 
