@@ -1,5 +1,6 @@
 """One open file over a bucket in memory: what requests its changes become."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
