@@ -17,6 +17,7 @@ from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.operations import Operations
 from tagfs.fs.paths import Root
 from tagfs.fs.staging import StagingArea
+from tagfs.host.allocator import keep_little
 from tagfs.host.lifetime import Lifetime
 from tagfs.kernel.binding import Binding
 from tagfs.monitoring.requestlog import RequestLog
@@ -49,6 +50,7 @@ def serve(
     """
     # A core would hold the credentials.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_little()
     mount.check_host(settings.fuse_options)
     binding = mount.choose(settings.fuse)
     vitals = Vitals(settings, binding.version())
