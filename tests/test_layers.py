@@ -13,7 +13,8 @@ OWNERS = {
     "fuse": {"tagfs.kernel.libfuse2"},
     "mfusepy": {"tagfs.kernel.libfuse3"},
     "prometheus_client": {"tagfs.monitoring.metrics"},
-    "requests": {"tagfs.store.transport"},
+    "requests": {"tagfs.store.connections"},
+    "urllib3": {"tagfs.store.connections"},
     "lxml": {"tagfs.store.wire"},
     "cachetools": {"tagfs.store.caching.cache"},
 }

@@ -299,6 +299,13 @@ class Bucket(Protocol):
         """
         ...
 
+    def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Describe several objects at the same time, as `head` does each.
+
+        What does not take one plain request, or is missing, is left out: ask for it singly.
+        """
+        ...
+
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
         """Return what is remembered of an object, without a request; None if nothing is."""
         ...
@@ -472,6 +479,10 @@ class Bucket(Protocol):
         """
         ...
 
+    def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
+        """Return the tag sets of several objects, as `get_tags` does each; some may be left out."""
+        ...
+
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Read the tag set afresh, change it, write it if it differs, and return it.
 
@@ -500,6 +511,10 @@ class Bucket(Protocol):
         ...
 
     # Housekeeping
+
+    def expect_empty(self, prefix: str) -> None:
+        """Take note that a directory is being made: if there was none, nothing is in it."""
+        ...
 
     def forget(self, prefix: str = "") -> None:
         """Drop what is remembered of all keys that begin with `prefix`."""

@@ -1,7 +1,7 @@
 """Looking at a bucket: listings, descriptions and content."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -140,6 +140,23 @@ class Reading(Calls):
             as_link = not as_link
         raise self._warn(ObjectChanged(f"{key!r} turns from link to file and back"))
 
+    def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Describe several objects by a HEAD each, all at once; see `Bucket.head_many`."""
+        for key in keys:
+            self._check_key(key)
+        answers = self.transport.request_all([_head_request(key) for key in keys])
+        found: dict[str, ObjectInfo] = {}
+        for key, answer in zip(keys, answers, strict=True):
+            if answer is None or answer.error is not None:
+                continue
+            try:
+                info = parse_object(self.dialect, key, answer.headers)
+            except MalformedResponse:
+                continue
+            if info.type is not ObjectType.SYMLINK or not self._capabilities.symlinks:
+                found[key] = info
+        return found
+
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:  # noqa: ARG002
         """Remember nothing; see `Bucket.known`."""
         return None
@@ -167,6 +184,9 @@ class Reading(Calls):
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
         raise self._warn(failure)
 
+    def expect_empty(self, prefix: str) -> None:
+        """Remember nothing; see `Bucket.expect_empty`."""
+
     def forget(self, prefix: str = "") -> None:
         """Remember nothing; see `Bucket.forget`."""
 
@@ -193,7 +213,7 @@ class Reading(Calls):
 
     def _head_object(self, key: str) -> ObjectInfo | None:
         """HEAD; None for a link, which HEAD would follow."""
-        request = Request(operation="HeadObject", method="HEAD", key=key, tells="etag")
+        request = _head_request(key)
         links = self._capabilities.symlinks
         # A HEAD's answer may lack the code; which status a link's target earns it is not certain.
         allowed = {*_LINK_CODES, *(self.dialect.not_a_link & {_BAD_REQUEST})} if links else set()
@@ -291,3 +311,7 @@ def _extent(answer: Response) -> tuple[int, int]:
     if int(last) - int(first) + 1 != len(answer.body):
         raise MalformedResponse(f"{len(answer.body)} bytes with content-range {text!r}")
     return int(first), int(total)
+
+
+def _head_request(key: str) -> Request:
+    return Request(operation="HeadObject", method="HEAD", key=key, tells="etag")

@@ -1,14 +1,15 @@
 """Tags of objects and of the bucket, and which tags a rewritten object gets."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound, Unsupported
 from tagfs.store.bucket import Keep, NewObject
 from tagfs.store.calls import Calls
 from tagfs.store.dialect import EmptyTagging
-from tagfs.store.exchange import Request
+from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks
 from tagfs.store.tagescape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
@@ -26,6 +27,23 @@ class Tagging(Calls):
         """Return the tags of one object; see `Bucket.get_tags`."""
         self._check_key(key)
         return self.dialect.tag_escape.decode(self._get_raw("GetObjectTagging", key))
+
+    def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
+        """Return the tag sets of several objects, all at once; see `Bucket.get_tags_many`."""
+        if not self._capabilities.object_tags:
+            return {}
+        for key in keys:
+            self._check_key(key)
+        requests = [self._tagging("GetObjectTagging", "GET", key) for key in keys]
+        answers = self.transport.request_all(requests)
+        found: dict[str, TagSet] = {}
+        for key, request, answer in zip(keys, requests, answers, strict=True):
+            plain = answer is not None and (answer.error is None or answer.code in _NO_TAGS_CODES)
+            if answer is not None and plain:
+                with contextlib.suppress(MalformedResponse):
+                    found[key] = self.dialect.tag_escape.decode(self._read_raw(request, answer))
+        self._tags_readable |= bool(found)
+        return found
 
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Read, change and write the tags of one object as one step; see `Bucket.update_tags`."""
@@ -173,6 +191,9 @@ class Tagging(Calls):
             request = self._tagging(operation, "GET", key)
             answer = self._call(request, allow=_NO_TAGS_CODES)
         self._tags_readable |= key is not None
+        return self._read_raw(request, answer)
+
+    def _read_raw(self, request: Request, answer: Response) -> TagSet:
         said = self.dialect.empty_tagging
         if answer.error is not None:
             if EmptyTagging.NOT_FOUND in said:

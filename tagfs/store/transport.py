@@ -1,27 +1,22 @@
-"""Delivers requests: connections, signatures, retries. The only user of requests and its urllib3.
+"""Delivers requests: signatures, retries, patience.
 
 A `Transport` serves one bucket at one endpoint. It does not know what a request means: it
 returns every final answer, whatever its status, and raises only when there is none.
-`requests.Session` is passed over: it rewrites "." and ".." in paths, and reading the
-environment's proxies costs more than a request; its adapter brings the pool and the certificates.
 """
 
-import http.client
 import logging
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final, NamedTuple
 
-import requests
-import urllib3
-import urllib3.connection
-from requests.adapters import HTTPAdapter
-
-from tagfs.errors import Interrupted, MalformedResponse, SettingsError, Throttled, Unreachable
+from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
 from tagfs.store import retry
 from tagfs.store.answers import is_strange, read_answer
 from tagfs.store.body import Body, Stream, prepare_body
+from tagfs.store.bucket import NOTHING
+from tagfs.store.connections import Connections, Exchange, NoAnswer, Patience, Sent
 from tagfs.store.dialect import Dialect
 from tagfs.store.endpoints import Endpoint
 from tagfs.store.exchange import (
@@ -38,101 +33,24 @@ from tagfs.store.exchange import (
 from tagfs.store.identity.credentials import Credentials
 from tagfs.store.retry import Course
 from tagfs.store.signing import Authority
-from tagfs.store.wholeanswer import WholeAnswer
 from tagfs.store.wire import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 10.0
-SMALL_PACKET: Final = 64 * 1024
-"""Bytes of a body that is sent together with its head."""
-
 PATIENCE: Final = 30.0
 """Seconds without a byte, either way, after which an attempt is given up."""
 
-_NO_RETRIES = urllib3.Retry(total=False)
 _NO_CONTENT = 204
-_IN_FIELDS: Final = urllib3.HTTPHeaderDict()
-_FOREIGN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
-_Pool = urllib3.HTTPConnectionPool
+_PLAIN = frozenset({200, 404})
+_NO_BODY: Final = Body()
 
 
-class _Answer(urllib3.HTTPResponse):
-    """What urllib3's pool makes of a `WholeAnswer`, which has the headers and the framing."""
+class _Begun(NamedTuple):
+    """A request that was sent, and when (monotonic seconds)."""
 
-    def __init__(self, answer: WholeAnswer) -> None:
-        super().__init__(
-            body=answer,
-            headers=_IN_FIELDS,
-            status=answer.status,
-            reason=answer.reason,
-            preload_content=False,
-            decode_content=False,
-            original_response=answer,
-            enforce_content_length=False,  # http.client does
-        )
-        self.fields = answer.fields
-
-
-class _AtOnce(urllib3.connection.HTTPConnection):
-    """Sends the head of a request and a small body at once: one call, one packet, one wake-up.
-
-    urllib3's own way with headers, out and in, costs more than signing them.
-    """
-
-    response_class: type[http.client.HTTPResponse] = WholeAnswer
-    _head: bytes | None = None  # held back until the body comes; empty: still to come itself
-
-    def request(
-        self, method: str, url: str, body: Any = None, headers: Any = None, **_options: Any
-    ) -> None:
-        """Send a request; `headers` are all there are, the length of the body among them."""
-        if self.sock is not None:
-            self.sock.settimeout(self.timeout)
-        small = isinstance(body, bytes) and 0 < len(body) <= SMALL_PACKET
-        self._head = b"" if small else None
-        self.putrequest(method, url, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            http.client.HTTPConnection.putheader(self, name, value)
-        self.endheaders()
-        if isinstance(body, bytes) and body:
-            self.send(body)
-        elif body:
-            for block in body:
-                self.send(block)
-
-    def getresponse(self) -> _Answer:  # type: ignore[override]  # as urllib3's own does
-        self.sock.settimeout(self.timeout)
-        return _Answer(cast("WholeAnswer", http.client.HTTPConnection.getresponse(self)))
-
-    def send(self, data: Any) -> None:
-        head, self._head = self._head, None
-        if head == b"":
-            self._head = data
-        else:
-            super().send(data if head is None else head + data)
-
-
-class _Connection(_AtOnce):
-    pass
-
-
-class _SecureConnection(_AtOnce, urllib3.connection.HTTPSConnection):
-    pass
-
-
-class _NoAnswer(Exception):
-    """An attempt that ended without an answer.
-
-    Attributes:
-        sent: the service may have got the request.
-        hopeless: another attempt will end the same way.
-    """
-
-    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
-        super().__init__(reason)
-        self.sent = sent
-        self.hopeless = hopeless
+    sent: Sent
+    began: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +86,7 @@ class Transport:
         self._authority = authority
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
-        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self.options.parallel)
-        self._pool = _connect(self._adapter, endpoint, self.options.ca_bundle)
+        self._connections = Connections(endpoint, self.options.ca_bundle)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -183,8 +100,7 @@ class Transport:
     def close(self) -> None:
         """Interrupt those that wait for another attempt, and give back the connections."""
         self._closed.set()
-        self._adapter.close()
-        self._pool.close()  # the adapter only forgets it
+        self._connections.close()
 
     def request(self, request: Request) -> Response:
         """Deliver one request, again and again while that may help; return the final answer.
@@ -209,7 +125,7 @@ class Transport:
             used = self._authority.credentials()
             try:
                 answer = self._attempt(course, target, used, body.content_md5, stream or body.data)
-            except _NoAnswer as failure:
+            except NoAnswer as failure:
                 if stream and stream.failure is not None:
                     raise stream.failure from None
                 course.uncertain |= failure.sent
@@ -228,6 +144,56 @@ class Transport:
             self._pause(course, str(answer), least=least)
             if _is_done(course):
                 return self._unheard(course)
+
+    def request_all(self, requests: Sequence[Request]) -> list[Response | None]:
+        """Deliver small requests without a body in this thread, all under way at the same time.
+
+        To hand each to a thread of its own costs more than to send it. Every one has one attempt:
+        None stands for anything but a plain answer, and `request` does what is due then.
+        """
+        answers: list[Response | None] = []
+        while len(answers) < len(requests):
+            begun: list[tuple[Course, _Begun] | None] = []
+            try:
+                for request in requests[len(answers) :]:
+                    course = Course.begin(request, self.options.timeout, time.monotonic())
+                    if not begun:
+                        self._take_slot(course)
+                    elif not self._slots.acquire(blocking=False):
+                        break
+                    begun.append(self._begin_once(course))
+                for place, one in enumerate(begun):
+                    begun[place] = None
+                    answers.append(None if one is None else self._finish_once(*one))
+            except BaseException:
+                for course, unfinished in filter(None, begun):
+                    unfinished.sent.drop()
+                    self._over(course, unfinished.began)
+                raise
+        return answers
+
+    def _begin_once(self, course: Course) -> "tuple[Course, _Begun] | None":
+        request = course.request
+        course.attempts = 1
+        try:
+            target = self.endpoint.target(request.key, request.query)
+            used = self._authority.credentials()
+            headers = self._authority.headers(request, target.partition("?")[0], used, None)
+        except BaseException:
+            self._slots.release()
+            raise
+        try:
+            return course, self._begin(course, target, headers, None)
+        except NoAnswer:
+            return None
+
+    def _finish_once(self, course: Course, begun: "_Begun") -> Response | None:
+        try:
+            answer = self._finish(course, begun)
+        except (NoAnswer, MalformedResponse):
+            return None
+        plain = answer.status in _PLAIN
+        return self._final(course, answer, _NO_BODY, None) if plain else None
 
     def _unheard(self, course: Course) -> Response:
         """Return what stands for the answer that was lost."""
@@ -261,14 +227,40 @@ class Transport:
         md5: str | None,
         body: bytes | Stream | None,
     ) -> Response:
-        request = course.request
-        headers = self._authority.headers(request, target.partition("?")[0], used, md5)
+        headers = self._authority.headers(course.request, target.partition("?")[0], used, md5)
         self._take_slot(course)
+        return self._finish(course, self._begin(course, target, headers, body))
+
+    def _begin(
+        self,
+        course: Course,
+        target: str,
+        headers: dict[str, str | bytes],
+        body: bytes | Stream | None,
+    ) -> "_Begun":
+        """Send a request; its slot, which is taken, is given back if that fails."""
+        request = course.request
         began = time.monotonic()
+        left = max(0.5, course.deadline - began)
+        patience = Patience(
+            connect=min(CONNECT_TIMEOUT, left), read=min(PATIENCE, left) + request.labour
+        )
+        try:
+            sent = self._connections.send(
+                request.method, target, headers, body, patience, patient=request.patient
+            )
+        except BaseException:
+            self._over(course, began)
+            raise
+        return _Begun(sent, began)
+
+    def _finish(self, course: Course, begun: "_Begun") -> Response:
+        """Read the answer to a request that was sent, and give back its slot."""
+        request = course.request
         status = received = 0
         answered: dict[str, str] = {}
         try:
-            raw = self._send(course, target, headers, body, began)
+            raw = begun.sent.answer()
             status = raw.status
             answered = {
                 name: value if value.isascii() else repair_header(value)
@@ -277,26 +269,39 @@ class Transport:
             content = _receive(request, raw, answered)
             received = len(content)
         finally:
-            self._slots.release()
-            if self.options.observer is not None:
-                self.options.observer(
-                    Attempt(
-                        request.operation,
-                        request.method,
-                        self.endpoint.bucket,
-                        request.key,
-                        request.subresource,
-                        status,
-                        received,
-                        request.body_size,
-                        time.monotonic() - began,
-                        course.attempts,
-                        answered.get(self._dialect.header_prefix + "request-id", ""),
-                    )
-                )
+            self._over(course, begun.began, status, received, answered)
         if is_strange(request, status, answered, content):
-            raise _NoAnswer(f"an answer of {status} that is not the service's", sent=True)
+            raise NoAnswer(f"an answer of {status} that is not the service's", sent=True)
         return read_answer(self._dialect, request, status, answered, content)
+
+    def _over(
+        self,
+        course: Course,
+        began: float,
+        status: int = 0,
+        received: int = 0,
+        answered: Mapping[str, str] = NOTHING,
+    ) -> None:
+        """Give back the slot of an attempt, and tell what it was."""
+        self._slots.release()
+        if self.options.observer is None:
+            return
+        request = course.request
+        self.options.observer(
+            Attempt(
+                request.operation,
+                request.method,
+                self.endpoint.bucket,
+                request.key,
+                request.subresource,
+                status,
+                received,
+                request.body_size,
+                time.monotonic() - began,
+                course.attempts,
+                answered.get(self._dialect.header_prefix + "request-id", ""),
+            )
+        )
 
     def _take_slot(self, course: Course) -> None:
         """Wait for a connection to be free; that time is not the request's."""
@@ -311,43 +316,6 @@ class Transport:
             if release:
                 self._slots.release()
             raise Interrupted(f"{course.request}: the connection was closed")
-
-    def _send(
-        self,
-        course: Course,
-        target: str,
-        headers: dict[str, str | bytes],
-        body: bytes | Stream | None,
-        began: float,
-    ) -> _Answer:
-        left = max(0.5, course.deadline - began)
-        patience = min(PATIENCE, left) + course.request.labour
-        try:
-            answer = self._pool.urlopen(
-                course.request.method,
-                target,
-                body=body,
-                headers=headers,  # type: ignore[arg-type]  # http.client sends bytes as they are
-                retries=_NO_RETRIES,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, left), read=patience),
-            )
-            return cast("_Answer", answer)
-        except urllib3.exceptions.NewConnectionError as error:  # refused, or no such host
-            raise _NoAnswer(
-                _reason(error), sent=False, hopeless=not course.request.patient
-            ) from None
-        except urllib3.exceptions.ConnectTimeoutError as error:
-            raise _NoAnswer(_reason(error), sent=False) from None
-        except urllib3.exceptions.SSLError as error:
-            reason = _reason(error)
-            hopeless = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
-            raise _NoAnswer(reason, sent=not hopeless, hopeless=hopeless) from None
-        except _FOREIGN as error:
-            raise _NoAnswer(_reason(error), sent=True) from None
 
     def _pause(
         self, course: Course, reason: str, *, least: float = 0.0, hopeless: bool = False
@@ -385,7 +353,7 @@ def _is_done(course: Course) -> bool:
     return course.uncertain and took_effect is not None and took_effect()
 
 
-def _receive(request: Request, raw: _Answer, headers: dict[str, str]) -> bytes:
+def _receive(request: Request, raw: Exchange, headers: dict[str, str]) -> bytes:
     """Read the body whole; one that was cut is no answer."""
     most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
     length = headers.get("content-length", "")
@@ -393,40 +361,17 @@ def _receive(request: Request, raw: _Answer, headers: dict[str, str]) -> bytes:
     if request.method == "HEAD" or raw.status == _NO_CONTENT:
         size = 0  # after HEAD, the header tells what GET would send
     elif size is None and "transfer-encoding" not in headers:
-        raw.close()
-        raise _NoAnswer("an answer of unknown length, which may be cut", sent=True)
-    try:
-        if size is None:
-            body = raw.read(most + 1)
-            size = len(body)
-        else:
-            body = raw.read() if size <= most else b""
-    except _FOREIGN as error:
-        raise _NoAnswer(_reason(error), sent=True) from None
+        raw.drop()
+        raise NoAnswer("an answer of unknown length, which may be cut", sent=True)
+    body = b""
+    if size is None:
+        body = raw.read(most + 1)
+        size = len(body)
+    elif size <= most:
+        body = raw.read()
     if size > most:
-        raw.close()
+        raw.drop()
         failure = MalformedResponse(f"{request}: {size} bytes or more where {most} were due")
         logger.warning("%s", failure)
         raise failure
-    raw.release_conn()
     return body
-
-
-def _connect(adapter: HTTPAdapter, endpoint: Endpoint, ca_bundle: str | None) -> _Pool:
-    """Return the pool of connections that requests would use for this endpoint."""
-    verify = ca_bundle or True
-    prepared = requests.Request("GET", endpoint.url).prepare()
-    # requests' stubs name the base class, which cannot send.
-    pool = cast("_Pool", adapter.get_connection_with_tls_context(prepared, verify))
-    try:
-        adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
-    except OSError:
-        raise SettingsError(f"ca_bundle={ca_bundle} is not there: name a PEM file") from None
-    pool.ConnectionCls = _SecureConnection if endpoint.scheme == "https" else _Connection
-    return pool
-
-
-def _reason(error: BaseException) -> str:
-    """Return why a connection failed, without the objects that urllib3 puts before it."""
-    text = str(error) or type(error).__name__
-    return text.split("object at 0x")[-1].partition(": ")[2] if "object at 0x" in text else text

@@ -210,6 +210,12 @@ class Knowledge:
             if path in self._directories:
                 self._directories[path] = (at, True)
 
+    def expects_empty(self, prefix: str, oldest: float) -> None:
+        """Remember that a directory which is not there is about to be, and empty."""
+        seen = self._directory(prefix[:-1], oldest)
+        if seen is not None and not seen[1]:
+            self.listings.begin(prefix, seen[0], oldest)
+
     def wrote_tags(self, key: str, tags: TagSet, at: float) -> None:
         """Remember the tag set that an object has got."""
         self.tags[key] = (at, tags)

@@ -1,6 +1,6 @@
 """The looking half of `CachedBucket`: what is remembered, or asked for once for all who ask."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -68,11 +68,6 @@ class Looking:
     ) -> ObjectInfo:
         """Describe one object with its detail."""
 
-        def recall() -> ObjectInfo | Unknown | None:
-            found = self._known.find(key, self._clocks.oldest(max_age))
-            without_detail = found is not UNKNOWN and found is not None and found.detail is None
-            return UNKNOWN if without_detail else found
-
         def ask() -> ObjectInfo | None:
             return unless_missing(
                 lambda: self._inner.head(
@@ -82,7 +77,7 @@ class Looking:
 
         info = self._state.answer(
             ("head", key),
-            recall,
+            lambda: self._recall_detail(key, max_age),
             ask,
             lambda found, at: self._state.saw(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
@@ -90,6 +85,22 @@ class Looking:
         if info is None:
             raise NotFound(f"{key}: no such key")
         return info
+
+    def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Describe several objects, and remember what comes; what is known is not asked for."""
+        told: dict[str, ObjectInfo] = {}
+
+        def ask(unknown: Sequence[str]) -> Mapping[str, ObjectInfo]:
+            told.update(self._inner.head_many(unknown))
+            return told
+
+        self._state.answer_many("head", keys, self._recall_detail, ask, self._state.saw)
+        return told
+
+    def _recall_detail(self, key: str, max_age: float | None = None) -> ObjectInfo | Unknown | None:
+        found = self._known.find(key, self._clocks.oldest(max_age))
+        without_detail = found is not UNKNOWN and found is not None and found.detail is None
+        return UNKNOWN if without_detail else found
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
         """Return what is remembered of an object, without a request."""
@@ -104,6 +115,11 @@ class Looking:
             if listing is None or listing.unsure:
                 return None
             return [prefix + name for name in islice(listing.rows, KNOWN_KEYS)]
+
+    def expect_empty(self, prefix: str) -> None:
+        """Remember that a directory which is being made is empty, if there was none."""
+        with self._lock:
+            self._known.expects_empty(prefix, self._clocks.oldest())
 
     def get(
         self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None

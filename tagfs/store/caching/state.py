@@ -5,7 +5,7 @@ held while such a function runs.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
@@ -118,6 +118,41 @@ class CacheState:
                 return cast("T", flight.wait())  # a slot has one type of answer
             except Interrupted:
                 continue  # it was the other caller who was interrupted
+
+    def answer_many(
+        self,
+        kind: str,
+        keys: Sequence[str],
+        recall: Callable[[str], T | Unknown],
+        ask: Callable[[Sequence[str]], Mapping[str, T]],
+        keep: Callable[[str, T, float], None],
+    ) -> None:
+        """Ask for what is neither remembered nor under way; who asks meanwhile for one waits.
+
+        `recall` and `keep` run under the lock. Who waits for what `ask` leaves out asks itself.
+        """
+        flights: dict[str, Flight[object]] = {}
+        with self.lock:
+            oldest = self.clocks.oldest_flight(None, self.clocks.ttl)
+            for key in keys:
+                if recall(key) is UNKNOWN and self.flights.find((kind, key), oldest) is None:
+                    flights[key] = self.flights.begin((kind, key), self.clocks.monotonic())
+            self.misses += len(flights)
+        found: Mapping[str, T] = {}
+        try:
+            if flights:
+                found = ask(list(flights))
+        finally:
+            with self.lock:
+                for key, flight in flights.items():
+                    self.flights.end((kind, key), flight)
+                    if key in found and not flight.spoiled:
+                        keep(key, found[key], flight.began)
+            for key, flight in flights.items():
+                if key in found:
+                    flight.land(found[key])
+                else:
+                    flight.land(error=Interrupted(f"{key}: to be asked for singly"))
 
     def _lead(
         self,

@@ -1,7 +1,7 @@
 """The tagging part of `CachedBucket`, and what a rewrite may know of the tags that it must keep."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -45,6 +45,22 @@ class Tagging(Looking):
         if tags is None:
             raise NotFound(f"{key}: no such key")
         return tags
+
+    def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
+        """Return tag sets of several objects, and remember what comes; the known are left out."""
+        told: dict[str, TagSet] = {}
+
+        def ask(unknown: Sequence[str]) -> Mapping[str, TagSet]:
+            told.update(self._inner.get_tags_many(unknown))
+            return told
+
+        def recall(key: str) -> TagSet | Unknown | None:
+            return self._recall_tags(key, None)
+
+        self._state.answer_many("tags", keys, recall, ask, self._saw_tags)
+        if told:
+            self._may_read_tags = self._may_read_tags is not False
+        return told
 
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Change the tag set, read afresh by the inner bucket, and remember the result."""

@@ -40,7 +40,7 @@ from tagfs.store.memory.objects import (
     new_detail,
     opaque_etag,
 )
-from tagfs.store.memory.requests import MemoryRequests
+from tagfs.store.memory.requests import MemoryRequests, each_there
 from tagfs.store.tags import NO_TAGS, TagSet
 
 
@@ -102,6 +102,10 @@ class MemoryBucket(MemoryRequests):
         """Describe one object with its detail."""
         with self._request("head", key), self._lock:
             return self._shelf.describe(self._shelf.get(key))
+
+    def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Describe several objects, one after the other; what is missing is left out."""
+        return each_there(keys, self.head)
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:  # noqa: ARG002
         """Return None: nothing is remembered."""
@@ -352,6 +356,9 @@ class MemoryBucket(MemoryRequests):
         return failed
 
     # Housekeeping
+
+    def expect_empty(self, prefix: str) -> None:
+        """Remember nothing."""
 
     def forget(self, prefix: str = "") -> None:
         """Do nothing: nothing is remembered."""

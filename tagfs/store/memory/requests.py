@@ -6,9 +6,9 @@ block: what `before` raises never happened, what `after` raises did happen and t
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple, TypeVar
 
 from tagfs.errors import FileTooLarge, NameTooLong, NotFound, Unsupported, ValueTooLarge
 from tagfs.store.bucket import Capabilities, Keep, Limits, NewObject
@@ -16,6 +16,8 @@ from tagfs.store.keylocks import KeyLocks
 from tagfs.store.memory.objects import Shelf
 from tagfs.store.oss import OSS
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
+
+T = TypeVar("T")
 
 Hook = Callable[[str, str], None]
 """Called with the operation and its key (of a listing: its prefix; of the bucket: "")."""
@@ -70,6 +72,10 @@ class MemoryRequests:
         self._check_tags_supported()
         with self._request("get_tags", key), self._lock:
             return self._shelf.get(key).tags
+
+    def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
+        """Return the tag sets of several objects; what is missing is left out."""
+        return each_there(keys, self.get_tags)
 
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Read the tag set, change it, write it if it differs, and return it."""
@@ -156,3 +162,12 @@ class MemoryRequests:
     def _call(self, hook: Hook | None, operation: str, key: str) -> None:
         if hook is not None:
             hook(operation, key)
+
+
+def each_there(keys: Sequence[str], ask: Callable[[str], T]) -> Mapping[str, T]:
+    """Return what each key is, without those that are missing."""
+    found: dict[str, T] = {}
+    for key in keys:
+        with suppress(NotFound):
+            found[key] = ask(key)
+    return found
