@@ -7,12 +7,13 @@ or the content of small files. A directory that is only listed, or looked at her
 nothing more.
 """
 
+import functools
 import logging
 import stat
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -49,8 +50,16 @@ REACH = 0.6 * RECENT
 """Seconds within which content fetched ahead should be read: it may not be older than RECENT."""
 
 
+TOGETHER = 16
+"""Files that one thread asks for at the same time: to hand each to a thread of its own costs more
+processor time than its request."""
+
+Ahead = tuple[str, int]
+"""A path to be fetched ahead, and its type bits, 0 if unknown."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Ahead:
+class _Content:
     """Content that was asked for ahead of its reader."""
 
     began: float
@@ -67,7 +76,7 @@ class Prefetcher:
         self._lock = threading.Lock()
         self._directories: OrderedDict[str, ListedDirectory] = OrderedDict()
         self._names = 0
-        self._contents: dict[str, _Ahead] = {}
+        self._contents: dict[str, _Content] = {}
         self._sweeper: threading.Timer | None = None
         self._strangers: OrderedDict[str, tuple[int, str]] = OrderedDict()
         # Of the directory whose first entry was looked at, or asked for its tags, last.
@@ -147,7 +156,7 @@ class Prefetcher:
         found = self._find(path)
         if found is None:
             return None
-        self._go_ahead("content", *found, self._fetch_content)
+        self._go_ahead("content", *found, self._fetch_contents)
         with self._lock:
             ahead = self._contents.pop(path, None)
         return None if ahead is None else self._take(path, ahead)
@@ -184,7 +193,7 @@ class Prefetcher:
         parent: str,
         directory: ListedDirectory,
         index: int,
-        fetch: Callable[[str, int], None],
+        fetch: Callable[[Sequence[Ahead]], None],
     ) -> None:
         within = REACH if what == "content" else None
         with self._lock:
@@ -196,8 +205,8 @@ class Prefetcher:
                 due = directory.step(what, index, now, within=within)
             if first:
                 self._first[what] = directory.walks[what]
-        for ahead in due:
-            fetch(join(parent, directory.names[ahead]), directory.kinds[ahead])
+        if due:
+            fetch([(join(parent, directory.names[at]), directory.kinds[at]) for at in due])
 
     def _is_usual(self, what: str) -> bool:
         """Say whether the last look at a directory's first entry was followed by the others.
@@ -222,32 +231,71 @@ class Prefetcher:
 
     # What is fetched
 
-    def _fetch_stat(self, path: str, _kind: int) -> None:
-        self._submit(lambda: self._tree.entry(path))
+    def _fetch_stat(self, due: Sequence[Ahead]) -> None:
+        for keys, paths in self._cut(due):
+            self._submit(functools.partial(self._read_stat, keys, paths))
 
-    def _fetch_tags(self, path: str, _kind: int) -> None:
-        self._submit(lambda: self._read_tags(path))
+    def _read_stat(self, keys: Sequence[str], paths: Sequence[str]) -> None:
+        if len(keys) > 1 and self._env.choices.stored:
+            self._env.bucket.head_many(keys)
+        for path in paths:
+            _quietly(functools.partial(self._tree.entry, path))
 
-    def _read_tags(self, path: str) -> None:
+    def _fetch_tags(self, due: Sequence[Ahead]) -> None:
+        for keys, paths in self._cut(due):
+            self._submit(functools.partial(self._read_tags, keys, paths))
+
+    def _read_tags(self, keys: Sequence[str], paths: Sequence[str]) -> None:
         # The attributes first, for they may tell that there are no tags. Who walks through tags
         # asks for both, and with as many files under way as threads neither order is faster.
+        self._read_stat(keys, paths)
+        if len(keys) > 1:
+            self._env.bucket.get_tags_many(keys)
+        for path in paths:
+            _quietly(functools.partial(self._read_tags_of, path))
+
+    def _read_tags_of(self, path: str) -> None:
         entry = self._tree.entry(path)
         if entry.node is None:
             self._env.bucket.get_tags(entry.key)
+
+    def _cut(self, due: Sequence[Ahead]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+        """Yield keys and paths for one thread each: files that a listing showed, many together.
+
+        What else there is takes other requests, one after the other, and a thread of its own.
+        """
+        keys: list[str] = []
+        paths: list[str] = []
+        for path, kind in due:
+            key = self._env.root.to_key(path)
+            if kind not in (0, stat.S_IFREG) or self._env.bucket.known(key) is None:
+                yield (), (path,)
+                continue
+            keys.append(key)
+            paths.append(path)
+            if len(keys) == TOGETHER:
+                yield keys, paths
+                keys, paths = [], []
+        if keys:
+            yield keys, paths
+
+    def _fetch_contents(self, due: Sequence[Ahead]) -> None:
+        for path, kind in due:
+            self._fetch_content(path, kind)
 
     def _fetch_content(self, path: str, kind: int) -> None:
         """Ask for the content of a small file, for the attributes of anything else."""
         known = self._env.bucket.known(self._env.root.to_key(path))
         if known is None or kind not in (0, stat.S_IFREG) or not 0 < known.size <= SMALL:
             if self._env.choices.stored:
-                self._fetch_stat(path, kind)
+                self._fetch_stat([(path, kind)])
             return
         if path in self._contents or not self._env.budget.has_room(known.size):
             return
         self._env.budget.take(known.size)
         future: Future[Content | None] = Future()
         with self._lock:
-            self._contents[path] = _Ahead(time.monotonic(), known.size, future)
+            self._contents[path] = _Content(time.monotonic(), known.size, future)
             if self._sweeper is None:
                 self._sweeper = threading.Timer(2 * RECENT, self._sweep)
                 self._sweeper.daemon = True
@@ -262,7 +310,7 @@ class Prefetcher:
             log.debug("%s: not read ahead: %s", key, error)
             return None
 
-    def _take(self, path: str, ahead: _Ahead) -> Content | None:
+    def _take(self, path: str, ahead: _Content) -> Content | None:
         """Return what was read ahead, if it is recent and still the version last seen."""
         self._env.budget.give_back(ahead.size)
         if time.monotonic() - ahead.began > RECENT:
