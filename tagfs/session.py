@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 MAX_LISTING = 500_000
 """Entries up to which a directory is remembered whole: some 90 MiB."""
 
+UPLOADS_BEHIND = 16
+"""Files that are uploaded at once after their close was answered: more threads than that take one
+another's processor time before they take longer links to account."""
+
 
 def serve(
     settings: Settings, mountpoint: Path, ready: Callable[[], None], *, foreground: bool = False
@@ -182,6 +186,7 @@ def _choices(settings: Settings) -> Choices:
         stored=settings.attributes == "stored",
         keep_replaced_tags=settings.replace_tags == "keep",
         part_size=settings.part_size,
+        uploads_behind=UPLOADS_BEHIND if settings.durability == "local" else 0,
         append_objects=settings.append_objects,
         read_only=settings.read_only,
         shared=bool(settings.fuse_options.get("default_permissions")),

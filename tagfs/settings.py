@@ -55,6 +55,7 @@ class Settings:
     part_size: int = 8 * 1024**2
     append_objects: str = ""
     timeout: float = 60.0
+    durability: Literal["service", "local"] = "service"
     replace_tags: Literal["keep", "drop"] = "keep"
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
@@ -218,6 +219,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "append_objects": _Option(str, "a pattern of file names, such as *.log"),
     "part_size": _Option(_part_size, "a size from 100K to 5G, such as 16M"),
     "timeout": _Option(_seconds, "seconds"),
+    "durability": _Option(_one_of("service", "local"), "service or local"),
     "replace_tags": _Option(_one_of("keep", "drop"), "keep or drop"),
     "tags_denied": _Option(_one_of("fail", "drop"), "fail or drop"),
     "storage_class": _Option(str, "a storage class of the service"),

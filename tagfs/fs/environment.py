@@ -27,6 +27,8 @@ class Choices:
         keep_replaced_tags: rename over a tagged file by an untagged one keeps the tags.
         append_objects: pattern of names (of paths, if it has a "/") whose new files become
             appendable objects, so that what is added later is sent alone; "" for none.
+        uploads_behind: how many files are uploaded at once after their close was answered; 0: close
+            is answered when the service has the file.
         part_size: bytes of the first parts of a multipart upload.
         read_only: refuse every change.
         shared: others use the mount as well, and the kernel judges by owner and mode.
@@ -38,6 +40,7 @@ class Choices:
     stored: bool = True
     keep_replaced_tags: bool = True
     append_objects: str = ""
+    uploads_behind: int = 0
     part_size: int = 8 * 1024**2
     read_only: bool = False
     shared: bool = False

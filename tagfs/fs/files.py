@@ -3,7 +3,7 @@
 import itertools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tagfs.errors import BadHandle, TagfsError
 from tagfs.fs.attributes import Attributes
@@ -56,6 +56,17 @@ class OpenFiles:
             self._nodes[path] = node
             return self._add_handle(node, writable=True, append=append)
 
+    def make_directory(
+        self, path: str, attributes: Attributes, headers: Mapping[str, str]
+    ) -> Handle:
+        """Hold a new directory that is not on the service yet; `headers` go with its marker."""
+        node = FileNode(self._env, self._journal, path, None, key=self._env.root.to_prefix(path))
+        node.headers = headers
+        node.create(attributes)
+        with self._lock:
+            self._nodes[path] = node
+            return self._add_handle(node, writable=True, append=False)
+
     def open(
         self, path: str, find: Callable[[], ObjectInfo | None], *, writable: bool, append: bool
     ) -> Handle:
@@ -73,6 +84,13 @@ class OpenFiles:
                 handle = self._add_handle(node, writable=writable, append=append)
             if info is not None:
                 node.met(info)
+            return handle
+
+    def hold(self, node: FileNode) -> Handle:
+        """Keep an open file open, as a writer would; its content is still to be uploaded."""
+        with self._lock:
+            handle = self._add_handle(node, writable=True, append=False)
+            handle.holds = True
             return handle
 
     def release(self, fh: int) -> None:
@@ -134,14 +152,14 @@ class OpenFiles:
         with self._lock:
             return [node for path, node in self._nodes.items() if is_below(path, directory)]
 
-    def new_names(self, directory: str) -> set[str]:
-        """Return the names in one directory that are not on the service yet."""
+    def new_names(self, directory: str) -> dict[str, int]:
+        """Return the names in one directory that are not on the service yet, with type bits."""
         start = "/" if directory == "/" else directory + "/"
         if not self._nodes:
-            return set()
+            return {}
         with self._lock:
             return {
-                path[len(start) :]
+                path[len(start) :]: node.attributes.type
                 for path, node in self._nodes.items()
                 if node.is_new and not node.unlinked
                 if path.startswith(start) and "/" not in path[len(start) :]

@@ -22,6 +22,7 @@ from tagfs.errors import (
     Unreachable,
 )
 from tagfs.fs.attributes import Attributes
+from tagfs.fs.behind import WriteBehind
 from tagfs.fs.editing import AttributeEdits, MetadataEdits
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.extended import Xattrs
@@ -58,7 +59,8 @@ class FileSystem:
         self.files = OpenFiles(env, self.journal)
         self._temporaries = Temporaries()
         self.tree = Tree(env, self.files, self._temporaries)
-        self.namespace = Namespace(env, self.tree, self.files, self._temporaries)
+        self._behind = WriteBehind(self.files, env.choices.uploads_behind)
+        self.namespace = Namespace(env, self.tree, self.files, self._temporaries, self._behind)
         self._prefetcher = Prefetcher(env, self.tree)
         metadata_edits = MetadataEdits(env, self.files)
         self._xattrs = Xattrs(
@@ -87,11 +89,11 @@ class FileSystem:
         if is_aside(path) and self.files.node(path) is None and not self.tree.is_listed(path):
             raise NotFound(path)  # libfuse looks for a free name
         stranger = self._prefetcher.looked_at(path)
-        found = self._stat(self.tree.entry(path))
-        if stranger and path != "/":
+        entry = self.tree.entry(path)
+        if stranger and path != "/" and entry.node is None:
             self._prefetcher.met(path)
-        self._told.tell(path, found["st_size"])
-        return found
+        self._told.tell(path, entry.size)
+        return self._stat(entry)
 
     def opendir(self, path: str) -> int:
         """Open a directory; return its handle."""
@@ -157,6 +159,7 @@ class FileSystem:
         if writable:
             self._check_writable()
             self._temporaries.settle(path)
+            self._behind.settle(path)
         handle = self.files.open(
             path,
             lambda: self._find_for_open(path, writable=writable),
@@ -221,15 +224,12 @@ class FileSystem:
             return
         if path is None:
             raise BadHandle("neither a path nor a handle")
-        self._temporaries.settle(path)
-        node = self.files.node(path)
-        if node is not None and node.has_writer:
-            node.truncate(size)
-            return
         handle = self.files.handle(self.open(path, os.O_RDWR)[0])
         was_changed = handle.node.dirty
         try:
-            if handle.node.size != size:
+            if handle.node.has_writer_besides(handle):
+                handle.node.truncate(size)  # whose close uploads it
+            elif handle.node.size != size:
                 handle.node.truncate(size)
                 handle.node.flush()
         except TagfsError:
@@ -252,9 +252,18 @@ class FileSystem:
             return
         node.put_off = node.size == 0 and self._env.caller_holds(node.path)
         if not node.put_off:
+            if self._behind.take(node):
+                return
             if node.is_new and node.size <= SMALL:
                 self._prefetcher.renaming(destination(node.path))
             node.flush()
+            self._behind.hurry(node)
+
+    def fsyncdir(self, fh: int) -> None:
+        """Wait until the service has what is in a directory: all but what is held is there."""
+        path = self._directories[fh]
+        self._behind.settle(path)
+        self._behind.settle_below(path)
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
@@ -337,6 +346,8 @@ class FileSystem:
     def getxattr(self, path: str, name: str) -> bytes:
         """Return the value of an extended attribute."""
         self._prefetcher.asked_tags(path, name)
+        if name.startswith("user.object."):
+            self._behind.settle(path)  # what only an object has
         return self._xattrs.getxattr(path, name)
 
     def listxattr(self, path: str) -> list[str]:
@@ -367,6 +378,7 @@ class FileSystem:
             "open_files": len(nodes),
             "dirty_files": sum(node.dirty for node in nodes),
             "uploads": sum(node.is_uploading for node in nodes),
+            **self._behind.state(),
             "staged_bytes": sum(file.local.total for file in staged),
             "staging": str(self._env.staging.directory),
             "hidden_keys": self.tree.hidden,
@@ -381,9 +393,10 @@ class FileSystem:
         """
         self.namespace.doomed.close()
         self._temporaries.close()
+        self._behind.close(give_up)
         for node in self.files.all():
             try:
-                node.flush()
+                node.flush(again=node.failed)
             except Unreachable:
                 # It has said where its file is kept, and so will all others now: that each of them
                 # waits for the service as long would outlast everybody's patience.

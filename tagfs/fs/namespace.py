@@ -3,7 +3,8 @@
 import logging
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -17,6 +18,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.fs.attributes import Attributes, with_attributes
+from tagfs.fs.behind import WriteBehind
 from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
@@ -45,13 +47,19 @@ class Namespace:
     """Makes, removes and renames what the tree shows."""
 
     def __init__(
-        self, env: Environment, tree: Tree, files: OpenFiles, temporaries: Temporaries
+        self,
+        env: Environment,
+        tree: Tree,
+        files: OpenFiles,
+        temporaries: Temporaries,
+        behind: WriteBehind,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
         self._native = NativeRename(env, files)
         self._temporaries = temporaries
+        self._behind = behind
         self._backups: dict[str, tuple[float, str]] = {}
         self._survivors = Survivors(self._keys_in)
         self._aside: set[str] = set()
@@ -68,8 +76,12 @@ class Namespace:
             AlreadyExists
         """
         self.doomed.settle(path)
-        marker = self._env.root.to_prefix(path)
         attributes = self.made_at(path, stat.S_IFDIR | stat.S_IMODE(mode))
+        marker = self._env.root.to_prefix(path)
+        if self._behind.is_trusted():
+            self._behind.make_directory(path, attributes, {"content-type": DIRECTORY})
+            self._env.bucket.expect_empty(marker)
+            return
         self._env.bucket.put(marker, EMPTY, self.new_object(attributes, content_type=DIRECTORY))
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:
@@ -160,12 +172,27 @@ class Namespace:
             self._aside.discard(path)
             self._files.unlink(path)
             return
-        self._remove(path)
-        self._files.unlink(path)
+        with self._temporaries.taken(path), self._still(path) as node:
+            self._remove(path, node)
+            self._files.unlink(path)
+        if node is not None:
+            self._behind.drop(node)
 
-    def _remove(self, path: str) -> None:
+    @contextmanager
+    def _still(self, path: str) -> Iterator[FileNode | None]:
+        """Keep uploads of an open file from beginning or ending meanwhile."""
         node = self._files.node(path)
+        if node is None:
+            yield None
+            return
+        with node.lock:
+            yield node
+
+    def _remove(self, path: str, node: FileNode | None) -> None:
         if node is not None and node.is_new:
+            if node.may_be_there:
+                with suppress(NotFound):
+                    self._env.bucket.delete(node.key)
             return
         entry = self._tree.entry(path)
         if entry.is_dir:
@@ -173,8 +200,7 @@ class Namespace:
         if node is not None:
             node.detach()
         self._keep_parent(path)
-        with self._temporaries.taken(path):
-            self._env.bucket.delete(entry.key)
+        self._env.bucket.delete(entry.key)
 
     def _put_aside(self, path: str, aside: str) -> None:
         """Take the name of an open file away: it is being unlinked, or another takes its place.
@@ -184,16 +210,21 @@ class Namespace:
         """
         renames = self._env.caller_renames()
         self._temporaries.settle(path)
-        node = self._files.node(path)
         if renames is False:
-            self._remove(path)
-        elif node is not None:
+            with self._still(path) as node:
+                self._remove(path, node)
+                self._aside.add(aside)
+                self._files.move_aside(path, aside)
+                if node is not None:
+                    node.lose_name()
+            return
+        self._behind.settle(path)
+        node = self._files.node(path)
+        if node is not None:
             node.detach()  # the object is replaced by the rename that follows, or stays
         self._aside.add(aside)
         node = self._files.move_aside(path, aside)
-        if node is not None and renames is False:
-            node.lose_name()
-        elif node is not None:
+        if node is not None:
             self._making_way[path] = node
         if renames is None:
             self.doomed.add(path)
@@ -218,6 +249,7 @@ class Namespace:
         prefix = self._env.root.to_prefix(path)
         if path == "/":
             raise NotPermitted("the root of a mount cannot be removed")
+        self._behind.settle(path)
         if self._files.new_names(path):
             raise NotEmpty(path)
         if any(key != prefix for key in self._keys_in(prefix, limit=2)):
@@ -235,6 +267,9 @@ class Namespace:
             return  # there directories stay by themselves
         parent, _ = split(path)
         prefix = self._env.root.to_prefix(parent)
+        made = self._files.node(parent)
+        if made is not None and made.is_new:
+            return  # its marker is about to be written
         gone = self._env.root.to_key(path)
         if not prefix or self._env.bucket.known(prefix) is not None:
             return
@@ -280,6 +315,12 @@ class Namespace:
         replaced.lose_name()
 
     def _rename(self, old: str, new: str) -> None:
+        self._behind.settle(new)
+        if self._rename_new(old, new):
+            return
+        self._behind.settle(old)
+        if self._env.bucket.capabilities.rename:
+            self._behind.settle(split(new)[0])
         # What waits to be set on the file goes along, and is not sent by itself from here on.
         with self._temporaries.taken(old) as attributes:
             node = self._files.node(old)
@@ -288,10 +329,8 @@ class Namespace:
             self._temporaries.settle(new)
             if source.is_dir:
                 self._temporaries.settle_below(old)
+                self._behind.settle_below(old)
                 self._rename_directory(source, new, target)
-                return
-            if node is not None and node.is_new:
-                self._rename_new(node, new, target)
                 return
             replaced = self._files.node(new)
             if replaced is not None:
@@ -340,18 +379,36 @@ class Namespace:
             if self._files.new_names(target.path):
                 raise NotEmpty(target.path)
 
-    def _rename_new(self, node: FileNode, new: str, target: Entry | None) -> None:
-        """Rename a file that is not on the service yet: its upload goes to the new key."""
-        if node.tags is None:
-            if target is None or target.info is None:
-                node.tags = self.inherited_tags(new)
-            elif not self._env.choices.keep_replaced_tags:
+    def _rename_new(self, old: str, new: str) -> bool:
+        """Rename a file that is not on the service yet: its upload goes to the new key.
+
+        False if it is there. An upload that is under way is waited for.
+        """
+        node = self._files.node(old)
+        if node is None or node.is_dir or not node.is_new:
+            return False
+        self._temporaries.settle(new)
+        with self._temporaries.taken(old), node.lock:
+            if node.info is not None:
+                return False
+            # What the kernel was told of the new name does: whatever has come there meanwhile is
+            # met by the upload, which keeps its tags.
+            target = self._tree.find(new)
+            self._check_types(self._tree.entry(old), target)
+            keep = self._env.choices.keep_replaced_tags
+            if node.tags is None and not keep:
                 node.tags = NO_TAGS
-        replaced = self._files.node(new)
-        if replaced is not None:
-            replaced.detach()
-        self._files.move(node.path, new, None)
-        node.exclusive = False
+            elif node.tags is None and (target is None or target.info is None):
+                node.tags = self.inherited_tags(new)
+            node.replaces = None if target is None else target.info
+            replaced = self._files.node(new)
+            if replaced is not None:
+                replaced.detach()
+            node.leave_key()
+            node.exclusive = False
+            self._files.move(old, new, None)
+        self._behind.hurry(node)
+        return True
 
     def _rename_object(
         self,

@@ -5,7 +5,9 @@ reads the version that it met. The first change stages the file, and from then o
 sees the staged content, until the last one is closed.
 """
 
+import contextlib
 import logging
+import stat
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,38 +15,36 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from tagfs.errors import (
-    AlreadyExists,
     FileTooLarge,
     NotFound,
-    StagingFull,
     TagfsError,
-    Unreachable,
     Unsupported,
 )
 from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
+from tagfs.fs.delivery import Delivery
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.journal import Journal
-from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.paths import split
 from tagfs.fs.reader import Reader
 from tagfs.fs.staging import StagedFile
-from tagfs.fs.uploads import Destination, Uploader
-from tagfs.store.bucket import Content, Keep, NewObject, ObjectInfo, ObjectType, Upload
+from tagfs.fs.uploads import Destination
+from tagfs.store.bucket import Content, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
 
 
 class Handle:
-    """One open(2) of a node."""
+    """One open(2) of a node; `holds` if it is nobody's, and keeps the node until its upload."""
 
-    __slots__ = ("append", "fh", "node", "readable", "reader", "writable")
+    __slots__ = ("append", "fh", "holds", "node", "readable", "reader", "writable")
 
     def __init__(self, fh: int, node: "FileNode", *, writable: bool, append: bool = False) -> None:
         self.fh = fh
         self.node = node
         self.writable = writable
         self.append = append
+        self.holds = False
         self.reader: Reader | None = None
 
 
@@ -58,6 +58,7 @@ class FileNode:
         attributes: as stat shows them; authoritative while `staged` is there.
         metadata, headers: what else the object carries, kept over every rewrite.
         tags: of a file that is not on the service yet: the set that it will be created with.
+        replaces: what a file that is not uploaded yet was renamed over.
         exclusive: O_EXCL: creation fails when the key is taken on the service.
         unlinked: it has no name any more, and nothing of it is to be uploaded.
         dirty: content or attributes differ from the service's.
@@ -65,17 +66,27 @@ class FileNode:
         failed: the last upload failed, and whoever closed the file was told so.
     """
 
-    def __init__(self, env: Environment, journal: Journal, path: str, info: ObjectInfo | None):
+    def __init__(
+        self,
+        env: Environment,
+        journal: Journal,
+        path: str,
+        info: ObjectInfo | None,
+        *,
+        key: str | None = None,
+    ) -> None:
+        """`key` if it is not the path's: of a directory its marker's."""
         self.env = env
         self.journal = journal
         self.path = path
-        self.key = env.root.to_key(path)
+        self.key = env.root.to_key(path) if key is None else key
         self.lock = threading.RLock()
         self.info = info
         self.attributes = env.default_file()
         self.metadata: Mapping[str, str] = {}
         self.headers: Mapping[str, str] = {}
         self.tags: TagSet | None = None
+        self.replaces: ObjectInfo | None = None
         self.exclusive = False
         self.unlinked = False
         self.dirty = False
@@ -85,13 +96,8 @@ class FileNode:
         self.handles: set[Handle] = set()
         self._times_set = False  # by utimens, after the last write
         self._edited = False  # attributes or metadata were set that the service has not
-        self._journalled = False
-        self._unsure: NewObject | None = None  # what a creation sent that got no answer
-        self._unsure_size = 0
-        self._promised = False  # fsync or close has begun, and the service has not all of it yet
-        self._uploader = Uploader(
-            env.bucket, env.upload_executor, env.choices.part_size, self._record
-        )
+        self._owed: Attributes | None = None  # to be set after an append, which carries none
+        self._delivery = Delivery(env, journal, self._upload_begun)
         if info is not None:
             self._adopt(info)
 
@@ -108,15 +114,29 @@ class FileNode:
         return self.info is None
 
     @property
+    def is_dir(self) -> bool:
+        """Whether it is a directory that was made here: its marker is still to be written."""
+        return stat.S_ISDIR(self.attributes.mode)
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether an object of it may be there all the same: a creation got no answer."""
+        return self._delivery.may_be_there(self.key)
+
+    def leave_key(self) -> None:
+        """Take away what an upload without an answer may have made, before it is renamed."""
+        self._delivery.leave(self.key)
+
+    @property
     def is_uploading(self) -> bool:
         """Whether a multipart upload of it has begun."""
-        return self._uploader.upload is not None
+        return self._delivery.uploader.upload is not None
 
     @property
     def _is_to_append(self) -> bool:
         """Whether it is to become an appendable object: new, and of a name chosen for that."""
         pattern = self.env.choices.append_objects
-        if not pattern or not self.is_new or not self.env.bucket.capabilities.append:
+        if not pattern or not self.is_new or self.is_dir or not self.env.bucket.capabilities.append:
             return False
         name = self.path.lstrip("/") if "/" in pattern else split(self.path)[1]
         return fnmatchcase(name, pattern)
@@ -124,7 +144,7 @@ class FileNode:
     @property
     def has_writer(self) -> bool:
         """Whether a handle is open whose close will upload what changes."""
-        return any(handle.writable for handle in self.handles)
+        return any(handle.writable for handle in list(self.handles))
 
     def has_writer_besides(self, handle: Handle) -> bool:
         """Say whether another handle is open whose close will upload what changes."""
@@ -140,11 +160,14 @@ class FileNode:
 
     def read(self, handle: Handle, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`."""
-        if self.staged is None:
+        staged = self.staged
+        if staged is None:
             reader = handle.reader or self._open_reader(handle)
             return reader.read(offset, length)
+        if self.is_new:  # all of it is here: no upload needs to be waited for
+            return staged.read(offset, length, self._fetch)
         with self.lock:
-            return self.staged.read(offset, length, self._fetch)
+            return staged.read(offset, length, self._fetch)
 
     def open_reader(self, handle: Handle, ahead: Content | None = None) -> None:
         """Make a handle see what the service has now; the first range comes with the answer.
@@ -172,9 +195,9 @@ class FileNode:
             staged.write(offset, data)
             self._touched(min(before, offset), offset + len(data))
             # What is at the key after a creation without an answer is seen to by the next flush.
-            streams = not (self.unlinked or self._is_to_append or self._may_be_there)
-            if streams and self._uploader.is_due(staged):
-                self._uploader.send_complete_parts(staged, self._destination())
+            streams = not (self.unlinked or self._is_to_append or self.may_be_there)
+            if streams and self._delivery.uploader.is_due(staged):
+                self._delivery.uploader.send_complete_parts(staged, self._destination())
             return len(data)
 
     def truncate(self, size: int) -> None:
@@ -186,36 +209,52 @@ class FileNode:
             staged.truncate(size)
             self._touched(min(before, size), max(before, size))
 
-    def flush(self) -> None:
+    def promise(self) -> None:
+        """Note that what was changed is owed to a program: from here on a crash loses none of it.
+
+        Raises:
+            StagingFull: the disk has no room for the note.
+        """
+        with self.lock:
+            if self.dirty and not self.unlinked and self.staged is not None:
+                self._delivery.promise(self.staged, self._destination())
+
+    def flush(self, *, again: bool = False) -> None:
         """Upload what was changed; the service has accepted it when this returns.
+
+        `again`: its failure was told before.
 
         Raises:
             TagfsError: it has not; the object is as it was, and the staged file stays on disk.
         """
         with self.lock:
-            if not self.dirty or self.unlinked or self.staged is None:
+            if self.unlinked or self.staged is None:
                 return
-            self._promised = True
-            self._record()
-            try:
-                info = self._upload(self.staged)
-            except TagfsError as error:
-                self.failed = True
-                self.journal.keep(self.staged)
-                log.error(  # noqa: TRY400  (one line; the operation that fails logs the rest)
-                    "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
-                    self.path,
-                    error,
-                    self.staged.path,
-                    extra={"each": True},  # however many there are: each names what is kept where
-                )
-                raise
-            attributes, edited = self.attributes, self._edited
-            self._uploaded(self.staged, info)
-            if edited and info.type is ObjectType.APPENDABLE:
-                # It was extended, and an append carries nothing but bytes.
-                self._edit_metadata(attributes)
-                self.attributes = attributes
+            if self.dirty:
+                self._send(self.staged, again=again)
+            if self._owed is not None:
+                self._edit_metadata(self._owed)
+                self.attributes, self._owed = self._owed, None
+
+    def _send(self, staged: StagedFile, *, again: bool) -> None:
+        self.promise()
+        try:
+            info = self._delivery.upload(staged, self._destination(), self._fetch)
+        except TagfsError as error:
+            self.failed = True
+            self.journal.keep(staged)
+            log.log(
+                logging.DEBUG if again else logging.ERROR,
+                "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
+                self.path,
+                error,
+                staged.path,
+                extra={"each": True},  # however many there are: each names what is kept where
+            )
+            raise
+        if self._edited and info.type is ObjectType.APPENDABLE:
+            self._owed = self.attributes  # it was extended by bytes alone
+        self._uploaded(staged, info)
 
     def revert(self, handle: Handle) -> None:
         """Be what the service has again: whoever changed the file by `handle` was told of failure.
@@ -225,18 +264,17 @@ class FileNode:
         with self.lock:
             if self.staged is None or self.info is None or self.has_writer_besides(handle):
                 return
-            self._uploader.abandon()
+            self._delivery.uploader.abandon()
             staged, self.staged = self.staged, None
-            self.journal.forget(staged)
+            self._delivery.done(staged)
             staged.discard()
-            self._journalled = False
-            self.dirty = self.failed = self._promised = self._edited = False
+            self.dirty = self.failed = self._edited = False
             self._adopt(self.info)
 
     def detach(self) -> None:
         """Make all bytes local, because the object is about to be deleted or replaced."""
         with self.lock:
-            if self.info is None or not self.handles:
+            if self.info is None or all(handle.holds for handle in self.handles):
                 return
             staged = self._stage()
             staged.fill(0, staged.size, self._fetch)
@@ -244,7 +282,7 @@ class FileNode:
     def discard(self) -> None:
         """Give back everything that is local; called when the last handle is gone."""
         with self.lock:
-            for handle in self.handles:
+            for handle in list(self.handles):
                 if handle.reader is not None:
                     handle.reader.close()
             staged, self.staged = self.staged, None
@@ -255,7 +293,7 @@ class FileNode:
                 staged.close()  # kept on disk: an upload failed, and `tagfs recover` finishes it
                 return
             if self.dirty:
-                self._uploader.abandon()
+                self._delivery.uploader.abandon()
             self.journal.forget(staged)
             staged.discard()
 
@@ -271,6 +309,7 @@ class FileNode:
                 self._edited = True
             self.attributes = changed
             self._times_set = self._times_set or times
+            self._record_anew()
 
     def set_metadata(self, metadata: Mapping[str, str]) -> None:
         """Replace the user metadata that is shown as `user.meta.*`."""
@@ -280,6 +319,27 @@ class FileNode:
                 self._edit_metadata(self.attributes)
             else:
                 self._edited = True
+                self._record_anew()
+
+    def new_tags(self) -> TagSet | None:
+        """Return the tags that a new file will be created with; None if it was created already."""
+        tags, replaced = self.tags, self.replaces
+        if not self.is_new:  # asked last, for an upload that ends clears the tags after that
+            return None
+        if tags is None and replaced is not None:
+            with contextlib.suppress(NotFound, Unsupported):
+                return self.env.bucket.get_tags(self.key, max_age=RECENT)
+        return tags or NO_TAGS
+
+    def set_tags(self, change: Callable[[TagSet], TagSet]) -> bool:
+        """Change the tags that a new file will be created with; False if it was created already."""
+        with self.lock:
+            present = self.new_tags()
+            if present is None:
+                return False
+            self.tags = change(present)
+            self._record_anew()
+            return True
 
     def moved(self, path: str, info: ObjectInfo | None, before: ObjectInfo | None = None) -> None:
         """Go on under another path; `info` is what its object became, if it has one.
@@ -289,12 +349,13 @@ class FileNode:
         """
         with self.lock:
             self.path = path
-            self.key = self.env.root.to_key(path)
+            to_key = self.env.root.to_prefix if self.is_dir else self.env.root.to_key
+            self.key = to_key(path)
             if info is not None:
                 old = self.info
                 other = old is not None and before is not None and old.etag != before.etag
                 self.info = replace(old, key=self.key) if old is not None and other else info
-            for handle in self.handles:
+            for handle in list(self.handles):
                 if handle.reader is not None:
                     handle.reader.rebind(self.key, before, info)
             self._record_anew()
@@ -319,7 +380,7 @@ class FileNode:
         """
         with self.lock:
             self._met(after)
-            for handle in self.handles:
+            for handle in list(self.handles):
                 if handle.reader is not None:
                     handle.reader.rebind(self.key, before, after)
 
@@ -375,17 +436,19 @@ class FileNode:
             raise FileTooLarge(f"{self.path}: one object holds at most {limit} bytes")
 
     def _touched(self, start: int, end: int) -> None:
-        self._uploader.touched(start, end)
+        self._delivery.uploader.touched(start, end)
+        self._delivery.outdate()
         self.attributes = self.attributes.touched(self.env.clock_ns())
         self._times_set = False
         self.dirty = True
 
     def _destination(self) -> Destination:
+        is_first = self.is_new and self.replaces is None
         new = NewObject(
             metadata=self._all_metadata(self.attributes),
             headers=self.headers,
-            tags=NO_TAGS if self.is_new and self.tags is None else self._kept_tags(),
-            exclusive=self.is_new,
+            tags=NO_TAGS if is_first and self.tags is None else self._kept_tags(),
+            exclusive=is_first,
         )
         streamed = new
         if self.env.choices.stored and not self._times_set:
@@ -400,6 +463,9 @@ class FileNode:
             new=new,
             streamed=streamed,
             base=self.info,
+            replaced=self.replaces,
+            exclusive=self.exclusive,
+            kept=self._kept_tags(),
             appendable=self._is_to_append,
         )
 
@@ -419,55 +485,14 @@ class FileNode:
             metadata.update({k: v for k, v in kept.items() if k in RESERVED - _TIMES})
         return metadata
 
-    def _upload(self, staged: StagedFile) -> ObjectInfo:
-        to = self._destination()
-        try:
-            return self._uploader.finish(staged, to, self._fetch)
-        except Unreachable:
-            if self._unsure is None:
-                self._unsure, self._unsure_size = to.new, staged.size
-            raise
-        except Unsupported:
-            if not to.appendable:
-                raise
-            return self._uploader.finish(staged, replace(to, appendable=False), self._fetch)
-        except AlreadyExists:
-            if not to.new.exclusive or (self.exclusive and not self._is_ours()):
-                raise
-        # Somebody else created it since it was looked up. Not asked to be exclusive, this file
-        # replaces that one, and keeps its tags like every other rewrite.
-        kept = replace(to.new, exclusive=False, tags=self._kept_tags())
-        return self._uploader.finish(staged, replace(to, new=kept, appendable=False), self._fetch)
-
-    @property
-    def _may_be_there(self) -> bool:
-        return self._unsure is not None or self._uploader.owned == self.key
-
-    def _is_ours(self) -> bool:
-        """Say whether what is at the key was made by an attempt of this file without an answer.
-
-        Its metadata tells: nobody else wrote at the same nanosecond.
-        """
-        if self._uploader.owned == self.key:
-            return True
-        sent = self._unsure
-        if sent is None or "mtime" not in sent.metadata:
-            return False
-        found = self.env.bucket.head(self.key, max_age=0)
-        kept = found.detail.metadata if found.detail else {}
-        return found.size == self._unsure_size and kept == sent.metadata
-
     def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
         self.info = info
         self.tags = None
         self.exclusive = False
-        self._unsure = None
-        self._uploader.owned = ""
-        self.dirty = self.failed = self._promised = self._edited = False
+        self.replaces = None
+        self.dirty = self.failed = self._edited = False
         staged.rebase()
-        if self._journalled:
-            self.journal.forget(staged)
-            self._journalled = False
+        self._delivery.done(staged)
         if self.env.choices.stored and info.detail is not None:
             self.attributes = parse_attributes(info, self.env.default_file())
 
@@ -482,47 +507,14 @@ class FileNode:
         )
 
     def _record_anew(self) -> None:
-        """Correct a note that is there: the file has another name now, or none."""
-        if self._journalled:
-            try:
-                self._record()
-            except StagingFull as error:
-                log.warning("%s: its note is out of date: %s", self.path, error)
+        """Correct a note that is there: the file has another name, or other tags or attributes."""
+        if self.staged is not None:
+            self._delivery.correct(self.staged, self._destination(), unlinked=self.unlinked)
 
-    def _record(self) -> None:
-        """Write down what the staged file is for, so that a crash from here on loses nothing."""
-        if self.staged is None:
-            return
-        to = self._destination()
-        upload = self._uploader.upload
-        phase = Phase.CLOSING if self._promised else Phase.WRITING
-        self.journal.record(
-            self.staged,
-            JournalEntry(
-                key=self.key,
-                metadata=dict(to.new.metadata),
-                headers=dict(to.new.headers),
-                tags=dict(to.new.tags) if isinstance(to.new.tags, TagSet) else None,
-                exclusive=self.exclusive,
-                base_etag=self.info.etag if self.info else None,
-                base_size=self.staged.base_size,
-                size=self.staged.size,
-                written=list(self.staged.written),
-                upload_id=upload.upload_id if upload else None,
-                begun=_begun(upload) if upload else None,
-                part_size=self.env.choices.part_size,
-                phase=Phase.UNLINKED if self.unlinked else phase,
-            ),
-        )
-        self._journalled = True
-
-
-def _begun(upload: Upload) -> Begun:
-    return Begun(
-        metadata=dict(upload.new.metadata),
-        headers=dict(upload.new.headers),
-        tags=dict(upload.tags or {}),
-    )
+    def _upload_begun(self) -> None:
+        """Write down which multipart upload parts are sent to."""
+        if self.staged is not None:
+            self._delivery.record(self.staged, self._destination())
 
 
 _TIMES = frozenset({"mtime", "ctime", "atime", "mtime-size"})

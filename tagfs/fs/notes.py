@@ -152,6 +152,8 @@ def _parse_file(fields: "_Fields") -> JournalEntry:
         raise BadNote(f"base_size {entry.base_size} is more than size {size}")
     if entry.base_size and entry.base_etag is None:
         raise BadNote("it has a base_size and no base_etag")
+    if size and entry.key.endswith("/"):
+        raise BadNote("a directory has no content")
     if not entry.part_size:
         raise BadNote("part_size is 0")
     fields.check_known(set(asdict(entry)))
@@ -259,7 +261,7 @@ def _ranges(value: object, size: int) -> list[tuple[int, int]]:
 
 
 def _file_key(key: str) -> str:
-    if not all(is_visible(part) for part in key.split("/")):
+    if not all(is_visible(part) for part in key.removesuffix("/").split("/")):  # or a marker
         raise BadNote(f"key {key[:200]!r} can be no file")
     return _encodable(key)
 

@@ -60,8 +60,8 @@ class Operations:
     def releasedir(self, _path: str | None, fh: int) -> None:
         self._fs.releasedir(fh)
 
-    def fsyncdir(self, _path: str | None, _datasync: int, _fh: int) -> None:
-        """Nothing to do: what changes a directory is on the service before it returns."""
+    def fsyncdir(self, _path: str | None, _datasync: int, fh: int) -> None:
+        self._fs.fsyncdir(fh)
 
     def statfs(self, _path: str) -> dict[str, int]:
         return self._fs.statfs()

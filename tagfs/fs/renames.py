@@ -74,7 +74,9 @@ class DirectoryRename:
         failed = self._env.bucket.delete_many(list(versions), meant=versions)
         for node in self._files.below(old):
             path = new + node.path[len(old) :]
-            moved = None if node.is_new else self._env.bucket.head(self._env.root.to_key(path))
+            moved = None
+            if not node.is_new and not node.is_dir:
+                moved = self._env.bucket.head(self._env.root.to_key(path))
             self._files.move(node.path, path, moved, versions.get(node.key))
         for key, reason in failed.items():
             log.error("%s: moved to %s but not deleted: %s", key, target, reason)

@@ -65,7 +65,9 @@ class Tagging:
         if subject.bucket:
             return self._env.bucket.get_bucket_tags()
         if subject.node is not None:
-            return subject.node.tags or NO_TAGS
+            tags = subject.node.new_tags()
+            if tags is not None:
+                return tags
         try:
             return self._env.bucket.get_tags(subject.entry.key)
         except NotFound:
@@ -195,11 +197,7 @@ class Tagging:
         """
         if not self._env.bucket.capabilities.object_tags:
             raise Unsupported(f"{node.path}: the bucket has no object tags")
-        with node.lock:
-            if not node.is_new:
-                return False
-            node.tags = change(node.tags or NO_TAGS)
-            return True
+        return node.set_tags(change)
 
     def _edit_object(self, subject: _Subject, change: Callable[[TagSet], TagSet]) -> None:
         try:

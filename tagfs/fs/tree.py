@@ -146,7 +146,7 @@ class Tree:
                 if info is None and key[:-1] in shadows:
                     self._shadowed(key[:-1])
                     continue
-                unsaved.discard(name)
+                unsaved.pop(name, None)
                 if info is None:
                     yield name, stat.S_IFDIR
                 elif key + "/" not in page.prefixes:
@@ -155,8 +155,7 @@ class Tree:
                         yield name, self._type(info)
                 else:
                     self._shadowed(key)
-        for name in sorted(unsaved):
-            yield name, stat.S_IFREG
+        yield from sorted(unsaved.items())
 
     def some_names(self, path: str) -> Iterator[tuple[str, int]]:
         """Yield the first names of a directory, those of one page, which is not remembered."""

@@ -12,12 +12,21 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tagfs.errors import FileTooLarge, TagfsError
 from tagfs.fs.ranges import Ranges
 from tagfs.fs.staging import FETCH_BLOCK, Fetch, StagedFile, StagedSource
-from tagfs.store.bucket import Bucket, Limits, NewObject, ObjectInfo, ObjectType, Part, Upload
+from tagfs.store.bucket import (
+    Bucket,
+    Keep,
+    Limits,
+    NewObject,
+    ObjectInfo,
+    ObjectType,
+    Part,
+    Upload,
+)
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
@@ -99,6 +108,9 @@ class Destination:
             times that nobody set, because they would be too early. The service's Last-Modified,
             which is when the upload ends, stands in for them.
         base: the object that the file derives from, if any.
+        replaced: the object that a new file was renamed over, which gives it only its tags.
+        exclusive: O_EXCL: nothing that somebody else made is replaced.
+        kept: the tags for an object that is replaced, though none was known to be there.
         appendable: whether a new object is to be one that can be appended to.
     """
 
@@ -106,6 +118,9 @@ class Destination:
     new: NewObject
     streamed: NewObject
     base: ObjectInfo | None
+    replaced: ObjectInfo | None = None
+    exclusive: bool = False
+    kept: TagSet | Literal[Keep.REPLACED] = Keep.REPLACED
     appendable: bool = False
 
 

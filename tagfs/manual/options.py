@@ -70,6 +70,7 @@ TOPICS: Final = (
             _O("replace_tags", "keep", "Renaming an untagged file over a tagged one: keep its tags, or drop them as POSIX has it.", ("keep", "drop")),
             _O("tags_denied", "fail", "Rewriting an object whose tags may not be read: fail (EACCES), or drop them.", ("fail", "drop")),
             _O("append_objects", "", "Pattern of names, such as *.log, whose new files become appendable objects: only what is added is sent."),
+            _O("durability", "service", "What close waits for. service: the service has the file. local: the local disk has it, and it is uploaded within moments, many files at once; fsync still waits for the service.", ("service", "local")),
             _O("storage_class", "", "Storage class of new objects."),
             _O("obs_tag_profile", "narrow", "Which documented limits of OBS bucket tags hold.", ("narrow", "wide")),
             _O("obs_tag_urlencode", "auto", "Whether OBS tags are percent-encoded.", ("auto", "on", "off")),

@@ -41,6 +41,8 @@ class Exporter:
         """
         entry = remains.entry
         missing: list[tuple[int, int]] = []
+        if entry.key.endswith("/"):  # of a directory, whose files may be here already
+            return self._export_directory(entry), missing
         path, fd = self._new(entry.key, remains.file.path.stem)
         with os.fdopen(fd, "wb") as target:
             target.truncate(entry.size)
@@ -54,6 +56,13 @@ class Exporter:
             os.fsync(target.fileno())
         self._explain(path, _described(entry) | {"missing": missing})
         return path, missing
+
+    def _export_directory(self, entry: JournalEntry) -> Path:
+        path = self._directory / entry.key
+        with suppress(FileExistsError):
+            path.mkdir(parents=True)
+        self._explain(path, _described(entry))
+        return path
 
     def export_raw(self, fd: int, name: str, reason: str) -> Path:
         """Copy out a staged file of which nothing is known, as it is."""

@@ -54,13 +54,16 @@ class Finisher:
         return not done
 
     def _current(self, key: str) -> ObjectInfo | None:
+        if key.endswith("/"):
+            return self._find(key, None)
         found = self._bucket.lookup(key)
         if found.is_prefix:
             raise Conflict("a directory of this name is there now")
-        if found.info is None:
-            return None
+        return None if found.info is None else self._find(key, found.info.type)
+
+    def _find(self, key: str, expected: ObjectType | None) -> ObjectInfo | None:
         try:
-            return self._bucket.head(key, expected=found.info.type)
+            return self._bucket.head(key, expected=expected)
         except NotFound:
             return None
 

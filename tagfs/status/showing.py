@@ -87,6 +87,13 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{get('open_files', 0):,} open, {get('dirty_files', 0):,} not yet uploaded,"
         f" {get('uploads', 0):,} uploading; {size_text(get('staged_bytes', 0))} staged",
     )
+    if get("held_files", 0):
+        failing = get("failing_uploads", 0)
+        yield (
+            "held",
+            f"{get('held_files', 0):,} closed and not yet uploaded, "
+            f"{size_text(get('held_bytes', 0))}{f'; {failing:,} fail' if failing else ''}",
+        )
     has = [name.replace("_", " ") for name, there in get("capabilities", {}).items() if there]
     yield "bucket", f"has {', '.join(has)}"
 

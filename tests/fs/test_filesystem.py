@@ -10,17 +10,15 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import AccessDenied, NotFound, ObjectChanged, Unreachable
-from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.node import Handle
 from tagfs.fs.notes import RenameEntry, parse_note
 from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
 from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
+from tests.fs.trees import tree_of
 
 ASIDE = "/.fuse_hidden0000000100000001"
 
@@ -32,24 +30,8 @@ def bucket() -> MemoryBucket:
 
 @pytest.fixture
 def tree(bucket: MemoryBucket, tmp_path: Path) -> Iterator[FileSystem]:
-    with ThreadPoolExecutor(4) as executor:
-        env = Environment(
-            bucket=bucket,
-            root=Root(),
-            choices=Choices(uid=0, gid=0),
-            executor=executor,
-            upload_executor=executor,
-            budget=MemoryBudget(2**26),
-            staging=StagingArea(tmp_path),
-            caller=lambda: (0, 0),
-            caller_holds=lambda _path: False,
-            caller_renames=lambda: None,
-            clock_ns=time.time_ns,
-            started_ns=0,
-        )
-        filesystem = FileSystem(env, dict)
+    with tree_of(bucket, tmp_path) as filesystem:
         yield filesystem
-        filesystem.close()
 
 
 def put(bucket: MemoryBucket, key: str, data: bytes, **tags: str) -> None:

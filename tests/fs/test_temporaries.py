@@ -4,20 +4,16 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tagfs.errors import AccessDenied, TagfsError
-from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
 from tagfs.fs.temporaries import GRACE, destination
 from tagfs.store.bucket import ObjectInfo
 from tagfs.store.memory.bucket import MemoryBucket
+from tests.fs.trees import tree_of, write
 
 TEMPORARY = "/d/.f.Ab12xY"
 
@@ -51,33 +47,10 @@ def bucket() -> Bucket:
 
 @pytest.fixture
 def tree(bucket: Bucket, tmp_path: Path) -> Iterator[FileSystem]:
-    with ThreadPoolExecutor(4) as executor:
-        env = Environment(
-            bucket=bucket,
-            root=Root(),
-            choices=Choices(uid=0, gid=0),
-            executor=executor,
-            upload_executor=executor,
-            budget=MemoryBudget(2**26),
-            staging=StagingArea(tmp_path),
-            caller=lambda: (0, 0),
-            caller_holds=lambda _path: False,
-            caller_renames=lambda: None,
-            clock_ns=time.time_ns,
-            started_ns=0,
-        )
-        filesystem = FileSystem(env, dict)
+    with tree_of(bucket, tmp_path) as filesystem:
         filesystem.mkdir("/d", 0o755)
         yield filesystem
         bucket.refuses = False
-        filesystem.close()
-
-
-def write(tree: FileSystem, path: str = TEMPORARY, data: bytes = b"x") -> None:
-    fh = tree.create(path, 0o600, os.O_WRONLY | os.O_EXCL)
-    tree.write(fh, 0, data)
-    tree.flush(fh)
-    tree.release(fh)
 
 
 def edit(tree: FileSystem, path: str = TEMPORARY) -> None:
@@ -104,7 +77,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_they_go_along_with_the_rename(tree: FileSystem, bucket: Bucket) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     edit(tree)
     assert stat.S_IMODE(tree.getattr(TEMPORARY)["st_mode"]) == 0o640, "shown at once"
     tree.rename(TEMPORARY, "/d/f")
@@ -115,7 +88,7 @@ def test_they_go_along_with_the_rename(tree: FileSystem, bucket: Bucket) -> None
 
 
 def test_without_a_rename_they_are_sent_soon(tree: FileSystem, bucket: Bucket) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     edit(tree)
     wait_until(lambda: bool(bucket.calls) and kept(bucket, TEMPORARY[1:]) == ALL)
     assert bucket.calls == ["edit d/.f.Ab12xY"]
@@ -136,7 +109,7 @@ def test_without_a_rename_they_are_sent_soon(tree: FileSystem, bucket: Bucket) -
 def test_they_are_sent_before_the_object_is_changed_otherwise(
     tree: FileSystem, bucket: Bucket, look: Callable[[FileSystem], None]
 ) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     edit(tree)
     look(tree)
     assert bucket.calls[0] == "edit d/.f.Ab12xY"
@@ -163,7 +136,7 @@ def test_an_open_handle_sends_them_when_it_goes_on_writing(
 
 
 def test_the_rename_tells_of_a_failure_and_they_wait_on(tree: FileSystem, bucket: Bucket) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     edit(tree)
     bucket.refuses = True
     with pytest.raises(TagfsError):
@@ -176,7 +149,7 @@ def test_the_rename_tells_of_a_failure_and_they_wait_on(tree: FileSystem, bucket
 def test_after_a_failure_nothing_waits_any_more(
     tree: FileSystem, bucket: Bucket, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     bucket.refuses = True
     edit(tree)
     wait_until(lambda: any("were not set" in record.message for record in caplog.records))
@@ -195,7 +168,7 @@ def test_edits_of_all_other_files_do_not_wait(tree: FileSystem, bucket: Bucket) 
 
 
 def test_what_was_not_made_here_does_not_wait(tree: FileSystem, bucket: Bucket) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     tree.rename(TEMPORARY, "/d/f")
     tree.rename("/d/f", TEMPORARY)
     bucket.calls.clear()
@@ -204,7 +177,7 @@ def test_what_was_not_made_here_does_not_wait(tree: FileSystem, bucket: Bucket) 
 
 
 def test_an_unlinked_one_takes_them_with_it(tree: FileSystem, bucket: Bucket) -> None:
-    write(tree)
+    write(tree, TEMPORARY)
     edit(tree)
     tree.unlink(TEMPORARY)
     time.sleep(2 * GRACE)

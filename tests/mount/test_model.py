@@ -57,6 +57,7 @@ class FilePrograms(RuleBasedStateMachine):
     """Programs that change the content of two files, through several handles at once."""
 
     known: ClassVar[Sequence[str]] = ("a", "a", "a", "b")
+    options = ""
     numbers = itertools.count()
 
     def __init__(self, mount: Mounted, scratch: Path) -> None:
@@ -353,11 +354,34 @@ class TreePrograms(FilePrograms):
         self.twins.path(name)
 
 
+class HeldPrograms(TreePrograms):
+    """Programs whose files are uploaded after they were closed (`durability=local`)."""
+
+    options = ",durability=local"
+
+    def teardown(self) -> None:
+        self._sync()
+        super().teardown()
+
+    def _check_service(self, name: str, *, synced: bool = False) -> None:
+        self._sync()
+        super()._check_service(name, synced=synced)
+
+    def _sync(self) -> None:
+        """Wait until the service has everything that was closed."""
+        fd = os.open(self.mount.path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
 @pytest.mark.parametrize(
     ("kind", "machine", "least"),
     [
         ("oss", FilePrograms, 100),
         ("oss", TreePrograms, 100),
+        ("oss", HeldPrograms, FEWER),
         ("obs", TreePrograms, FEWER),
         ("s3", TreePrograms, FEWER),
         ("fuse3", TreePrograms, FEWER),
@@ -368,7 +392,7 @@ def test_programs_see_no_difference(
     mount_with: MountFactory, tmp_path: Path, machine: type[FilePrograms], least: int
 ) -> None:
     """D4. ... same results, same errno; G4, G5: the right tags on the service."""
-    mount = mount_with(f"part_size={PART}")
+    mount = mount_with(f"part_size={PART}{machine.options}")
     programs = max(STEPS // 2 // STEPS_IN_A_PROGRAM, least)
     run_state_machine_as_test(
         lambda: machine(mount, tmp_path / "local"),  # type: ignore[arg-type]

@@ -1,0 +1,166 @@
+"""Bringing a changed file to its object, whatever happens on the way.
+
+An answer may be lost: then an object that is at the key may be this file's own. A process may die:
+then the note beside the staged file says what the file was to become, and `tagfs recover` goes on.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from tagfs.errors import AlreadyExists, NotFound, StagingFull, Unreachable, Unsupported
+from tagfs.fs.environment import Environment
+from tagfs.fs.journal import Journal
+from tagfs.fs.notes import Begun, JournalEntry, Phase
+from tagfs.fs.staging import Fetch, StagedFile
+from tagfs.fs.uploads import Destination, Uploader
+from tagfs.store.bucket import NewObject, ObjectInfo, Upload
+from tagfs.store.tags import TagSet
+
+log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Uploads and the note of one node, whose lock is held around calls.
+
+    Attributes:
+        uploader: sends; used directly for parts that are sent while the file is being written.
+        promised: fsync or close has begun, and the service has not all of it yet.
+    """
+
+    def __init__(self, env: Environment, journal: Journal, on_begin: Callable[[], None]) -> None:
+        """`on_begin` is called when a multipart upload was begun: the note is to name it."""
+        self.uploader = Uploader(env.bucket, env.upload_executor, env.choices.part_size, on_begin)
+        self.promised = False
+        self._bucket = env.bucket
+        self._journal = journal
+        self._part_size = env.choices.part_size
+        self._has_note = False
+        self._is_current = False  # what the note says
+        self._unsure: list[tuple[NewObject, int]] = []  # what creations without answer sent
+
+    # The object
+
+    def upload(self, staged: StagedFile, to: Destination, fetch: Fetch) -> ObjectInfo:
+        """Make the object what the staged file is; return what it became.
+
+        Raises:
+            AlreadyExists: `to.exclusive`, and somebody else has made it.
+        """
+        try:
+            return self.uploader.finish(staged, to, fetch)
+        except Unreachable:
+            if (to.new, staged.size) not in self._unsure:
+                self._unsure.append((to.new, staged.size))
+            raise
+        except Unsupported:
+            if not to.appendable:
+                raise
+            return self.uploader.finish(staged, replace(to, appendable=False), fetch)
+        except AlreadyExists:
+            if not to.new.exclusive or (to.exclusive and not self._is_ours(to.key)):
+                raise
+        # Somebody else created it since it was looked up. Not asked to be exclusive, this file
+        # replaces that one, and keeps its tags like every other rewrite.
+        kept = replace(to.new, exclusive=False, tags=to.kept)
+        return self.uploader.finish(staged, replace(to, new=kept, appendable=False), fetch)
+
+    def may_be_there(self, key: str) -> bool:
+        """Say whether an object of a new file may be there all the same."""
+        return bool(self._unsure) or self.uploader.owned == key
+
+    def leave(self, key: str) -> None:
+        """Take away what an attempt without an answer may have made: the file has another name."""
+        if self.may_be_there(key):
+            with contextlib.suppress(NotFound):
+                if self._is_ours(key):
+                    self._bucket.delete(key)
+            self._unsure.clear()
+            self.uploader.owned = ""
+
+    def _is_ours(self, key: str) -> bool:
+        """Say whether what is at the key was made by an attempt of this file without an answer.
+
+        Its metadata tells: nobody else wrote at the same nanosecond.
+        """
+        if self.uploader.owned == key:
+            return True
+        sent = [(new.metadata, size) for new, size in self._unsure if "mtime" in new.metadata]
+        if not sent:
+            return False
+        found = self._bucket.head(key, max_age=0)
+        return ((found.detail.metadata if found.detail else {}), found.size) in sent
+
+    # The note
+
+    def promise(self, staged: StagedFile, to: Destination) -> None:
+        """Note that the file is owed to a program: from here on a crash loses none of it.
+
+        Raises:
+            StagingFull: the disk has no room for the note.
+        """
+        if not (self.promised and self._is_current):
+            self.promised = True
+            self.record(staged, to)
+
+    def record(self, staged: StagedFile, to: Destination) -> None:
+        """Write down what the staged file is for.
+
+        Raises:
+            StagingFull
+        """
+        phase = Phase.CLOSING if self.promised else Phase.WRITING
+        self._write(staged, to, phase)
+
+    def correct(self, staged: StagedFile, to: Destination, *, unlinked: bool) -> None:
+        """Write the note anew, if there is one: of another name, other tags, or no name at all."""
+        if not self._has_note:
+            return
+        phase = Phase.CLOSING if self.promised else Phase.WRITING
+        try:
+            self._write(staged, to, Phase.UNLINKED if unlinked else phase)
+        except StagingFull as error:
+            log.warning("%s: its note is out of date: %s", to.key, error)
+
+    def outdate(self) -> None:
+        """Note that the content is other than the note says."""
+        self._is_current = False
+
+    def done(self, staged: StagedFile) -> None:
+        """The service has it all, or nobody wants it: the note goes."""
+        self.promised = False
+        self._unsure.clear()
+        self.uploader.owned = ""
+        if self._has_note:
+            self._journal.forget(staged)
+            self._has_note = self._is_current = False
+
+    def _write(self, staged: StagedFile, to: Destination, phase: Phase) -> None:
+        upload = self.uploader.upload
+        before = to.base or to.replaced
+        entry = JournalEntry(
+            key=to.key,
+            metadata=dict(to.new.metadata),
+            headers=dict(to.new.headers),
+            tags=dict(to.new.tags) if isinstance(to.new.tags, TagSet) else None,
+            exclusive=to.exclusive,
+            base_etag=before.etag if before else None,
+            base_size=staged.base_size,
+            size=staged.size,
+            written=list(staged.written),
+            upload_id=upload.upload_id if upload else None,
+            begun=_begun(upload) if upload else None,
+            part_size=self._part_size,
+            phase=phase,
+        )
+        self._journal.record(staged, entry)
+        self._has_note = self._is_current = True
+
+
+def _begun(upload: Upload) -> Begun:
+    return Begun(
+        metadata=dict(upload.new.metadata),
+        headers=dict(upload.new.headers),
+        tags=dict(upload.tags or {}),
+    )

@@ -1,0 +1,49 @@
+"""A file system over a bucket in memory, without a mount."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tagfs.fs.environment import Choices, Environment
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.paths import Root
+from tagfs.fs.staging import StagingArea
+from tagfs.store.bucket import Bucket
+
+
+@contextmanager
+def tree_of(bucket: Bucket, staging: Path, **choices: Any) -> Iterator[FileSystem]:
+    """Serve a bucket as a tree; nothing tells an unlink from a rename over an open file."""
+    with ThreadPoolExecutor(4) as executor:
+        env = Environment(
+            bucket=bucket,
+            root=Root(),
+            choices=Choices(uid=0, gid=0, **choices),
+            executor=executor,
+            upload_executor=executor,
+            budget=MemoryBudget(2**26),
+            staging=StagingArea(staging),
+            caller=lambda: (0, 0),
+            caller_holds=lambda _path: False,
+            caller_renames=lambda: None,
+            clock_ns=time.time_ns,
+            started_ns=0,
+        )
+        filesystem = FileSystem(env, dict)
+        yield filesystem
+        filesystem.close()
+
+
+def write(tree: FileSystem, path: str, data: bytes = b"x", flags: int = os.O_EXCL) -> None:
+    """Make a file as programs do, close(2) and all."""
+    fh = tree.create(path, 0o600, os.O_WRONLY | flags)
+    try:
+        tree.write(fh, 0, data)
+        tree.flush(fh)
+    finally:
+        tree.release(fh)
