@@ -66,7 +66,7 @@ def _gone(_before: Objects, now: Objects) -> bool:
 def making(sizes: Sizes) -> list[Workload]:
     """Return the rows, titles telling the sizes."""
     made, small, files = f"{sizes.made:,}", f"{sizes.small:,}", f"{sizes.tree:,}"
-    all_extras = ("fuse3", "listing", "oss", "rclone-full")
+    all_extras = ("fuse3", "local", "listing", "oss", "rclone-full")
     each = sizes.tree // DIRECTORIES
     tree = tuple(Fill(f"d/s{n}/f{{:04d}}:{each}:{SMALL}", TAGS) for n in range(DIRECTORIES))
     return [
@@ -75,20 +75,20 @@ def making(sizes: Sizes) -> list[Workload]:
         Workload("cp-in", f"cp -r of a source tree of {files}",
                  lambda p: sh("cp -r {} {}", p.local / "tree", p.point / "in"), (),
                  prepare=source_tree, done=_files("in/", sizes.tree), factor=2, must=True,
-                 extras=("listing", "oss")),
+                 extras=("local", "listing", "oss")),
         Workload("rsync", f"rsync -a of a source tree of {files}, twice",
                  _rsync_twice, (),
                  prepare=source_tree, done=_files("in/", sizes.tree), factor=2, must=True,
-                 extras=("listing",)),
+                 extras=("local", "listing")),
         Workload("mv-directory", f"mv of a directory of {small}",
                  lambda p: sh("mv {} {}", p.point / "d", p.point / "e"),
                  (Fill(f"d/f{{:05d}}:{sizes.small}:{SMALL}", TAGS),),
                  done=_moved, patience=40, factor=2, must=True, metadata=True, extras=("oss",)),
         Workload("create-8", f"create {made} small files, 8 writers", _create_by_eight, (),
-                 done=_files("new/", sizes.made), extras=("oss",)),
+                 done=_files("new/", sizes.made), extras=("local", "oss")),
         Workload("tar-x", f"tar x of a source tree of {files}",
                  lambda p: sh("tar xf {} -C {}", p.local / "tree.tar", p.point), (),
-                 prepare=_tarball, done=_files("tree/", sizes.tree)),
+                 prepare=_tarball, done=_files("tree/", sizes.tree), extras=("local",)),
         Workload("rm-r", f"rm -r of a tree of {files}", lambda p: sh("rm -r {}", p.point / "d"),
                  tree, done=_gone, metadata=True),
         Workload("symlinks", f"{sizes.made // 4:,} symlinks", _links, (), metadata=True,

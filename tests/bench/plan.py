@@ -113,7 +113,7 @@ def rows(
         for subject in subjects:
             if not takes_part(workload, subject, extras=profile.extras):
                 continue
-            runs = profile.repeat if subject.main else 1
+            runs = profile.repeat if subject.main or subject.repeats else 1
             name = f"{workload.id}-{subject.id}"
             own = tuple(f"{name}-{run}" for run in range(runs))
             cells.append(Cell(workload, subject, own if workload.fills is not None else

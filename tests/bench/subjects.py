@@ -48,6 +48,7 @@ class Subject:
         settled: True when close(2) means that the content is on the service.
         peer: True for what tagfs is compared with.
         main: measured in every row with all repeats; others once, where they tell something.
+        repeats: as often as main ones, where it is measured.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Subject:
     settled: bool = True
     peer: bool = False
     main: bool = False
+    repeats: bool = False
     threads: int = 0
     lacks: frozenset[str] = frozenset()
 
@@ -140,6 +142,13 @@ def subjects() -> tuple[Subject, ...]:
     found = [
         Subject("tagfs", "tagfs", _tagfs("s3", *_libfuse2()), main=True),
         Subject("listing", "tagfs listing", _tagfs("s3", "attributes=listing")),
+        Subject(
+            "local",
+            "tagfs, close local",
+            _tagfs("s3", *_libfuse2(), "durability=local"),
+            settled=False,
+            repeats=True,
+        ),
         Subject("oss", "tagfs on OSS", _tagfs("oss"), service="oss"),
         Subject("s3fs", "s3fs", _s3fs, peer=True, main=True),
         Subject("rclone", "rclone", _rclone("writes"), peer=True, main=True, settled=False),
