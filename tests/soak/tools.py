@@ -86,6 +86,7 @@ def fio(place: Path, seconds: float, beat: Beat) -> None:
         "--verify=crc32c",
         "--do_verify=1",
         "--end_fsync=1",
+        "--verify_state_save=0",  # which it would leave where it was started
         f"--runtime={max(int(seconds), 1)}",
     )
 
