@@ -84,7 +84,7 @@ def emulator(
 
 
 @contextlib.contextmanager
-def moto(directory: Path, buckets: int = 100) -> Iterator[Emulator]:
+def moto(directory: Path, buckets: int = 150) -> Iterator[Emulator]:
     """Run moto's server: an S3 that others wrote. It logs no requests."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -328,6 +328,56 @@ def test_known_asks_nobody_and_never_lies(bucket):
     assert bucket.known("k", max_age=0) is None
 
 
+def test_head_many_describes_what_is_there_as_head_does(bucket):
+    put(bucket, "a", b"1", TAGS, metadata=META)
+    put(bucket, "d/é +%", b"22")
+    put(bucket, "d/", b"")
+    bucket.forget()
+    keys = ["d/é +%", "gone", "a", "d/", "d/gone/"]
+    found = bucket.head_many(keys)
+    assert set(found) == {"a", "d/é +%", "d/"}
+    assert (found["a"].size, dict(found["a"].detail.metadata)) == (1, META)
+    for key, info in found.items():
+        assert info.key == key
+        assert info == bucket.head(key)
+    with pytest.raises(NotFound):
+        bucket.head("gone")
+
+
+def test_head_many_of_nothing_and_of_one_key_twice(bucket):
+    assert bucket.head_many([]) == {}
+    put(bucket, "k", b"22")
+    bucket.forget()
+    assert [info.size for info in bucket.head_many(["k", "k"]).values()] == [2]
+
+
+def test_many_are_not_mixed_up(bucket):
+    keys = [f"k{n}" for n in range(40)]  # more than there are connections
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(
+            lambda n: put(bucket, f"k{n}", bytes(n), TagSet({"n": str(n)})), range(40)
+        ):
+            pass
+    bucket.forget()
+    sizes = {key: info.size for key, info in bucket.head_many(keys).items()}
+    assert sizes == {f"k{n}": n for n in range(40)}
+    numbers = {key: dict(tags) for key, tags in bucket.get_tags_many(keys).items()}
+    assert numbers == {f"k{n}": {"n": str(n)} for n in range(40)}
+
+
+def test_head_many_after_a_change_tells_of_it(bucket):
+    put(bucket, "k", b"1")
+    bucket.head_many(["k"])
+    put(bucket, "k", b"22", metadata=META)
+    for info in bucket.head_many(["k"]).values():
+        assert info.size == 2
+    assert (bucket.head("k").size, dict(bucket.head("k").detail.metadata)) == (2, META)
+    bucket.delete("k")
+    assert bucket.head_many(["k"]) == {}
+    with pytest.raises(NotFound):
+        bucket.head("k")
+
+
 def test_get_returns_ranges(bucket):
     put(bucket, "k", b"0123456789")
     assert bucket.get("k").data == b"0123456789"
@@ -828,6 +878,23 @@ def test_a_link_is_described_itself_wherever_it_points(bucket):
 
 
 @needs("symlinks")
+def test_head_many_follows_no_link(bucket):
+    put(bucket, "file", b"12345")
+    for key, target in [("good", "file"), ("dangling", "nothing"), ("loop", "loop")]:
+        bucket.put_symlink(key, target, new(TAGS))
+    bucket.forget()
+    keys = ["good", "file", "dangling", "loop"]
+    found = bucket.head_many(keys)
+    assert found["file"].size == 5
+    for key, info in found.items():
+        assert info == bucket.head(key)
+    for key in ("good", "dangling", "loop"):
+        assert bucket.head(key).type is ObjectType.SYMLINK
+    for key, tags in bucket.get_tags_many(keys).items():
+        assert tags == bucket.get_tags(key)
+
+
+@needs("symlinks")
 def test_a_link_put_again_keeps_its_tags(bucket):
     bucket.put_symlink("link", "a", new(TAGS))
     bucket.put_symlink("link", "b", NewObject())
@@ -987,6 +1054,32 @@ def test_update_tags(bucket):
     assert bucket.get_tags("k") == NO_TAGS
 
 
+def test_get_tags_many_tells_what_get_tags_does(bucket):
+    put(bucket, "a", b"1", TAGS)
+    put(bucket, "b", b"1", OTHER)
+    put(bucket, "none", b"1")
+    bucket.forget()
+    found = bucket.get_tags_many(["b", "gone", "a", "none", "a"])
+    assert {"a": TAGS, "b": OTHER}.items() <= found.items()
+    assert "gone" not in found
+    assert found.get("none", NO_TAGS) == NO_TAGS
+    for key in ("a", "b", "none"):
+        assert bucket.get_tags(key) == found.get(key, NO_TAGS)
+    with pytest.raises(NotFound):
+        bucket.get_tags("gone")
+    assert bucket.get_tags_many([]) == {}
+
+
+def test_get_tags_many_after_a_change_tells_of_it(bucket):
+    put(bucket, "k", b"1", TAGS)
+    bucket.get_tags_many(["k"])
+    bucket.put_tags("k", OTHER)
+    assert bucket.get_tags_many(["k"]).get("k", OTHER) == OTHER
+    assert bucket.get_tags("k") == OTHER
+    bucket.delete("k")
+    assert bucket.get_tags_many(["k"]) == {}
+
+
 def test_what_change_raises_is_raised_and_nothing_is_written(bucket):
     put(bucket, "k", b"1", TAGS)
 
@@ -1073,6 +1166,25 @@ def test_forgetting_changes_no_answer(bucket):
         assert bucket.head("d/k").size == 1
         assert bucket.get_tags("d/k") == TAGS
         assert listed(bucket) == ([], ["d/"])
+
+
+def test_expecting_a_directory_to_be_empty_changes_no_answer(bucket):
+    put(bucket, "full/k")
+    for path in ("full", "none"):
+        bucket.lookup(path)
+        bucket.expect_empty(f"{path}/")
+    assert listed(bucket, "full/") == (["full/k"], [])
+    assert listed(bucket, "none/") == ([], [])
+    assert not bucket.lookup("none").is_prefix
+    assert listed(bucket) == ([], ["full/"])
+    put(bucket, "none/k")
+    put(bucket, "none/sub/k")
+    assert listed(bucket, "none/") == (["none/k"], ["none/sub/"])
+    assert bucket.lookup("none").is_prefix
+    bucket.delete("none/k")
+    bucket.delete("none/sub/k")
+    assert listed(bucket, "none/") == ([], [])
+    assert not bucket.lookup("none").is_prefix
 
 
 def test_names_and_rules_are_told(bucket):

@@ -7,8 +7,8 @@ costs more than to sign and send it.
 
 import contextlib
 import http.client
+import select
 import ssl
-import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +26,6 @@ from tagfs.store.wholeanswer import WholeAnswer
 
 SMALL_PACKET: Final = 64 * 1024
 """Bytes of a body that is sent together with its head."""
-
-FRESH: Final = 0.1
-"""Seconds after its last answer within which a connection is taken to be open still."""
 
 FOREIGN: Final = (
     urllib3.exceptions.HTTPError,
@@ -68,8 +65,18 @@ class _AtOnce(urllib3.connection.HTTPConnection):
     """Sends the head of a request and a small body at once: one call, one packet, one wake-up."""
 
     response_class: type[http.client.HTTPResponse] = WholeAnswer
-    answered = 0.0  # monotonic seconds
+    was_cut = False  # while it was sent to
+    _poll: "select.poll | None" = None
     _head: bytes | None = None  # held back until the body comes; empty: still to come itself
+
+    def connect(self) -> None:
+        super().connect()
+        self._poll = select.poll()
+        self._poll.register(self.sock, select.POLLIN)
+
+    def is_silent(self) -> bool:
+        """Say whether it is open and nothing is to be read, as has to be between requests."""
+        return self.sock is not None and self._poll is not None and not self._poll.poll(0)
 
     def send_request(
         self,
@@ -122,12 +129,14 @@ class Sent:
         """Close the connection: the answer is not wanted."""
         self._connection.close()
 
-    def answer(self) -> "Exchange":
-        """Wait for the head of the answer.
+    def answer(self, within: float | None = None) -> "Exchange":
+        """Wait for the head of the answer, `within` seconds if not as long as was said before.
 
         Raises:
             NoAnswer
         """
+        if within is not None and self._connection.sock is not None:
+            self._connection.sock.settimeout(within)
         try:
             return Exchange(self._home, self._connection, self._connection.answer())
         except FOREIGN as error:
@@ -161,7 +170,7 @@ class Exchange:
         """
         try:
             body = self._answer.read(most)
-        except FOREIGN as error:
+        except (*FOREIGN, ValueError) as error:  # of a chunk whose length is none
             self.drop()
             raise NoAnswer(_reason(error), sent=True) from None
         if self._answer.isclosed():
@@ -211,9 +220,12 @@ class Connections:
         connection = self._take(patience, patient=patient)
         try:
             connection.sock.settimeout(patience.read)
-            # A service may answer and close while it is still being sent to.
-            with contextlib.suppress(*_CUT):
+            try:
                 connection.send_request(method, target, headers, body)
+            except _CUT:
+                if isinstance(body, Stream) and body.failure is not None:
+                    raise
+                connection.was_cut = True  # a service may answer before it was sent all
         except FOREIGN as error:
             connection.close()
             raise NoAnswer(_reason(error), sent=True) from None
@@ -224,7 +236,9 @@ class Connections:
 
     def give_back(self, connection: _AtOnce) -> None:
         """Keep a connection whose answer was read for the next request."""
-        connection.answered = time.monotonic()
+        if connection.was_cut:
+            connection.close()
+            return
         self._idle.append(connection)
         if self._closed:
             self.close()
@@ -247,8 +261,7 @@ class Connections:
                 connection = self._idle.pop()
             except IndexError:  # another thread has just taken the last one
                 break
-            fresh = time.monotonic() - connection.answered < FRESH
-            if connection.sock is not None and (fresh or connection.is_connected):
+            if connection.is_silent():
                 return connection
             connection.close()
         # urllib3 has no other way to a connection that has its pool's certificates.
@@ -259,6 +272,9 @@ class Connections:
         except FOREIGN as error:
             connection.close()
             raise _not_connected(error, patient=patient) from None
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

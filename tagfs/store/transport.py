@@ -47,10 +47,11 @@ _NO_BODY: Final = Body()
 
 
 class _Begun(NamedTuple):
-    """A request that was sent, and when (monotonic seconds)."""
+    """A request that was sent, when, and until when silence is borne (monotonic seconds)."""
 
     sent: Sent
     began: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,8 @@ class Transport:
         request = course.request
         course.attempts = 1
         try:
+            if request.key is not None:
+                check_key(request.key)
             target = self.endpoint.target(request.key, request.query)
             used = self._authority.credentials()
             headers = self._authority.headers(request, target.partition("?")[0], used, None)
@@ -189,7 +192,10 @@ class Transport:
 
     def _finish_once(self, course: Course, begun: "_Begun") -> Response | None:
         try:
-            answer = self._finish(course, begun)
+            within = max(
+                0.001, begun.until - time.monotonic()
+            )  # the others were waited for as well
+            answer = self._finish(course, begun, within)
         except (NoAnswer, MalformedResponse):
             return None
         plain = answer.status in _PLAIN
@@ -252,15 +258,15 @@ class Transport:
         except BaseException:
             self._over(course, began)
             raise
-        return _Begun(sent, began)
+        return _Begun(sent, began, time.monotonic() + patience.read)
 
-    def _finish(self, course: Course, begun: "_Begun") -> Response:
+    def _finish(self, course: Course, begun: "_Begun", within: float | None = None) -> Response:
         """Read the answer to a request that was sent, and give back its slot."""
         request = course.request
         status = received = 0
         answered: dict[str, str] = {}
         try:
-            raw = begun.sent.answer()
+            raw = begun.sent.answer(within)
             status = raw.status
             answered = {
                 name: value if value.isascii() else repair_header(value)

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,13 +13,14 @@ from tagfs.errors import (
     NotFound,
     ObjectChanged,
     Unreachable,
+    Unsupported,
 )
 from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.caching.state import RECENT
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import NO_TAGS
-from tests.store.cachekit import OTHER, TAG_TTL, TAGS, TTL, Kit
+from tests.store.cachekit import OTHER, TAG_TTL, TAGS, TTL, Gate, Kit, Threads
 
 
 @pytest.fixture
@@ -909,6 +911,271 @@ def test_a_copy_over_uses_recent_knowledge(kit, own, replaced, requests):
     assert kit.cost(lambda: kit.cache.copy(source, "b", tags=Keep.SOURCE_OR_REPLACED)) == requests
     assert kit.inner.get_tags("b") == (own or replaced)
     assert kit.cache.get_tags("b") == (own or replaced)
+
+
+# Several at once
+
+
+def single(kit, kind):
+    return {"head": lambda key: kit.cache.head(key).size, "get_tags": kit.cache.get_tags}[kind]
+
+
+def many(kit, kind):
+    return {"head": kit.cache.head_many, "get_tags": kit.cache.get_tags_many}[kind]
+
+
+KINDS = pytest.mark.parametrize("kind", ["head", "get_tags"])
+OLD = {"head": 1, "get_tags": TAGS}
+NEW = {"head": 2, "get_tags": OTHER}
+
+
+def let_leave_out(kit, kind, *left_out):
+    """Make the bucket leave some keys out of its answers to many."""
+    name = f"{kind}_many"
+    real = getattr(kit.inner, name)
+    setattr(kit.inner, name, lambda keys: real([key for key in keys if key not in left_out]))
+
+
+def nothing_is_under_way(kit):
+    return len(kit.cache._state.flights) == 0
+
+
+@KINDS
+def test_many_answers_are_remembered(kit, kind):
+    for key in "abc":
+        kit.foreign(key, b"1", TAGS)
+    found = many(kit, kind)(["a", "b", "gone"])
+    assert set(found) == {"a", "b"}
+    assert kit.cost(lambda: [single(kit, kind)(key) for key in "ab"]) == 0
+    assert [single(kit, kind)(key) for key in "ab"] == [OLD[kind]] * 2
+    assert kit.cost(lambda: many(kit, kind)(["a", "b", "c"])) == 1
+    assert many(kit, kind)(["a", "b", "c"]) == {}
+    assert nothing_is_under_way(kit)
+
+
+@KINDS
+def test_many_answers_age_like_others(kit, kind):
+    ttl = {"head": TTL, "get_tags": TAG_TTL}[kind]
+    kit.foreign("k", b"1", TAGS)
+    many(kit, kind)(["k"])
+    kit.pass_time(ttl - 1)
+    assert kit.cost(lambda: single(kit, kind)("k")) == 0
+    kit.pass_time(1)
+    assert set(many(kit, kind)(["k"])) == {"k"}
+
+
+@KINDS
+def test_what_is_left_out_is_not_taken_for_missing(kit, kind):
+    for key in "ab":
+        kit.foreign(key, b"1", TAGS)
+    let_leave_out(kit, kind, "b")
+    assert set(many(kit, kind)(["a", "b"])) == {"a"}
+    assert kit.cost(lambda: single(kit, kind)("b")) == 1
+    assert single(kit, kind)("b") == OLD[kind]
+
+
+@KINDS
+def test_one_key_twice_is_asked_for_once(kit, kind):
+    kit.foreign("k", b"1", TAGS)
+    assert kit.cost(lambda: many(kit, kind)(["k", "k", "k"])) == 1
+    assert nothing_is_under_way(kit)
+
+
+def test_a_listing_is_no_description_to_many(kit):
+    kit.foreign("k", b"1", metadata={"m": "1"})
+    kit.scan()
+    assert kit.cache.known("k").detail is None
+    assert kit.cost(lambda: kit.cache.head_many(["k", "not listed"])) == 1
+    assert kit.cache.known("k").detail.metadata == {"m": "1"}
+
+
+def test_what_has_no_tags_is_not_asked_for(kit):
+    kit.foreign("tagged", b"1", TAGS)
+    kit.foreign("k", b"1")
+    kit.cache.get_tags("tagged")  # they may be read: counts are believed
+    kit.cache.head("k")
+    assert kit.cost(lambda: kit.cache.get_tags_many(["k"])) == 0
+    assert kit.cache.get_tags("k") == NO_TAGS
+
+
+def test_reading_many_tags_shows_that_they_may_be_read(kit):
+    kit.foreign("tagged", b"1", TAGS)
+    kit.foreign("k", b"1")
+    kit.cache.head("k")
+    kit.cache.get_tags_many(["tagged"])
+    assert kit.cost(lambda: kit.cache.get_tags("k")) == 0
+
+
+def test_reading_no_tags_of_many_shows_nothing(kit):
+    kit.foreign("k", b"1")
+    kit.cache.head("k")
+    assert kit.cost(lambda: kit.cache.get_tags_many(["gone"])) == 1
+    assert kit.cost(lambda: kit.cache.get_tags("k")) == 1
+
+
+def test_a_bucket_without_tags_leaves_all_out(kit):
+    kit.foreign("k", b"1")
+    kit.inner.get_tags_many = lambda _keys: {}
+    assert kit.cache.get_tags_many(["k"]) == {}
+    kit.inner.before = fails(Unsupported("tags"), "get_tags")
+    with pytest.raises(Unsupported):
+        kit.cache.get_tags("k")
+
+
+@KINDS
+def test_who_asks_for_one_of_many_waits_for_it(kit, kind):
+    for key in "abc":
+        kit.foreign(key, b"1", TAGS)
+    gate = kit.inner.before = Gate(kind, "c")
+    with Threads(kit) as threads:
+        first = threads.start(lambda: many(kit, kind)(["a", "b", "c"]))
+        gate.wait()
+        others = threads.join([partial(single(kit, kind), key) for key in "abc"])
+        gate.open()
+        assert [other.result(10) for other in others] == [OLD[kind]] * 3
+        assert first.result(10).keys() == {"a", "b", "c"}  # type: ignore[attr-defined]
+    assert kit.inner.count(kind) == 3
+
+
+@KINDS
+def test_who_waits_for_what_is_left_out_asks_itself(kit, kind):
+    for key in "ab":
+        kit.foreign(key, b"1", TAGS)
+    let_leave_out(kit, kind, "b", "gone")
+    gate = kit.inner.before = Gate(kind, "a")
+    with Threads(kit) as threads:
+        first = threads.start(lambda: many(kit, kind)(["a", "b", "gone"]))
+        gate.wait()
+        others = threads.join([lambda: single(kit, kind)("b")] * 3)
+        (lost,) = threads.join([lambda: single(kit, kind)("gone")])
+        gate.open()
+        assert first.result(10).keys() == {"a"}  # type: ignore[attr-defined]
+        assert [other.result(10) for other in others] == [OLD[kind]] * 3
+        with pytest.raises(NotFound):
+            lost.result(10)
+    assert kit.inner.count(kind) == 3
+    assert nothing_is_under_way(kit)
+
+
+@KINDS
+@pytest.mark.parametrize("error", [Unreachable("no answer"), KeyboardInterrupt()])
+def test_who_waits_for_many_that_fail_asks_itself(kit, kind, error):
+    for key in "ab":
+        kit.foreign(key, b"1", TAGS)
+    gate = Gate(kind, "a")
+    failed: list[str] = []
+
+    def once(operation, key):
+        gate(operation, key)
+        if key == "b" and not failed:
+            failed.append(key)
+            raise error
+
+    kit.inner.before = once
+    with Threads(kit) as threads:
+        first = threads.start(lambda: many(kit, kind)(["a", "b"]))
+        gate.wait()
+        others = threads.join([partial(single(kit, kind), key) for key in "ab"])
+        gate.open()
+        with pytest.raises(type(error)):
+            first.result(10)
+        assert [other.result(10) for other in others] == [OLD[kind]] * 2
+    assert nothing_is_under_way(kit)
+
+
+@KINDS
+def test_many_do_not_wait_for_one_that_is_asked_for(kit, kind):
+    for key in "ab":
+        kit.foreign(key, b"1", TAGS)
+    gate = kit.inner.before = Gate(kind, "a")
+    with Threads(kit) as threads:
+        first = threads.start(lambda: single(kit, kind)("a"))
+        gate.wait()
+        assert set(many(kit, kind)(["a", "b"])) == {"b"}
+        gate.open()
+        assert first.result(10) == OLD[kind]
+    assert kit.inner.count(kind) == 2
+
+
+@KINDS
+@pytest.mark.parametrize("hand", ["put", "delete", "put_tags", "forget"])
+def test_a_write_spoils_many(kit, kind, hand):
+    """What was asked before a write came back is told to nobody later, and not remembered."""
+    for key in "ab":
+        kit.foreign(key, b"1", TAGS)
+    gate = kit.inner.after = Gate(kind, "b")
+    with Threads(kit) as threads:
+        first = threads.start(lambda: many(kit, kind)(["a", "b"]))
+        gate.wait()
+        if hand == "put":
+            kit.put("b", b"22", OTHER)
+        elif hand == "delete":
+            kit.cache.delete("b")
+        elif hand == "put_tags":
+            kit.cache.put_tags("b", OTHER)
+        else:
+            kit.cache.forget("b")
+            kit.foreign("b", b"22", OTHER)
+        gate.open()
+        first.result(10)
+    if hand == "delete":
+        with pytest.raises(NotFound):
+            single(kit, kind)("b")
+    elif hand == "put_tags":
+        assert kit.cache.get_tags("b") == OTHER
+        assert kit.cache.head("b").detail.tag_count == len(OTHER)
+    else:
+        assert single(kit, kind)("b") == NEW[kind]
+    assert kit.cost(lambda: single(kit, kind)("a")) == 0  # which nobody wrote
+    assert nothing_is_under_way(kit)
+
+
+@KINDS
+def test_many_that_are_spoiled_are_not_shared(kit, kind):
+    kit.foreign("k", b"1", TAGS)
+    gate = kit.inner.after = Gate(kind, "k")
+    with Threads(kit) as threads:
+        first = threads.start(lambda: many(kit, kind)(["k"]))
+        gate.wait()
+        kit.cache.forget("k")
+        kit.foreign("k", b"22", OTHER)
+        later = threads.start(lambda: single(kit, kind)("k"))
+        gate.wait()  # so it asks
+        gate.open()
+        assert later.result(10) == NEW[kind]
+        first.result(10)
+    assert single(kit, kind)("k") == NEW[kind]
+
+
+def test_a_directory_that_is_being_made_is_expected_to_be_empty(kit):
+    kit.cache.lookup("d")
+    kit.cache.expect_empty("d/")
+    assert kit.cost(lambda: kit.scan("d/")) == 0
+    assert kit.scan("d/") == []
+    assert kit.cost(lambda: kit.cache.lookup("d/k")) == 0
+    kit.put("d/k", b"1")
+    assert kit.cost(lambda: kit.scan("d/")) == 0
+    assert kit.scan("d/") == ["d/k"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_without_a_look_nothing_is_expected(kit, there):
+    if there:
+        kit.foreign("d/k", b"1")
+        kit.cache.lookup("d")
+    kit.cache.expect_empty("d/")
+    kit.foreign("d/other", b"1")
+    assert "d/other" in kit.scan("d/")
+
+
+def test_what_is_expected_is_as_old_as_the_look(kit):
+    kit.cache.lookup("d")
+    kit.pass_time(TTL - 1)
+    kit.cache.expect_empty("d/")
+    kit.foreign("d/k", b"1")
+    assert kit.scan("d/") == []
+    kit.pass_time(1)
+    assert kit.scan("d/") == ["d/k"]
 
 
 # Size

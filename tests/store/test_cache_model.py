@@ -32,6 +32,7 @@ DATA = st.sampled_from([b"", b"1", b"22"])
 TAG_SETS = st.sampled_from([NO_TAGS, TagSet({"t": "1"}), TagSet({"t": "2", "u": ""})])
 KEPT = st.one_of(TAG_SETS, st.just(Keep.REPLACED))
 META = st.sampled_from([{}, {"m": "1"}, {"m": "2"}])
+MANY = st.lists(KEYS, max_size=5)
 AGES = st.sampled_from([None, None, 0, 1, 5])
 REFUSALS = (NotFound, AlreadyExists, ObjectChanged, PositionMismatch, Unsupported)
 
@@ -112,6 +113,10 @@ class Calls(RuleBasedStateMachine):
     def update_tags(self, key, value):
         self.try_to(lambda: self.hand.update_tags(key, lambda tags: tags.with_tag("t", value)))
 
+    @rule(prefix=st.sampled_from(["a/", "a/b/", "a/d/", "b/", "ab/", "x/", "x/y/"]))
+    def expect_empty(self, prefix):
+        self.hand.expect_empty(prefix)
+
 
 class Alone(Calls):
     """The cache is the only writer."""
@@ -150,6 +155,16 @@ class Alone(Calls):
         assert answer(lambda: self.hand.get_tags(key, max_age=max_age)) == answer(
             lambda: self.kit.inner.get_tags(key)
         )
+
+    @rule(keys=MANY)
+    def head_many(self, keys):
+        for key, info in self.hand.head_many(keys).items():
+            assert info == self.kit.inner.head(key)
+
+    @rule(keys=MANY)
+    def get_tags_many(self, keys):
+        for key, tags in self.hand.get_tags_many(keys).items():
+            assert tags == self.kit.inner.get_tags(key)
 
     @rule(path=PATHS, max_age=AGES)
     def lookup(self, path, max_age):
@@ -241,6 +256,19 @@ class Beside(Calls):
             assert self.was_true(("version", key), None, ttl)
         else:
             assert self.was_true(("tags", key), tags, TAG_TTL if max_age is None else max_age)
+
+    @precondition(lambda self: self.hand is self.kit.cache)
+    @rule(keys=MANY)
+    def head_many(self, keys):
+        for key, info in self.kit.cache.head_many(keys).items():
+            assert self.was_true(("version", key), version(info), 0)
+            assert self.was_true(("metadata", key), metadata(info), 0)
+
+    @precondition(lambda self: self.hand is self.kit.cache)
+    @rule(keys=MANY)
+    def get_tags_many(self, keys):
+        for key, tags in self.kit.cache.get_tags_many(keys).items():
+            assert self.was_true(("tags", key), tags, 0)
 
     @precondition(lambda self: self.hand is self.kit.cache)
     @rule(path=PATHS, max_age=AGES)

@@ -22,11 +22,11 @@ from tagfs.errors import (
     Throttled,
     Unreachable,
 )
-from tagfs.store import retry, transport as transport_module
+from tagfs.store import connections, retry
 from tagfs.store.bucket import BytesSource
 from tagfs.store.checksum import crc64
 from tagfs.store.endpoints import find_endpoint
-from tagfs.store.exchange import Attempt, Request
+from tagfs.store.exchange import Attempt, Request, Response
 from tagfs.store.identity.credentials import Credentials, StaticCredentials
 from tagfs.store.oss import OSS
 from tagfs.store.signing import Authority
@@ -519,7 +519,7 @@ def test_no_foreign_failure_slips_through():
     for module, base in [(urllib3.exceptions, urllib3.exceptions.HTTPError), (requests, OSError)]:
         for kind in _subclasses(base):
             if kind.__module__.startswith(module.__name__):
-                assert issubclass(kind, transport_module._FOREIGN)
+                assert issubclass(kind, connections.FOREIGN)
 
 
 @pytest.mark.parametrize(
@@ -539,7 +539,7 @@ def test_a_foreign_failure_becomes_ours(serve, monkeypatch, failure):
     def fail(*_args, **_kwargs):
         raise failure
 
-    monkeypatch.setattr(client._pool, "urlopen", fail)
+    monkeypatch.setattr(connections._AtOnce, "send_request", fail)
     with pytest.raises(Unreachable):
         client.request(GET)
 
@@ -563,3 +563,319 @@ def test_a_small_body_goes_with_its_head(serve, monkeypatch, size: int, sends: i
     client.request(Request(operation="PutObject", method="PUT", key="k", body=BytesSource(body)))
     assert len(sent) == sends
     assert server.asked[-1].body == body
+
+
+# Slots
+
+
+def all_slots_are_free(client: Transport) -> bool:
+    """Say whether as many requests can begin as may; too many would raise when given back."""
+    parallel = client.options.parallel
+    taken = [client._slots.acquire(blocking=False) for _ in range(parallel)]
+    too_many = client._slots.acquire(blocking=False)
+    for _ in filter(None, [*taken, too_many]):
+        client._slots.release()
+    return all(taken) and not too_many
+
+
+TROUBLE = [
+    CLOSE,
+    RESET,
+    Cut(b"HTTP/1.1 200 OK\r\ncontent-le"),
+    Cut(b"HTTP/1.1 200 OK\r\n\r\nhal"),
+    Cut(answer(body=b"hal", content_length="6")),
+    Cut(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhal"),
+    b"no HTTP at all\r\n\r\n",
+    error(500, "InternalError"),
+    error(503, "SlowDown"),
+    answer(body=b"<html>a login"),
+    answer(body=b"<?xml version='1.0'?><Error><Code>InternalError</Code></Error>"),
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_trouble_gives_back_its_slot(serve, trouble, method):
+    _, client = serve(trouble, trouble, answer(), parallel=2)
+    request = Request(operation="x", method=method, key="k", body=b"b" if method == "PUT" else None)
+    assert client.request(request).status == 200
+    assert all_slots_are_free(client)
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+@pytest.mark.parametrize("failure", [OSError(5, "disk"), ValueError(), KeyboardInterrupt()])
+def test_a_source_that_fails_gives_back_its_slot(serve, size, failure):
+    _, client = serve(CLOSE, parallel=2, timeout=0.5)
+    request = Request(operation="x", method="PUT", key="k", body=ShortSource(size, failure))
+    with pytest.raises(type(failure)):
+        client.request(request)
+    assert all_slots_are_free(client)
+
+
+def test_what_ends_a_request_gives_back_its_slot(serve):
+    server, client = serve(answer(body=b"x" * 11), parallel=2, timeout=0.3)
+    with pytest.raises(MalformedResponse):
+        client.request(replace(GET, max_answer=10))
+    assert all_slots_are_free(client)
+    with pytest.raises(ValueError, match="header"):
+        client.request(replace(GET, headers={"x-oss-meta-a": "b\nc"}))
+    assert all_slots_are_free(client)
+    server.close()
+    client._connections.close()
+    with pytest.raises(Unreachable):
+        client.request(GET)
+    assert all_slots_are_free(client)
+    client.close()
+    with pytest.raises(Interrupted):
+        client.request(GET)
+    assert all_slots_are_free(client)
+
+
+# Several at once
+
+
+def gets(number: int) -> list[Request]:
+    return [Request(operation="x", method="GET", key=f"k{n}") for n in range(number)]
+
+
+class Together(LoopbackServer):
+    """Answers with what was asked for, when so many requests are there at the same time."""
+
+    def __init__(self, number: int) -> None:
+        self.barrier = threading.Barrier(number)
+        super().__init__([])
+
+    def _serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            while asked := self._read(stream):
+                self.asked.append(asked)
+                try:
+                    self.barrier.wait(5)
+                except threading.BrokenBarrierError:
+                    return
+                connection.sendall(answer(body=asked.target.encode()))
+
+
+@pytest.fixture
+def client_of():
+    """Return a client of a server that is already there."""
+    open_ones = []
+
+    def start(server, **options):
+        endpoint = find_endpoint(OSS, "bkt", server.url)
+        authority = Authority(endpoint, OSS, StaticCredentials(AK), time.time)
+        client = Transport(endpoint, OSS, authority, Options(timeout=5.0, **options))
+        open_ones.extend([client, server])
+        return client
+
+    yield start
+    for item in open_ones:
+        with contextlib.suppress(OSError):
+            item.close()
+
+
+def test_several_are_under_way_at_once_in_one_thread(client_of):
+    client = client_of(Together(6), parallel=6)
+    for _ in range(2):  # over new connections, then over those
+        answers = client.request_all(gets(6))
+        assert [one and one.body.decode() for one in answers] == [f"/bkt/k{n}" for n in range(6)]
+    assert all_slots_are_free(client)
+
+
+def test_more_than_there_are_slots_come_by_and_by(client_of):
+    server = Together(3)
+    client = client_of(server, parallel=3)
+    answers = client.request_all(gets(9))
+    assert [one and one.body.decode() for one in answers] == [f"/bkt/k{n}" for n in range(9)]
+    assert server.connections == 3
+    assert all_slots_are_free(client)
+
+
+class Backwards(LoopbackServer):
+    """Answers the request that came last first."""
+
+    def __init__(self, number: int) -> None:
+        self.turns = [threading.Event() for _ in range(number + 1)]
+        self.turns[number].set()
+        super().__init__([])
+
+    def _serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            while asked := self._read(stream):
+                number = int(asked.target.rpartition("k")[2])
+                self.turns[number + 1].wait(5)
+                connection.sendall(answer(body=asked.target.encode()))
+                self.turns[number].set()
+
+
+def test_answers_are_in_the_order_of_their_requests(client_of):
+    client = client_of(Backwards(5))
+    answers = client.request_all(gets(5))
+    assert [one and one.body.decode() for one in answers] == [f"/bkt/k{n}" for n in range(5)]
+
+
+def test_nothing_is_asked_for_nothing(serve):
+    server, client = serve(answer())
+    assert client.request_all([]) == []
+    assert server.connections == 0
+
+
+def test_what_is_missing_is_an_answer(serve):
+    _, client = serve(error(404, "NoSuchKey"))
+    (one,) = client.request_all([GET])
+    assert (one.status, one.code) == (404, "NoSuchKey")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *TROUBLE,
+        error(403, "AccessDenied"),
+        error(403, "SecurityTokenExpired"),
+        error(403, "RequestTimeTooSkewed"),
+        error(400, "x"),
+        answer(301, location="http://127.0.0.1:1/"),
+        answer(204),
+        answer(206, body=b"x"),
+        answer(body=b"x" * 2000),
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7d0\r\n" + bytes(2000),
+    ],
+)
+def test_what_is_no_plain_answer_is_left_to_a_request_of_its_own(serve, trouble):
+    server, client = serve(trouble, answer(body=b"alone"), parallel=2)
+    request = replace(GET, max_answer=1000)
+    assert client.request_all([request]) == [None]
+    assert len(server.asked) == 1
+    assert all_slots_are_free(client)
+    assert client.request(request).body == b"alone"
+    assert client.request_all([request] * 3)[2].body == b"alone"
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_trouble_of_one_is_not_that_of_others(client_of, trouble):
+    class Server(LoopbackServer):
+        def _serve(self, connection):
+            with connection, connection.makefile("rb") as stream:
+                while asked := self._read(stream):
+                    bad = asked.target.endswith("k2")
+                    if not self._play(connection, trouble if bad else answer(body=b"good")):
+                        return
+
+    client = client_of(Server([]), parallel=4)
+    for _ in range(2):
+        bodies = [one and one.body for one in client.request_all(gets(6))]
+        assert bodies == [b"good", b"good", None, b"good", b"good", b"good"]
+        assert all_slots_are_free(client)
+
+
+def test_nobody_listening_to_several(serve):
+    server, client = serve(answer(), parallel=2)
+    server.close()
+    assert client.request_all(gets(5)) == [None] * 5
+    assert all_slots_are_free(client)
+
+
+def test_after_close_several_are_refused(serve):
+    server, client = serve(answer(), parallel=2)
+    client.close()
+    with pytest.raises(Interrupted):
+        client.request_all(gets(3))
+    assert server.asked == []
+    assert all_slots_are_free(client)
+
+
+def test_several_refresh_no_credentials(serve):
+    provider = Provider(Credentials("old", "x", "t1"), Credentials("new", "y", "t2"))
+    server, client = serve(
+        *[error(403, "SecurityTokenExpired")] * 4, answer(), credentials=provider
+    )
+    assert client.request_all(gets(3)) == [None] * 3
+    assert provider.refreshed == 0
+    assert client.request(GET).status == 200
+    assert provider.refreshed == 1
+    assert [one.status for one in client.request_all(gets(3))] == [200] * 3
+    assert [asked.headers["x-oss-security-token"] for asked in server.asked[-3:]] == ["t2"] * 3
+
+
+class Failing:
+    """Credentials that are there twice."""
+
+    origin = "the test"
+
+    def __init__(self, failure):
+        self.failure, self.left = failure, 2
+
+    def get(self):
+        self.left -= 1
+        if self.left < 0:
+            raise self.failure
+        return AK
+
+    refresh = get
+
+
+@pytest.mark.parametrize("failure", [BadCredentials("none"), KeyboardInterrupt()])
+def test_what_was_begun_ends_with_what_cannot_begin(serve, failure):
+    seen: list[Attempt] = []
+    _, client = serve(answer(), credentials=Failing(failure), parallel=3, observer=seen.append)
+    with pytest.raises(type(failure)):
+        client.request_all(gets(5))
+    assert [(one.key, one.status) for one in seen] == [("k0", 0), ("k1", 0)]
+    assert client._connections._idle == []
+    assert all_slots_are_free(client)
+
+
+def test_what_was_begun_ends_with_what_cannot_end(serve, monkeypatch):
+    _, client = serve(answer(), parallel=4)
+    told: list[object] = []
+
+    def fail(*_args):
+        if told:
+            raise KeyboardInterrupt
+        told.append(None)
+        return False
+
+    monkeypatch.setattr("tagfs.store.transport.is_strange", fail)
+    with pytest.raises(KeyboardInterrupt):
+        client.request_all(gets(4))
+    assert len(client._connections._idle) == 2
+    assert all_slots_are_free(client)
+
+
+def test_each_of_several_is_observed_once(serve):
+    seen: list[Attempt] = []
+    _, client = serve(answer(body=b"abc"), parallel=2, observer=seen.append)
+    client.request_all(gets(5))
+    assert [(one.key, one.status, one.bytes_in, one.number) for one in seen] == [
+        (f"k{n}", 200, 3, 1) for n in range(5)
+    ]
+
+
+def test_several_wait_for_a_slot(serve):
+    server, client = serve(answer(body=b"x"), parallel=1)
+    assert client._slots.acquire(blocking=False)
+    several: list[Response | None] = []
+    asking = threading.Thread(target=lambda: several.extend(client.request_all(gets(3))))
+    asking.start()
+    time.sleep(0.1)
+    assert server.asked == []
+    client._slots.release()
+    asking.join()
+    assert [one and one.body for one in several] == [b"x"] * 3
+    assert all_slots_are_free(client)
+
+
+def test_silence_towards_several_is_waited_for_once(serve, monkeypatch):
+    patience = 0.2
+    monkeypatch.setattr("tagfs.store.transport.PATIENCE", patience)
+    waits: list[float] = []
+    real = connections._AtOnce.answer
+
+    def answer_(connection):
+        waits.append(connection.sock.gettimeout())
+        return real(connection)
+
+    monkeypatch.setattr(connections._AtOnce, "answer", answer_)
+    _, client = serve(Slow(30, answer()), parallel=6)
+    assert client.request_all(gets(6)) == [None] * 6
+    assert sum(waits) <= 2 * patience
