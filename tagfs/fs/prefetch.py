@@ -238,8 +238,13 @@ class Prefetcher:
     def _read_stat(self, keys: Sequence[str], paths: Sequence[str]) -> None:
         if len(keys) > 1 and self._env.choices.stored:
             self._env.bucket.head_many(keys)
+            paths = [path for key, path in zip(keys, paths, strict=True) if not self._is_told(key)]
         for path in paths:
             _quietly(functools.partial(self._tree.entry, path))
+
+    def _is_told(self, key: str) -> bool:
+        known = self._env.bucket.known(key)
+        return known is not None and known.detail is not None
 
     def _fetch_tags(self, due: Sequence[Ahead]) -> None:
         for keys, paths in self._cut(due):

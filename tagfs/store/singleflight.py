@@ -1,8 +1,9 @@
 """Calls under way, so that callers who ask the same at the same time share one answer.
 
 Owns no lock for its bookkeeping: whoever owns the `Flights` calls every method but `wait` and
-`land` under one lock. A flight also learns that something was written while it was under way: its
-answer may be older than that, so it is told to no later caller and not remembered.
+`land` under one lock, and lands a flight after it has ended it. A flight also learns that
+something was written while it was under way: its answer may be older than that, so it is told to
+no later caller and not remembered.
 """
 
 import threading
@@ -28,18 +29,25 @@ class Flight(Generic[T]):
         self.began = began
         self.shared = shared
         self.spoiled = False
-        self._done = threading.Event()
+        self._done: threading.Event | None = None  # made for the first who waits: most have none
         self._result: T | None = None
         self._error: BaseException | None = None
 
     def land(self, result: T | None = None, error: BaseException | None = None) -> None:
         """Wake all who wait, with an answer or with a failure."""
         self._result, self._error = result, error
-        self._done.set()
+        if self._done is not None:
+            self._done.set()
+
+    def join(self) -> None:
+        """Be one of those who wait."""
+        if self._done is None:
+            self._done = threading.Event()
 
     def wait(self) -> T:
-        """Return the answer when it is there, or raise the failure."""
-        self._done.wait()
+        """Return the answer when it is there, or raise the failure; only after `join`."""
+        if self._done is not None:
+            self._done.wait()
         if self._error is not None:
             raise self._error
         return cast("T", self._result)  # land() was called without an error
@@ -55,9 +63,10 @@ class Flights:
         return sum(map(len, self._active.values()))
 
     def find(self, slot: Slot, oldest: float) -> Flight[object] | None:
-        """Return a call to share that began after `oldest`."""
+        """Return a call to share that began after `oldest`, to be waited for."""
         for flight in reversed(self._active.get(slot, ())):
             if flight.shared and not flight.spoiled and flight.began > oldest:
+                flight.join()
                 return flight
         return None
 
