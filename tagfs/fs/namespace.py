@@ -2,45 +2,38 @@
 
 import logging
 import stat
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import (
-    AlreadyExists,
     IsADirectory,
     NotADirectory,
     NotEmpty,
     NotFound,
     NotPermitted,
-    Unsupported,
 )
 from tagfs.fs.attributes import Attributes, with_attributes
+from tagfs.fs.backups import Backups
 from tagfs.fs.behind import WriteBehind
 from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.moves import NativeRename
 from tagfs.fs.node import FileNode
+from tagfs.fs.parents import Parents
 from tagfs.fs.paths import is_aside, split
 from tagfs.fs.renames import DirectoryRename
-from tagfs.fs.survivors import Survivors
 from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import KNOWN_KEYS, BytesSource, Keep, NewObject, ObjectInfo
+from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
 
 EMPTY = BytesSource(b"")
-
-BACKUP_MEMORY = 60.0
-"""Seconds in which a file made under the name of one that became a backup inherits its tags."""
-
-_BACKUP_MARKS = ("~", ".bak", ".orig", ".old", "#")
 
 
 class Namespace:
@@ -60,8 +53,8 @@ class Namespace:
         self._native = NativeRename(env, files)
         self._temporaries = temporaries
         self._behind = behind
-        self._backups: dict[str, tuple[float, str]] = {}
-        self._survivors = Survivors(self._keys_in)
+        self._backups = Backups(env)
+        self._parents = Parents(env, files, self.make_marker)
         self._aside: set[str] = set()
         self._making_way: dict[str, FileNode] = {}
         self.doomed = Doomed(self._unlink_after_all)
@@ -147,22 +140,11 @@ class Namespace:
         return self._env.bucket.put(self._env.root.to_prefix(path), EMPTY, new)
 
     def inherited_tags(self, path: str) -> TagSet | None:
-        """Return the tags that a new file at `path` takes over, None if it is just new.
-
-        Some tools (vim, emacs, sed -i.bak, rsync --backup) save by renaming the old file to a
-        backup name and putting a new one in its place: the tags belong to the name people see.
-        """
+        """Return the tags that a new file at `path` takes over, None if it is just new."""
         replaced = self._making_way.get(path) or self._files.node(path)
         if replaced is not None and replaced.is_new and replaced.tags:
             return replaced.tags if self._env.choices.keep_replaced_tags else None
-        since, backup = self._backups.pop(path, (0.0, ""))
-        if not backup or time.monotonic() - since > BACKUP_MEMORY:
-            return None
-        key = self._env.root.to_key(backup)
-        try:
-            return self._env.bucket.get_tags(key, max_age=RECENT) or None
-        except (NotFound, Unsupported):
-            return None
+        return self._backups.tags_for(path)
 
     # Removing
 
@@ -199,7 +181,7 @@ class Namespace:
             raise IsADirectory(path)
         if node is not None:
             node.detach()
-        self._keep_parent(path)
+        self._parents.keep(path)
         self._env.bucket.delete(entry.key)
 
     def _put_aside(self, path: str, aside: str) -> None:
@@ -234,7 +216,7 @@ class Namespace:
         node = self._making_way.pop(path, None)
         try:
             if node is None or not node.is_new:
-                self._keep_parent(path)
+                self._parents.keep(path)
                 self._env.bucket.delete(self._env.root.to_key(path))
         finally:
             if node is not None:
@@ -252,44 +234,10 @@ class Namespace:
         self._behind.settle(path)
         if self._files.new_names(path):
             raise NotEmpty(path)
-        if any(key != prefix for key in self._keys_in(prefix, limit=2)):
+        if any(key != prefix for key in self._parents.keys_in(prefix, limit=2)):
             raise NotEmpty(path)
-        self._keep_parent(path)
+        self._parents.keep(path)
         self._env.bucket.delete(prefix)
-
-    def _keep_parent(self, path: str) -> None:
-        """Make sure that a directory outlives the last of its entries: it stays until rmdir.
-
-        Only a directory without a marker needs one now, and only if nothing else is in it. One
-        look at a directory serves until all entries that were seen then are themselves removed.
-        """
-        if self._env.bucket.capabilities.rename:
-            return  # there directories stay by themselves
-        parent, _ = split(path)
-        prefix = self._env.root.to_prefix(parent)
-        made = self._files.node(parent)
-        if made is not None and made.is_new:
-            return  # its marker is about to be written
-        gone = self._env.root.to_key(path)
-        if not prefix or self._env.bucket.known(prefix) is not None:
-            return
-        if self._survivors.outlive(prefix, gone):
-            return
-        try:
-            self.make_marker(parent)
-        except AlreadyExists:
-            return
-
-    def _keys_in(self, prefix: str, limit: int = KNOWN_KEYS) -> Sequence[str]:
-        """Return keys and common prefixes, all that there are or at least `limit`.
-
-        Who removes a tree has just read each directory of it: that counts as having asked.
-        """
-        known = self._env.bucket.known_keys(prefix, max_age=RECENT)
-        if known is not None:
-            return known
-        page = self._env.bucket.list(prefix, limit=limit)
-        return [*page.prefixes, *(info.key for info in page.objects)]
 
     # Renaming
 
@@ -345,7 +293,7 @@ class Namespace:
         if self._env.bucket.capabilities.rename:
             self._native.move_directory(source, new, target)
             return
-        self._keep_parent(source.path)
+        self._parents.keep(source.path)
         DirectoryRename(self._env, self._files).run(source.path, new, replaces=target is not None)
 
     def _look_at_both(self, old: str, new: str) -> tuple[Entry, Entry | None]:
@@ -430,11 +378,11 @@ class Namespace:
             tags = self._tags_of_copy(info, new, target)
             metadata = None if attributes is None else with_attributes(info, attributes)
             moved = self._env.bucket.copy(info, key, tags=tags, metadata=metadata)
-        self._keep_parent(source.path)
+        self._parents.keep(source.path)
         self._env.bucket.delete(info.key, meant=info)
         if node is not None or replaced is not None:
             self._files.move(source.path, new, moved, info)
-        self._note_backup(source.path, new)
+        self._backups.note(source.path, new)
 
     def _tags_of_copy(
         self, info: ObjectInfo, new: str, target: Entry | None
@@ -447,20 +395,6 @@ class Namespace:
             return Keep.SOURCE
         return inherited
 
-    def _note_backup(self, old: str, new: str) -> None:
-        """Remember that a file became a backup: the next one of its name inherits its tags."""
-        parent, name = split(old)
-        other_parent, other = split(new)
-        self._backups.pop(old, None)
-        if self._env.choices.keep_replaced_tags and parent == other_parent and name in other:
-            rest = other.replace(name, "", 1)
-            if any(mark in rest for mark in _BACKUP_MARKS):
-                self._backups[old] = time.monotonic(), new
-                while len(self._backups) > MAX_REMEMBERED:
-                    self._backups.pop(next(iter(self._backups)))
-
 
 DIRECTORY = "application/x-directory"
 """Content-Type of directory markers, as ossfs 1 and s3fs write it."""
-
-MAX_REMEMBERED = 1000

@@ -234,7 +234,7 @@ class FileNode:
                 self._send(self.staged, again=again)
             if self._owed is not None:
                 self._edit_metadata(self._owed)
-                self.attributes, self._owed = self._owed, None
+                self._owed = None
 
     def _send(self, staged: StagedFile, *, again: bool) -> None:
         self.promise()
@@ -252,9 +252,10 @@ class FileNode:
                 extra={"each": True},  # however many there are: each names what is kept where
             )
             raise
-        if self._edited and info.type is ObjectType.APPENDABLE:
-            self._owed = self.attributes  # it was extended by bytes alone
+        edited, attributes = self._edited, self.attributes
         self._uploaded(staged, info)
+        if edited and info.type is ObjectType.APPENDABLE:
+            self.attributes = self._owed = attributes  # it was extended by bytes alone
 
     def revert(self, handle: Handle) -> None:
         """Be what the service has again: whoever changed the file by `handle` was told of failure.
@@ -305,6 +306,7 @@ class FileNode:
             changed = change(self.attributes)
             if not self.dirty and self.info is not None and not self.unlinked:
                 self._edit_metadata(changed)
+                self._owed = None
             else:
                 self._edited = True
             self.attributes = changed

@@ -62,6 +62,7 @@ class Tree:
         self._temporaries = temporaries
         self._logged: set[str] = set()
         self._texts: dict[str, tuple[str, str]] = {}
+        self._last: Entry | None = None  # the file that was described last
         self._plain_links = False  # a link was seen here that is no symlink object
         self.hidden = 0
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
@@ -116,6 +117,9 @@ class Tree:
 
     def file_entry(self, path: str, info: ObjectInfo) -> Entry:
         """Say what a file is whose object is known."""
+        last = self._last
+        if last is not None and last.info is info and last.path == path:
+            return last  # tools ask for one file several times: attributes, names, each value
         if info.detail is None and self._env.choices.stored:
             info = self._env.bucket.head(info.key, expected=info.type)
         attributes = parse_attributes(info, self._env.default_file())
@@ -124,7 +128,9 @@ class Tree:
             self._plain_links = self._plain_links or info.type is not ObjectType.SYMLINK
             text = known_text(info)
             size = info.size if text is None else len(text.encode("utf-8", "surrogateescape"))
-        return Entry(path=path, key=info.key, attributes=attributes, size=size, info=info)
+        entry = Entry(path=path, key=info.key, attributes=attributes, size=size, info=info)
+        self._last = entry
+        return entry
 
     def names(self, path: str) -> Iterator[tuple[str, int]]:
         """Yield name and type bits of all entries of a directory; 0 where the type is not known.

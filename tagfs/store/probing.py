@@ -118,6 +118,8 @@ class Probing(Renaming):
         match failure:
             case NoSuchBucket():
                 advice = f"no bucket {self.name!r} at {where}: check its name, endpoint and region"
+            case BadCredentials() if not self.transport.origin:
+                return failure  # there is no pair that the service could refuse
             case BadCredentials():
                 advice = f"{where} refuses the key pair of {self.transport.origin}"
             case AccessDenied():

@@ -99,6 +99,16 @@ def test_a_missing_bucket(service: Emulator, point: Path) -> None:
     assert_refused(done, point, "no bucket 'no-such-bucket'")
 
 
+def test_credentials_that_others_can_read(service: Emulator, point: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("emulator:emulator-secret")
+    keys.chmod(0o644)
+    url = f"oss://{service.take()}"
+    done = mount_in_background(service, url, point, options=f"credentials={keys}")
+    assert_refused(done, point, str(keys), "chmod 600")
+    assert "nowhere" not in done.stderr
+
+
 def test_a_busy_mountpoint(mount: Mounted) -> None:
     done = mount_in_background(mount.service, f"oss://{mount.bucket}", mount.path)
     assert done.returncode == 1

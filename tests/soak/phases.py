@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -165,8 +166,8 @@ def mount_model(beat: Beat) -> dict[str, Any]:
             beat.beat()
             time.sleep(1)
             if not beat.goes_on():
-                process.terminate()
-                process.wait(60)
+                process.send_signal(signal.SIGINT)  # it unmounts, and ends its service
+                process.wait(120)
                 break
         output = process.stdout.read() if process.stdout else ""
         if process.returncode == 0:

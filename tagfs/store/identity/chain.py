@@ -78,8 +78,8 @@ class FoundCredentials:
 
     @property
     def origin(self) -> str:
-        """The source; see `CredentialsProvider.origin`."""
-        return self._source.name if self._source else "nowhere"
+        """The source, "" until one had a pair; see `CredentialsProvider.origin`."""
+        return self._source.name if self._source else ""
 
     def get(self) -> Credentials:
         """Return the present pair; see `CredentialsProvider.get`."""
