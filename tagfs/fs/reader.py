@@ -2,7 +2,8 @@
 
 The first answer fixes the version; every later range carries its ETag, so content replaced under
 a reader is ESTALE and never a mix. A reader that goes forward gets a growing window of ranges in
-flight; one that jumps gets small ranges, so that random reads do not fetch what nobody asked for.
+flight; one that jumps gets small ranges, so that random reads do not fetch what nobody asked for,
+or as much as it read after each of the last two jumps.
 No byte is asked for twice while it is remembered.
 """
 
@@ -72,6 +73,9 @@ class Reader:
         self._pieces: list[_Piece] = []
         self._next = 0  # where a read that goes forward begins
         self._streak = 0  # bytes read forward without a jump
+        self._jumped_to = 0
+        self._last_run = 0  # bytes that it read on after the jump before that
+        self._habit = 0  # bytes that it read on after each of the last two jumps
         self._closed = False
 
     def open(self, offset: int = 0, length: int = 0) -> ObjectInfo:
@@ -149,10 +153,15 @@ class Reader:
         """Return how many bytes from `offset` on to have asked for: 0 after a jump."""
         forward = self._next - SLACK <= offset <= self._next + SLACK
         if not forward and not any(p.start <= offset < p.end for p in self._pieces):
+            run = self._next - self._jumped_to
+            self._habit = min(run, self._last_run, LARGEST)
+            self._last_run, self._jumped_to = run, offset
             self._streak = 0
             return 0
         self._streak += end - offset
-        return min(WIDEST, max(FIRST, self._streak * 2))
+        window = min(WIDEST, max(FIRST, self._streak * 2))
+        left = self._jumped_to + self._habit - end
+        return min(window, left) if left >= 0 else window  # beyond its habit it may go far
 
     def _cover(
         self, offset: int, end: int, window: int, info: ObjectInfo
@@ -163,12 +172,18 @@ class Reader:
             piece = next((p for p in self._pieces if p.start <= offset < p.end), None)
             if piece is None:
                 small = info.size if info.size <= SMALL else 0
-                length = max(_piece_size(window) if window else RANDOM, end - offset, small)
+                length = max(_piece_size(window) if window else self._jump(), end - offset, small)
                 piece = self._add(offset, length, info)
                 own.append(piece)
             needed.append(piece)
             offset = piece.end
         return needed, own
+
+    def _jump(self) -> int:
+        """Return how many bytes to fetch after a jump."""
+        return (
+            self._habit if self._habit > RANDOM and self._budget.has_room(self._habit) else RANDOM
+        )
 
     def _read_ahead(self, start: int, window: int, info: ObjectInfo) -> None:
         """Ask for ranges of full size ahead of `start`, as far as the window and memory allow."""

@@ -79,6 +79,27 @@ def test_here_and_there_little_is_fetched(bucket: Counting, executor: ThreadPool
     assert bucket.fetched <= 50 * 4096 * len(places)
 
 
+def test_what_is_read_after_every_jump_is_fetched_at_once(
+    bucket: Counting, executor: ThreadPoolExecutor
+) -> None:
+    """A database's blocks, a video's frames: the first two jumps tell, then each is one range."""
+    reader = Reader(bucket, "f", executor, MemoryBudget(64 * 1024**2))
+    block = 1024**2
+    counts = []
+    for place in (17, 3, 12, 7, 1, 9, 14):
+        bucket.requests.clear()
+        for at in range(place * block, (place + 1) * block, KERNEL):
+            assert reader.read(at, KERNEL) == DATA[at : at + KERNEL]
+        counts.append(len(bucket.requests))
+    assert min(counts[:2]) > 2
+    assert counts[2:] == [1, 1, 1, 1, 1]
+    bucket.fetched = 0
+    for at in range(0, 4 * block, KERNEL):  # it goes further than it used to
+        assert reader.read(at, KERNEL) == DATA[at : at + KERNEL]
+    assert bucket.fetched <= 8 * block
+    reader.close()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(DATA) + 10), st.integers(0, 3_000_000)), max_size=12),
