@@ -44,7 +44,7 @@ class Tally:
     """Requests of one run by kind, their bodies' bytes, and when the last change ended.
 
     Attributes:
-        last_change: seconds since 1970, 0 where nothing was changed.
+        last_change: of anything but directory markers; seconds since 1970, 0 where there was none.
     """
 
     requests: dict[str, int]
@@ -105,7 +105,9 @@ class Service:
         """Add up one bucket's requests between marks."""
         rows = [row for window in windows for row in self.rows(bucket, *window)]
         kinds = Counter(f"{r['method']} {r['subresource'] or ''}".strip() for r in rows)
-        ends = [r["time"] + r["seconds"] for r in rows if r["method"] in CHANGES]
+        # The marker of a directory says nothing of what is in it.
+        changes = (r for r in rows if r["method"] in CHANGES and not f"{r['key']}".endswith("/"))
+        ends = [r["time"] + r["seconds"] for r in changes]
         bytes_in, bytes_out = (sum(r[f] for r in rows) for f in ("bytes_in", "bytes_out"))
         return Tally(dict(kinds), bytes_in, bytes_out, max(ends, default=0.0))
 
