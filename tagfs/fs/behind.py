@@ -40,7 +40,8 @@ MANY = 256
 """Files that are held at most: each has a descriptor. Who closes one more waits."""
 
 MUCH = 1024**3
-"""Bytes of held files above which who closes another one waits: they fill the local disk."""
+"""Bytes of held files above which who closes another one waits; fewer where as many would leave
+less room on the local disk than they take."""
 
 DIRECTORY_GRACE = 1.0
 """Seconds in which a new directory is given its mode and times, as its tool ends."""
@@ -80,9 +81,13 @@ class _Held:
 class WriteBehind:
     """Uploads files after their close was answered. Thread-safe."""
 
-    def __init__(self, files: OpenFiles, threads: int) -> None:
-        """`threads` uploads at once; with 0, every close waits for its upload."""
+    def __init__(self, files: OpenFiles, threads: int, free_bytes: Callable[[], int]) -> None:
+        """`threads` uploads at once; with 0, every close waits for its upload.
+
+        `free_bytes` tells how many the local disk has left for staging.
+        """
         self._files = files
+        self._free_bytes = free_bytes
         self._held: dict[FileNode, _Held] = {}
         self._failing = 0
         self._changed = threading.Condition()
@@ -215,7 +220,7 @@ class WriteBehind:
         if not self._held or node in self._held:
             return True
         total = sum(held.size for held in self._held.values())
-        return len(self._held) < MANY and total + node.size <= MUCH
+        return len(self._held) < MANY and total + node.size <= min(MUCH, self._free_bytes())
 
     def _is_leaving(self, node: FileNode) -> bool:
         held = self._held.get(node)

@@ -26,13 +26,12 @@ class Delivery:
 
     Attributes:
         uploader: sends; used directly for parts that are sent while the file is being written.
-        promised: fsync or close has begun, and the service has not all of it yet.
     """
 
     def __init__(self, env: Environment, journal: Journal, on_begin: Callable[[], None]) -> None:
         """`on_begin` is called when a multipart upload was begun: the note is to name it."""
         self.uploader = Uploader(env.bucket, env.upload_executor, env.choices.part_size, on_begin)
-        self.promised = False
+        self._promised = False  # fsync or close has begun, and the service has not all of it yet
         self._bucket = env.bucket
         self._journal = journal
         self._part_size = env.choices.part_size
@@ -100,26 +99,16 @@ class Delivery:
         Raises:
             StagingFull: the disk has no room for the note.
         """
-        if not (self.promised and self._is_current):
-            self.promised = True
+        if not (self._promised and self._is_current):
+            self._promised = True
             self.record(staged, to)
-
-    def record(self, staged: StagedFile, to: Destination) -> None:
-        """Write down what the staged file is for.
-
-        Raises:
-            StagingFull
-        """
-        phase = Phase.CLOSING if self.promised else Phase.WRITING
-        self._write(staged, to, phase)
 
     def correct(self, staged: StagedFile, to: Destination, *, unlinked: bool) -> None:
         """Write the note anew, if there is one: of another name, other tags, or no name at all."""
         if not self._has_note:
             return
-        phase = Phase.CLOSING if self.promised else Phase.WRITING
         try:
-            self._write(staged, to, Phase.UNLINKED if unlinked else phase)
+            self.record(staged, to, unlinked=unlinked)
         except StagingFull as error:
             log.warning("%s: its note is out of date: %s", to.key, error)
 
@@ -129,14 +118,20 @@ class Delivery:
 
     def done(self, staged: StagedFile) -> None:
         """The service has it all, or nobody wants it: the note goes."""
-        self.promised = False
+        self._promised = False
         self._unsure.clear()
         self.uploader.owned = ""
         if self._has_note:
             self._journal.forget(staged)
             self._has_note = self._is_current = False
 
-    def _write(self, staged: StagedFile, to: Destination, phase: Phase) -> None:
+    def record(self, staged: StagedFile, to: Destination, *, unlinked: bool = False) -> None:
+        """Write down what the staged file is for.
+
+        Raises:
+            StagingFull
+        """
+        phase = Phase.CLOSING if self._promised else Phase.WRITING
         upload = self.uploader.upload
         before = to.base or to.replaced
         entry = JournalEntry(
@@ -152,7 +147,7 @@ class Delivery:
             upload_id=upload.upload_id if upload else None,
             begun=_begun(upload) if upload else None,
             part_size=self._part_size,
-            phase=phase,
+            phase=Phase.UNLINKED if unlinked else phase,
         )
         self._journal.record(staged, entry)
         self._has_note = self._is_current = True

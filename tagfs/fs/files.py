@@ -62,6 +62,7 @@ class OpenFiles:
         """Hold a new directory that is not on the service yet; `headers` go with its marker."""
         node = FileNode(self._env, self._journal, path, None, key=self._env.root.to_prefix(path))
         node.headers = headers
+        node.exclusive = True
         node.create(attributes)
         with self._lock:
             self._nodes[path] = node

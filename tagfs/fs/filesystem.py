@@ -59,7 +59,7 @@ class FileSystem:
         self.files = OpenFiles(env, self.journal)
         self._temporaries = Temporaries()
         self.tree = Tree(env, self.files, self._temporaries)
-        self._behind = WriteBehind(self.files, env.choices.uploads_behind)
+        self._behind = WriteBehind(self.files, env.choices.uploads_behind, env.staging.free_bytes)
         self.namespace = Namespace(env, self.tree, self.files, self._temporaries, self._behind)
         self._prefetcher = Prefetcher(env, self.tree)
         metadata_edits = MetadataEdits(env, self.files)

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from tagfs.errors import (
+    AlreadyExists,
     FileTooLarge,
     NotFound,
     TagfsError,
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 class Handle:
     """One open(2) of a node; `holds` if it is nobody's, and keeps the node until its upload."""
 
-    __slots__ = ("append", "fh", "holds", "node", "readable", "reader", "writable")
+    __slots__ = ("append", "fh", "holds", "node", "reader", "writable")
 
     def __init__(self, fh: int, node: "FileNode", *, writable: bool, append: bool = False) -> None:
         self.fh = fh
@@ -141,11 +142,6 @@ class FileNode:
         name = self.path.lstrip("/") if "/" in pattern else split(self.path)[1]
         return fnmatchcase(name, pattern)
 
-    @property
-    def has_writer(self) -> bool:
-        """Whether a handle is open whose close will upload what changes."""
-        return any(handle.writable for handle in list(self.handles))
-
     def has_writer_besides(self, handle: Handle) -> bool:
         """Say whether another handle is open whose close will upload what changes."""
         return any(other.writable for other in list(self.handles) if other is not handle)
@@ -237,9 +233,10 @@ class FileNode:
                 self._owed = None
 
     def _send(self, staged: StagedFile, *, again: bool) -> None:
-        self.promise()
+        to = self._destination()
+        self._delivery.promise(staged, to)
         try:
-            info = self._delivery.upload(staged, self._destination(), self._fetch)
+            info = self._deliver(staged, to)
         except TagfsError as error:
             self.failed = True
             self.journal.keep(staged)
@@ -256,6 +253,23 @@ class FileNode:
         self._uploaded(staged, info)
         if edited and info.type is ObjectType.APPENDABLE:
             self.attributes = self._owed = attributes  # it was extended by bytes alone
+
+    def _deliver(self, staged: StagedFile, to: Destination) -> ObjectInfo:
+        bucket = self.env.bucket
+        try:
+            return self._delivery.upload(staged, to, self._fetch)
+        except AlreadyExists:
+            if not self.is_dir:
+                raise
+        # Somebody else has made this directory as well. Theirs stays, and gets what was set since.
+        bucket.forget(self.key)
+        if ours := self.tags:
+            bucket.update_tags(self.key, lambda theirs: TagSet({**theirs, **ours}))
+        found = bucket.head(self.key)
+        if not self._edited or found.detail is None:
+            return found
+        merged = {**found.detail.metadata, **self._all_metadata(self.attributes)}
+        return bucket.set_metadata(found, merged, found.detail.headers)
 
     def revert(self, handle: Handle) -> None:
         """Be what the service has again: whoever changed the file by `handle` was told of failure.
@@ -295,7 +309,7 @@ class FileNode:
                 return
             if self.dirty:
                 self._delivery.uploader.abandon()
-            self.journal.forget(staged)
+            self._delivery.done(staged)
             staged.discard()
 
     # Attributes and tags

@@ -192,9 +192,8 @@ class Transport:
 
     def _finish_once(self, course: Course, begun: "_Begun") -> Response | None:
         try:
-            within = max(
-                0.001, begun.until - time.monotonic()
-            )  # the others were waited for as well
+            # All were sent at the same time, so none is waited for longer than that.
+            within = max(0.001, begun.until - time.monotonic())
             answer = self._finish(course, begun, within)
         except (NoAnswer, MalformedResponse):
             return None

@@ -237,14 +237,19 @@ def test_who_writes_to_it_again_waits(tree: FileSystem, bucket: Bucket) -> None:
     assert bucket.get("f").data == b"o"
 
 
-def test_a_rename_amid_the_upload_moves_the_object(tree: FileSystem, bucket: Bucket) -> None:
+def amid_the_upload(tree: FileSystem, bucket: Bucket, change: Callable[[], object]) -> None:
+    """Change the tree while /f is being uploaded."""
     with bucket.slow():
         write(tree, "/f", b"one")
         wait_for(lambda: bucket.begun)
-        mover = meanwhile(lambda: tree.rename("/f", "/g"))
-        mover.join(0.2)
-    mover.join(10)
+        changing = meanwhile(change)
+        changing.join(0.2)
+    changing.join(10)
     until_settled(tree)
+
+
+def test_a_rename_amid_the_upload_moves_the_object(tree: FileSystem, bucket: Bucket) -> None:
+    amid_the_upload(tree, bucket, lambda: tree.rename("/f", "/g"))
     assert bucket.get("g").data == b"one"
     with pytest.raises(NotFound):
         bucket.head("f")
@@ -252,13 +257,7 @@ def test_a_rename_amid_the_upload_moves_the_object(tree: FileSystem, bucket: Buc
 
 
 def test_an_unlink_amid_the_upload_deletes_the_object(tree: FileSystem, bucket: Bucket) -> None:
-    with bucket.slow():
-        write(tree, "/f", b"one")
-        wait_for(lambda: bucket.begun)
-        remover = meanwhile(lambda: tree.unlink("/f"))
-        remover.join(0.2)
-    remover.join(10)
-    until_settled(tree)
+    amid_the_upload(tree, bucket, lambda: tree.unlink("/f"))
     with pytest.raises(NotFound):
         bucket.head("f")
     assert names(tree, "/") == {}
@@ -266,13 +265,7 @@ def test_an_unlink_amid_the_upload_deletes_the_object(tree: FileSystem, bucket: 
 
 def test_a_rename_over_it_is_the_last_word(tree: FileSystem, bucket: Bucket) -> None:
     put(bucket, "g", b"two", team="green")
-    with bucket.slow():
-        write(tree, "/f", b"one")
-        wait_for(lambda: bucket.begun)
-        mover = meanwhile(lambda: tree.rename("/g", "/f"))
-        mover.join(0.2)
-    mover.join(10)
-    until_settled(tree)
+    amid_the_upload(tree, bucket, lambda: tree.rename("/g", "/f"))
     assert bucket.get("f").data == b"two"
     assert bucket.get_tags("f") == {"team": "green"}
 
@@ -405,6 +398,18 @@ def test_rm_of_a_rewritten_file_fetches_nothing(tree: FileSystem, bucket: Bucket
     assert not any(r.operation == "get" for r in bucket.requests[1:])
 
 
+def test_a_small_disk_holds_little(
+    tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree._behind, "_free_bytes", lambda: 10)
+    with bucket.slow():
+        write(tree, "/f", b"x" * 6)
+        writer = meanwhile(lambda: write(tree, "/g", b"x" * 6))
+        writer.join(0.2)
+        assert writer.is_alive()
+    writer.join(10)
+
+
 # What fails
 
 
@@ -467,13 +472,26 @@ def test_what_somebody_else_made_is_not_replaced(
     assert len(list(tmp_path.glob("*.data"))) == 1  # for `tagfs recover`
 
 
-def test_a_directory_that_somebody_else_made_is_ours_as_well(
-    tree: FileSystem, bucket: Bucket
+def test_a_directory_that_somebody_else_made_stays_theirs(
+    tree: FileSystem, bucket: Bucket, tmp_path: Path
 ) -> None:
-    tree.mkdir("/d", 0o755)
-    put(bucket, "d/", b"", team="green")
+    theirs = NewObject(metadata={"note": "n", "mode": "16877"}, tags=TagSet({"team": "green"}))
+    for name in ("plain", "set"):
+        tree.mkdir(f"/{name}", 0o700)
+        MemoryBucket.put(bucket, f"{name}/", BytesSource(b""), theirs)
+    tree.chmod("/set", 0o711)
+    tree.setxattr("/set", "user.tag.k", b"v", 0)
     until_settled(tree)
-    assert bucket.get_tags("d/") == {"team": "green"}
+    detail = bucket.head("plain/").detail
+    assert detail is not None
+    assert detail.metadata == theirs.metadata
+    assert bucket.get_tags("plain/") == {"team": "green"}
+    detail = bucket.head("set/").detail
+    assert detail is not None
+    assert detail.metadata["note"] == "n"
+    assert tree.getattr("/set")["st_mode"] == stat.S_IFDIR | 0o711
+    assert bucket.get_tags("set/") == {"team": "green", "k": "v"}
+    assert notes(tmp_path) == []
 
 
 @pytest.mark.parametrize("failure", [Refused("KMS disabled"), NoSuchBucket("gone")])

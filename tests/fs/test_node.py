@@ -1,10 +1,10 @@
 """One open file over a bucket in memory: what requests its changes become."""
 
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -12,14 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tagfs.errors import AccessDenied
-from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import BytesSource, Limits, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
+from tests.fs.trees import environment_of
 
 PART = 100
 RDWR = 2
@@ -31,24 +28,9 @@ class Bench:
     def __init__(self, staging: Path, executor: ThreadPoolExecutor) -> None:
         limits = Limits(min_part=PART, max_part=8 * PART, max_copy_part=5 * PART)
         self.bucket = MemoryBucket(limits=limits)
-        self.staging = StagingArea(staging)
-        self.fs = FileSystem(
-            Environment(
-                bucket=self.bucket,
-                root=Root(),
-                choices=Choices(uid=0, gid=0, part_size=PART),
-                executor=executor,
-                upload_executor=executor,
-                budget=MemoryBudget(2**20),
-                staging=self.staging,
-                caller=lambda: (0, 0),
-                caller_holds=lambda _path: False,
-                caller_renames=lambda: False,
-                clock_ns=time.time_ns,
-                started_ns=0,
-            ),
-            dict,
-        )
+        env = environment_of(self.bucket, staging, executor, part_size=PART)
+        self.staging = env.staging
+        self.fs = FileSystem(replace(env, caller_renames=lambda: False), dict)
 
     def put(self, data: bytes) -> None:
         self.bucket.put("f", BytesSource(data), NewObject(tags=TagSet({"k": "v"})))

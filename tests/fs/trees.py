@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,31 @@ from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import Bucket
 
 
+def environment_of(
+    bucket: Bucket, staging: Path, executor: Executor, **choices: Any
+) -> Environment:
+    """Return what a tree needs; nothing tells an unlink from a rename over an open file."""
+    return Environment(
+        bucket=bucket,
+        root=Root(),
+        choices=Choices(uid=0, gid=0, **choices),
+        executor=executor,
+        upload_executor=executor,
+        budget=MemoryBudget(2**26),
+        staging=StagingArea(staging),
+        caller=lambda: (0, 0),
+        caller_holds=lambda _path: False,
+        caller_renames=lambda: None,
+        clock_ns=time.time_ns,
+        started_ns=0,
+    )
+
+
 @contextmanager
 def tree_of(bucket: Bucket, staging: Path, **choices: Any) -> Iterator[FileSystem]:
-    """Serve a bucket as a tree; nothing tells an unlink from a rename over an open file."""
+    """Serve a bucket as a tree."""
     with ThreadPoolExecutor(4) as executor:
-        env = Environment(
-            bucket=bucket,
-            root=Root(),
-            choices=Choices(uid=0, gid=0, **choices),
-            executor=executor,
-            upload_executor=executor,
-            budget=MemoryBudget(2**26),
-            staging=StagingArea(staging),
-            caller=lambda: (0, 0),
-            caller_holds=lambda _path: False,
-            caller_renames=lambda: None,
-            clock_ns=time.time_ns,
-            started_ns=0,
-        )
-        filesystem = FileSystem(env, dict)
+        filesystem = FileSystem(environment_of(bucket, staging, executor, **choices), dict)
         yield filesystem
         filesystem.close()
 

@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tagfs.errors import (
@@ -26,14 +26,11 @@ from tagfs.errors import (
     Throttled,
     Unreachable,
 )
-from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
 from tagfs.store.bucket import Limits
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
+from tests.fs.trees import environment_of
 
 TTL = 5.0
 PART = 64
@@ -154,19 +151,11 @@ class World:
         bucket = CachedBucket(
             self.bucket, ttl=TTL, tag_ttl=TTL, clock=lambda: self.now, wall=self._ns
         )
-        env = Environment(
-            bucket=bucket,
-            root=Root(),
-            choices=Choices(uid=0, gid=0, part_size=PART),
-            executor=self._executor,
+        env = replace(
+            environment_of(bucket, directory, self._executor, part_size=PART),
             upload_executor=_Here(),
-            budget=MemoryBudget(2**24),
-            staging=StagingArea(directory),
-            caller=lambda: (0, 0),
-            caller_holds=lambda _path: False,
             caller_renames=lambda: False,
             clock_ns=self._ns,
-            started_ns=0,
         )
         return FileSystem(env, dict)
 

@@ -88,14 +88,9 @@ class Looking:
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects, and remember what comes; what is known is not asked for."""
-        told: dict[str, ObjectInfo] = {}
-
-        def ask(unknown: Sequence[str]) -> Mapping[str, ObjectInfo]:
-            told.update(self._inner.head_many(unknown))
-            return told
-
-        self._state.answer_many("head", keys, self._recall_detail, ask, self._state.saw)
-        return told
+        return self._state.answer_many(
+            "head", keys, self._recall_detail, self._inner.head_many, self._state.saw
+        )
 
     def _recall_detail(self, key: str, max_age: float | None = None) -> ObjectInfo | Unknown | None:
         found = self._known.find(key, self._clocks.oldest(max_age))

@@ -123,13 +123,14 @@ class CacheState:
         self,
         kind: str,
         keys: Sequence[str],
-        recall: Callable[[str], T | Unknown],
+        recall: Callable[[str], object],
         ask: Callable[[Sequence[str]], Mapping[str, T]],
         keep: Callable[[str, T, float], None],
-    ) -> None:
-        """Ask for what is neither remembered nor under way; who asks meanwhile for one waits.
+    ) -> Mapping[str, T]:
+        """Ask for what is neither remembered nor under way, and return it.
 
-        `recall` and `keep` run under the lock. Who waits for what `ask` leaves out asks itself.
+        Who asks meanwhile for one waits, and asks itself for what `ask` leaves out. `recall` and
+        `keep` run under the lock.
         """
         flights: dict[str, Flight[object]] = {}
         with self.lock:
@@ -153,6 +154,7 @@ class CacheState:
                     flight.land(found[key])
                 else:
                     flight.land(error=Interrupted(f"{key}: to be asked for singly"))
+        return found
 
     def _lead(
         self,

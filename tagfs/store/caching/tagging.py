@@ -48,16 +48,9 @@ class Tagging(Looking):
 
     def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
         """Return tag sets of several objects, and remember what comes; the known are left out."""
-        told: dict[str, TagSet] = {}
-
-        def ask(unknown: Sequence[str]) -> Mapping[str, TagSet]:
-            told.update(self._inner.get_tags_many(unknown))
-            return told
-
-        def recall(key: str) -> TagSet | Unknown | None:
-            return self._recall_tags(key, None)
-
-        self._state.answer_many("tags", keys, recall, ask, self._saw_tags)
+        told = self._state.answer_many(
+            "tags", keys, self._recall_tags, self._inner.get_tags_many, self._saw_tags
+        )
         if told:
             self._may_read_tags = self._may_read_tags is not False
         return told
@@ -115,7 +108,7 @@ class Tagging(Looking):
                     self._bucket_tags = None if tags is None else (began, tags)
             return tags
 
-    def _recall_tags(self, key: str, max_age: float | None) -> TagSet | Unknown | None:
+    def _recall_tags(self, key: str, max_age: float | None = None) -> TagSet | Unknown | None:
         counted = self._counts_tags and bool(self._may_read_tags)
         tags = self._known.get_tags(key, self._clocks.oldest_tags(max_age), counted=counted)
         if tags is not None:
