@@ -12,6 +12,7 @@ from typing import Final
 from tagfs.configfile import ConfigFiles
 from tagfs.errors import SettingsError
 from tagfs.settings import (
+    DANGEROUS,
     FUSE_OPTIONS,
     OPTIONS,
     BucketUrl,
@@ -32,7 +33,7 @@ _VENDORS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 """The variables by which the vendors' tools are told where a bucket is; Huawei's have none."""
 
-_NAMES: Final = (*OPTIONS, *FUSE_OPTIONS, "ro", "config", "profile")
+_NAMES: Final = (*OPTIONS, *FUSE_OPTIONS, *DANGEROUS, "ro", "config", "profile")
 _LIKE_OURS = 0.8
 """How like an option a variable TAGFS_... must be to be taken for a mistyped one."""
 

@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 the operation failed, 2 bad usage."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from tagfs.doctor.command import doctor_command
 from tagfs.errors import TagfsError
 from tagfs.host.background import run_in_background
 from tagfs.host.mountpoint import check_mountpoint
+from tagfs.host.remount import OF_TABLE, left_alone, remount
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
 from tagfs.manual.options import help_text
@@ -60,7 +62,11 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
     tagfs mount obs://photos /mnt -o region=cn-north-4
     tagfs mount s3://photos /mnt -o region=eu-west-1
     """  # noqa: D301  (click reads the control character)
-    chosen = choose(parse_url(url), split_options(options))
+    given = split_options(options)
+    if given.pop("remount", False):
+        _remount(url, mountpoint, given)
+        return
+    chosen = choose(parse_url(url), given)
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
     from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
 
@@ -77,6 +83,14 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
     if waiting:
         click.echo(f"tagfs: {waiting}", err=True)
     run_in_background(work)
+
+
+def _remount(url: str, mountpoint: Path, given: Mapping[str, str | bool]) -> None:
+    words = {name: value for name, value in given.items() if name not in OF_TABLE}
+    choose(parse_url(url), words)  # what is mistyped is said
+    if kept := left_alone(words):
+        click.echo(f"tagfs: not changed by remount: {', '.join(kept)}", err=True)
+    remount(str(parse_url(url)), mountpoint, list(words))
 
 
 @main_group.command("umount")

@@ -56,11 +56,26 @@ def run(
     Raises:
         SettingsError: libfuse refused, for a reason that it wrote to stderr.
     """
-    known = {name: value for name, value in options.items() if name not in MEANINGLESS}
+    known = {name: _escaped(value) for name, value in options.items() if name not in MEANINGLESS}
     try:
-        binding.run(operations, mountpoint, known, ready)
+        binding.run(operations, mountpoint, {**known, **_guards(known)}, ready)
     except RuntimeError as error:
         raise SettingsError(f"libfuse could not mount {mountpoint} (status {error})") from None
+
+
+def _guards(options: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what keeps setuid bits and device nodes of a bucket from counting, unless asked for.
+
+    libfuse does so by itself where root mounts, as long as it is not told otherwise.
+    """
+    return {f"no{name}": True for name in ("suid", "dev") if not options.get(name)}
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value of an option so that no part of it is taken for another option."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\\", "\\\\").replace(",", "\\,")
 
 
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
@@ -134,7 +149,7 @@ def check_host(options: Mapping[str, Any]) -> None:
     """Raise what keeps this host from mounting with these options of libfuse.
 
     Raises:
-        SettingsError: no /dev/fuse, no right to open it, or none to let others in.
+        SettingsError: no /dev/fuse, no right to open it, or none to do what is for root alone.
     """
     device = Path("/dev/fuse")
     if not device.exists():
@@ -148,6 +163,9 @@ def check_host(options: Mapping[str, Any]) -> None:
             raise SettingsError(
                 f"{name} is for root, unless {FUSE_CONF} has a line 'user_allow_other'"
             )
+    for name in ("suid", "dev"):
+        if options.get(name) and os.getuid() != 0:
+            raise SettingsError(f"allow_{name} is for root alone")
 
 
 FUSE_CONF = Path("/etc/fuse.conf")

@@ -244,15 +244,21 @@ FUSE_OPTIONS: Final = frozenset(
     "negative_timeout attr_timeout ac_attr_timeout noforget remember nopath intr intr_signal "
     "modules max_write max_readahead max_background congestion_threshold async_read sync_read "
     "atomic_o_trunc big_writes no_remote_lock no_remote_flock no_remote_posix_lock splice_write "
-    "splice_move splice_read debug nonempty blkdev blksize dev nodev suid nosuid exec noexec "
+    "splice_move splice_read debug nonempty blkdev blksize nodev nosuid exec noexec "
     "atime noatime diratime nodiratime sync async dirsync nothreads".split()
 )
 """Options that libfuse 2 and mount(8) know and that are passed on."""
 
+DANGEROUS: Final[Mapping[str, str]] = {"allow_suid": "suid", "allow_dev": "dev"}
+"""Our words for what a mount is without unless root asks for it, and what libfuse calls that.
+
+libfuse's own words change nothing: mount.fuse(8) adds them to the options of every line of fstab.
+"""
+
 _IGNORED: Final = frozenset(
-    "_netdev nofail noauto auto user users nouser owner group defaults relatime norelatime "
-    "strictatime lazytime nolazytime".split()
-)
+    "_netdev nofail noauto auto user users nouser owner group nogroup defaults relatime norelatime "
+    "strictatime lazytime nolazytime silent loud nomand iversion noiversion".split()
+).union(DANGEROUS.values())
 """Options of /etc/fstab that concern whoever mounts, not the mounted."""
 
 
@@ -314,7 +320,18 @@ def check_options(url: BucketUrl, given: Iterable[Given], mistakes: Iterable[str
         chosen["read_only"] = passed["ro"] = True
     if passed.get("allow_other"):
         passed.setdefault("default_permissions", True)
+    passed |= _dangers(taken)
     return Settings(url=url, fuse_options=passed, **chosen)
+
+
+def _dangers(taken: Mapping[str, tuple[Given, Any]]) -> dict[str, bool]:
+    """Return what is to count of setuid bits and device nodes; the careful word wins."""
+    chosen = {name for name, (_, value) in taken.items() if value is True}
+    return {
+        libfuse: True
+        for own, libfuse in DANGEROUS.items()
+        if own in chosen and f"no{libfuse}" not in chosen
+    }
 
 
 def _read(item: Given) -> tuple[str, Any]:
@@ -328,7 +345,7 @@ def _read(item: Given) -> tuple[str, Any]:
             raise SettingsError(f"{item.origin}{shown}: expected {OPTIONS[name].expects}") from None
     if name in _VALUED:
         return name, value
-    if name in FUSE_OPTIONS or name in {"ro", "rw"}:
+    if name in FUSE_OPTIONS or name in DANGEROUS or name in {"ro", "rw"}:
         flag = _flag(item)
         return ("ro", not flag) if name == "rw" else (name, flag)
     if name in _IGNORED or name.startswith(("x-", "comment")):
@@ -365,16 +382,20 @@ def _place(item: Given) -> str:
 
 
 def _unknown(item: Given) -> str:
-    near = difflib.get_close_matches(item.name, [*OPTIONS, *FUSE_OPTIONS, "ro"], 1)
+    near = difflib.get_close_matches(item.name, [*OPTIONS, *FUSE_OPTIONS, *DANGEROUS, "ro"], 1)
     where = "" if item.origin == item.name else f"{item.origin}: "
     return f"{where}unknown option {item.name!r}" + (f": did you mean {near[0]!r}?" if near else "")
 
 
 def split_options(texts: tuple[str, ...]) -> dict[str, str | bool]:
-    """Read `-o a,b=c -o d` into names and values; True for a name alone."""
+    """Read `-o a,b=c -o d` into names and values; True for a name alone.
+
+    Of `rw` and `ro` the last holds, as with mount(8): its helpers get a line of fstab, then -o.
+    """
     options: dict[str, str | bool] = {}
     for text in texts:
         for item in filter(None, text.split(",")):
             name, equals, value = item.partition("=")
+            options.pop({"ro": "rw", "rw": "ro"}.get(name.strip(), name.strip()), None)
             options[name.strip()] = value if equals else True
     return options

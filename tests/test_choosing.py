@@ -7,7 +7,7 @@ import pytest
 
 from tagfs.choosing import choose, chosen_cache_dir
 from tagfs.errors import SettingsError
-from tagfs.settings import parse_url
+from tagfs.settings import parse_url, split_options
 
 URL = parse_url("oss://photos/2026")
 
@@ -101,6 +101,25 @@ def test_switches_are_true_or_false_in_every_place(env):
     assert not choose(URL, {"ro": "false"}, env).read_only
     assert "ro" not in choose(URL, {}, {**env, "TAGFS_RO": "0"}).fuse_options
     assert choose(URL, {}, {**env, "TAGFS_NOATIME": "yes"}).fuse_options["noatime"]
+
+
+@pytest.mark.parametrize(
+    ("options", "passed"),
+    [
+        ("suid,dev", {}),
+        ("allow_suid", {"suid"}),
+        ("allow_dev=true,suid,dev", {"dev"}),
+        ("allow_suid,allow_dev", {"suid", "dev"}),
+        ("allow_suid=false,suid", {}),
+        ("allow_suid,nosuid,allow_dev", {"nosuid", "dev"}),
+        ("nodev,allow_dev", {"nodev"}),
+        ("rw,ro", {"ro"}),
+        ("ro,rw", {}),
+        ("ro,ro=false", {}),
+    ],
+)
+def test_words_of_mount8_and_what_is_for_root(env, options, passed):
+    assert choose(URL, split_options((options,)), env).fuse_options.keys() == set(passed)
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_place(env):

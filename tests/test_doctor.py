@@ -446,6 +446,14 @@ def test_allow_other_needs_a_line_in_fuse_conf(tmp_path: Path) -> None:
     assert "allow_other" not in on_host(settings(tmp_path), host)
 
 
+@pytest.mark.parametrize("name", ["allow_suid", "allow_dev"])
+def test_what_is_for_root_alone(tmp_path: Path, name: str) -> None:
+    chosen = settings(tmp_path, **{name: True})
+    assert on_host(chosen, Host(uid=1000))[name].level is Level.FAIL
+    assert on_host(chosen, Host(uid=0))[name].level is Level.WARNING
+    assert name not in on_host(settings(tmp_path, suid=True, dev=True), Host(uid=0))
+
+
 def test_the_cache_directory(tmp_path: Path) -> None:
     assert on_host(settings(tmp_path), Host())["cache_dir"].level is not Level.FAIL
     assert not (tmp_path / "cache").exists()

@@ -15,11 +15,11 @@ from tagfs.cli import main_group
 from tagfs.manual.__main__ import generated
 from tagfs.manual.examples import commands, has_example
 from tagfs.manual.options import DESCRIBED
-from tagfs.settings import FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
+from tagfs.settings import DANGEROUS, FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "tagfs/data/share/man"
-BESIDES = {"ro", "allow_other", "default_permissions", "config", "profile"}
+BESIDES = {"ro", "allow_other", "default_permissions", "config", "profile", *DANGEROUS}
 """Options that are described, but have no value of their own or choose where others come from."""
 
 MAN_PAGES = ["man1/tagfs.1", "man8/tagfs-mount.8", "man8/mount.fuse.tagfs.8"]

@@ -11,7 +11,7 @@ from tagfs import mount
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import SettingsError
 from tagfs.recovery.directories import staging_base
-from tagfs.settings import Settings
+from tagfs.settings import DANGEROUS, Settings
 
 _MOUNTERS = ("fusermount3", "fusermount")
 _SMALL = 1024**3  # bytes
@@ -37,6 +37,7 @@ def check_host(settings: Settings, host: Host) -> Iterator[Finding]:
     yield _fusermount(host)
     yield _libfuse(settings)
     yield from _user_allow_other(settings, host)
+    yield from _for_root(settings, host)
     yield _cache_dir(settings)
 
 
@@ -93,6 +94,17 @@ def _user_allow_other(settings: Settings, host: Host) -> Iterator[Finding]:
             f"{host.fuse_conf} does not let users give it",
             f"write the line user_allow_other into {host.fuse_conf}, or mount as root",
         )
+
+
+def _for_root(settings: Settings, host: Host) -> Iterator[Finding]:
+    for check, name in DANGEROUS.items():
+        if name not in settings.fuse_options:
+            continue
+        if host.is_root:
+            danger = "whoever can write the bucket can become root here"
+            yield warning(check, danger, f"leave {check} out, or keep others from the bucket")
+        else:
+            yield fail(check, "it is for root alone", f"leave {check} out, or mount as root")
 
 
 def _cache_dir(settings: Settings) -> Finding:

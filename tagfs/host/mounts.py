@@ -8,7 +8,7 @@ import logging
 import os
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
@@ -27,10 +27,11 @@ _Addressing = Literal["auto", "virtual", "path"]
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of the mount table: where, and what it says that it shows."""
+    """One line of the mount table: where, what it says that it shows, and the kernel's flags."""
 
     path: str
     source: str
+    flags: frozenset[str] = field(default=frozenset(), compare=False)
 
     def holds(self, path: str) -> bool:
         """Say whether an absolute path is the mountpoint or below it."""
@@ -49,7 +50,8 @@ def read_mounts(table: str) -> list[Mount]:
         kind, _, rest = after.partition(" ")
         fields = before.split(" ")
         if dash and kind == _TYPE:
-            mounts.append(Mount(_unescape(fields[4]), _unescape(rest.split(" ")[0])))
+            source = _unescape(rest.split(" ")[0])
+            mounts.append(Mount(_unescape(fields[4]), source, frozenset(fields[5].split(","))))
     return mounts
 
 
@@ -93,6 +95,14 @@ def ask_settings(mount: Mount) -> Settings:
         obs_tag_urlencode=status.get("obs_tag_urlencode") or "auto",
         obs_tag_profile=status.get("obs_tag_profile") or "narrow",
     )
+
+
+def ask_read_only(mount: Mount) -> bool:
+    """Say whether a mount was begun read only; False where it does not tell (to others)."""
+    try:
+        return json.loads(os.getxattr(mount.path, STATUS))["read_only"] is True
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def refresh(url: BucketUrl, directory: str) -> None:

@@ -59,6 +59,8 @@ TOPICS: Final = (
             _O("umask", "022", "Mode bits taken off where the metadata tells no mode."),
             _O("allow_other", "", "Other users may use the mount; brings default_permissions. For normal users it needs user_allow_other in /etc/fuse.conf."),
             _O("default_permissions", "", "The kernel judges by owner and mode, for the mounting user too."),
+            _O("allow_suid", "", "Setuid and setgid bits count; root alone may say so. Without it a mount is nosuid, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, becomes root here."),
+            _O("allow_dev", "", "Device nodes can be opened; root alone may say so. Without it a mount is nodev, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, gets at this host's disks and memory."),
         ),
     ),
     Topic(
@@ -107,7 +109,9 @@ def written(option: MountOption) -> str:
     return option.name
 
 
-_WITHOUT_VALUE: Final = frozenset({"ro", "allow_other", "default_permissions"})
+_WITHOUT_VALUE: Final = frozenset(
+    {"ro", "allow_other", "default_permissions", "allow_suid", "allow_dev"}
+)
 
 
 def _placeholder(name: str) -> str:
@@ -128,7 +132,10 @@ def help_text(width: int = 78) -> str:
             lines.append(f"{head:<24}{body[0]}")
             lines += [" " * 24 + line for line in body[1:]]
         blocks.append("\b\n" + "\n".join(lines))
-    return "\n\n".join(blocks) + "\n\nEvery option of libfuse passes through. See tagfs-mount(8)."
+    return (
+        "\n\n".join(blocks)
+        + "\n\nEvery other option of libfuse passes through. See tagfs-mount(8)."
+    )
 
 
 def markdown() -> str:
@@ -144,4 +151,10 @@ def markdown() -> str:
             default = f"`{option.default}`" if option.default else ""
             lines.append(f"| `{option.name}` | {default} | {option.text} |")
         lines.append("")
-    return "\n".join([*lines, "Every option of libfuse passes through.", ""])
+    return "\n".join(
+        [
+            *lines,
+            "Every other option of libfuse passes through; `suid` and `dev` change nothing.",
+            "",
+        ]
+    )

@@ -99,6 +99,7 @@ def tagfs_mount_8(group: click.Group) -> str:
         roff.heading("Mount and fstab"),
         *roff.prose(_MOUNT_FUSE),
         roff.verbatim(FSTAB),
+        *roff.prose(_FLAGS),
         roff.heading("Settings"),
         *roff.prose(_SETTINGS),
         roff.heading("Credentials"),
@@ -154,6 +155,11 @@ ln -s "$(command -v tagfs)" /usr/local/bin/tagfs
 ln -s "$(command -v tagfs)" /sbin/mount.fuse.tagfs
 
 A line of fstab(5), with the key pair in a file that root alone may read:
+"""
+
+_FLAGS = """
+A mount is nosuid,nodev however it is started: mount.fuse adds suid and dev to every line, so these change nothing. allow_suid and
+allow_dev do, and are for root alone. mount -o remount changes ro, noexec, noatime and what else the kernel alone decides.
 """
 
 _FILES = (
