@@ -20,6 +20,7 @@ from tagfs.fs.staging import StagingArea
 from tagfs.host.allocator import keep_little
 from tagfs.host.lifetime import Lifetime
 from tagfs.kernel.binding import Binding
+from tagfs.kernel.listers import Listers
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.monitoring.traffic import Traffic
 from tagfs.monitoring.vitals import Vitals
@@ -165,6 +166,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             caller=caller,
             caller_holds=mount.Holders(parts.binding, parts.mountpoint),
             caller_renames=caller.renames,
+            caller_lists=Listers(parts.binding),
             clock_ns=time.time_ns,
             started_ns=vitals.started_ns,
         )

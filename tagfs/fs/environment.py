@@ -54,6 +54,8 @@ class Environment:
         caller: the uid and gid of the process that is being served.
         caller_holds: whether that process has another descriptor of a path.
         caller_renames: whether that process is in rename(2); None where nothing tells.
+        caller_lists: whether that process shows directories, and no extended attributes; None
+            where nothing tells.
         clock_ns: nanoseconds since the epoch.
         executor: threads for reading ahead and for many small requests.
         upload_executor: threads for parts, apart so that they never wait behind one another.
@@ -70,6 +72,7 @@ class Environment:
     caller: Callable[[], tuple[int, int]]
     caller_holds: Callable[[str], bool]
     caller_renames: Callable[[], bool | None]
+    caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
     started_ns: int
 

@@ -46,6 +46,10 @@ Stat = dict[str, int]
 """Fields of struct stat; times in nanoseconds since the epoch."""
 
 BLOCK = 4096
+
+ACL_BUFFER = 152
+"""Bytes of the buffer with which gnulib, and nobody else, looks for an ACL."""
+
 HUGE = 2**40
 """Blocks that statfs reports: a bucket has no size."""
 
@@ -350,8 +354,15 @@ class FileSystem:
             self._behind.settle(path)  # what only an object has
         return self._xattrs.getxattr(path, name)
 
-    def listxattr(self, path: str) -> list[str]:
-        """Return the names of a file's extended attributes."""
+    def listxattr(self, path: str, size: int = 0) -> list[str]:
+        """Return the names of a file's extended attributes; `size` bytes are there for them.
+
+        Who looks for an ACL alone is told at once that there is none: `ls -l` does so for every
+        file, and a file's tags cost a request.
+        """
+        lists = self._env.caller_lists()
+        if lists or (lists is None and size == ACL_BUFFER):
+            return []
         self._prefetcher.asked_tags(path, "user.tagging")
         return self._xattrs.listxattr(path)
 

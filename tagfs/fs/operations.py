@@ -136,8 +136,8 @@ class Operations:
     def getxattr(self, path: str, name: str, *_position: int) -> bytes:
         return self._fs.getxattr(path, name)
 
-    def listxattr(self, path: str) -> list[str]:
-        return self._fs.listxattr(path)
+    def listxattr(self, path: str, size: int = 0) -> list[str]:
+        return self._fs.listxattr(path, size)
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int, *_position: int) -> None:
         self._fs.setxattr(path, name, value, flags)

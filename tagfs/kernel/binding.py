@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -78,6 +79,20 @@ def read_into(operations: Operations, path: str | None, where: Any, offset: int,
         data = operations("read", path, len(where), offset, fh)
         where[: len(data)] = data
         return len(data)
+
+
+def names_into(operations: Operations, path: str, buffer: Any, size: int) -> int:
+    """Put the names of a file's extended attributes into libfuse's buffer of `size` bytes.
+
+    Return how many bytes they take; with size 0 that is all that is asked for.
+    """
+    names: list[str] = operations("listxattr", path, size)
+    text = "".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape")
+    if size and len(text) > size:
+        return -errno.ERANGE
+    if size and text:
+        ctypes.memmove(buffer, text, len(text))
+    return len(text)
 
 
 def write_from(

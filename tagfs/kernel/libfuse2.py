@@ -12,6 +12,7 @@ from tagfs.kernel.binding import (
     TIMEOUTS,
     Operations,
     buffer_of,
+    names_into,
     open_file,
     read_into,
     write_from,
@@ -53,7 +54,7 @@ codecs.register(_find_codec)
 
 
 class Session(fuse.FUSE):  # type: ignore[misc]
-    """fusepy, with what it leaves out: open flags of create, mapped pages, direct I/O, listings."""
+    """fusepy, with what it leaves out: open flags, mapped pages, direct I/O, listings, sizes."""
 
     def __init__(
         self,
@@ -88,6 +89,9 @@ class Session(fuse.FUSE):  # type: ignore[misc]
     def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
         data, info = buffer_of(buf, size), fip.contents
         return write_from(self.operations, self._decode_optional_path(path), data, offset, info)
+
+    def listxattr(self, path: bytes, buf: Any, size: int) -> int:
+        return names_into(self.operations, path.decode(self.encoding), buf, size)
 
     def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
         stat = fuse.c_stat()

@@ -18,6 +18,7 @@ from tagfs.kernel.binding import (
     TIMEOUTS,
     Operations,
     buffer_of,
+    names_into,
     open_file,
     read_into,
     write_from,
@@ -147,6 +148,9 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
     def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
         data = buffer_of(buf, size)
         return write_from(self._call, _optional(path), data, offset, fip.contents)
+
+    def listxattr(self, path: bytes, buf: Any, size: int) -> int:
+        return names_into(self._call, _text(path), buf, size)
 
     def readdir_fuse_3(
         self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any, _flags: int

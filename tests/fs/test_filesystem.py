@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
-from tests.fs.trees import tree_of
+from tests.fs.trees import environment_of, tree_of
 
 ASIDE = "/.fuse_hidden0000000100000001"
 
@@ -135,6 +136,35 @@ def test_attributes_set_by_many_at_once_are_all_kept(
     assert (found["st_uid"], found["st_gid"], found["st_mtime"]) == (12, 34, 2)
     names = tree.listxattr("/f")
     assert sorted(names) == sorted(["user.tag.team", *[f"user.meta.m{n}" for n in range(12)]])
+
+
+@pytest.mark.parametrize(
+    ("lists", "size", "told"),
+    [
+        (True, 0, False),
+        (True, 152, False),
+        (True, 1024, False),
+        (False, 0, True),
+        (False, 152, True),
+        (False, 1024, True),
+        (None, 0, True),
+        (None, 152, False),  # gnulib's look for an ACL
+        (None, 1024, True),
+    ],
+)
+def test_who_lists_a_directory_is_told_no_names(
+    bucket: MemoryBucket, tmp_path: Path, *, lists: bool | None, size: int, told: bool
+) -> None:
+    """G15. Of a process in another PID namespace nothing but the size of its buffer tells."""
+    put(bucket, "f", b"x", team="blue")
+    asked: list[str] = []
+    bucket.before = lambda operation, _key: asked.append(operation)
+    with ThreadPoolExecutor(1) as executor:
+        env = replace(environment_of(bucket, tmp_path, executor), caller_lists=lambda: lists)
+        tree = FileSystem(env, dict)
+        assert tree.listxattr("/f", size) == (["user.tag.team"] if told else [])
+        assert ("get_tags" in asked) is told
+        tree.close()
 
 
 def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(

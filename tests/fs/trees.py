@@ -31,6 +31,7 @@ def environment_of(
         caller=lambda: (0, 0),
         caller_holds=lambda _path: False,
         caller_renames=lambda: None,
+        caller_lists=lambda: False,
         clock_ns=time.time_ns,
         started_ns=0,
     )

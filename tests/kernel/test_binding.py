@@ -1,12 +1,13 @@
 """Content goes between libfuse's buffers and the tree without copies, and never beyond them."""
 
 import ctypes
+import errno
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tagfs.kernel.binding import buffer_of, read_into, write_from
+from tagfs.kernel.binding import buffer_of, names_into, read_into, write_from
 
 SIZE = 64
 INFO = SimpleNamespace(writepage=False, fh=7)
@@ -65,3 +66,32 @@ def test_nobody_can_use_the_buffer_when_the_callback_is_over() -> None:
         write_from(operations, "/f", buffer_of(pointer, 5), 0, INFO)
     with pytest.raises(ValueError, match="released"):
         kept[0].tobytes()
+
+
+NAMES = ["user.tag.a", "user.tag.\udcff"]
+TEXT = b"user.tag.a\0user.tag.\xff\0"
+
+
+@pytest.mark.parametrize(
+    ("names", "size", "told", "kept"),
+    [
+        (NAMES, 0, len(TEXT), b""),
+        (NAMES, SIZE, len(TEXT), TEXT),
+        (NAMES, len(TEXT), len(TEXT), TEXT),
+        (NAMES, len(TEXT) - 1, -errno.ERANGE, b""),
+        ([], 0, 0, b""),
+        ([], SIZE, 0, b""),
+    ],
+)
+def test_names_are_put_into_the_buffer_if_they_fit(names, size, told, kept) -> None:
+    """... and whoever answers knows how large it is."""
+    memory, pointer = filled(b".")
+    asked = []
+
+    def operations(*arguments: object) -> Any:
+        asked.append(arguments)
+        return names
+
+    assert names_into(operations, "/f", pointer if size else None, size) == told
+    assert asked == [("listxattr", "/f", size)]
+    assert bytes(memory) == kept + b"." * (SIZE - len(kept))
