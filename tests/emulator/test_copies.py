@@ -259,3 +259,20 @@ def test_uploads_are_listed(bucket):
     for number in (1, 2, 5):
         bucket.upload_part(*made[0], number, b"x")
     assert [part.part_number for part in parts] == [1, 2, 5]
+
+
+def test_acl_and_encryption_are_the_request_s_own(bucket):
+    kms = {"x-oss-server-side-encryption": "KMS", "x-oss-server-side-encryption-key-id": "key-1"}
+    bucket.put_object("k", b"x", headers={**kms, "x-oss-object-acl": "public-read"})
+    assert kms.items() <= bucket.head_object("k").headers.items()
+    bucket.copy_object(bucket.bucket_name, "k", "copy")
+    assert bucket.get_object_acl("copy").acl == "default"
+    assert not kms.keys() & bucket.head_object("copy").headers.keys()
+    bucket.copy_object(
+        bucket.bucket_name, "k", "copy", headers={**kms, "x-oss-object-acl": "private"}
+    )
+    assert bucket.get_object_acl("copy").acl == "private"
+    assert kms.items() <= bucket.head_object("copy").headers.items()
+    with pytest.raises(oss2.exceptions.OssError) as caught:
+        bucket.put_object("k", b"", headers={"x-oss-server-side-encryption": "aws:kms"})
+    assert caught.value.code == "InvalidArgument"

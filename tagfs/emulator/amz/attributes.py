@@ -3,7 +3,9 @@
 from tagfs.emulator.amz.conditions import matches
 from tagfs.emulator.amz.context import Context, no_such_key
 from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.grants import read_acl
 from tagfs.emulator.amz.tags import parse_header
+from tagfs.emulator.amz.uncopied import read_uncopied, shown_uncopied
 from tagfs.emulator.exchange import Reply
 from tagfs.emulator.moments import MILLISECONDS, http_date
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
@@ -21,11 +23,15 @@ def read_attributes(context: Context) -> Attributes:
         Refusal: some of it is not allowed.
     """
     return Attributes(
-        headers={"Content-Type": _DEFAULT_TYPE, **read_standard_headers(context)},
+        headers={
+            "Content-Type": _DEFAULT_TYPE,
+            **read_standard_headers(context),
+            **read_uncopied(context),
+        },
         meta=read_meta(context),
         tags=read_tags(context),
         storage_class=read_class(context),
-        acl=context.own("acl") or "private",
+        acl=read_acl(context),
     )
 
 
@@ -114,7 +120,7 @@ def guard_overwrite(context: Context, *, exclusive: bool = False, conditional: b
 def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     """Return the headers that GET and HEAD show of an object itself, not of its content."""
     attributes, family = record.attributes, context.family
-    headers = dict(attributes.headers)
+    headers = dict(shown_uncopied(context, attributes.headers))
     for name, value in attributes.meta.items():
         headers[f"{family}meta-{name}"] = value
     visible = not context.caller.anonymous and "deny_tags" not in context.request.modes

@@ -13,6 +13,7 @@ from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
 
 POSIX = "POSIX"
+OWNER_ID = "0123456789abcdef0123456789abcdef"
 _DIGITS = 18  # of a number that is taken for what it says
 
 
@@ -122,7 +123,7 @@ class Context:
 def owner(context: Context) -> str:
     """Return the element that names the account."""
     shown = element("DisplayName", "emulator") if context.flavour.family == "x-amz-" else ""
-    return f"<Owner>{element('ID', '0123456789abcdef0123456789abcdef')}{shown}</Owner>"
+    return f"<Owner>{element('ID', OWNER_ID)}{shown}</Owner>"
 
 
 def no_such_key(key: str) -> Refusal:

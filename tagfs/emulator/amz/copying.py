@@ -15,7 +15,9 @@ from tagfs.emulator.amz.conditions import check_source
 from tagfs.emulator.amz.context import Context, no_such_key
 from tagfs.emulator.amz.directories import make_parents
 from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.grants import read_acl
 from tagfs.emulator.amz.intake import SINGLE_LIMIT
+from tagfs.emulator.amz.uncopied import is_uncopied, read_uncopied
 from tagfs.emulator.exchange import Reply
 from tagfs.emulator.markup import element
 from tagfs.emulator.moments import exact_time
@@ -97,7 +99,8 @@ def _refuse_idle(context: Context) -> None:
 
 def _attributes(context: Context, source: ObjectRecord) -> Attributes:
     kept = source.attributes
-    headers, meta, tags = kept.headers, kept.meta, kept.tags
+    headers = {name: text for name, text in kept.headers.items() if not is_uncopied(name)}
+    meta, tags = kept.meta, kept.tags
     replaces = _directive(context, "metadata", "COPY") == "REPLACE"
     if replaces:
         headers = {"Content-Type": "binary/octet-stream", **read_standard_headers(context)}
@@ -107,11 +110,11 @@ def _attributes(context: Context, source: ObjectRecord) -> Attributes:
     elif _directive(context, "tagging", context.flavour.tagging_directive) == "REPLACE":
         tags = read_tags(context)
     return Attributes(
-        headers=headers,
+        headers={**headers, **read_uncopied(context)},
         meta=meta,
         tags=tags,
         storage_class=read_class(context),
-        acl=context.own("acl") or "private",
+        acl=read_acl(context),
     )
 
 

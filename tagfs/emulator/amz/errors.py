@@ -24,6 +24,7 @@ _TABLE = {
     "BucketAlreadyOwnedByYou": _Entry(
         409, "Your previous request to create the named bucket succeeded and you already own it."
     ),
+    "AccessControlListNotSupported": _Entry(400, "The bucket does not allow ACLs"),
     "BucketNotEmpty": _Entry(409, "The bucket you tried to delete is not empty."),
     "DirectoryNotEmpty": _Entry(409, "The directory is not empty."),
     "EntityTooLarge": _Entry(400, "Your proposed upload exceeds the maximum allowed object size."),
@@ -56,6 +57,9 @@ _TABLE = {
     "InvalidTargetType": _Entry(400, "The type of the symlink target is invalid."),
     "InvalidToken": _Entry(403, "The provided token is malformed or otherwise not valid."),
     "KeyTooLongError": _Entry(400, "Your key is too long."),
+    "MalformedACLError": _Entry(
+        400, "The XML you provided was not well-formed or did not validate against our schema"
+    ),
     "MalformedXML": _Entry(
         400, "The XML you provided was not well-formed or did not validate against our schema."
     ),
@@ -81,6 +85,7 @@ _TABLE = {
     "ObjectAlreadyExists": _Entry(409, "The object already exists and must not be overwritten."),
     "ObjectHasAlreadyRestored": _Entry(409, "The object has already been restored."),
     "ObjectNotAppendable": _Entry(409, "The object is not appendable."),
+    "OwnershipControlsNotFoundError": _Entry(404, "The bucket ownership controls were not found"),
     "PositionNotEqualToLength": _Entry(409, "Position is not equal to file length."),
     "PreconditionFailed": _Entry(
         412, "At least one of the pre-conditions you specified did not hold"

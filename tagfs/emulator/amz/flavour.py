@@ -42,6 +42,7 @@ class Flavour:
         tagging_modifies: whether an edit of tags moves Last-Modified.
         object_tagging: whether objects have tags at all.
         links: whether the service has symlinks of its own.
+        acls: whether ACLs can be set; if not, the bucket's owner owns all there is.
         renames_over: whether a rename replaces what has the new name.
     """
 
@@ -73,6 +74,7 @@ class Flavour:
     tagging_modifies: bool = False
     object_tagging: bool = True
     links: bool = False
+    acls: bool = True
     renames_over: bool = True
 
     @property

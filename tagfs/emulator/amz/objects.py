@@ -18,6 +18,7 @@ from tagfs.emulator.amz.errors import Refusal
 from tagfs.emulator.amz.intake import read_document, receive
 from tagfs.emulator.amz.links import View, look_through
 from tagfs.emulator.amz.naming import encode_name
+from tagfs.emulator.amz.uncopied import etag_of
 from tagfs.emulator.exchange import Reply
 from tagfs.emulator.markup import element, group, parse, text_of
 from tagfs.emulator.moments import MILLISECONDS, http_date
@@ -46,7 +47,7 @@ async def PutObject(context: Context) -> Reply:
             key=context.key,
             kind=Kind.NORMAL,
             size=staged.size,
-            etag=staged.md5,
+            etag=etag_of(attributes.headers, staged.md5),
             md5=staged.md5,
             crc64=staged.crc64,
             mtime_ms=context.now_ms,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tagfs.emulator.amz import (
+    acl,
     buckets,
     copying,
     listing,
@@ -69,8 +70,8 @@ OBJECT: Table = {
     ("PUT", "tagging"): tagging.PutObjectTagging,
     ("GET", "tagging"): tagging.GetObjectTagging,
     ("DELETE", "tagging"): tagging.DeleteObjectTagging,
-    ("PUT", "acl"): buckets.PutObjectAcl,
-    ("GET", "acl"): buckets.GetObjectAcl,
+    ("PUT", "acl"): acl.PutObjectAcl,
+    ("GET", "acl"): acl.GetObjectAcl,
     ("POST", "restore"): restoring.RestoreObject,
     ("POST", "uploads"): multipart.InitiateMultipartUpload,
     ("PUT", "partNumber"): multipart.UploadPart,
@@ -86,8 +87,8 @@ BUCKET: Table = {
     ("GET", "uploads"): uploadlists.ListMultipartUploads,
     ("POST", "delete"): objects.DeleteMultipleObjects,
     ("GET", "versioning"): buckets.GetBucketVersioning,
-    ("GET", "acl"): buckets.GetBucketAcl,
-    ("PUT", "acl"): buckets.PutBucketAcl,
+    ("GET", "acl"): acl.GetBucketAcl,
+    ("PUT", "acl"): acl.PutBucketAcl,
 }
 
 

@@ -10,6 +10,7 @@ from tagfs.emulator.amz.authentication import Authenticator, Caller, family_of
 from tagfs.emulator.amz.context import Context
 from tagfs.emulator.amz.errors import Refusal, injected, render_refusal
 from tagfs.emulator.amz.flavour import Flavour
+from tagfs.emulator.amz.grants import is_public
 from tagfs.emulator.amz.routes import Route, Routes
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.exchange import Call, Reply, Request
@@ -17,7 +18,6 @@ from tagfs.emulator.storage.engine import Storage
 
 _log = logging.getLogger(__name__)
 _READS = frozenset({"GetObject", "HeadObject"})
-_PUBLIC = frozenset({"public-read", "public-read-write"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,8 @@ class FamilyService:
             return
         if route.operation in _READS:
             record = context.find()
-            acls = {context.bucket.acl, record.attributes.acl if record else ""}
-            if acls & _PUBLIC:
+            acls = (context.bucket.acl, record.attributes.acl if record else "")
+            if any(map(is_public, acls)):
                 return
         raise Refusal("AccessDenied")
 

@@ -10,6 +10,7 @@ from tagfs.emulator.amz.attributes import (
 )
 from tagfs.emulator.amz.context import Context
 from tagfs.emulator.amz.errors import Refusal
+from tagfs.emulator.amz.uncopied import is_uncopied
 from tagfs.emulator.exchange import Reply
 from tagfs.emulator.storage.records import Attributes, ObjectRecord
 
@@ -38,7 +39,8 @@ def _edited(context: Context, record: ObjectRecord) -> Attributes:
         raise Refusal("InvalidRequest", "Changing the storage class needs REPLACE_NEW.")
     if asked and context.is_posix and context.key.endswith("/"):
         raise Refusal("FsNotSupport")
-    headers = read_standard_headers(context)
+    headers = {name: text for name, text in old.headers.items() if is_uncopied(name)}
+    headers |= read_standard_headers(context)
     if directive == "REPLACE_NEW":
         headers = {**old.headers, **headers}
     tags = read_tags(context) if context.own("tagging") is not None else old.tags

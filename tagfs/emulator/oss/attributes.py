@@ -19,6 +19,9 @@ _STANDARD = (
     "Content-Language",
     "Expires",
 )
+_ENCRYPTION = "x-oss-server-side-encryption"
+_KEY_ID = f"{_ENCRYPTION}-key-id"
+_METHODS = frozenset({"AES256", "KMS", "SM4"})
 _META = "x-oss-meta-"
 _META_LIMIT = 8 * 1024
 _PRECONDITIONS = ("If-Modified-Since", "If-Unmodified-Since", "If-Match", "If-None-Match")
@@ -32,7 +35,7 @@ def read_attributes(context: Context) -> Attributes:
         OssError: some of it is not allowed.
     """
     return Attributes(
-        headers=read_standard_headers(context),
+        headers={**read_standard_headers(context), **read_encryption(context)},
         meta=read_meta(context),
         tags=read_tags(context),
         storage_class=read_class(context, context.bucket.storage_class),
@@ -48,6 +51,25 @@ def read_standard_headers(context: Context) -> dict[str, str]:
         if value is not None:
             kept[name] = value
     return kept
+
+
+def read_encryption(context: Context) -> dict[str, str]:
+    """Return the encryption that a request asks for; a copy never takes it from its source.
+
+    Raises:
+        OssError: there is no such method.
+    """
+    method, key_id = context.header(_ENCRYPTION), context.header(_KEY_ID)
+    if method is None and key_id is None:
+        return {}
+    if method not in _METHODS or (key_id is not None and method != "KMS"):
+        raise OssError("InvalidArgument", f"The encryption {method} {key_id} makes no sense.")
+    return {_ENCRYPTION: method} | ({_KEY_ID: key_id} if key_id else {})
+
+
+def is_encryption(name: str) -> bool:
+    """Tell whether a header that is kept with an object says how it is encrypted."""
+    return name.startswith(_ENCRYPTION)
 
 
 def read_meta(context: Context) -> dict[str, str]:

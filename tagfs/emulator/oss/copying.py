@@ -7,8 +7,10 @@ from tagfs.emulator.markup import element, render
 from tagfs.emulator.moments import iso_time
 from tagfs.emulator.oss.addressing import decode, is_key
 from tagfs.emulator.oss.attributes import (
+    is_encryption,
     read_acl,
     read_class,
+    read_encryption,
     read_meta,
     read_standard_headers,
     read_tags,
@@ -83,14 +85,15 @@ def _kind(source: ObjectRecord, *, is_self: bool) -> Kind:
 
 def _attributes(context: Context, source: ObjectRecord, *, is_self: bool) -> Attributes:
     kept = source.attributes
-    headers, meta, tags = kept.headers, kept.meta, kept.tags
+    headers = {name: text for name, text in kept.headers.items() if not is_encryption(name)}
+    meta, tags = kept.meta, kept.tags
     # CopyObject page: onto itself, the metadata in the request is taken whatever the directive.
     if _directive(context, "metadata") == "REPLACE" or is_self:
         headers, meta = read_standard_headers(context), read_meta(context)
     if _directive(context, "tagging") == "REPLACE":
         tags = read_tags(context)
     return Attributes(
-        headers=headers,
+        headers={**headers, **read_encryption(context)},
         meta=meta,
         tags=tags,
         storage_class=read_class(context, kept.storage_class if is_self else "")

@@ -59,6 +59,7 @@ def make_flavour(chosen: Mapping[str, str]) -> Flavour:
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=not is_rgw,
         conditional_copies=not is_rgw,
+        acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
         quotes_copies=not is_rgw,
         tells_completed=not is_rgw,

@@ -8,6 +8,7 @@ mimic=aws|rgw          rgw: as Ceph RGW 16 was measured to do: tags given when a
                        an edit of tags moves Last-Modified; conditions of copies, and of
                        completed uploads, are ignored
 tagging_count=on|off   off: no x-amz-tagging-count, as LocalStack (default on)
+acls=on|off            off: as in buckets whose owner is enforced: no ACL can be set (default on)
 conditional=on|off     off: If-Match and If-None-Match do not guard a PUT (default on)
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 _KNOWN = {
     "mimic": ("aws", "rgw"),
     "tagging_count": ("on", "off"),
+    "acls": ("on", "off"),
     "conditional": ("on", "off"),
 }
 

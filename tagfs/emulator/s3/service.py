@@ -1,5 +1,6 @@
 """The S3 personality: its operations, put together as the options want them."""
 
+from tagfs.emulator.amz import acl
 from tagfs.emulator.amz.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.amz.service import FamilyService, Rules
 from tagfs.emulator.config import EmulatorConfig
@@ -13,6 +14,7 @@ _BUCKET: Table = {
     ("PUT", None): buckets.PutBucket,
     ("HEAD", None): buckets.HeadBucket,
     ("GET", "location"): buckets.GetBucketLocation,
+    ("GET", "ownershipControls"): acl.GetBucketOwnershipControls,
 }
 
 
