@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
         "--temporary-keys",
         type=Path,
         metavar="FILE",
-        help="also accept the pairs of this file while they hold; see tagfs.emulator.temporary",
+        help="also accept the pairs of this file; see tagfs.emulator.temporary_keys",
     )
     parser.add_argument("--region", default="", help="default: a usual one of the service")
     parser.add_argument("--no-verify", action="store_true", help="accept any signature")

@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from tagfs.emulator.exchange import Call
+from tagfs.emulator.messages import Call
 
 _NUMBER, _COUNT, _TEXT, _NOTHING = "seconds", "count", "text", "nothing"
 _ACTIONS = {

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.exchange import Personality
 from tagfs.emulator.faults import FaultBoard
-from tagfs.emulator.frame import Frame
+from tagfs.emulator.http_server import HttpServer
+from tagfs.emulator.messages import Service
 from tagfs.emulator.obs.service import ObsService
 from tagfs.emulator.oss.service import OssService
-from tagfs.emulator.requestlog import RequestLog
+from tagfs.emulator.request_log import RequestLog
 from tagfs.emulator.s3.service import S3Service
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.generate import generate
@@ -36,8 +36,8 @@ def run(config: EmulatorConfig) -> None:
     asyncio.run(_serve(config))
 
 
-def _personality(config: EmulatorConfig, storage: Storage) -> Personality:
-    kinds: dict[str, Callable[[Storage, EmulatorConfig], Personality]] = {
+def _service(config: EmulatorConfig, storage: Storage) -> Service:
+    kinds: dict[str, Callable[[Storage, EmulatorConfig], Service]] = {
         "oss": OssService,
         "obs": ObsService,
         "s3": S3Service,
@@ -58,8 +58,8 @@ async def _serve(config: EmulatorConfig) -> None:
     log = RequestLog(config.request_log)
     try:
         _fill(storage, config)
-        frame = Frame(_personality(config, storage), log=log, faults=faults, latency=config.latency)
-        await _listen(frame, host, port, stop)
+        http = HttpServer(_service(config, storage), log=log, faults=faults, latency=config.latency)
+        await _listen(http, host, port, stop)
     finally:
         log.close()
         storage.close()
@@ -75,10 +75,10 @@ def _fill(storage: Storage, config: EmulatorConfig) -> None:
         generate(storage, config.buckets[0], specification, now_ms, lower_case=lower_case)
 
 
-async def _listen(frame: Frame, host: str, port: int, stop: asyncio.Event) -> None:
+async def _listen(http: HttpServer, host: str, port: int, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     factory = web.Server(
-        frame.handle,
+        http.handle,
         access_log=None,
         auto_decompress=False,
         max_line_size=_HEADER_LIMIT,

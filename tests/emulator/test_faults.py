@@ -8,8 +8,8 @@ import oss2
 import pytest
 import requests
 
-from tagfs.emulator.exchange import Call
 from tagfs.emulator.faults import FaultBoard, parse_fault
+from tagfs.emulator.messages import Call
 from tests.emulator.emulation import Emulator, oss2_bucket
 
 _PUT = Call(operation="PutObject", method="PUT", bucket="b", key="logs/a")

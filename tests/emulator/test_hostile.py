@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.markup import parse
+from tagfs.emulator.xml_text import parse
 
 HOSTILE = (
     *("../../../../tmp/escaped", "a/../../b", "./x", "..", ".", "a//b", "//", "a\\..\\b"),

@@ -1,4 +1,4 @@
-"""The frame: request log, latency, robustness, and what survives a kill."""
+"""The HTTP server: request log, latency, robustness, and what survives a kill."""
 
 import http.client
 import random

@@ -1,1 +1,1 @@
-"""The Huawei OBS personality."""
+"""The Huawei OBS service."""

@@ -3,11 +3,11 @@
 import hashlib
 from dataclasses import replace
 
-from tagfs.emulator.amz.attributes import read_attributes
-from tagfs.emulator.amz.context import Context
-from tagfs.emulator.amz.errors import Refusal
-from tagfs.emulator.amz.intake import SINGLE_LIMIT, receive
-from tagfs.emulator.exchange import Reply
+from tagfs.emulator.engine.attributes import read_attributes
+from tagfs.emulator.engine.body_upload import SINGLE_LIMIT, receive
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.blobs import Staged
 from tagfs.emulator.storage.crc64 import crc64_combine
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
@@ -23,7 +23,7 @@ async def AppendObject(context: Context) -> Reply:
     many appends there were is not counted (the service allows 10000).
     """
     if context.is_posix:
-        raise Refusal("FsNotSupport")
+        raise ServiceError("FsNotSupport")
     position = _position(context)
     _judge(context, position)
     attributes = None if context.find() else read_attributes(context)
@@ -31,7 +31,7 @@ async def AppendObject(context: Context) -> Reply:
     try:
         old = _judge(context, position)
         if position > SINGLE_LIMIT or position + staged.size > _TOTAL_LIMIT:
-            raise Refusal("AppendTooLarge")
+            raise ServiceError("AppendTooLarge")
         record = _append(context, old, staged, attributes)
     finally:
         staged.discard()
@@ -46,9 +46,9 @@ def _position(context: Context) -> int:
     text = context.parameter("position") or ""
     if not text.isdecimal():
         extra = {"ArgumentName": "position", "ArgumentValue": text}
-        raise Refusal("InvalidArgument", "The position is no length.", extra=extra)
+        raise ServiceError("InvalidArgument", "The position is no length.", extra=extra)
     if len(text) > _DIGITS:
-        raise Refusal("AppendTooLarge")
+        raise ServiceError("AppendTooLarge")
     return int(text)
 
 
@@ -56,11 +56,11 @@ def _judge(context: Context, position: int) -> ObjectRecord | None:
     """Return the object to append to, if there is one."""
     record = context.find()
     if record is not None and record.kind is not Kind.APPENDABLE:
-        raise Refusal("ObjectNotAppendable")
-    if record is not None and record.attributes.storage_class in context.flavour.archives:
-        raise Refusal("ObjectNotAppendable")
+        raise ServiceError("ObjectNotAppendable")
+    if record is not None and record.attributes.storage_class in context.dialect.archives:
+        raise ServiceError("ObjectNotAppendable")
     if position != (record.size if record else 0):
-        raise Refusal("PositionNotEqualToLength")
+        raise ServiceError("PositionNotEqualToLength")
     return record
 
 

@@ -1,13 +1,13 @@
 """Buckets of OBS: making, describing and enumerating them, and the probe of the SDKs."""
 
-from tagfs.emulator.amz.attributes import STANDARD, shown_class
-from tagfs.emulator.amz.context import POSIX, Context, owner
-from tagfs.emulator.amz.errors import Refusal
-from tagfs.emulator.amz.intake import read_document
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, escape, group, parse
-from tagfs.emulator.moments import exact_time
+from tagfs.emulator.engine.attributes import STANDARD, shown_class
+from tagfs.emulator.engine.body_upload import read_document
+from tagfs.emulator.engine.context import POSIX, Context, owner
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import BucketRecord
+from tagfs.emulator.time_formats import exact_time
+from tagfs.emulator.xml_text import element, escape, group, parse
 
 _VERSION = "3.0"
 
@@ -21,21 +21,21 @@ async def PutBucket(context: Context) -> Reply:
     """Make a bucket, or a file system; one that is yours already is left as it is."""
     data = await read_document(context)
     if data and parse(data) is None:
-        raise Refusal("MalformedXML")
+        raise ServiceError("MalformedXML")
     name = context.call.bucket or ""
     asked = (
         context.own("storage-class")
         or context.header("x-default-storage-class")  # what the SDK says when it signs V2
         or STANDARD
     )
-    if asked not in context.flavour.classes:
-        raise Refusal("InvalidArgument", "No such storage class.")
+    if asked not in context.dialect.classes:
+        raise ServiceError("InvalidArgument", "No such storage class.")
     is_posix = (context.own("fs-file-interface") or "").lower() == "enabled"
     if context.storage.buckets.get(name) is None:
         context.storage.buckets.create(
             name,
             context.now_ms,
-            storage_class=context.flavour.classes[asked],
+            storage_class=context.dialect.classes[asked],
             acl=context.own("acl") or "private",
             kind=POSIX if is_posix else "OBJECT",
         )

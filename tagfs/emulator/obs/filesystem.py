@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from tagfs.emulator.amz.context import Context
-from tagfs.emulator.amz.directories import has_children, make_parents
-from tagfs.emulator.amz.errors import Refusal
-from tagfs.emulator.amz.intake import receive
-from tagfs.emulator.exchange import Reply
+from tagfs.emulator.engine.body_upload import receive
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.directories import has_children, make_parents
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.blobs import Staged
 from tagfs.emulator.storage.contents import Extents, slice_extents
 from tagfs.emulator.storage.records import ObjectRecord
@@ -24,20 +24,20 @@ async def RenameObject(context: Context) -> Reply:
     _demand_posix(context)
     name = (context.parameter("name") or "").removeprefix("/")
     if not name:
-        raise Refusal("InvalidArgument", "The new name is missing.")
+        raise ServiceError("InvalidArgument", "The new name is missing.")
     source = _source(context)
     is_directory = source.endswith("/")
     target = name if not is_directory or name.endswith("/") else f"{name}/"
     if target == source:
         return Reply(status=204)
     if target.startswith(source) and is_directory:
-        raise Refusal("FsObjectConflict", "A directory cannot go below itself.")
+        raise ServiceError("FsObjectConflict", "A directory cannot go below itself.")
     make_parents(context, target)
     objects, bucket = context.storage.objects, context.bucket.id
     if is_directory and has_children(context, target):
-        raise Refusal("DirectoryNotEmpty", extra={"Key": target})
-    if not context.flavour.renames_over and objects.exists(bucket, target):
-        raise Refusal("FsObjectConflict", extra={"Key": target})
+        raise ServiceError("DirectoryNotEmpty", extra={"Key": target})
+    if not context.dialect.renames_over and objects.exists(bucket, target):
+        raise ServiceError("FsObjectConflict", extra={"Key": target})
     objects.rename(bucket, source, target)
     return Reply(status=204)
 
@@ -106,13 +106,13 @@ def _replace(context: Context, old: ObjectRecord, extents: Extents) -> None:
 
 def _demand_posix(context: Context) -> None:
     if not context.is_posix:
-        raise Refusal("MethodNotAllowed", "Only a parallel file system can do this.")
+        raise ServiceError("MethodNotAllowed", "Only a parallel file system can do this.")
 
 
 def _number(context: Context, name: str) -> int:
     text = context.parameter(name) or ""
     if not text.isdecimal():
-        raise Refusal("InvalidArgument", f"The {name} is no number.")
+        raise ServiceError("InvalidArgument", f"The {name} is no number.")
     if len(text) > _DIGITS or int(text) > _MOST:
-        raise Refusal("EntityTooLarge")
+        raise ServiceError("EntityTooLarge")
     return int(text)

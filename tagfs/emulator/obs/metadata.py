@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from tagfs.emulator.amz.attributes import (
+from tagfs.emulator.engine.attributes import (
     read_class,
     read_meta,
     read_standard_headers,
     read_tags,
 )
-from tagfs.emulator.amz.context import Context
-from tagfs.emulator.amz.errors import Refusal
-from tagfs.emulator.amz.uncopied import is_uncopied
-from tagfs.emulator.exchange import Reply
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.uncopied import is_uncopied
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Attributes, ObjectRecord
 
 
@@ -33,12 +33,12 @@ async def SetObjectMetadata(context: Context) -> Reply:
 def _edited(context: Context, record: ObjectRecord) -> Attributes:
     old, directive = record.attributes, (context.own("metadata-directive") or "").upper()
     if directive not in {"REPLACE", "REPLACE_NEW"}:
-        raise Refusal("InvalidArgument", "The metadata directive is neither of both.")
+        raise ServiceError("InvalidArgument", "The metadata directive is neither of both.")
     asked = context.own("storage-class")
     if asked and directive != "REPLACE_NEW":
-        raise Refusal("InvalidRequest", "Changing the storage class needs REPLACE_NEW.")
+        raise ServiceError("InvalidRequest", "Changing the storage class needs REPLACE_NEW.")
     if asked and context.is_posix and context.key.endswith("/"):
-        raise Refusal("FsNotSupport")
+        raise ServiceError("FsNotSupport")
     headers = {name: text for name, text in old.headers.items() if is_uncopied(name)}
     headers |= read_standard_headers(context)
     if directive == "REPLACE_NEW":

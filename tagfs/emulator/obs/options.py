@@ -1,4 +1,4 @@
-"""The variants of the OBS personality, chosen by `--option NAME=VALUE`.
+"""The variants of the OBS service, chosen by `--option NAME=VALUE`.
 
 tag_encoding=decode|keep   names in tag documents are percent-decoded when they are stored
                            (default), or kept as they came: the manual leaves it open

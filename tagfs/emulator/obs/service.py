@@ -1,13 +1,13 @@
-"""The OBS personality: its operations, put together as the options want them."""
+"""The OBS service: its operations, put together as the options want them."""
 
 import time
 
-from tagfs.emulator.amz.context import POSIX
-from tagfs.emulator.amz.routes import BUCKET, OBJECT, Handler, NotOffered, Routes, Table
-from tagfs.emulator.amz.service import FamilyService, Rules
 from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine.context import POSIX
+from tagfs.emulator.engine.routes import BUCKET, OBJECT, Handler, NotOffered, Routes, Table
+from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.obs import appending, buckets, filesystem, metadata, symlinks
-from tagfs.emulator.obs.flavour import make_flavour
+from tagfs.emulator.obs.dialect import make_dialect
 from tagfs.emulator.obs.options import read_options
 from tagfs.emulator.storage.engine import Storage
 
@@ -36,7 +36,7 @@ _BUCKET: Table = {
 }
 
 
-class ObsService(FamilyService):
+class ObsService(EngineService):
     """OBS with one account."""
 
     def __init__(self, storage: Storage, config: EmulatorConfig) -> None:
@@ -58,7 +58,7 @@ class ObsService(FamilyService):
             sources=("x-obs-copy-source", "x-amz-copy-source"),
         )
         rules = Rules(
-            flavour=make_flavour(chosen), routes=routes, unsigned=frozenset({"ApiVersion"})
+            dialect=make_dialect(chosen), routes=routes, unsigned=frozenset({"ApiVersion"})
         )
         super().__init__(storage, config, rules)
         for name in posix:

@@ -3,20 +3,20 @@
 import hashlib
 from urllib.parse import quote, unquote
 
-from tagfs.emulator.amz.addressing import key_fits
-from tagfs.emulator.amz.attributes import (
+from tagfs.emulator.engine.addressing import key_fits
+from tagfs.emulator.engine.attributes import (
     STANDARD,
     guard_overwrite,
     object_headers,
     read_attributes,
     shown_class,
 )
-from tagfs.emulator.amz.context import Context
-from tagfs.emulator.amz.errors import Refusal
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.moments import MILLISECONDS, http_date
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.blobs import stage_bytes
 from tagfs.emulator.storage.records import Kind, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS, http_date
 
 _TARGET = "symlink-target"
 
@@ -28,9 +28,9 @@ async def PutSymlink(context: Context) -> Reply:
     the size in listings is that of the target's name, and file systems refuse links.
     """
     if context.is_posix:
-        raise Refusal("FsNotSupport")
+        raise ServiceError("FsNotSupport")
     if context.request.body.length:
-        raise Refusal("InvalidRequest", "A symlink has no content.")
+        raise ServiceError("InvalidRequest", "A symlink has no content.")
     target = _target_of(context)
     attributes = read_attributes(context)
     guard_overwrite(context)
@@ -51,10 +51,10 @@ async def PutSymlink(context: Context) -> Reply:
 def _target_of(context: Context) -> str:
     header = context.own(_TARGET)
     if not header:
-        raise Refusal("InvalidArgument", "The symlink target is missing.")
+        raise ServiceError("InvalidArgument", "The symlink target is missing.")
     target = unquote(header, errors="surrogateescape")
     if not key_fits(target, in_characters=True):
-        raise Refusal("KeyTooLongError")
+        raise ServiceError("KeyTooLongError")
     return target
 
 
@@ -62,7 +62,7 @@ async def GetSymlink(context: Context) -> Reply:
     """Tell where a link points: as it is, or percent-encoded if it is not ASCII."""
     record = context.demand()
     if record.kind is not Kind.SYMLINK:
-        raise Refusal("NotSymlink")
+        raise ServiceError("NotSymlink")
     headers = object_headers(context, record)
     is_ascii = record.target.isascii() and record.target.isprintable()
     headers[context.family + _TARGET] = (

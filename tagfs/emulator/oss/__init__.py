@@ -1,1 +1,1 @@
-"""The OSS personality: Alibaba Cloud's object storage as its SDKs know it."""
+"""The OSS service: Alibaba Cloud's object storage as its SDKs know it."""

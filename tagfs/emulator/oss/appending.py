@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tagfs.emulator.exchange import Reply
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.attributes import read_attributes
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.intake import SINGLE_LIMIT, receive, too_large
 from tagfs.emulator.storage.blobs import Staged
 from tagfs.emulator.storage.crc64 import crc64_combine
@@ -36,9 +36,9 @@ async def AppendObject(context: Context) -> Reply:
 def _position(context: Context) -> int:
     text = context.parameter("position")
     if not text:
-        raise OssError("MissingArgument", extra={"ArgumentName": "position"})
+        raise ServiceError("MissingArgument", extra={"ArgumentName": "position"})
     if not text.isdecimal():
-        raise OssError("InvalidArgument", "The position is no length.")
+        raise ServiceError("InvalidArgument", "The position is no length.")
     return int(text)
 
 
@@ -46,11 +46,11 @@ def _judge(context: Context, position: int) -> ObjectRecord | None:
     """Return the object to append to, if there is one."""
     record = context.find()
     if record is not None and record.kind is not Kind.APPENDABLE:
-        raise OssError("ObjectNotAppendable")
+        raise ServiceError("ObjectNotAppendable")
     length = record.size if record else 0
     if position != length:
         headers = {"x-oss-next-append-position": str(length)}
-        raise OssError("PositionNotEqualToLength", headers=headers)
+        raise ServiceError("PositionNotEqualToLength", headers=headers)
     return record
 
 

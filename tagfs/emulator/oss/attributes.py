@@ -2,12 +2,12 @@
 
 import base64
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.moments import MILLISECONDS, http_date
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.tags import parse_header
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS, http_date
 
 ARCHIVES = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 CLASSES = frozenset({"Standard", "IA", *ARCHIVES})
@@ -32,7 +32,7 @@ def read_attributes(context: Context) -> Attributes:
     """Return what the request says about the object that it makes.
 
     Raises:
-        OssError: some of it is not allowed.
+        ServiceError: some of it is not allowed.
     """
     return Attributes(
         headers={**read_standard_headers(context), **read_encryption(context)},
@@ -57,13 +57,13 @@ def read_encryption(context: Context) -> dict[str, str]:
     """Return the encryption that a request asks for; a copy never takes it from its source.
 
     Raises:
-        OssError: there is no such method.
+        ServiceError: there is no such method.
     """
     method, key_id = context.header(_ENCRYPTION), context.header(_KEY_ID)
     if method is None and key_id is None:
         return {}
     if method not in _METHODS or (key_id is not None and method != "KMS"):
-        raise OssError("InvalidArgument", f"The encryption {method} {key_id} makes no sense.")
+        raise ServiceError("InvalidArgument", f"The encryption {method} {key_id} makes no sense.")
     return {_ENCRYPTION: method} | ({_KEY_ID: key_id} if key_id else {})
 
 
@@ -76,7 +76,7 @@ def read_meta(context: Context) -> dict[str, str]:
     """Return the user metadata: names in lower case, without their prefix.
 
     Raises:
-        OssError: there is too much of it, or a name holds an underscore.
+        ServiceError: there is too much of it, or a name holds an underscore.
     """
     meta: dict[str, str] = {}
     size = 0
@@ -84,11 +84,11 @@ def read_meta(context: Context) -> dict[str, str]:
         lower = name.lower()
         if lower.startswith(_META):
             if "_" in lower or lower == _META:
-                raise OssError("InvalidArgument", f"The metadata name {lower} is not allowed.")
+                raise ServiceError("InvalidArgument", f"The metadata name {lower} is not allowed.")
             meta[lower[len(_META) :]] = value
             size += len(lower) + len(value.encode("utf-8", "surrogateescape"))
     if size > _META_LIMIT:
-        raise OssError("InvalidArgument", "The user metadata is over 8 KB.")
+        raise ServiceError("InvalidArgument", "The user metadata is over 8 KB.")
     return meta
 
 
@@ -102,7 +102,7 @@ def read_class(context: Context, default: str) -> str:
     """Return the storage class asked for."""
     name = context.header("x-oss-storage-class") or default
     if name not in CLASSES:
-        raise OssError("InvalidArgument", f"No such storage class: {name}.")
+        raise ServiceError("InvalidArgument", f"No such storage class: {name}.")
     return name
 
 
@@ -110,7 +110,7 @@ def read_acl(context: Context) -> str:
     """Return the object ACL asked for."""
     acl = context.header("x-oss-object-acl") or "default"
     if acl not in OBJECT_ACLS:
-        raise OssError("InvalidArgument", f"No such object ACL: {acl}.")
+        raise ServiceError("InvalidArgument", f"No such object ACL: {acl}.")
     return acl
 
 
@@ -118,23 +118,23 @@ def refuse_preconditions(context: Context) -> None:
     """Refuse what only reading requests may carry.
 
     Raises:
-        OssError: there is such a header.
+        ServiceError: there is such a header.
     """
     for name in _PRECONDITIONS:
         if context.header(name) is not None:
-            raise OssError("NotImplemented", extra={"Header": name})
+            raise ServiceError("NotImplemented", extra={"Header": name})
 
 
 def wants_exclusive(context: Context) -> bool:
     """Tell whether the request forbids to replace an object.
 
     Raises:
-        OssError: it says neither yes nor no.
+        ServiceError: it says neither yes nor no.
     """
     value = context.header("x-oss-forbid-overwrite")
     if value is not None and value.lower() not in {"true", "false"}:
         message = "The value of x-oss-forbid-overwrite must be true or false."
-        raise OssError("InvalidArgument", message, ec="0017-00000279")
+        raise ServiceError("InvalidArgument", message, ec="0017-00000279")
     return value is not None and value.lower() == "true"
 
 
@@ -142,10 +142,10 @@ def refuse_overwrite(context: Context, *, exclusive: bool, ec: str | None = None
     """Refuse to replace an object where that is forbidden.
 
     Raises:
-        OssError: there is one.
+        ServiceError: there is one.
     """
     if exclusive and context.storage.objects.exists(context.bucket.id, context.key):
-        raise OssError("FileAlreadyExists", ec=ec)
+        raise ServiceError("FileAlreadyExists", ec=ec)
 
 
 def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
@@ -193,12 +193,12 @@ def refuse_archived(context: Context, record: ObjectRecord) -> None:
     """Refuse to read an archived content that is not restored.
 
     Raises:
-        OssError: it is one.
+        ServiceError: it is one.
     """
     if record.attributes.storage_class not in ARCHIVES:
         return
     if not record.restored_from_ms <= context.now_ms < record.restored_until_ms:
-        raise OssError("InvalidObjectState", extra={"ObjectName": record.key})
+        raise ServiceError("InvalidObjectState", extra={"ObjectName": record.key})
 
 
 def stored_reply(record: ObjectRecord) -> Reply:

@@ -1,12 +1,11 @@
-"""Who sends a request: checks its signature, its age and its token, with the service's refusals."""
+"""Who sends a request: checks its signature, its age and its token, with the service's errors."""
 
 import hmac
 from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.exchange import Call, Request
-from tagfs.emulator.moments import parse_basic_time, parse_http_date
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.messages import Call, Request
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.signing import (
     v1_resource,
     v1_signature,
@@ -15,7 +14,8 @@ from tagfs.emulator.oss.signing import (
     v4_signature,
     v4_string,
 )
-from tagfs.emulator.temporary import find_key
+from tagfs.emulator.temporary_keys import find_key
+from tagfs.emulator.time_formats import parse_basic_time, parse_http_date
 
 _SKEW = 15 * 60
 _LONGEST = 7 * 24 * 3600
@@ -44,7 +44,7 @@ class Authenticator:
         """Tell whether a request is signed; false means anonymous.
 
         Raises:
-            OssError: it is signed, but not well.
+            ServiceError: it is signed, but not well.
         """
         if not self._config.verify_signatures:
             return True
@@ -52,7 +52,7 @@ class Authenticator:
         if temporary is not None:
             Authenticator(temporary.config(self._config)).check(request, call)
             if temporary.expires <= request.now:
-                raise OssError("SecurityTokenExpired")
+                raise ServiceError("SecurityTokenExpired")
             return True
         authorization = request.headers.get("Authorization")
         if authorization is not None:
@@ -72,17 +72,19 @@ class Authenticator:
         elif scheme == _V4:
             self._check_v4_header(request, call, rest)
         else:
-            raise OssError("InvalidArgument", "Unsupported authorization type.", ec="0002-00000202")
+            raise ServiceError(
+                "InvalidArgument", "Unsupported authorization type.", ec="0002-00000202"
+            )
 
     def _check_v1_header(self, request: Request, call: Call, rest: str) -> None:
         access_key_id, colon, signature = rest.strip().partition(":")
         if not colon or not signature:
-            raise OssError("InvalidArgument", "Authorization header is invalid.")
+            raise ServiceError("InvalidArgument", "Authorization header is invalid.")
         self._check_access_key(access_key_id)
         date = request.headers.get("x-oss-date") or request.headers.get("Date", "")
         moment = parse_http_date(date)
         if moment is None:
-            raise OssError("AccessDenied", "OSS authentication requires a valid Date.")
+            raise ServiceError("AccessDenied", "OSS authentication requires a valid Date.")
         self._check_skew(request, moment)
         token = request.headers.get("x-oss-security-token") or request.headers.get("security-token")
         self._check_token(token)
@@ -95,14 +97,14 @@ class Authenticator:
             access_key_id = query["OSSAccessKeyId"]
             moment = int(expires)
         except (KeyError, ValueError):
-            raise OssError(
+            raise ServiceError(
                 "AccessDenied",
                 "Query-string authentication requires the Signature, Expires and "
                 "OSSAccessKeyId parameters.",
             ) from None
         self._check_access_key(access_key_id)
         if moment < request.now:
-            raise OssError("AccessDenied", "Request has expired.")
+            raise ServiceError("AccessDenied", "Request has expired.")
         self._check_token(query.get("security-token"))
         self._compare_v1(request, call, expires, signature)
 
@@ -119,7 +121,7 @@ class Authenticator:
             for name, _, value in (part.partition("=") for part in rest.split(","))
         }
         if not {"Credential", "Signature"} <= fields.keys():
-            raise OssError("InvalidArgument", "Authorization header is invalid.")
+            raise ServiceError("InvalidArgument", "Authorization header is invalid.")
         moment = request.headers.get("x-oss-date", "")
         claim = _Claim(
             fields["Credential"],
@@ -129,7 +131,7 @@ class Authenticator:
         )
         signed_at = parse_basic_time(claim.moment)
         if signed_at is None:
-            raise OssError("AccessDenied", "OSS authentication requires a valid Date.")
+            raise ServiceError("AccessDenied", "OSS authentication requires a valid Date.")
         self._check_skew(request, signed_at)
         token = request.headers.get("x-oss-security-token")
         self._compare_v4(request, call, claim, token)
@@ -145,24 +147,24 @@ class Authenticator:
         signed_at = parse_basic_time(claim.moment)
         expires = query.get("x-oss-expires", "")
         if signed_at is None or not expires.isdigit() or int(expires) > _LONGEST:
-            raise OssError("InvalidArgument", "Invalid date or expires in the signed URL.")
+            raise ServiceError("InvalidArgument", "Invalid date or expires in the signed URL.")
         if signed_at - request.now > _SKEW:
-            raise OssError("AccessDenied", "Request is not valid yet.")
+            raise ServiceError("AccessDenied", "Request is not valid yet.")
         if signed_at + int(expires) < request.now:
-            raise OssError("AccessDenied", "Request has expired.")
+            raise ServiceError("AccessDenied", "Request has expired.")
         self._compare_v4(request, call, claim, query.get("x-oss-security-token"))
 
     def _compare_v4(self, request: Request, call: Call, claim: _Claim, token: str | None) -> None:
         words = claim.credential.split("/")
         if len(words) != _SCOPE_WORDS or words[4] != "aliyun_v4_request" or words[3] != "oss":
-            raise OssError("InvalidArgument", "Invalid credential in Authorization header.")
+            raise ServiceError("InvalidArgument", "Invalid credential in Authorization header.")
         access_key_id, day, region = words[:3]
         self._check_access_key(access_key_id)
         if region != self._config.region:
             message = "Invalid signing region in Authorization header."
-            raise OssError("InvalidArgument", message, ec="0002-00000226")
+            raise ServiceError("InvalidArgument", message, ec="0002-00000226")
         if day != claim.moment[:8]:
-            raise OssError("InvalidArgument", "Invalid signing date in Authorization header.")
+            raise ServiceError("InvalidArgument", "Invalid signing date in Authorization header.")
         self._check_token(token)
         scope = "/".join(words[1:])
         path = "/" if call.bucket is None else f"/{call.bucket}/{call.key or ''}"
@@ -177,25 +179,25 @@ class Authenticator:
 
     def _check_access_key(self, access_key_id: str) -> None:
         if access_key_id != self._config.access_key_id:
-            raise OssError("InvalidAccessKeyId", extra={"OSSAccessKeyId": access_key_id})
+            raise ServiceError("InvalidAccessKeyId", extra={"OSSAccessKeyId": access_key_id})
 
     def _check_skew(self, request: Request, moment: float) -> None:
         if abs(request.now - moment) > _SKEW:
-            raise OssError("RequestTimeTooSkewed")
+            raise ServiceError("RequestTimeTooSkewed")
 
     def _check_token(self, token: str | None) -> None:
         wanted = self._config.security_token
         if wanted is None:
             if token:
-                raise OssError("InvalidSecurityToken")
+                raise ServiceError("InvalidSecurityToken")
         elif not token:  # the service does not know a temporary key without its token
-            raise OssError(
+            raise ServiceError(
                 "InvalidAccessKeyId", extra={"OSSAccessKeyId": self._config.access_key_id}
             )
         elif token != wanted:
-            raise OssError("InvalidSecurityToken")
+            raise ServiceError("InvalidSecurityToken")
 
-    def _mismatch(self, signature: str, string: str, canonical: str | None = None) -> OssError:
+    def _mismatch(self, signature: str, string: str, canonical: str | None = None) -> ServiceError:
         extra = {
             "OSSAccessKeyId": self._config.access_key_id,
             "SignatureProvided": signature,
@@ -204,4 +206,4 @@ class Authenticator:
         }
         if canonical is not None:
             extra["CanonicalRequest"] = canonical
-        return OssError("SignatureDoesNotMatch", extra=extra)
+        return ServiceError("SignatureDoesNotMatch", extra=extra)

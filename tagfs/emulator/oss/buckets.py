@@ -1,14 +1,14 @@
 """Buckets as a whole: making, removing, describing and enumerating them, and the ACLs."""
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, group, parse, render, text_of
-from tagfs.emulator.moments import MILLISECONDS, iso_time
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.attributes import CLASSES, OBJECT_ACLS
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.listing import OWNER
 from tagfs.emulator.oss.tags import BUCKET_RULES
 from tagfs.emulator.storage.records import BucketRecord
+from tagfs.emulator.time_formats import MILLISECONDS, iso_time
+from tagfs.emulator.xml_text import element, group, parse, render, text_of
 
 _XML = {"Content-Type": "application/xml"}
 _ACLS = OBJECT_ACLS - {"default"}
@@ -27,10 +27,10 @@ async def PutBucket(context: Context) -> Reply:
     if data:
         root = parse(data)
         if root is None:
-            raise OssError("MalformedXML")
+            raise ServiceError("MalformedXML")
         storage_class = text_of(root, "StorageClass") or storage_class
     if storage_class not in CLASSES:
-        raise OssError("InvalidArgument", "No such storage class.")
+        raise ServiceError("InvalidArgument", "No such storage class.")
     if context.storage.buckets.get(name) is None:
         bucket = context.storage.buckets.create(
             name, context.now_ms, storage_class=storage_class, acl=_acl(context) or "private"
@@ -51,7 +51,7 @@ async def DeleteBucket(context: Context) -> Reply:
     """Remove an empty bucket."""
     bucket = context.bucket
     if not context.storage.buckets.is_empty(bucket.id):
-        raise OssError("BucketNotEmpty", extra={"BucketName": bucket.name})
+        raise ServiceError("BucketNotEmpty", extra={"BucketName": bucket.name})
     context.storage.buckets.delete(bucket.id)
     return Reply(status=204)
 
@@ -123,7 +123,7 @@ async def GetBucketStat(context: Context) -> Reply:
 def _acl(context: Context) -> str | None:
     acl = context.header("x-oss-acl")
     if acl is not None and acl not in _ACLS:
-        raise OssError("InvalidArgument", "No such bucket ACL.")
+        raise ServiceError("InvalidArgument", "No such bucket ACL.")
     return acl
 
 
@@ -152,7 +152,7 @@ async def PutObjectAcl(context: Context) -> Reply:
     """Set an object's ACL."""
     acl = context.header("x-oss-object-acl") or "default"
     if acl not in OBJECT_ACLS:
-        raise OssError("InvalidArgument", "No such object ACL.")
+        raise ServiceError("InvalidArgument", "No such object ACL.")
     context.storage.objects.set_acl(context.bucket.id, context.demand().key, acl)
     return Reply()
 

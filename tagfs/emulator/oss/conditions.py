@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from tagfs.emulator.moments import MILLISECONDS, parse_http_date
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.storage.records import ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS, parse_http_date
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _RANGES = re.compile(r"bytes=\s*\d*-\d*(\s*,\s*\d*-\d*)+")
@@ -17,15 +17,15 @@ def check_conditions(
     """Judge If-Match and its kin, or with a prefix those of a copy's source.
 
     Raises:
-        OssError: 412 if the object is not the wanted one, 304 if the client has it already.
+        ServiceError: 412 if the object is not the wanted one, 304 if the client has it already.
     """
     seconds = mtime_ms // MILLISECONDS
     wanted = headers.get(f"{prefix}If-Match")
     if wanted is not None and not _matches(wanted, record.etag):
-        raise OssError("PreconditionFailed", extra={"Condition": "If-Match"})
+        raise ServiceError("PreconditionFailed", extra={"Condition": "If-Match"})
     before = _moment(headers.get(f"{prefix}If-Unmodified-Since"))
     if before is not None and seconds > before:
-        raise OssError("PreconditionFailed", extra={"Condition": "If-Unmodified-Since"})
+        raise ServiceError("PreconditionFailed", extra={"Condition": "If-Unmodified-Since"})
     known = headers.get(f"{prefix}If-None-Match")
     if known is not None:
         unchanged = _matches(known, record.etag)
@@ -33,7 +33,7 @@ def check_conditions(
         since = _moment(headers.get(f"{prefix}If-Modified-Since"))
         unchanged = since is not None and seconds <= since
     if unchanged:
-        raise OssError("NotModified", headers={"ETag": f'"{record.etag}"'})
+        raise ServiceError("NotModified", headers={"ETag": f'"{record.etag}"'})
 
 
 def _matches(wanted: str, etag: str) -> bool:
@@ -52,7 +52,7 @@ def choose_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | Non
     says of it.
 
     Raises:
-        OssError: 416, there is nothing to send.
+        ServiceError: 416, there is nothing to send.
     """
     text = headers.get("Range")
     if text is None:
@@ -84,6 +84,6 @@ def _fit(first: str, last: str, size: int, *, standard: bool) -> tuple[int, int]
     return start, min(end, size - 1) - start + 1
 
 
-def unsatisfiable(size: int) -> OssError:
-    """Return the refusal of a range."""
-    return OssError("InvalidRange", headers={"Content-Range": f"bytes */{size}"})
+def unsatisfiable(size: int) -> ServiceError:
+    """Return the error of a range."""
+    return ServiceError("InvalidRange", headers={"Content-Range": f"bytes */{size}"})

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.exchange import Call, Request
-from tagfs.emulator.moments import MILLISECONDS
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.messages import Call, Request
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS
 
 _XML_LIMIT = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One request on its way through the personality."""
+    """One request on its way through the service."""
 
     storage: Storage
     config: EmulatorConfig
@@ -32,7 +32,7 @@ class Context:
         """Return the bucket asked for.
 
         Raises:
-            OssError: there is none.
+            ServiceError: there is none.
         """
         return self.bucket_named(self.call.bucket or "")
 
@@ -40,11 +40,11 @@ class Context:
         """Return a bucket.
 
         Raises:
-            OssError: there is none of that name.
+            ServiceError: there is none of that name.
         """
         record = self.storage.buckets.get(name)
         if record is None:
-            raise OssError("NoSuchBucket", extra={"BucketName": name})
+            raise ServiceError("NoSuchBucket", extra={"BucketName": name})
         return record
 
     @property
@@ -64,7 +64,7 @@ class Context:
         """Return a numeric query parameter.
 
         Raises:
-            OssError: it is not a number between `low` and `high`.
+            ServiceError: it is not a number between `low` and `high`.
         """
         text = self.request.query.get(name)
         if not text:
@@ -72,7 +72,7 @@ class Context:
         if not text.isdecimal() or not low <= int(text) <= high:
             extra = {"ArgumentName": name, "ArgumentValue": text}
             message = f"Argument {name} must be an integer between {low} and {high}."
-            raise OssError("InvalidArgument", message, extra=extra)
+            raise ServiceError("InvalidArgument", message, extra=extra)
         return int(text)
 
     def find(self) -> ObjectRecord | None:
@@ -83,7 +83,7 @@ class Context:
         """Return the object at the key.
 
         Raises:
-            OssError: there is none.
+            ServiceError: there is none.
         """
         record = self.find()
         if record is None:
@@ -94,14 +94,14 @@ class Context:
         """Return the request's body, which is a document and thus small.
 
         Raises:
-            OssError: it is not small.
+            ServiceError: it is not small.
         """
         data = await self.request.body.read(_XML_LIMIT)
         if len(data) > _XML_LIMIT:
-            raise OssError("MalformedXML", "The body is over 2 MB.")
+            raise ServiceError("MalformedXML", "The body is over 2 MB.")
         return data
 
 
-def no_such_key(key: str) -> OssError:
-    """Return the refusal for a missing object."""
-    return OssError("NoSuchKey", extra={"Key": key})
+def no_such_key(key: str) -> ServiceError:
+    """Return the error for a missing object."""
+    return ServiceError("NoSuchKey", extra={"Key": key})

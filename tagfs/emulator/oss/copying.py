@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, render
-from tagfs.emulator.moments import iso_time
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.addressing import decode, is_key
 from tagfs.emulator.oss.attributes import (
     is_encryption,
@@ -20,9 +18,11 @@ from tagfs.emulator.oss.attributes import (
 )
 from tagfs.emulator.oss.conditions import check_conditions
 from tagfs.emulator.oss.context import Context, no_such_key
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.intake import SINGLE_LIMIT, too_large
 from tagfs.emulator.storage.records import Attributes, BucketRecord, Kind, ObjectRecord
+from tagfs.emulator.time_formats import iso_time
+from tagfs.emulator.xml_text import element, render
 
 SOURCE = "x-oss-copy-source"
 
@@ -31,12 +31,12 @@ def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
     """Return the object that a copy is to be made of, judged by the copy-source conditions.
 
     Raises:
-        OssError: there is none, or it is not the wanted one.
+        ServiceError: there is none, or it is not the wanted one.
     """
     path = (context.header(SOURCE) or "").partition("?versionId=")[0]
     name, _, rest = decode(path).removeprefix("/").partition("/")
     if not name or not is_key(rest):
-        raise OssError("InvalidArgument", "Copy source must mention the source bucket and key.")
+        raise ServiceError("InvalidArgument", "Copy source must mention the source bucket and key.")
     bucket = context.bucket_named(name)
     record = context.storage.objects.get(bucket.id, rest)
     if record is None:
@@ -106,7 +106,7 @@ def _attributes(context: Context, source: ObjectRecord, *, is_self: bool) -> Att
 def _directive(context: Context, name: str) -> str:
     value = (context.header(f"x-oss-{name}-directive") or "COPY").upper()
     if value not in {"COPY", "REPLACE"}:
-        raise OssError(
+        raise ServiceError(
             "InvalidArgument", f"The x-oss-{name}-directive is neither COPY nor REPLACE."
         )
     return value

@@ -7,8 +7,8 @@ that the SDKs' tests and the EC pages name. Other codes get a made-up EC of the 
 import base64
 from typing import NamedTuple
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, render
+from tagfs.emulator.messages import Reply
+from tagfs.emulator.xml_text import element, render
 
 _UNKNOWN_EC = "0099-00000001"
 
@@ -106,8 +106,8 @@ _TABLE = {
 }
 
 
-class OssError(Exception):
-    """A refusal in the service's words."""
+class ServiceError(Exception):
+    """A error in the service's words."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ def ec_of(code: str) -> str:
     return entry.ec if entry else _UNKNOWN_EC
 
 
-def render_error(error: OssError, *, method: str, request_id: str, host: str) -> Reply:
+def render_error(error: ServiceError, *, method: str, request_id: str, host: str) -> Reply:
     """Return the answer that reports an error; on HEAD its XML travels in `x-oss-err`."""
     if error.status == 304:  # noqa: PLR2004 - has no body by definition
         return Reply(status=304, headers=dict(error.headers))
@@ -148,7 +148,7 @@ def render_error(error: OssError, *, method: str, request_id: str, host: str) ->
     return Reply(status=error.status, headers=headers, body=body)
 
 
-def error_document(error: OssError, *, request_id: str, host: str) -> bytes:
+def error_document(error: ServiceError, *, request_id: str, host: str) -> bytes:
     """Return the XML of an error."""
     fields = {
         "Code": error.code,
@@ -162,9 +162,9 @@ def error_document(error: OssError, *, request_id: str, host: str) -> bytes:
     return render("Error", *(element(name, text) for name, text in fields.items()))
 
 
-def injected(status: int, code: str, message: str) -> OssError:
+def injected(status: int, code: str, message: str) -> ServiceError:
     """Return an error that a fault asks for, whatever the table says of its code."""
-    error = OssError("InternalError", message, ec=ec_of(code))
+    error = ServiceError("InternalError", message, ec=ec_of(code))
     error.status = status
     error.code = code
     return error

@@ -3,9 +3,9 @@
 import base64
 import binascii
 
-from tagfs.emulator.exchange import Request
+from tagfs.emulator.messages import Request
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.storage.blobs import INLINE_LIMIT, Staged
 
 SINGLE_LIMIT = 5 * 1024**3
@@ -15,11 +15,11 @@ async def receive(context: Context) -> Staged:
     """Return the body, staged; the caller discards it if it does not store it.
 
     Raises:
-        OssError: it is too long, or not what its checksums say.
+        ServiceError: it is too long, or not what its checksums say.
     """
     body = context.request.body
     if body.length is None and not body.chunked:
-        raise OssError("MissingContentLength")
+        raise ServiceError("MissingContentLength")
     _check_size(body.length)
     if body.length is not None and body.length <= INLINE_LIMIT:
         data = await body.read(INLINE_LIMIT) if body.length else b""
@@ -29,7 +29,7 @@ async def receive(context: Context) -> Staged:
     try:
         check_md5(context.request, staged.md5)
         _check_crc64(context, staged.crc64)
-    except OssError:
+    except ServiceError:
         staged.discard()
         raise
     return staged
@@ -52,16 +52,16 @@ def _check_size(size: int | None) -> None:
         raise too_large()
 
 
-def too_large() -> OssError:
-    """Return the refusal for more than fits one request."""
-    return OssError("EntityTooLarge", extra={"MaxSizeAllowed": str(SINGLE_LIMIT)})
+def too_large() -> ServiceError:
+    """Return the error for more than fits one request."""
+    return ServiceError("EntityTooLarge", extra={"MaxSizeAllowed": str(SINGLE_LIMIT)})
 
 
 def check_md5(request: Request, actual: str) -> None:
     """Compare the body's MD5 (hex) with Content-MD5, if that was sent.
 
     Raises:
-        OssError: they differ.
+        ServiceError: they differ.
     """
     claimed = request.headers.get("Content-MD5")
     if not claimed:
@@ -71,10 +71,12 @@ def check_md5(request: Request, actual: str) -> None:
     except (binascii.Error, ValueError):
         same = False
     if not same:
-        raise OssError("InvalidDigest", extra={"ClientMD5": claimed, "ServerMD5": actual})
+        raise ServiceError("InvalidDigest", extra={"ClientMD5": claimed, "ServerMD5": actual})
 
 
 def _check_crc64(context: Context, actual: int) -> None:
     claimed = context.header("x-oss-hash-crc64ecma")
     if claimed and claimed != str(actual):
-        raise OssError("InvalidCRC64", extra={"ClientCRC64": claimed, "ServerCRC64": str(actual)})
+        raise ServiceError(
+            "InvalidCRC64", extra={"ClientCRC64": claimed, "ServerCRC64": str(actual)}
+        )

@@ -4,14 +4,14 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, escape, group, render
-from tagfs.emulator.moments import MILLISECONDS, iso_time
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.storage.listing import Page, Query
 from tagfs.emulator.storage.records import ListedObject
+from tagfs.emulator.time_formats import MILLISECONDS, iso_time
+from tagfs.emulator.xml_text import element, escape, group, render
 
 OWNER = "<Owner><ID>1000000000000000</ID><DisplayName>1000000000000000</DisplayName></Owner>"
 _DEFAULT, _MOST = 100, 1000
@@ -102,11 +102,11 @@ def parse_token(token: str) -> str:
     """Return the key that a token stands for.
 
     Raises:
-        OssError: it is no token.
+        ServiceError: it is no token.
     """
     try:
         data = base64.b64decode(token.replace("-", "="), validate=True)
         start = next(at for at, byte in enumerate(data[1:], 2) if not byte & 0x80)
         return data[start:].decode("utf-8", "surrogateescape")
     except (binascii.Error, ValueError, StopIteration):
-        raise OssError("InvalidArgument", "The continuation token is invalid.") from None
+        raise ServiceError("InvalidArgument", "The continuation token is invalid.") from None

@@ -4,8 +4,7 @@ import secrets
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, parse, render, text_of
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.attributes import (
     read_attributes,
     refuse_overwrite,
@@ -13,11 +12,12 @@ from tagfs.emulator.oss.attributes import (
     wants_exclusive,
 )
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.intake import receive
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.storage.crc64 import crc64_combine
 from tagfs.emulator.storage.records import Kind, ObjectRecord, PartRecord, UploadRecord
+from tagfs.emulator.xml_text import element, parse, render, text_of
 
 _XML = {"Content-Type": "application/xml"}
 _MOST_PARTS = 10_000
@@ -28,12 +28,12 @@ def demand_upload(context: Context) -> UploadRecord:
     """Return the upload asked for.
 
     Raises:
-        OssError: there is none.
+        ServiceError: there is none.
     """
     identity = context.parameter("uploadId") or ""
     upload = context.storage.uploads.get(context.bucket.id, context.key, identity)
     if upload is None:
-        raise OssError("NoSuchUpload", extra={"UploadId": identity})
+        raise ServiceError("NoSuchUpload", extra={"UploadId": identity})
     return upload
 
 
@@ -41,13 +41,13 @@ def part_number(context: Context) -> int:
     """Return the number of the part asked for.
 
     Raises:
-        OssError: it is not between 1 and 10000.
+        ServiceError: it is not between 1 and 10000.
     """
     text = context.parameter("partNumber") or ""
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_PARTS:
         message = "Part number must be an integer between 1 and 10000, inclusive."
         extra = {"ArgumentName": "partNumber", "ArgumentValue": text}
-        raise OssError("InvalidArgument", message, extra=extra)
+        raise ServiceError("InvalidArgument", message, extra=extra)
     return int(text)
 
 
@@ -87,7 +87,7 @@ async def UploadPart(context: Context) -> Reply:
             mtime_ms=context.now_ms,
         )
         if not context.storage.uploads.put_part(upload.id, part, staged):
-            raise OssError("NoSuchUpload")
+            raise ServiceError("NoSuchUpload")
     finally:
         staged.discard()
     return Reply(headers={"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": str(part.crc64)})
@@ -126,26 +126,26 @@ def _takes_all(context: Context, data: bytes) -> bool:
     if (context.header("x-oss-complete-all") or "").lower() != "yes":
         return False
     if data:
-        raise OssError("InvalidArgument", "With x-oss-complete-all there must be no body.")
+        raise ServiceError("InvalidArgument", "With x-oss-complete-all there must be no body.")
     return True
 
 
 def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
     root = parse(data)
     if root is None or root.tag != "CompleteMultipartUpload":
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     named = [_named(node) for node in root.findall("Part")]
     numbers = [number for number, _ in named]
     if not named:
-        raise OssError("MalformedXML", "An upload needs at least one part.")
+        raise ServiceError("MalformedXML", "An upload needs at least one part.")
     if any(later <= earlier for earlier, later in pairwise(numbers)):
-        raise OssError("InvalidPartOrder")
+        raise ServiceError("InvalidPartOrder")
     by_number = {part.number: part for part in present}
     used = []
     for number, etag in named:
         part = by_number.get(number)
         if part is None or part.etag != etag.strip('" ').upper():
-            raise OssError("InvalidPart", extra={"PartNumber": str(number), "ETag": etag})
+            raise ServiceError("InvalidPart", extra={"PartNumber": str(number), "ETag": etag})
         used.append(part)
     return used
 
@@ -153,13 +153,13 @@ def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
 def _named(node: ElementTree.Element) -> tuple[int, str]:
     number, etag = text_of(node, "PartNumber"), text_of(node, "ETag")
     if number is None or etag is None or not number.strip().isdecimal():
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     return int(number), etag
 
 
 def _check_sizes(used: list[PartRecord], minimum: int) -> None:
     if not used:
-        raise OssError("InvalidPart", "The upload has no parts.")
+        raise ServiceError("InvalidPart", "The upload has no parts.")
     for part in used[:-1]:
         if part.size < minimum:
             extra = {
@@ -168,7 +168,7 @@ def _check_sizes(used: list[PartRecord], minimum: int) -> None:
                 "PartNumber": str(part.number),
                 "ETag": part.etag,
             }
-            raise OssError("EntityTooSmall", extra=extra)
+            raise ServiceError("EntityTooSmall", extra=extra)
 
 
 def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> ObjectRecord:

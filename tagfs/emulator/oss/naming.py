@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
-from tagfs.emulator.markup import element
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
+from tagfs.emulator.xml_text import element
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._~-]*")
 
@@ -15,13 +15,13 @@ def encoder(context: Context) -> tuple[str, Callable[[str], str]]:
     """Return the EncodingType element, or nothing, and the function that encodes names.
 
     Raises:
-        OssError: an encoding other than `url` is asked for.
+        ServiceError: an encoding other than `url` is asked for.
     """
     kind = context.parameter("encoding-type")
     if not kind:
         return "", str
     if kind != "url":
-        raise OssError("InvalidArgument", "Invalid Encoding Method specified in Request.")
+        raise ServiceError("InvalidArgument", "Invalid Encoding Method specified in Request.")
     return element("EncodingType", "url"), encode_name
 
 

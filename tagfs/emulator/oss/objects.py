@@ -3,9 +3,7 @@
 import hashlib
 from xml.etree import ElementTree
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, group, parse, render, text_of
-from tagfs.emulator.moments import MILLISECONDS, http_date
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.attributes import (
     content_headers,
     object_headers,
@@ -18,11 +16,13 @@ from tagfs.emulator.oss.attributes import (
 )
 from tagfs.emulator.oss.conditions import check_conditions, choose_range
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.intake import check_md5, receive
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.oss.symlinks import View, look_through
 from tagfs.emulator.storage.records import Kind, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS, http_date
+from tagfs.emulator.xml_text import element, group, parse, render, text_of
 
 _DELETE_LIMIT = 1000
 _OVERRIDES = {
@@ -119,7 +119,7 @@ def _override(context: Context, reply: Reply) -> None:
         value = context.parameter(parameter)
         if value is not None:
             if context.anonymous:
-                raise OssError("InvalidRequest", "Anonymous requests override no headers.")
+                raise ServiceError("InvalidRequest", "Anonymous requests override no headers.")
             reply.headers[header] = value
 
 
@@ -132,15 +132,15 @@ async def DeleteObject(context: Context) -> Reply:
 async def DeleteMultipleObjects(context: Context) -> Reply:
     """Remove up to 1000 objects."""
     if context.header("Content-MD5") is None:
-        raise OssError("MissingArgument", "Content-MD5 is required.")
+        raise ServiceError("MissingArgument", "Content-MD5 is required.")
     data = await context.xml_body()
     check_md5(context.request, hashlib.md5(data).hexdigest())
     root = parse(data)
     if root is None or root.tag != "Delete":
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     keys = [_key_of(node) for node in root.findall("Object")]
     if not 0 < len(keys) <= _DELETE_LIMIT:
-        raise OssError("MalformedXML", "One to 1000 objects can be deleted at once.")
+        raise ServiceError("MalformedXML", "One to 1000 objects can be deleted at once.")
     context.storage.objects.delete_many(context.bucket.id, keys)
     if (text_of(root, "Quiet") or "").lower() == "true":
         return Reply()
@@ -154,5 +154,5 @@ async def DeleteMultipleObjects(context: Context) -> Reply:
 def _key_of(node: ElementTree.Element) -> str:
     key = text_of(node, "Key")
     if not key:
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     return key

@@ -3,19 +3,19 @@
 import asyncio
 import re
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, render
-from tagfs.emulator.moments import iso_time
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.attributes import refuse_archived
 from tagfs.emulator.oss.conditions import unsatisfiable
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.copying import SOURCE, find_source
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.intake import SINGLE_LIMIT, too_large
 from tagfs.emulator.oss.multipart import demand_upload, part_number
 from tagfs.emulator.oss.symlinks import look_through
 from tagfs.emulator.storage.contents import Extents, slice_extents
 from tagfs.emulator.storage.records import ObjectRecord, PartRecord
+from tagfs.emulator.time_formats import iso_time
+from tagfs.emulator.xml_text import element, render
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _READ_IN_PLACE = 256 * 1024
@@ -44,7 +44,7 @@ async def UploadPartCopy(context: Context) -> Reply:
             extents=extents,
         )
         if not context.storage.uploads.share_part(upload.id, part):
-            raise OssError("NoSuchUpload")
+            raise ServiceError("NoSuchUpload")
     finally:
         objects.release(extents)
     body = render(

@@ -1,11 +1,11 @@
 """RestoreObject: an archived object becomes readable, after a while and for some days."""
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import parse, text_of
-from tagfs.emulator.moments import MILLISECONDS
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.attributes import ARCHIVES
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
+from tagfs.emulator.time_formats import MILLISECONDS
+from tagfs.emulator.xml_text import parse, text_of
 
 _DAY_MS = 24 * 3600 * MILLISECONDS
 _MOST_DAYS = 7
@@ -16,10 +16,10 @@ async def RestoreObject(context: Context) -> Reply:
     days = _days(await context.xml_body())
     record = context.demand()
     if record.attributes.storage_class not in ARCHIVES:
-        raise OssError("OperationNotSupported", "The object is not archived.")
+        raise ServiceError("OperationNotSupported", "The object is not archived.")
     now = context.now_ms
     if record.restored_from_ms > now:
-        raise OssError("RestoreAlreadyInProgress")
+        raise ServiceError("RestoreAlreadyInProgress")
     is_restored = record.restored_until_ms > now
     ready = now if is_restored else now + int(context.config.restore_seconds * MILLISECONDS)
     since = record.restored_from_ms if is_restored else ready
@@ -34,5 +34,5 @@ def _days(data: bytes) -> int:
     root = parse(data)
     text = None if root is None else text_of(root, "Days")
     if text is None or not text.isdecimal() or not 1 <= int(text) <= _MOST_DAYS:
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     return int(text)

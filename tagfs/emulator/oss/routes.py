@@ -6,7 +6,7 @@ The names are those of the API reference; the sub-resource is what the request l
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from tagfs.emulator.exchange import Reply, Request
+from tagfs.emulator.messages import Reply, Request
 from tagfs.emulator.oss import (
     appending,
     buckets,
@@ -21,7 +21,7 @@ from tagfs.emulator.oss import (
     uploadlists,
 )
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 
 Handler = Callable[[Context], Awaitable[Reply]]
 
@@ -43,8 +43,8 @@ async def NotOffered(context: Context) -> Reply:
     """Refuse what no operation is, or none that is emulated."""
     if context.call.subresource in _NOT_EMULATED:
         message = f"The emulator does not offer ?{context.call.subresource}."
-        raise OssError("NotImplemented", message)
-    raise OssError("MethodNotAllowed", extra={"Method": context.request.method})
+        raise ServiceError("NotImplemented", message)
+    raise ServiceError("MethodNotAllowed", extra={"Method": context.request.method})
 
 
 _OBJECT_MARKS = (

@@ -1,18 +1,18 @@
-"""The OSS personality: from a request to a reply, by way of authentication and one handler."""
+"""The OSS service: from a request to a reply, by way of authentication and one handler."""
 
 import logging
 import secrets
 import time
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.exchange import Call, Reply, Request
-from tagfs.emulator.moments import MILLISECONDS
+from tagfs.emulator.messages import Call, Reply, Request
 from tagfs.emulator.oss.addressing import is_bucket_name, is_key, split_target
 from tagfs.emulator.oss.authentication import Authenticator
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError, injected, render_error
+from tagfs.emulator.oss.errors import ServiceError, injected, render_error
 from tagfs.emulator.oss.routes import Route, find_route
 from tagfs.emulator.storage.engine import Storage
+from tagfs.emulator.time_formats import MILLISECONDS
 
 _log = logging.getLogger(__name__)
 _READS = frozenset({"GetObject", "HeadObject", "GetObjectMeta"})
@@ -45,13 +45,13 @@ class OssService:
         began = time.perf_counter()
         try:
             reply = await self._dispatch(request, call)
-        except OssError as error:
+        except ServiceError as error:
             reply = self._render(request, error)
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 - a bug is a 500, as it is with the service
             _log.exception("%s failed", call.operation)
-            reply = self._render(request, OssError("InternalError"))
+            reply = self._render(request, ServiceError("InternalError"))
         self._sign_off(reply, (time.perf_counter() - began) * MILLISECONDS)
         return reply
 
@@ -74,9 +74,9 @@ class OssService:
 
     def _check_names(self, call: Call) -> None:
         if call.bucket is not None and not is_bucket_name(call.bucket):
-            raise OssError("InvalidBucketName", extra={"BucketName": call.bucket})
+            raise ServiceError("InvalidBucketName", extra={"BucketName": call.bucket})
         if call.key is not None and not is_key(call.key):
-            raise OssError("InvalidObjectName", extra={"ObjectName": call.key})
+            raise ServiceError("InvalidObjectName", extra={"ObjectName": call.key})
 
     def _check_public(self, context: Context, route: Route) -> None:
         """Let strangers read what is public, and nothing else."""
@@ -85,7 +85,7 @@ class OssService:
             own = record.attributes.acl if record else "default"
             if (context.bucket.acl if own == "default" else own) in _PUBLIC:
                 return
-        raise OssError(
+        raise ServiceError(
             "AccessDenied", "You have no right to access this object because of bucket acl."
         )
 
@@ -95,7 +95,7 @@ class OssService:
         self._sign_off(reply, 0.0)
         return reply
 
-    def _render(self, request: Request, error: OssError) -> Reply:
+    def _render(self, request: Request, error: ServiceError) -> Reply:
         request_id = _new_request_id()
         reply = render_error(error, method=request.method, request_id=request_id, host=request.host)
         reply.headers["x-oss-request-id"] = request_id

@@ -4,8 +4,7 @@ import hashlib
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.moments import MILLISECONDS, http_date
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.addressing import is_key
 from tagfs.emulator.oss.attributes import (
     object_headers,
@@ -15,9 +14,10 @@ from tagfs.emulator.oss.attributes import (
     wants_exclusive,
 )
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.storage.blobs import stage_bytes
 from tagfs.emulator.storage.records import Kind, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS, http_date
 
 TARGET = "x-oss-symlink-target"
 
@@ -38,16 +38,16 @@ def look_through(context: Context, record: ObjectRecord, bucket: int | None = No
     """Follow a link to its target; anything else is its own target.
 
     Raises:
-        OssError: the target is missing, or is itself a link: the service follows no chains.
+        ServiceError: the target is missing, or is itself a link: the service follows no chains.
     """
     if record.kind is not Kind.SYMLINK:
         return View(record, record)
     owner = context.bucket.id if bucket is None else bucket
     target = context.storage.objects.get(owner, record.target)
     if target is None:
-        raise OssError("SymlinkTargetNotExist", extra={"Key": record.target})
+        raise ServiceError("SymlinkTargetNotExist", extra={"Key": record.target})
     if target.kind is Kind.SYMLINK:
-        raise OssError("InvalidTargetType", extra={"Key": record.target})
+        raise ServiceError("InvalidTargetType", extra={"Key": record.target})
     return View(record, target)
 
 
@@ -75,10 +75,10 @@ async def PutSymlink(context: Context) -> Reply:
 def _target_of(context: Context) -> str:
     header = context.header(TARGET)
     if not header:
-        raise OssError("InvalidArgument", f"Missing argument {TARGET}.")
+        raise ServiceError("InvalidArgument", f"Missing argument {TARGET}.")
     target = unquote(header, errors="surrogateescape")
     if not is_key(target):
-        raise OssError("InvalidObjectName", extra={"ObjectName": target})
+        raise ServiceError("InvalidObjectName", extra={"ObjectName": target})
     return target
 
 
@@ -86,7 +86,7 @@ async def GetSymlink(context: Context) -> Reply:
     """Tell where a link points."""
     record = context.demand()
     if record.kind is not Kind.SYMLINK:
-        raise OssError("NotSymlink")
+        raise ServiceError("NotSymlink")
     headers = object_headers(context, record)
     headers[TARGET] = quote(record.target, errors="surrogateescape")
     headers["ETag"] = f'"{record.etag}"'

@@ -2,9 +2,9 @@
 
 import hashlib
 
-from tagfs.emulator.exchange import Reply
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.intake import check_md5
 from tagfs.emulator.oss.tags import (
     BUCKET_RULES,
@@ -28,7 +28,7 @@ async def PutObjectTagging(context: Context) -> Reply:
 async def GetObjectTagging(context: Context) -> Reply:
     """Show an object's tag set; an empty one is no error."""
     if "deny_tags" in context.request.modes:
-        raise OssError("AccessDenied", "You have no right to read the tags of this object.")
+        raise ServiceError("AccessDenied", "You have no right to read the tags of this object.")
     return Reply(headers=dict(_XML), body=render_document(context.demand().attributes.tags))
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from tagfs.emulator.markup import element, group, parse, render, text_of
-from tagfs.emulator.oss.errors import OssError
+from tagfs.emulator.oss.errors import ServiceError
+from tagfs.emulator.xml_text import element, group, parse, render, text_of
 
 _SYMBOLS = frozenset(" +-=._:/")
 _RESERVED = ("http://", "https://", "aliyun", "acs:")
@@ -28,15 +28,15 @@ class Rules:
         """Return the pairs as a tag set.
 
         Raises:
-            OssError: they break a rule.
+            ServiceError: they break a rule.
         """
         if len(pairs) > self.count:
-            raise OssError("TooManyTags", f"The number of tags is over {self.count}.")
+            raise ServiceError("TooManyTags", f"The number of tags is over {self.count}.")
         for key, value in pairs:
             self._check_pair(key, value)
         tags = dict(pairs)
         if len(tags) < len(pairs):
-            raise OssError("RepeatedTags")
+            raise ServiceError("RepeatedTags")
         return tags
 
     def _check_pair(self, key: str, value: str) -> None:
@@ -62,15 +62,15 @@ def _is_plain(text: str) -> bool:
     return all(letter.isalnum() or letter in _SYMBOLS for letter in text)
 
 
-def _invalid(key: str, value: str, ec: str) -> OssError:
-    return OssError("InvalidTag", ec=ec, extra={"TagKey": key, "TagValue": value})
+def _invalid(key: str, value: str, ec: str) -> ServiceError:
+    return ServiceError("InvalidTag", ec=ec, extra={"TagKey": key, "TagValue": value})
 
 
 def parse_header(text: str) -> dict[str, str]:
     """Read `x-oss-tagging`: `k1=v1&k2=v2`, each side percent-encoded; `k` alone has an empty value.
 
     Raises:
-        OssError: it is malformed, or the tags break a rule.
+        ServiceError: it is malformed, or the tags break a rule.
     """
     pairs = []
     for word in filter(None, text.split("&")):
@@ -91,27 +91,27 @@ def _decode(text: str) -> str:
     return unquote(text, errors="strict")
 
 
-def _bad_header(ec: str) -> OssError:
-    return OssError("InvalidArgument", "The x-oss-tagging header is invalid.", ec=ec)
+def _bad_header(ec: str) -> ServiceError:
+    return ServiceError("InvalidArgument", "The x-oss-tagging header is invalid.", ec=ec)
 
 
 def parse_document(data: bytes, rules: Rules) -> dict[str, str]:
     """Read the body of a PUT ?tagging.
 
     Raises:
-        OssError: it is no such document, or the tags break a rule.
+        ServiceError: it is no such document, or the tags break a rule.
     """
     root = parse(data)
     tag_set = None if root is None or root.tag != "Tagging" else root.find("TagSet")
     if tag_set is None:
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     return rules.check([_pair(node) for node in tag_set])
 
 
 def _pair(node: ElementTree.Element) -> tuple[str, str]:
     key, value = text_of(node, "Key"), text_of(node, "Value")
     if node.tag != "Tag" or key is None:
-        raise OssError("MalformedXML")
+        raise ServiceError("MalformedXML")
     return key, value or ""
 
 

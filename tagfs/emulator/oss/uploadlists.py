@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, group, render
-from tagfs.emulator.moments import iso_time
+from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.context import Context
 from tagfs.emulator.oss.multipart import demand_upload
 from tagfs.emulator.oss.naming import encoder
 from tagfs.emulator.storage.records import UploadRecord
+from tagfs.emulator.time_formats import iso_time
+from tagfs.emulator.xml_text import element, group, render
 
 _XML = {"Content-Type": "application/xml"}
 _MOST = 1000

@@ -1,1 +1,1 @@
-"""The S3 personality."""
+"""The S3 service."""

@@ -1,11 +1,11 @@
 """Buckets of S3: making, describing and enumerating them."""
 
-from tagfs.emulator.amz.context import Context, owner
-from tagfs.emulator.amz.errors import Refusal
-from tagfs.emulator.amz.intake import read_document
-from tagfs.emulator.exchange import Reply
-from tagfs.emulator.markup import element, escape, group, parse
-from tagfs.emulator.moments import exact_time
+from tagfs.emulator.engine.body_upload import read_document
+from tagfs.emulator.engine.context import Context, owner
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Reply
+from tagfs.emulator.time_formats import exact_time
+from tagfs.emulator.xml_text import element, escape, group, parse
 
 _FIRST_REGION = "us-east-1"
 
@@ -14,10 +14,10 @@ async def PutBucket(context: Context) -> Reply:
     """Make a bucket; making it again is an error, but in the first region."""
     data = await read_document(context)
     if data and parse(data) is None:
-        raise Refusal("MalformedXML")
+        raise ServiceError("MalformedXML")
     name = context.call.bucket or ""
     if context.storage.buckets.get(name) is not None and context.config.region != _FIRST_REGION:
-        raise Refusal("BucketAlreadyOwnedByYou", extra={"BucketName": name})
+        raise ServiceError("BucketAlreadyOwnedByYou", extra={"BucketName": name})
     context.storage.buckets.create(
         name, context.now_ms, storage_class="STANDARD", acl=context.own("acl") or "private"
     )

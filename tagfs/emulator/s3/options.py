@@ -1,4 +1,4 @@
-"""The variants of the S3 personality, chosen by `--option NAME=VALUE`.
+"""The variants of the S3 service, chosen by `--option NAME=VALUE`.
 
 mimic=aws|rgw          rgw: as Ceph RGW 16 was measured to do: tags given when a multipart
                        upload begins, or with a copy that replaces the metadata, are dropped;

@@ -1,11 +1,11 @@
-"""The S3 personality: its operations, put together as the options want them."""
+"""The S3 service: its operations, put together as the options want them."""
 
-from tagfs.emulator.amz import acl
-from tagfs.emulator.amz.routes import BUCKET, OBJECT, Routes, Table
-from tagfs.emulator.amz.service import FamilyService, Rules
 from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine import acl
+from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
+from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.s3 import buckets
-from tagfs.emulator.s3.flavour import make_flavour
+from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.options import read_options
 from tagfs.emulator.storage.engine import Storage
 
@@ -18,7 +18,7 @@ _BUCKET: Table = {
 }
 
 
-class S3Service(FamilyService):
+class S3Service(EngineService):
     """S3 with one account."""
 
     def __init__(self, storage: Storage, config: EmulatorConfig) -> None:
@@ -33,5 +33,5 @@ class S3Service(FamilyService):
             buckets=_BUCKET,
             sources=("x-amz-copy-source",),
         )
-        flavour = make_flavour(read_options(config.options))
-        super().__init__(storage, config, Rules(flavour=flavour, routes=routes))
+        dialect = make_dialect(read_options(config.options))
+        super().__init__(storage, config, Rules(dialect=dialect, routes=routes))

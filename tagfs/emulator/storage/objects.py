@@ -1,7 +1,7 @@
 """The objects table: reading, replacing, copying, appending and tagging single objects.
 
 Every method is one short transaction on the event loop's thread, so each is atomic for all
-requests. Deciding whether something may happen is the personality's; storing it is done here.
+requests. Deciding whether something may happen is the service's; storing it is done here.
 """
 
 import json

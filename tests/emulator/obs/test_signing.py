@@ -8,20 +8,20 @@ import pytest
 import requests
 from obs import ObsClient
 
-from tagfs.emulator.amz.signing import (
+from tagfs.emulator.obs.dialect import make_dialect
+from tagfs.emulator.obs.options import read_options
+from tagfs.emulator.s3.signing import (
     folded,
     v2_resources,
     v2_signature,
     v2_string,
     v2_subresources,
 )
-from tagfs.emulator.obs.flavour import make_flavour
-from tagfs.emulator.obs.options import read_options
 from tests.emulator.emulation import KEY_ID, Emulator
 from tests.emulator.obs.client import Raw, Refused, Sdk
 
 _DATE = "Tue, 02 Jan 2024 03:04:05 GMT"
-_SIGNED = make_flavour(read_options(())[0]).signed_parameters
+_SIGNED = make_dialect(read_options(())[0]).signed_parameters
 _TAGGING = {"Content-MD5": "n58IG6hfM7vqI4K0vnWpog==", "Content-Type": "application/xml"}
 _META = {"P-acl": "private", "P-meta-a": "v1", "P-meta-b": " v2 "}
 _KEY = "/dir/a%20b%2Bc~%E4%B8%AD.txt"

@@ -13,7 +13,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tagfs.emulator.amz.signing import (
+from tagfs.emulator.s3.signing import (
     ChunkChain,
     V4Claim,
     folded,

@@ -1,4 +1,4 @@
-"""s3fs and rclone, Debian's, on the S3 personality: they work on it unmodified."""
+"""s3fs and rclone, Debian's, on the S3 service: they work on it unmodified."""
 
 import os
 import shutil

@@ -1,1 +1,0 @@
-"""What S3 began and OBS speaks too: the protocol that both personalities share."""

@@ -1,0 +1,131 @@
+"""What every handler is given: the request, the store, and the questions they all ask."""
+
+from dataclasses import dataclass
+
+from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine.dialect import Dialect
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Call, Reply, Request
+from tagfs.emulator.s3.authentication import Caller
+from tagfs.emulator.storage.engine import Storage
+from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS
+from tagfs.emulator.xml_text import element, render
+
+POSIX = "POSIX"
+OWNER_ID = "0123456789abcdef0123456789abcdef"
+_DIGITS = 18  # of a number that is taken for what it says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One request on its way through a service; `family` is the caller's header prefix."""
+
+    storage: Storage
+    config: EmulatorConfig
+    dialect: Dialect
+    request: Request
+    call: Call
+    caller: Caller
+    family: str
+
+    @property
+    def now_ms(self) -> int:
+        """Return the time; what a handler stores bears the time when it is stored."""
+        return int(self.request.now * MILLISECONDS)
+
+    @property
+    def bucket(self) -> BucketRecord:
+        """Return the bucket asked for.
+
+        Raises:
+            ServiceError: there is none.
+        """
+        return self.bucket_named(self.call.bucket or "")
+
+    def bucket_named(self, name: str) -> BucketRecord:
+        """Return a bucket.
+
+        Raises:
+            ServiceError: there is none of that name.
+        """
+        record = self.storage.buckets.get(name)
+        if record is None:
+            raise ServiceError("NoSuchBucket", extra={"BucketName": name})
+        return record
+
+    @property
+    def key(self) -> str:
+        """Return the key asked for; routing made sure that there is one."""
+        return self.call.key or ""
+
+    @property
+    def is_posix(self) -> bool:
+        """Tell whether the bucket is a parallel file system."""
+        return self.bucket.kind == POSIX
+
+    def header(self, name: str) -> str | None:
+        """Return a request header."""
+        return self.request.headers.get(name)
+
+    def own(self, name: str) -> str | None:
+        """Return one of the service's headers, named without prefix."""
+        value = self.request.headers.get(self.family + name)
+        if value is None and len(self.dialect.families) > 1:
+            others = (family for family in self.dialect.families if family != self.family)
+            value = next(
+                (found for each in others if (found := self.request.headers.get(each + name))), None
+            )
+        return value
+
+    def parameter(self, name: str) -> str | None:
+        """Return a query parameter."""
+        return self.request.query.get(name)
+
+    def number(self, name: str, default: int, high: int) -> int:
+        """Return a numeric query parameter, cut down to `high`.
+
+        Raises:
+            ServiceError: it is not a number.
+        """
+        text = self.request.query.get(name)
+        if not text:
+            return default
+        if not text.isdecimal():
+            extra = {"ArgumentName": name, "ArgumentValue": text}
+            raise ServiceError("InvalidArgument", f"Provided {name} not an integer", extra=extra)
+        return min(int(text[:_DIGITS]), high)
+
+    def find(self) -> ObjectRecord | None:
+        """Return the object at the key, if any."""
+        return self.storage.objects.get(self.bucket.id, self.key)
+
+    def demand(self) -> ObjectRecord:
+        """Return the object at the key.
+
+        Raises:
+            ServiceError: there is none.
+        """
+        record = self.find()
+        if record is None:
+            raise no_such_key(self.key)
+        return record
+
+    def document(self, root: str, *inner: str) -> Reply:
+        """Return an answer that is a document."""
+        namespace = self.dialect.namespace.format(host=self.request.host)
+        return Reply(
+            headers={"Content-Type": "application/xml"},
+            body=render(root, *inner, namespace=namespace),
+        )
+
+
+def owner(context: Context) -> str:
+    """Return the element that names the account."""
+    shown = element("DisplayName", "emulator") if context.dialect.family == "x-amz-" else ""
+    return f"<Owner>{element('ID', OWNER_ID)}{shown}</Owner>"
+
+
+def no_such_key(key: str) -> ServiceError:
+    """Return the error for a missing object."""
+    return ServiceError("NoSuchKey", extra={"Key": key})

@@ -1,0 +1,113 @@
+"""ListParts and ListMultipartUploads."""
+
+from collections.abc import Callable, Iterator
+
+from tagfs.emulator.engine.attributes import shown_class
+from tagfs.emulator.engine.context import Context, owner
+from tagfs.emulator.engine.key_encoding import encoder
+from tagfs.emulator.engine.multipart import demand_upload
+from tagfs.emulator.messages import Reply
+from tagfs.emulator.storage.records import PartRecord, UploadRecord
+from tagfs.emulator.time_formats import exact_time
+from tagfs.emulator.xml_text import element, group
+
+_MOST = 1000
+_LAST_ID = "\U0010ffff"  # behind every upload id
+
+
+async def ListParts(context: Context) -> Reply:
+    """Show the parts of an upload."""
+    upload = demand_upload(context)
+    marker = context.number("part-number-marker", 0, 10**9)
+    limit = context.number("max-parts", _MOST, _MOST)
+    parts = context.storage.uploads.parts(upload.id, marker, limit + 1)
+    truncated, parts = len(parts) > limit, parts[:limit]
+    encoding, encode = encoder(context)
+    return context.document(
+        "ListPartsResult",
+        encoding,
+        element("Bucket", context.bucket.name),
+        element("Key", encode(upload.key)),
+        element("UploadId", upload.id),
+        group("Initiator", element("ID", "emulator")),
+        owner(context),
+        element("StorageClass", shown_class(context, upload.attributes.storage_class)),
+        element("PartNumberMarker", marker),
+        element("NextPartNumberMarker", parts[-1].number if parts else 0),
+        element("MaxParts", limit),
+        element("IsTruncated", "true" if truncated else "false"),
+        *(_part(part) for part in parts),
+    )
+
+
+def _part(part: PartRecord) -> str:
+    return group(
+        "Part",
+        element("PartNumber", part.number),
+        element("LastModified", exact_time(part.mtime_ms)),
+        element("ETag", f'"{part.etag}"'),
+        element("Size", part.size),
+    )
+
+
+async def ListMultipartUploads(context: Context) -> Reply:
+    """Show the uploads under way in a bucket."""
+    key_marker = context.parameter("key-marker") or ""
+    id_marker = context.parameter("upload-id-marker") or ""
+    prefix, delimiter = context.parameter("prefix") or "", context.parameter("delimiter") or ""
+    limit = context.number("max-uploads", _MOST, _MOST)
+    after = (key_marker, id_marker or (_LAST_ID if key_marker else ""))
+    found = context.storage.uploads.under_way(context.bucket.id, prefix, after)
+    items = list(_rolled_up(found, prefix, delimiter, key_marker))
+    truncated, items = len(items) > limit, items[:limit]
+    encoding, encode = encoder(context)
+    return context.document(
+        "ListMultipartUploadsResult",
+        encoding,
+        element("Bucket", context.bucket.name),
+        element("KeyMarker", encode(key_marker)),
+        element("UploadIdMarker", id_marker),
+        _next(items[-1], encode) if truncated and items else "",
+        element("Delimiter", encode(delimiter)) if delimiter else "",
+        element("Prefix", encode(prefix)),
+        element("MaxUploads", limit),
+        element("IsTruncated", "true" if truncated else "false"),
+        *(_upload(context, item, encode) for item in items if isinstance(item, UploadRecord)),
+        *(
+            group("CommonPrefixes", element("Prefix", encode(item)))
+            for item in items
+            if isinstance(item, str)
+        ),
+    )
+
+
+def _next(last: UploadRecord | str, encode: Callable[[str], str]) -> str:
+    key, identity = (last, "") if isinstance(last, str) else (last.key, last.id)
+    return element("NextKeyMarker", encode(key)) + element("NextUploadIdMarker", identity)
+
+
+def _rolled_up(
+    uploads: list[UploadRecord], prefix: str, delimiter: str, marker: str
+) -> Iterator[UploadRecord | str]:
+    seen = ""
+    for upload in uploads:
+        at = upload.key.find(delimiter, len(prefix)) if delimiter else -1
+        if at < 0:
+            yield upload
+        else:
+            rolled = upload.key[: at + len(delimiter)]
+            if rolled not in {seen, marker}:
+                yield rolled
+            seen = rolled
+
+
+def _upload(context: Context, upload: UploadRecord, encode: Callable[[str], str]) -> str:
+    return group(
+        "Upload",
+        element("Key", encode(upload.key)),
+        element("UploadId", upload.id),
+        group("Initiator", element("ID", "emulator")),
+        owner(context),
+        element("StorageClass", shown_class(context, upload.attributes.storage_class)),
+        element("Initiated", exact_time(upload.created_ms)),
+    )

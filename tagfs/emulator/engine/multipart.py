@@ -1,0 +1,167 @@
+"""Multipart uploads: parts are extents, and completing an upload is writing their list down."""
+
+import hashlib
+from dataclasses import replace
+from itertools import pairwise
+from xml.etree import ElementTree
+
+from tagfs.emulator.engine.attributes import guard_overwrite, read_attributes
+from tagfs.emulator.engine.body_upload import read_document, receive
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.directories import make_parents
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.key_encoding import encoder
+from tagfs.emulator.messages import Reply
+from tagfs.emulator.storage.crc64 import crc64_combine
+from tagfs.emulator.storage.records import Kind, ObjectRecord, PartRecord, UploadRecord
+from tagfs.emulator.xml_text import element, parse, text_of
+
+_MOST_PARTS = 10_000
+
+
+def demand_upload(context: Context) -> UploadRecord:
+    """Return the upload asked for.
+
+    Raises:
+        ServiceError: there is none.
+    """
+    identity = context.parameter("uploadId") or ""
+    upload = context.storage.uploads.get(context.bucket.id, context.key, identity)
+    if upload is None:
+        raise ServiceError("NoSuchUpload", extra={"UploadId": identity})
+    return upload
+
+
+def part_number(context: Context) -> int:
+    """Return the number of the part asked for.
+
+    Raises:
+        ServiceError: it is not between 1 and 10000.
+    """
+    text = context.parameter("partNumber") or ""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PARTS:
+        message = "Part number must be an integer between 1 and 10000, inclusive"
+        extra = {"ArgumentName": "partNumber", "ArgumentValue": text}
+        raise ServiceError("InvalidArgument", message, extra=extra)
+    return int(text)
+
+
+async def InitiateMultipartUpload(context: Context) -> Reply:
+    """Open an upload (S3 calls it CreateMultipartUpload); tags and metadata come with it."""
+    attributes = read_attributes(context)
+    if not context.dialect.keeps_upload_tags:
+        attributes = replace(attributes, tags={})
+    exclusive = (context.own("forbid-overwrite") or "").lower() == "true"
+    identity = context.storage.uploads.begin(
+        context.bucket.id, context.key, context.now_ms, attributes, exclusive=exclusive
+    )
+    encoding, encode = encoder(context)
+    return context.document(
+        "InitiateMultipartUploadResult",
+        encoding,
+        element("Bucket", context.bucket.name),
+        element("Key", encode(context.key)),
+        element("UploadId", identity),
+    )
+
+
+async def UploadPart(context: Context) -> Reply:
+    """Store a part; its number may have been used before."""
+    upload, number = demand_upload(context), part_number(context)
+    staged = await receive(context)
+    try:
+        part = PartRecord(
+            number=number,
+            size=staged.size,
+            etag=staged.md5,
+            crc64=staged.crc64,
+            mtime_ms=context.now_ms,
+        )
+        if not context.storage.uploads.put_part(upload.id, part, staged):
+            raise ServiceError("NoSuchUpload")
+    finally:
+        staged.discard()
+    return Reply(headers={"ETag": f'"{part.etag}"'})
+
+
+async def CompleteMultipartUpload(context: Context) -> Reply:
+    """Join the parts that the body names into the object."""
+    data = await read_document(context)
+    upload = demand_upload(context)
+    conditional = context.dialect.conditional_completion
+    guard_overwrite(context, exclusive=upload.exclusive, conditional=conditional)
+    used = _named_parts(data, context.storage.uploads.parts(upload.id))
+    _check_sizes(used, context.config.minimum_part_size)
+    make_parents(context)
+    record = _joined(context, upload, used)
+    context.storage.uploads.complete(upload, record, used)
+    encoding, encode = encoder(context)
+    return context.document(
+        "CompleteMultipartUploadResult",
+        encoding,
+        element("Location", f"http://{context.request.host}/{encode(context.key)}"),
+        element("Bucket", context.bucket.name),
+        element("Key", encode(context.key)),
+        element("ETag", f'"{record.etag}"' if context.dialect.tells_completed else ""),
+    )
+
+
+def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
+    root = parse(data)
+    if root is None or root.tag not in {"CompleteMultipartUpload", "CompleteMultipartUploadResult"}:
+        raise ServiceError("MalformedXML")
+    named = [_named(node) for node in root.findall("Part")]
+    if not named:
+        raise ServiceError("MalformedXML")
+    if any(later <= earlier for (earlier, _), (later, _) in pairwise(named)):
+        raise ServiceError("InvalidPartOrder")
+    by_number = {part.number: part for part in present}
+    used = []
+    for number, etag in named:
+        part = by_number.get(number)
+        if part is None or part.etag != etag.strip('" ').lower():
+            raise ServiceError("InvalidPart", extra={"PartNumber": str(number), "ETag": etag})
+        used.append(part)
+    return used
+
+
+def _named(node: ElementTree.Element) -> tuple[int, str]:
+    number, etag = text_of(node, "PartNumber"), text_of(node, "ETag")
+    if number is None or etag is None or not number.strip().isdecimal():
+        raise ServiceError("MalformedXML")
+    return int(number), etag
+
+
+def _check_sizes(used: list[PartRecord], minimum: int) -> None:
+    for part in used[:-1]:
+        if part.size < minimum:
+            extra = {
+                "ProposedSize": str(part.size),
+                "MinSizeAllowed": str(minimum),
+                "PartNumber": str(part.number),
+                "ETag": part.etag,
+            }
+            raise ServiceError("EntityTooSmall", extra=extra)
+
+
+def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> ObjectRecord:
+    crc = 0
+    digest = hashlib.md5()
+    for part in used:
+        crc = crc64_combine(crc, part.crc64, part.size)
+        digest.update(bytes.fromhex(part.etag))
+    return ObjectRecord(
+        key=context.key,
+        kind=Kind.NORMAL,
+        size=sum(part.size for part in used),
+        etag=f"{digest.hexdigest()}-{len(used)}",
+        crc64=crc,
+        mtime_ms=context.now_ms,
+        attributes=upload.attributes,
+    )
+
+
+async def AbortMultipartUpload(context: Context) -> Reply:
+    """Throw an upload away."""
+    context.storage.uploads.abort(demand_upload(context))
+    return Reply(status=204)

@@ -1,0 +1,180 @@
+"""PutObject, GetObject, HeadObject and the deletions."""
+
+import base64
+from xml.etree import ElementTree
+
+from tagfs.emulator.engine.attributes import (
+    content_headers,
+    guard_overwrite,
+    object_headers,
+    read_attributes,
+    refuse_archived,
+    stored_reply,
+)
+from tagfs.emulator.engine.body_upload import read_document, receive
+from tagfs.emulator.engine.conditions import check_conditions, choose_range, matches
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.directories import make_parents, refuse_directory
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.key_encoding import encode_name
+from tagfs.emulator.engine.symlinks import View, look_through
+from tagfs.emulator.engine.uncopied import etag_of
+from tagfs.emulator.messages import Reply
+from tagfs.emulator.storage.records import Kind, ObjectRecord
+from tagfs.emulator.time_formats import MILLISECONDS, http_date
+from tagfs.emulator.xml_text import element, group, parse, text_of
+
+_DELETE_LIMIT = 1000
+_OVERRIDES = {
+    "response-content-type": "Content-Type",
+    "response-content-language": "Content-Language",
+    "response-expires": "Expires",
+    "response-cache-control": "Cache-Control",
+    "response-content-disposition": "Content-Disposition",
+    "response-content-encoding": "Content-Encoding",
+}
+
+
+async def PutObject(context: Context) -> Reply:
+    """Store a body; whatever was at the key vanishes, tags and all."""
+    guard_overwrite(context)
+    attributes = read_attributes(context)
+    staged = await receive(context)
+    try:
+        guard_overwrite(context)
+        make_parents(context)
+        record = ObjectRecord(
+            key=context.key,
+            kind=Kind.NORMAL,
+            size=staged.size,
+            etag=etag_of(attributes.headers, staged.md5),
+            md5=staged.md5,
+            crc64=staged.crc64,
+            mtime_ms=context.now_ms,
+            attributes=attributes,
+        )
+        context.storage.objects.put(context.bucket.id, record, staged)
+    finally:
+        staged.discard()
+    return stored_reply(context, record)
+
+
+async def GetObject(context: Context) -> Reply:
+    """Send a content, or a range of it."""
+    view = look_through(context, context.demand())
+    headers = context.request.headers
+    check_conditions(headers, view.content, view.shown.mtime_ms)
+    refuse_archived(context, view.content)
+    chosen = choose_range(headers, view.content.size)
+    reply = Reply(headers=_headers(context, view))
+    _override(context, reply)
+    reply.start, reply.length = chosen or (0, view.content.size)
+    if chosen is not None:
+        reply.status = 206
+        reply.headers.pop(f"{context.family}checksum-crc64ecma", None)  # it is the whole one's
+        end = reply.start + reply.length - 1
+        reply.headers["Content-Range"] = f"bytes {reply.start}-{end}/{view.content.size}"
+    content = context.storage.contents.open(view.content.extents)
+    inline = content.in_memory(reply.start, reply.length)
+    if inline is None:
+        reply.content = content
+    else:
+        reply.body = inline
+    return reply
+
+
+async def HeadObject(context: Context) -> Reply:
+    """Send what GET would send, without the content."""
+    view = look_through(context, context.demand())
+    headers = context.request.headers
+    check_conditions(headers, view.content, view.shown.mtime_ms)
+    chosen = choose_range(headers, view.content.size)
+    reply = Reply(headers=_headers(context, view))
+    reply.headers["Content-Length"] = str(view.content.size)
+    if chosen is not None:
+        reply.status = 206
+        start, length = chosen
+        reply.headers["Content-Length"] = str(length)
+        reply.headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{view.content.size}"
+    return reply
+
+
+def _headers(context: Context, view: View) -> dict[str, str]:
+    """Return the headers of GET and HEAD; of a link, its own and its target's (reference, 12)."""
+    headers = object_headers(context, view.shown)
+    headers.update(content_headers(context, view.content))
+    if view.is_link and view.content.md5:
+        headers["Content-MD5"] = base64.b64encode(bytes.fromhex(view.content.md5)).decode("ascii")
+    headers["Last-Modified"] = http_date(view.shown.mtime_ms // MILLISECONDS)
+    return headers
+
+
+def _override(context: Context, reply: Reply) -> None:
+    for parameter, header in _OVERRIDES.items():
+        value = context.parameter(parameter)
+        if value is not None:
+            if context.caller.anonymous:
+                raise ServiceError("InvalidRequest", "Anonymous requests override no headers.")
+            reply.headers[header] = value
+
+
+async def DeleteObject(context: Context) -> Reply:
+    """Remove an object; a missing one is removed as well as any."""
+    wanted = context.header("If-Match")
+    if wanted is not None and context.dialect.conditional_writes:
+        record = context.find()
+        if record is not None and not matches(wanted, record.etag):
+            raise ServiceError("PreconditionFailed")
+    refuse_directory(context, context.key)
+    context.storage.objects.delete(context.bucket.id, context.key)
+    return Reply(status=204)
+
+
+async def DeleteMultipleObjects(context: Context) -> Reply:
+    """Remove up to 1000 objects."""
+    data = await read_document(context, integrity=True)
+    root = parse(data)
+    if root is None or root.tag != "Delete":
+        raise ServiceError("MalformedXML")
+    keys = [_key_of(node) for node in root.findall("Object")]
+    if not 0 < len(keys) <= _DELETE_LIMIT:
+        raise ServiceError("MalformedXML")
+    failed = _delete(context, keys)
+    is_quiet = (text_of(root, "Quiet") or "").lower() == "true"
+    encodes = text_of(root, "EncodingType") == "url"
+
+    def shown(key: str) -> str:
+        return element("Key", encode_name(key, context.dialect.blank) if encodes else key)
+
+    gone = () if is_quiet else (key for key in keys if key not in failed)
+    return context.document(
+        "DeleteResult",
+        element("EncodingType", "url") if encodes else "",
+        *(group("Deleted", shown(key)) for key in gone),
+        *(
+            group("Error", shown(key), element("Code", why.code), element("Message", why.message))
+            for key, why in failed.items()
+        ),
+    )
+
+
+def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
+    """Delete objects and return those that would not go; children go before their directories."""
+    if not context.is_posix:
+        context.storage.objects.delete_many(context.bucket.id, keys)
+        return {}
+    failed: dict[str, ServiceError] = {}
+    for key in sorted(keys, reverse=True):
+        try:
+            refuse_directory(context, key)
+            context.storage.objects.delete(context.bucket.id, key)
+        except ServiceError as error:
+            failed[key] = error
+    return failed
+
+
+def _key_of(node: ElementTree.Element) -> str:
+    key = text_of(node, "Key")
+    if not key:
+        raise ServiceError("MalformedXML")
+    return key

@@ -1,0 +1,74 @@
+"""Object and bucket tagging: PUT, GET and DELETE of `?tagging`."""
+
+from tagfs.emulator.engine.body_upload import read_document
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.tags import TagRules, parse_document, render_tags
+from tagfs.emulator.messages import Reply
+
+
+async def PutObjectTagging(context: Context) -> Reply:
+    """Replace an object's tag set; a link's own, not its target's. OBS answers 200, as S3 does."""
+    _refuse_without_tagging(context)
+    tags = await _read(context, context.dialect.object_tags)
+    _set(context, tags)
+    return Reply()
+
+
+async def GetObjectTagging(context: Context) -> Reply:
+    """Show an object's tag set; services differ in what they say of an empty one."""
+    _refuse_without_tagging(context)
+    if "deny_tags" in context.request.modes:
+        raise ServiceError("AccessDenied")
+    tags = context.demand().attributes.tags
+    if not tags and context.dialect.untagged == "404":
+        raise ServiceError("NoSuchTagSet")
+    if not tags and context.dialect.untagged == "empty":
+        return Reply()
+    return context.document("Tagging", render_tags(tags))
+
+
+async def DeleteObjectTagging(context: Context) -> Reply:
+    """Remove an object's tag set; 204 even if there is none."""
+    _refuse_without_tagging(context)
+    _set(context, {})
+    return Reply(status=204)
+
+
+async def PutBucketTags(context: Context) -> Reply:
+    """Replace a bucket's tag set."""
+    tags = await _read(context, context.dialect.bucket_tags)
+    context.storage.buckets.set_tags(context.bucket.id, tags)
+    return Reply(status=204)
+
+
+async def GetBucketTags(context: Context) -> Reply:
+    """Show a bucket's tag set."""
+    tags = context.bucket.tags
+    if not tags:
+        raise ServiceError("NoSuchTagSet", extra={"BucketName": context.bucket.name})
+    return context.document("Tagging", render_tags(tags))
+
+
+async def DeleteBucketTags(context: Context) -> Reply:
+    """Remove a bucket's tag set."""
+    context.storage.buckets.set_tags(context.bucket.id, {})
+    return Reply(status=204)
+
+
+def _set(context: Context, tags: dict[str, str]) -> None:
+    record = context.demand()
+    moved = context.now_ms if context.dialect.tagging_modifies else None
+    context.storage.objects.set_tags(context.bucket.id, record.key, tags, moved)
+
+
+def _refuse_without_tagging(context: Context) -> None:
+    if context.is_posix:
+        raise ServiceError("FsNotSupport")
+    if not context.dialect.object_tagging:
+        raise ServiceError("MethodNotAllowed", "Object tagging is not enabled.")
+
+
+async def _read(context: Context, rules: TagRules) -> dict[str, str]:
+    data = await read_document(context, integrity=True)
+    return parse_document(data, rules)
