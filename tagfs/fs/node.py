@@ -444,7 +444,9 @@ class FileNode:
     def _fetch(self, offset: int, length: int) -> bytes:
         if self.info is None:
             raise NotFound(f"{self.key}: not on the service yet")
-        return self.env.bucket.get(self.key, offset, length, if_match=self.info.etag).data
+        content = self.env.bucket.get(self.key, offset, length, if_match=self.info.etag)
+        self.info.check_same(content.info)
+        return content.data
 
     def _check_size(self, size: int) -> None:
         limit = self.env.bucket.limits.max_object

@@ -216,6 +216,7 @@ class Reader:
             content = self._bucket.get(
                 key, piece.start, piece.end - piece.start, if_match=info.etag
             )
+            info.check_same(content.info)
         except BaseException as error:  # noqa: BLE001  (handed to whoever reads)
             piece.future.set_exception(error)
         else:

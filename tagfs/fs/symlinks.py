@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tagfs.errors import NotPermitted, Unsupported
+from tagfs.errors import NotPermitted, ObjectChanged, Unsupported
 from tagfs.fs.environment import RECENT
 from tagfs.fs.links import (
     METADATA_NAME,
@@ -53,8 +53,10 @@ def read_link(bucket: Bucket, info: ObjectInfo) -> str:
     text = known_text(info)
     if text is not None:
         return text
-    body = bucket.get(info.key, 0, max(info.size, 1)).data
-    return body.decode("utf-8", "surrogateescape").strip()
+    content = bucket.get(info.key, 0, max(info.size, 1))
+    if len(content.data) != content.info.size:
+        raise ObjectChanged(f"{info.key!r} is larger than it was: no link's text is cut")
+    return content.data.decode("utf-8", "surrogateescape").strip()
 
 
 def known_text(info: ObjectInfo) -> str | None:

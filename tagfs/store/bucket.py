@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
+from tagfs.errors import IntegrityError
 from tagfs.store.tags import TagRules, TagSet
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -81,6 +82,21 @@ class ObjectInfo:
     def with_detail(self, detail: Detail) -> "ObjectInfo":
         """Return the same object with another detail."""
         return replace(self, detail=detail)
+
+    def check_same(self, found: "ObjectInfo") -> None:
+        """Raise if two answers tell different sizes of one version: one of them was a part's.
+
+        A link is told with a size of its own or with its target's, and is left out.
+
+        Raises:
+            IntegrityError
+        """
+        linked = ObjectType.SYMLINK in (self.type, found.type)
+        if linked or not self.etag or self.etag != found.etag or self.size == found.size:
+            return
+        raise IntegrityError(
+            f"{found.key!r}: {found.size} bytes where {self.size} are known of the same version"
+        )
 
 
 NONE_MEANT: Final[Mapping[str, ObjectInfo]] = MappingProxyType({})

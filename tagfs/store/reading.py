@@ -17,7 +17,8 @@ from tagfs.store.bucket import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.calls import Calls, logger
 from tagfs.store.checksum import crc64
 from tagfs.store.dialect import ListKeys
-from tagfs.store.exchange import OK, Request, Response
+from tagfs.store.exchange import Request
+from tagfs.store.extent import find_extent
 from tagfs.store.failures import find_failure
 from tagfs.store.headers import parse_etag, parse_md5, parse_object, parse_target
 from tagfs.store.wire import parse_listing
@@ -25,7 +26,6 @@ from tagfs.store.wire import parse_listing
 PAGE: Final = 1000
 """Entries; services give no more at once."""
 
-_PARTIAL = 206
 _BAD_REQUEST = 400
 _RANGE_NOT_SATISFIABLE = 416
 # What HEAD and GET answer where a link's target cannot be followed; the link is there.
@@ -266,13 +266,13 @@ class Reading(Calls):
         )
         answer = self._call(request, allow={_RANGE_NOT_SATISFIABLE})
         if answer.status == _RANGE_NOT_SATISFIABLE:
-            return self._nothing(key, start, if_match), _UNTOLD
-        first, total = _extent(answer)
-        if first != start:
-            raise MalformedResponse(f"{request}: bytes from {first} on instead of {start}")
+            return self._past_the_end(key, start, if_match), _UNTOLD
+        total, is_told = find_extent(answer, start, length)
         info = parse_object(self.dialect, key, answer.headers, size=total)
         if if_match is not None and info.etag != parse_etag(if_match):
             raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
+        if not is_told:
+            self._check_whole(info)
         content = Content(info, start, answer.body)
         # Content read through a link comes without its checksum, or with the link's; what was
         # appended has an ETag of its own.
@@ -283,34 +283,36 @@ class Reading(Calls):
         md5 = None if appended else parse_md5(self.dialect, answer.headers)
         return content, _Told(info.detail.crc64 if info.detail else None, md5)
 
+    def _check_whole(self, info: ObjectInfo) -> None:
+        """Look whether a body that came for a range, with no word of one, is the whole object.
+
+        Raises:
+            MalformedResponse: it is not, or the object is another one by now.
+        """
+        found = self._head_object(info.key) or self.head(info.key, expected=ObjectType.SYMLINK)
+        is_link = ObjectType.SYMLINK in (info.type, found.type)  # each has a size of its own
+        if not is_link and (found.size, found.etag) != (info.size, info.etag):
+            raise MalformedResponse(f"{info.size} bytes of {info.key!r}, which has {found.size}")
+
     def _nothing(self, key: str, start: int, if_match: str | None) -> Content:
-        """Return no bytes of an object: none were asked for, or `start` is past the end."""
+        """Return no bytes of an object: none were asked for."""
         info = self._head_object(key) or self.head(key, expected=ObjectType.SYMLINK)
         if if_match is not None and info.etag != parse_etag(if_match):
             raise ObjectChanged(f"{key!r}: {info.etag} instead of {if_match}")
         return Content(info, start, b"")
 
+    def _past_the_end(self, key: str, start: int, if_match: str | None) -> Content:
+        """Return no bytes of an object, as `start` is past its end.
 
-def _extent(answer: Response) -> tuple[int, int]:
-    """Return where the content begins, and the size of the whole object.
-
-    Raises:
-        MalformedResponse
-    """
-    if answer.status == OK:
-        return 0, len(answer.body)
-    unit, _, text = answer.headers.get("content-range", "").partition(" ")
-    span, _, total = text.partition("/")
-    first, _, last = span.partition("-")
-    if (
-        answer.status != _PARTIAL
-        or unit != "bytes"
-        or not (first.isdigit() and last.isdigit() and total.isdigit())
-    ):
-        raise MalformedResponse(f"status {answer.status} with content-range {text!r}")
-    if int(last) - int(first) + 1 != len(answer.body):
-        raise MalformedResponse(f"{len(answer.body)} bytes with content-range {text!r}")
-    return int(first), int(total)
+        Raises:
+            MalformedResponse: it is not.
+        """
+        content = self._nothing(key, start, if_match)
+        if content.info.type is not ObjectType.SYMLINK and start < content.info.size:
+            raise MalformedResponse(
+                f"no bytes of {key!r} from {start} on, which has {content.info.size}"
+            )
+        return content
 
 
 def _head_request(key: str) -> Request:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from tagfs.errors import NoSuchBucket, NotFound, ObjectChanged
+from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import (
     KNOWN_KEYS,
     Bucket,
@@ -119,16 +119,23 @@ class Looking:
     def get(
         self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
     ) -> Content:
-        """Return bytes of an object; what comes with them is remembered, they are not."""
+        """Return bytes of an object; what comes with them is remembered, they are not.
+
+        Raises:
+            IntegrityError: the size is not the one that is remembered of the same version.
+        """
         slot = ("head", key)
+        known = self.known(key)
         with self._lock:
             flight = self._state.flights.begin(slot, self._clocks.monotonic(), shared=False)
         try:
             content = self._inner.get(key, start, length, if_match=if_match)
+            if known is not None:
+                known.check_same(content.info)
         except BaseException as error:
             with self._lock:
                 self._state.flights.end(slot, flight)
-                if isinstance(error, NotFound | ObjectChanged):
+                if isinstance(error, NotFound | ObjectChanged | IntegrityError):
                     self._state.doubt(key)
             raise
         info = content.info
