@@ -25,7 +25,7 @@ try:
     import fuse
 except OSError as error:  # fusepy looks for libfuse when it is imported
     raise SettingsError(
-        f"libfuse 2 is missing (Debian, Ubuntu: apt install libfuse2): {error}"
+        f"libfuse 2 is missing (apt install libfuse2t64, or libfuse2 where that is it): {error}"
     ) from None
 
 ENCODING = "tagfs_path"
