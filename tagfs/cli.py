@@ -12,6 +12,7 @@ from tagfs.choosing import choose
 from tagfs.demo import run_demo
 from tagfs.doctor.command import doctor_command
 from tagfs.errors import TagfsError
+from tagfs.extras import EMULATOR, how_to_add
 from tagfs.host.background import run_in_background
 from tagfs.host.mountpoint import check_mountpoint
 from tagfs.host.remount import OF_TABLE, left_alone, remount
@@ -128,7 +129,7 @@ def emulator_command(arguments: tuple[str, ...]) -> None:
     try:
         from tagfs.emulator.__main__ import main as emulator_main  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise TagfsError(f"the emulator needs pip install 'tagfs[emulator]' ({error})") from None
+        raise TagfsError(f"the emulator needs {how_to_add(EMULATOR)} ({error})") from None
     sys.exit(emulator_main(list(arguments)))
 
 

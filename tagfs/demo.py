@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from tagfs.errors import SettingsError
+from tagfs.extras import EMULATOR, how_to_add
 from tagfs.host.mountpoint import check_mountpoint, unmount
 from tagfs.store.bucket import Bucket, BytesSource, NewObject
 from tagfs.store.client import BucketSettings, open_bucket
@@ -79,7 +80,7 @@ def _emulator(data: Path) -> Iterator[str]:
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line.startswith("listening on "):
-            raise SettingsError("the emulator did not start: pip install 'tagfs[emulator]'")
+            raise SettingsError(f"the emulator did not start: {how_to_add(EMULATOR)}")
         yield line.removeprefix("listening on ").strip()
     finally:
         process.terminate()

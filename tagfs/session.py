@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tagfs import mount
 from tagfs.errors import SettingsError
+from tagfs.extras import METRICS, how_to_add
 from tagfs.fs.environment import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
@@ -107,7 +108,7 @@ def _metrics(port: int, vitals: Vitals) -> AbstractContextManager[None]:
     try:
         from tagfs.monitoring.metrics import served  # noqa: PLC0415  (an extra)
     except ImportError as error:
-        raise SettingsError(f"metrics needs pip install 'tagfs[metrics]' ({error})") from None
+        raise SettingsError(f"metrics needs {how_to_add(METRICS)} ({error})") from None
     return served(port, vitals.whole)
 
 

@@ -25,13 +25,14 @@ PACKAGE_OWNERS = {"aiohttp": "tagfs.emulator"}
 
 MAY_USE = {
     "tagfs.errors": set(),
+    "tagfs.extras": set(),
     "tagfs.ownfiles": set(),
     "tagfs.settings": {"tagfs.errors", "tagfs.ownfiles"},
     "tagfs.configfile": {"tagfs.errors", "tagfs.ownfiles", "tagfs.settings"},
     "tagfs.choosing": {"tagfs.configfile", "tagfs.errors", "tagfs.settings"},
     "tagfs.store": {"tagfs.errors", "tagfs.ownfiles"},
     "tagfs.fs": {"tagfs.errors", "tagfs.store"},
-    "tagfs.kernel": {"tagfs.errors"},
+    "tagfs.kernel": {"tagfs.errors", "tagfs.extras"},
     "tagfs.mount": {"tagfs.errors", "tagfs.kernel"},
     "tagfs.monitoring": {"tagfs.errors", "tagfs.fs", "tagfs.settings", "tagfs.store"},
     "tagfs.host": {"tagfs.errors", "tagfs.fs", "tagfs.monitoring", "tagfs.settings"},

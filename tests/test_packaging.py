@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the wheel and what it needs."""
     work = tmp_path_factory.mktemp("wheel")
     pip("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", work, ROOT)
-    [wheel] = work.glob("tagfs-*.whl")
+    [wheel] = work.glob("tagfs_mount-*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", work / "venv"], check=True)
     pip("--python", work / "venv", "install", "-q", "--no-compile", f"{wheel}[emulator]")
     return work / "venv"

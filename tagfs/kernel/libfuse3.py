@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
+from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.kernel.binding import (
     TIMEOUTS,
     Operations,
@@ -53,7 +54,7 @@ _name(_find())
 try:
     import mfusepy
 except ImportError:
-    raise SettingsError("mfusepy is missing: pip install 'tagfs[fuse3]'") from None
+    raise SettingsError(f"mfusepy is missing: {how_to_add(LIBFUSE3)}") from None
 except (OSError, AttributeError) as error:  # it looks for libfuse when it is imported
     raise SettingsError(f"mfusepy cannot use libfuse 3: {error}") from None
 finally:

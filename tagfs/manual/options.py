@@ -85,7 +85,7 @@ TOPICS: Final = (
             _O("memory", "256M", "Read-ahead over the whole mount, at least 16M."),
             _O("parallel", "64", "Requests at a time, 1 to 1024."),
             _O("part_size", "8M", "Size of multipart parts, 100K to 5G."),
-            _O("fuse", "auto", "The libfuse to run on: 3 has reads and writes of 1 MiB and needs pip install 'tagfs[fuse3]'; auto takes 2 where it is.", ("auto", "2", "3")),
+            _O("fuse", "auto", "The libfuse to run on: 3 has reads and writes of 1 MiB and needs mfusepy (pipx inject tagfs-mount mfusepy); auto takes 2 where it is.", ("auto", "2", "3")),
         ),
     ),
     Topic(
@@ -94,7 +94,7 @@ TOPICS: Final = (
             _O("log_level", "info", "debug, info, warning or error.", ("debug", "info", "warning", "error")),
             _O("log_file", "", "File instead of the system's log."),
             _O("request_log", "", "File that gets a JSON line for every request."),
-            _O("metrics", "", "Port of this host for Prometheus; needs pip install 'tagfs[metrics]'."),
+            _O("metrics", "", "Port of this host for Prometheus; needs prometheus-client (pipx inject tagfs-mount prometheus-client)."),
         ),
     ),
 )  # fmt: skip
@@ -125,7 +125,7 @@ def help_text(width: int = 78) -> str:
         lines = [f"{topic.title} (-o):"]
         for option in topic.options:
             head = f"  {written(option)}"
-            body = textwrap.wrap(option.text, width - 26)
+            body = textwrap.wrap(option.text, width - 26, break_on_hyphens=False)
             if len(head) > 23:  # noqa: PLR2004  (the column where the text begins, less a space)
                 lines.append(head)
                 head = ""

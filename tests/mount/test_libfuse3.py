@@ -17,6 +17,7 @@ import pytest
 
 from tagfs import mount as binding_choice
 from tagfs.errors import SettingsError
+from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.kernel import libfuse3
 from tagfs.settings import FUSE_OPTIONS
 from tests.emulated import Emulator
@@ -96,7 +97,7 @@ def test_mfusepy_that_is_not_installed(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert "pip install 'tagfs[fuse3]'" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].endswith(f"mfusepy is missing: {how_to_add(LIBFUSE3)}")
 
 
 def test_writes_and_reads_are_larger(on_3: Mounted) -> None:
