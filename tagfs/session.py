@@ -21,6 +21,7 @@ from tagfs.fs.staging import StagingArea
 from tagfs.host.allocator import keep_little
 from tagfs.host.lifetime import Lifetime
 from tagfs.kernel.binding import Binding
+from tagfs.kernel.caller import Caller
 from tagfs.kernel.listers import Listers
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.monitoring.traffic import Traffic
@@ -125,10 +126,11 @@ class _Parts:
     lifetime: Lifetime
 
 
-def _run(parts: _Parts, filesystem: FileSystem, ready: Callable[[], None]) -> None:
+def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[[], None]) -> None:
     url, binding = parts.settings.url, parts.binding
 
     def tell() -> None:
+        caller.mounted()
         log.info("%s is mounted on %s (%s)", url, parts.mountpoint, binding.version())
         ready()
         parts.lifetime.mounted(f"{url} is mounted on {parts.mountpoint}", binding.leaver())
@@ -151,7 +153,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
-    caller = mount.Caller(parts.binding)
+    caller = Caller(parts.binding, parts.mountpoint)
     with (
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
@@ -165,7 +167,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             budget=MemoryBudget(settings.memory),
             staging=StagingArea(parts.staging.path),
             caller=caller,
-            caller_holds=mount.Holders(parts.binding, parts.mountpoint),
+            caller_holds=caller.holds,
             caller_renames=caller.renames,
             caller_lists=Listers(parts.binding),
             clock_ns=time.time_ns,
@@ -175,7 +177,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         filesystem = FileSystem(env, vitals.besides_files)
         vitals.serves(filesystem)
         try:
-            _run(parts, filesystem, ready)
+            _run(parts, filesystem, caller, ready)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)  # nobody waits for what was ahead
             filesystem.close(give_up=client.transport.close)

@@ -52,7 +52,7 @@ class Environment:
 
     Attributes:
         caller: the uid and gid of the process that is being served.
-        caller_holds: whether that process has another descriptor of a path.
+        caller_holds: whether that process has another descriptor of a path; False if not known.
         caller_renames: whether that process is in rename(2); None where nothing tells.
         caller_lists: whether that process shows directories, and no extended attributes; None
             where nothing tells.

@@ -5,6 +5,10 @@ import os
 import threading
 from pathlib import Path
 
+from tagfs.kernel.mountinfo import device_of
+
+TABLE = Path("/proc/self/mountinfo")
+
 SYSFS = Path("/sys/class/bdi")
 
 
@@ -22,32 +26,7 @@ def raise_soon(mountpoint: Path, size: int) -> None:
 def _raise(mountpoint: Path, kib: int) -> None:
     with contextlib.suppress(OSError):
         os.statvfs(mountpoint)  # waits until the kernel is connected, and has set its own number
-        device = _device(mountpoint)
+        # Not by stat(2): that of the disk below, if it was unmounted meanwhile.
+        device = device_of(os.path.realpath(mountpoint), TABLE.read_text(errors="surrogateescape"))
         if device is not None:
             (SYSFS / device / "read_ahead_kb").write_text(str(kib), encoding="ascii")
-
-
-def _device(mountpoint: Path) -> str | None:
-    """Return "major:minor" of the FUSE mount on top of `mountpoint`, as mountinfo tells it.
-
-    Not by stat(2), which would tell that of the disk below if it was unmounted meanwhile.
-    """
-    wanted = os.path.realpath(mountpoint)
-    found = None
-    for line in (
-        Path("/proc/self/mountinfo")
-        .read_text(encoding="utf-8", errors="surrogateescape")
-        .splitlines()
-    ):
-        before, _, after = line.partition(" - ")
-        fields = before.split(" ")
-        if _unescaped(fields[4]) == wanted:
-            found = fields[2] if after.startswith("fuse") else None
-    return found
-
-
-def _unescaped(text: str) -> str:
-    """Undo mountinfo's escapes of space, tab, newline and backslash."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text

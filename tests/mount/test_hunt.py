@@ -8,15 +8,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import oss2
 import pytest
 import requests
 
-from tagfs.kernel import libfuse2
-from tagfs.mount import Caller
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, getfattr, run, wait_for
@@ -365,19 +362,6 @@ def test_texts_of_links(mount_with: MountFactory) -> None:
         (new / "link").rename(mount.path / f"link{number}")
     mount.forget()
     assert [os.readlink(mount.path / f"link{n}") for n in range(len(TEXTS))] == TEXTS
-
-
-def test_a_call_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """G5: a rename by io_uring or by a 32-bit program is not taken for an unlink."""
-    with subprocess.Popen(["sleep", "60"]) as process:
-        served = (0, 0, process.pid)
-        monkeypatch.setattr(libfuse2, "context", lambda: served)
-        asleep = Path(f"/proc/{process.pid}/syscall")
-        wait_for(lambda: not asleep.read_text().startswith("running"))
-        try:
-            assert Caller(libfuse2).renames() is None
-        finally:
-            process.kill()
 
 
 def test_an_editor_never_reads_a_half_to_write_it_back(mount_with: MountFactory) -> None:
