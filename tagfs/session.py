@@ -23,6 +23,7 @@ from tagfs.host.lifetime import Lifetime
 from tagfs.kernel.binding import Binding
 from tagfs.kernel.caller import Caller
 from tagfs.kernel.listers import Listers
+from tagfs.kernel.lookers import Lookers
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.monitoring.traffic import Traffic
 from tagfs.monitoring.vitals import Vitals
@@ -153,7 +154,8 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
-    caller = Caller(parts.binding, parts.mountpoint)
+    lookers = Lookers()
+    caller = Caller(parts.binding, parts.mountpoint, lookers)
     with (
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
@@ -169,7 +171,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             caller=caller,
             caller_holds=caller.holds,
             caller_renames=caller.renames,
-            caller_lists=Listers(parts.binding),
+            caller_lists=Listers(caller.pid, lookers),
             clock_ns=time.time_ns,
             started_ns=vitals.started_ns,
         )

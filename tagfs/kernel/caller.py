@@ -1,96 +1,24 @@
 """The process whose call is being served: who it is, and what /proc tells of it.
 
-No callback may wait for /proc of its caller. A descriptor that is close-on-exec is closed within
-execve(2), whose task then holds its exec_update_lock until FUSE's FLUSH is answered; and reading
-/proc/PID/fd, fdinfo, syscall, stat or cmdline of a task takes that same lock. A callback that
-waited for it would never answer: neither the program nor tagfs nor any `ps` of the host would go
-on. So a thread of its own looks, and the callback waits for milliseconds. No answer in that time
-is an answer as well, "unknown", and whoever asks has a safe way to go on without knowing. The
-thread ends its look by itself as soon as the call is answered.
+All that may take that process's locks is looked up by `Lookers`, and "unknown" is an answer.
 
-For the same reason nothing here asks the kernel about a file of our own mount: stat(2) through a
-link of /proc/PID/fd would come back as a callback. Links are read, never followed.
+Nothing here asks the kernel about a file of our own mount: stat(2) through a link of /proc/PID/fd
+would come back as a callback. Links are read, never followed.
 """
 
-import contextlib
 import os
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from tagfs.kernel.binding import Binding
+from tagfs.kernel.lookers import Lookers
 from tagfs.kernel.mountinfo import MountPoint, device_of, parse_mountinfo
-
-T = TypeVar("T")
-
-PATIENCE = 0.05
-"""Seconds that a callback waits for a look at its caller; it takes 0.1 ms."""
-
-LOOKERS = 4
-"""Threads that look, and so callers within execve(2) that may hold one each. While they do, no
-other look is made: unknown."""
 
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
 """Numbers of rename, renameat and renameat2."""
 
 _UNLINKS = {"x86_64": {87, 263}, "aarch64": {35}, "riscv64": {35}}
 """Numbers of unlink and unlinkat."""
-
-
-class Lookers:
-    """A few threads that do what may take for ever, for those who cannot wait. Thread-safe.
-
-    They are daemons: the process may end while one of them waits for the kernel.
-    """
-
-    def __init__(self, threads: int = LOOKERS, patience: float = PATIENCE) -> None:
-        self._threads = threads
-        self._patience = patience
-        self._lock = threading.Lock()
-        self._started = 0
-        self._busy = 0
-        self._looks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-
-    def ask(self, look: Callable[[], T]) -> T | None:
-        """Return what `look` does; None if it fails, takes too long, or no thread is free."""
-        if not self._reserve():
-            return None
-        answers: list[T] = []
-        over, given_up = threading.Event(), threading.Event()
-
-        def run() -> None:
-            if not given_up.is_set():
-                with contextlib.suppress(Exception):  # an unreadable /proc tells nothing
-                    answers.append(look())
-            with self._lock:
-                self._busy -= 1
-            over.set()
-
-        self._looks.put(run)
-        if over.wait(self._patience):
-            return answers[0] if answers else None
-        given_up.set()
-        return None
-
-    def _reserve(self) -> bool:
-        """Make sure that a thread is there for one look more."""
-        with self._lock:
-            if self._busy == self._threads:
-                return False
-            if self._started == self._busy:
-                try:
-                    threading.Thread(target=self._serve, name="tagfs-looker", daemon=True).start()
-                except RuntimeError:  # the host gives no thread
-                    return False
-                self._started += 1
-            self._busy += 1
-            return True
-
-    def _serve(self) -> None:
-        while True:
-            self._looks.get()()
 
 
 class Caller:
@@ -100,13 +28,13 @@ class Caller:
         self,
         binding: Binding,
         mountpoint: Path,
-        lookers: Lookers | None = None,
+        lookers: Lookers,
         proc: Path = Path("/proc"),
     ) -> None:
         """Made before it is mounted: to resolve the path later would be a call to ourselves."""
         self._context = binding.context
         self._mountpoint = os.path.realpath(mountpoint)
-        self._lookers = lookers or Lookers()
+        self._lookers = lookers
         self._proc = proc
         self._device: str | None = None
         # In a PID namespace whose /proc is another one's, its numbers are other processes'.
@@ -127,7 +55,7 @@ class Caller:
         libfuse moves an open file out of the way by one and the same call before it is unlinked
         and before another is renamed over it.
         """
-        pid = self._pid()
+        pid = self.pid()
         if pid is None:
             return None
         number = self._lookers.ask(lambda: _read(f"{self._proc}/{pid}/syscall").split()[0])
@@ -145,13 +73,13 @@ class Caller:
         A shell's `> file` opens it, duplicates the descriptor and closes the first one, all before
         a byte is written. That close is not the end of the file, and only /proc tells.
         """
-        pid, device = self._pid(), self._device
+        pid, device = self.pid(), self._device
         if pid is None or device is None:
             return False
         look = _Descriptors(f"{self._proc}/{pid}", f"{self._proc}/self", device)
         return bool(self._lookers.ask(lambda: path in look.paths()))
 
-    def _pid(self) -> int | None:
+    def pid(self) -> int | None:
         """Return its number in our PID namespace; None if it has none there, or that is of no use.
 
         It is the calling thread's, which /proc takes as well.

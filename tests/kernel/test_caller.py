@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tagfs.kernel.caller import Caller, Lookers
+from tagfs.kernel.caller import Caller
+from tagfs.kernel.lookers import Lookers
 from tagfs.kernel.mountinfo import MountPoint, device_of, parse_mountinfo
 
 PID = 4711
@@ -142,7 +143,7 @@ def test_a_call_that_nobody_knows() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         binding: Any = SimpleNamespace(context=lambda: (0, 0, process.pid))
         try:
-            assert Caller(binding, Path("/")).renames() is None
+            assert Caller(binding, Path("/"), Lookers()).renames() is None
         finally:
             process.kill()
 

@@ -1,20 +1,19 @@
 """Which callers list directories, and want no names of extended attributes."""
 
-import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from tagfs.kernel import listers
 from tagfs.kernel.listers import Listers
+from tagfs.kernel.lookers import Lookers
 
 
-def asked_by(pid: int) -> Listers:
-    return Listers(SimpleNamespace(context=lambda: (0, 0, pid)))
+def asked_by(pid: int | None) -> Listers:
+    return Listers(lambda: pid, Lookers(patience=10))
 
 
 @contextmanager
@@ -60,34 +59,14 @@ def test_a_program_is_known_by_its_name(
 
 def test_nothing_is_known_of_a_process_that_cannot_be_seen() -> None:
     """Those of other PID namespaces have no number here."""
-    assert asked_by(0)() is None
+    assert asked_by(None)() is None
     assert asked_by(2**22 + 1)() is None
 
 
-def test_arguments_that_do_not_come_in_time_are_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """... nor is one more thread made for each that asks meanwhile."""
-    stuck, pipe = os.pipe()
-    looks = 0
-    read = listers._read
-
-    def slow(file: Path) -> str:
-        nonlocal looks
-        if file.name == "cmdline":
-            looks += 1
-            os.read(stuck, 1)
-        return read(file)
-
-    monkeypatch.setattr(listers, "PATIENCE", 0.01)
-    monkeypatch.setattr(listers, "_read", slow)
+def test_arguments_that_do_not_come_are_not_waited_for(tmp_path: Path) -> None:
+    lookers = Lookers(threads=1, patience=0.01)
+    let_go = threading.Event()
+    assert lookers.ask(lambda: let_go.wait(30)) is None
     with program(tmp_path, "coreutils", "ls") as pid:
-        one = asked_by(pid)
-        assert not any(one() for _ in range(3 * listers.AT_ONCE))
-        assert looks == listers.AT_ONCE
-        os.write(pipe, bytes(looks))
-        while not one._looks.acquire(blocking=False):
-            pass
-        one._looks.release()
-    os.close(stuck)
-    os.close(pipe)
+        assert not Listers(lambda: pid, lookers)()
+    let_go.set()

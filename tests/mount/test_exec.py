@@ -242,6 +242,6 @@ def test_a_virtual_environment(mount: Mounted, tmp_path: Path) -> None:
     """F5. `python -m venv` in the mount, and `pip install` there, with the pip that runs us."""
     home = mount.path / "env"
     within(mount, 240, [sys.executable, "-m", "venv", "--without-pip", home])
-    pip = [sys.executable, "-m", "pip", "--python", home / "bin/python", "install", "-q"]
-    within(mount, 240, [*pip, "--no-index", wheel(tmp_path)])
+    pip = [sys.executable, "-m", "pip", "--python", str(home / "bin/python"), "install", "-q"]
+    within(mount, 240, [*pip, "--no-index", str(wheel(tmp_path))])
     assert within(mount, SOON, [home / "bin/tinyone"]) == "tiny\n"

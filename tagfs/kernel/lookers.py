@@ -1,0 +1,79 @@
+"""Looks at other processes by threads that may wait for them, for callbacks that may not.
+
+No callback may wait for /proc of its caller. A descriptor that is close-on-exec is closed within
+execve(2), whose task then holds its exec_update_lock until FUSE's FLUSH is answered; and reading
+/proc/PID/fd, fdinfo, syscall, stat or cmdline of a task takes that same lock. A callback that
+waited for it would never answer: neither the program nor tagfs nor any `ps` of the host would go
+on. So a thread of its own looks, and the callback waits for milliseconds. No answer in that time
+is an answer as well, "unknown", and whoever asks has a safe way to go on without knowing. The
+thread ends its look by itself as soon as the call is answered.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 0.05
+"""Seconds that a callback waits for a look at its caller; it takes 0.1 ms."""
+
+LOOKERS = 4
+"""Threads that look, and so callers within execve(2) that may hold one each. While they do, no
+other look is made: unknown."""
+
+
+class Lookers:
+    """A few threads that do what may take for ever, for those who cannot wait. Thread-safe.
+
+    They are daemons: the process may end while one of them waits for the kernel.
+    """
+
+    def __init__(self, threads: int = LOOKERS, patience: float = PATIENCE) -> None:
+        self._threads = threads
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._started = 0
+        self._busy = 0
+        self._looks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def ask(self, look: Callable[[], T]) -> T | None:
+        """Return what `look` does; None if it fails, takes too long, or no thread is free."""
+        if not self._reserve():
+            return None
+        answers: list[T] = []
+        over, given_up = threading.Event(), threading.Event()
+
+        def run() -> None:
+            if not given_up.is_set():
+                with contextlib.suppress(Exception):  # an unreadable /proc tells nothing
+                    answers.append(look())
+            with self._lock:
+                self._busy -= 1
+            over.set()
+
+        self._looks.put(run)
+        if over.wait(self._patience):
+            return answers[0] if answers else None
+        given_up.set()
+        return None
+
+    def _reserve(self) -> bool:
+        """Make sure that a thread is there for one look more."""
+        with self._lock:
+            if self._busy == self._threads:
+                return False
+            if self._started == self._busy:
+                try:
+                    threading.Thread(target=self._serve, name="tagfs-looker", daemon=True).start()
+                except RuntimeError:  # the host gives no thread
+                    return False
+                self._started += 1
+            self._busy += 1
+            return True
+
+    def _serve(self) -> None:
+        while True:
+            self._looks.get()()
