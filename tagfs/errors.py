@@ -26,6 +26,7 @@ TagfsError                      EIO           anything below, and what has no be
 ├── FileTooLarge                EFBIG
 ├── ReadOnly                    EROFS
 ├── NotPermitted                EPERM
+├── NotExecutable               EACCES        what access(2) was asked for
 ├── Unsupported                 EOPNOTSUPP
 ├── CrossDevice                 EXDEV
 ├── ObjectChanged               ESTALE        replaced under a reader
@@ -50,11 +51,13 @@ import errno
 class TagfsError(Exception):
     """A failure that tagfs expects; `errno` is what a system call reports for it.
 
-    `told`: a line of the log tells of it already.
+    `told`: a line of the log tells of it already. `answer`: it is what a program has asked for,
+    and nothing has gone wrong.
     """
 
     errno: int = errno.EIO
     told: bool = False
+    answer: bool = False
 
 
 class SettingsError(TagfsError):
@@ -199,6 +202,13 @@ class NotPermitted(TagfsError):
     """Nobody may do this here, whatever the service's policies say."""
 
     errno = errno.EPERM
+
+
+class NotExecutable(TagfsError):
+    """A file that nobody may execute."""
+
+    errno = errno.EACCES
+    answer = True
 
 
 class Unsupported(TagfsError):

@@ -173,7 +173,6 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             caller_renames=caller.renames,
             caller_lists=Listers(caller.pid, lookers),
             clock_ns=time.time_ns,
-            started_ns=vitals.started_ns,
         )
         vitals.attach(bucket, env.budget)
         filesystem = FileSystem(env, vitals.besides_files)

@@ -56,8 +56,8 @@ class Attributes:
         return stat.S_IFMT(self.mode)
 
     def touched(self, now_ns: int) -> "Attributes":
-        """Return these attributes after the content changed."""
-        return replace(self, mtime_ns=now_ns, ctime_ns=now_ns, atime_ns=now_ns)
+        """Return these attributes after the content changed, which is not to have been read."""
+        return replace(self, mtime_ns=now_ns, ctime_ns=now_ns)
 
     def render(self) -> dict[str, str]:
         """Write the attributes as user metadata."""

@@ -15,6 +15,12 @@ RECENT = 1.0
 """Seconds: an answer of the service at most this old counts as having asked (promise D1)."""
 
 
+UNKNOWN_TIME_NS = 315_619_200 * 10**9
+"""The time of what nobody made, such as a directory without a marker: 1980-01-02, nanoseconds since
+the epoch. It is the same on every mount and host, so that backups and media libraries see no
+change, and the first that archives of every format hold in every time zone (zip begins in 1980)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """What the user chose that concerns the tree.
@@ -59,7 +65,6 @@ class Environment:
         clock_ns: nanoseconds since the epoch.
         executor: threads for reading ahead and for many small requests.
         upload_executor: threads for parts, apart so that they never wait behind one another.
-        started_ns: when the mount began: the time of directories that nobody made.
     """
 
     bucket: Bucket
@@ -74,7 +79,6 @@ class Environment:
     caller_renames: Callable[[], bool | None]
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
-    started_ns: int
 
     def default_file(self) -> Attributes:
         """Attributes of a file whose object tells none."""
@@ -95,7 +99,7 @@ class Environment:
             mode=mode,
             uid=self.choices.uid,
             gid=self.choices.gid,
-            mtime_ns=self.started_ns,
-            ctime_ns=self.started_ns,
-            atime_ns=self.started_ns,
+            mtime_ns=UNKNOWN_TIME_NS,
+            ctime_ns=UNKNOWN_TIME_NS,
+            atime_ns=UNKNOWN_TIME_NS,
         )

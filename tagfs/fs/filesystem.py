@@ -14,6 +14,7 @@ from typing import Any
 
 from tagfs.errors import (
     BadHandle,
+    NotExecutable,
     NotFound,
     NotPermitted,
     ObjectChanged,
@@ -33,6 +34,7 @@ from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside
 from tagfs.fs.prefetch import Prefetcher
 from tagfs.fs.reader import SMALL
+from tagfs.fs.sticky import StickyBits
 from tagfs.fs.tagging import Tagging
 from tagfs.fs.temporaries import Temporaries, destination
 from tagfs.fs.told import ToldSizes
@@ -77,6 +79,7 @@ class FileSystem:
             env, self.tree, self.files, self.namespace, metadata_edits, self._temporaries
         )
         self._told = ToldSizes()
+        self._sticky = StickyBits()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
 
@@ -84,6 +87,7 @@ class FileSystem:
 
     def getattr(self, path: str | None, fh: int | None = None) -> Stat:
         """Return the stat of a path, or of an open handle."""
+        self._sticky.asked()
         if fh is not None:
             node = self.files.handle(fh).node
             if path is None or node.unlinked or node.staged is not None:
@@ -98,6 +102,20 @@ class FileSystem:
             self._prefetcher.met(path)
         self._told.tell(path, entry.size)
         return self._stat(entry)
+
+    def access(self, path: str, amode: int) -> None:
+        """Say whether a program may do something, which with `default_permissions` the kernel does.
+
+        Without that, whoever may use the mount may do everything, but the kernel runs no file
+        that nobody may run.
+
+        Raises:
+            NotExecutable
+        """
+        if amode & os.X_OK:
+            mode = self.tree.entry(path).attributes.mode
+            if stat.S_ISREG(mode) and not mode & 0o111:
+                raise NotExecutable(path)
 
     def opendir(self, path: str) -> int:
         """Open a directory; return its handle."""
@@ -301,10 +319,10 @@ class FileSystem:
         self._check_writable()
         self.namespace.unlink(path)
 
-    def rename(self, old: str, new: str) -> None:
-        """Move a file or a directory."""
+    def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+        """Move a file or a directory; if `exclusive`, only to where nothing is."""
         self._check_writable()
-        self.namespace.rename(old, new)
+        self.namespace.rename(old, new, exclusive=exclusive)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""
@@ -320,16 +338,25 @@ class FileSystem:
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
         self._check_writable()
-        self._edits.change(
-            path, lambda a: replace(a, mode=stat.S_IFMT(a.mode) | stat.S_IMODE(mode))
-        )
+
+        def change(a: Attributes) -> Attributes:
+            self._sticky.mode_set(path, a.mode, mode)
+            return replace(a, mode=stat.S_IFMT(a.mode) | stat.S_IMODE(mode))
+
+        self._edits.change(path, change)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 leaves one as it is."""
         self._check_writable()
+        sticky = self._sticky.lost(path)
         self._edits.change(
             path,
-            lambda a: replace(a, uid=a.uid if uid == -1 else uid, gid=a.gid if gid == -1 else gid),
+            lambda a: replace(
+                a,
+                mode=a.mode | sticky,
+                uid=a.uid if uid == -1 else uid,
+                gid=a.gid if gid == -1 else gid,
+            ),
         )
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:

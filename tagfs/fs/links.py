@@ -19,6 +19,13 @@ METADATA_NAME: Final = "symlink-target"
 OUTSIDE: Final = ".tagfs-link-outside-the-bucket"
 """The stored target of a link that points to no key of the bucket; the metadata has the text."""
 
+MAX_TARGET: Final = 1023
+"""Bytes of the longest key that every service with symlink objects has; a longer text is none."""
+
+MAX_STRICT: Final = 2048
+"""Bytes of a text up to which its slashes are escaped, too. 4,095 that are all names of one letter
+and slashes would fill the metadata of an object otherwise."""
+
 
 def to_target(link_key: str, text: str) -> str:
     """Return the key that a link stores for a POSIX target `text`; `OUTSIDE` if it has none."""
@@ -26,7 +33,7 @@ def to_target(link_key: str, text: str) -> str:
         return OUTSIDE
     resolved = posixpath.normpath(posixpath.join(posixpath.dirname(link_key), text))
     parts = resolved.split("/")
-    if not all(is_visible(part) for part in parts):
+    if not all(is_visible(part) for part in parts) or len(resolved.encode()) > MAX_TARGET:
         return OUTSIDE
     return resolved
 
@@ -52,7 +59,7 @@ def derive_text(link_key: str, target: str) -> str:
 def render_text(text: str) -> str:
     """Write a link's text as metadata, as ossfs 1 does."""
     raw = text.encode("utf-8", "surrogateescape")
-    return f"header:{len(raw)}:{quote(raw, safe='')}"
+    return f"header:{len(raw)}:{quote(raw, safe='' if len(raw) <= MAX_STRICT else '/')}"
 
 
 def parse_text(value: str) -> str | None:

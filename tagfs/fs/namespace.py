@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import (
+    AlreadyExists,
     IsADirectory,
     NotADirectory,
     NotEmpty,
@@ -241,9 +242,17 @@ class Namespace:
 
     # Renaming
 
-    def rename(self, old: str, new: str) -> None:
-        """Move a file or a directory to another path, replacing what POSIX lets it replace."""
+    def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+        """Move a file or a directory to another path, replacing what POSIX lets it replace.
+
+        Raises:
+            AlreadyExists: `exclusive`, and something is there.
+        """
         if new == old:
+            return
+        if exclusive:
+            self.doomed.settle(new)
+            self._rename(old, new, exclusive=True)
             return
         if is_aside(new):
             self._put_aside(old, new)
@@ -262,9 +271,9 @@ class Namespace:
             self._making_way.pop(new, None)
         replaced.lose_name()
 
-    def _rename(self, old: str, new: str) -> None:
+    def _rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         self._behind.settle(new)
-        if self._rename_new(old, new):
+        if self._rename_new(old, new, exclusive=exclusive):
             return
         self._behind.settle(old)
         if self._env.bucket.capabilities.rename:
@@ -273,7 +282,7 @@ class Namespace:
         with self._temporaries.taken(old) as attributes:
             node = self._files.node(old)
             source, target = self._look_at_both(old, new)
-            self._check_types(source, target)
+            self._check_types(source, target, exclusive=exclusive)
             self._temporaries.settle(new)
             if source.is_dir:
                 self._temporaries.settle_below(old)
@@ -287,7 +296,7 @@ class Namespace:
                 self._temporaries.settle(old)
                 if self._native.move_file(source, new):
                     return
-            self._rename_object(source, new, target, node, attributes)
+            self._rename_object(source, new, target, node, attributes, exclusive=exclusive)
 
     def _rename_directory(self, source: Entry, new: str, target: Entry | None) -> None:
         if self._env.bucket.capabilities.rename:
@@ -312,9 +321,11 @@ class Namespace:
             return source, self._tree.find(new, max_age=RECENT)
         return source, ahead.result()
 
-    def _check_types(self, source: Entry, target: Entry | None) -> None:
+    def _check_types(self, source: Entry, target: Entry | None, *, exclusive: bool = False) -> None:
         if target is None:
             return
+        if exclusive:
+            raise AlreadyExists(target.path)
         if source.is_dir and not target.is_dir:
             raise NotADirectory(target.path)
         if target.is_dir and not source.is_dir:
@@ -327,7 +338,7 @@ class Namespace:
             if self._files.new_names(target.path):
                 raise NotEmpty(target.path)
 
-    def _rename_new(self, old: str, new: str) -> bool:
+    def _rename_new(self, old: str, new: str, *, exclusive: bool) -> bool:
         """Rename a file that is not on the service yet: its upload goes to the new key.
 
         False if it is there. An upload that is under way is waited for.
@@ -341,8 +352,8 @@ class Namespace:
                 return False
             # What the kernel was told of the new name does: whatever has come there meanwhile is
             # met by the upload, which keeps its tags.
-            target = self._tree.find(new)
-            self._check_types(self._tree.entry(old), target)
+            target = self._tree.find(new, max_age=RECENT if exclusive else None)
+            self._check_types(self._tree.entry(old), target, exclusive=exclusive)
             keep = self._env.choices.keep_replaced_tags
             if node.tags is None and not keep:
                 node.tags = NO_TAGS
@@ -353,7 +364,7 @@ class Namespace:
             if replaced is not None:
                 replaced.detach()
             node.leave_key()
-            node.exclusive = False
+            node.exclusive = exclusive
             self._files.move(old, new, None)
         self._behind.hurry(node)
         return True
@@ -365,6 +376,8 @@ class Namespace:
         target: Entry | None,
         node: FileNode | None,
         attributes: Attributes | None,
+        *,
+        exclusive: bool,
     ) -> None:
         info = source.info
         if info is None:
@@ -372,12 +385,16 @@ class Namespace:
         replaced = self._files.node(new)
         keep = target is not None and self._env.choices.keep_replaced_tags
         key = self._env.root.to_key(new)
+        able = self._env.bucket.capabilities
+        exclusive = exclusive and able.exclusive and able.exclusive_copies
         if source.is_link:
-            moved = move_link(self._env.bucket, info, key, keep=keep)
+            moved = move_link(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
         else:
             tags = self._tags_of_copy(info, new, target)
             metadata = None if attributes is None else with_attributes(info, attributes)
-            moved = self._env.bucket.copy(info, key, tags=tags, metadata=metadata)
+            moved = self._env.bucket.copy(
+                info, key, tags=tags, metadata=metadata, exclusive=exclusive
+            )
         self._parents.keep(source.path)
         self._env.bucket.delete(info.key, meant=info)
         if node is not None or replaced is not None:

@@ -456,7 +456,11 @@ class FileNode:
     def _touched(self, start: int, end: int) -> None:
         self._delivery.uploader.touched(start, end)
         self._delivery.outdate()
-        self.attributes = self.attributes.touched(self.env.clock_ns())
+        now = self.env.clock_ns()
+        touched = self.attributes.touched(now)
+        if self.is_new and touched.atime_ns == self.attributes.ctime_ns:
+            touched = replace(touched, atime_ns=now)  # nobody set it: metadata need not say it
+        self.attributes = touched
         self._times_set = False
         self.dirty = True
 
@@ -535,4 +539,5 @@ class FileNode:
             self._delivery.record(self.staged, self._destination())
 
 
-_TIMES = frozenset({"mtime", "ctime", "atime", "mtime-size"})
+_TIMES = frozenset({"mtime", "ctime", "mtime-size"})
+"""What a write changes. The atime is what a program set, and stays."""

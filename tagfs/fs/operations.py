@@ -48,6 +48,9 @@ class Operations:
     def getattr(self, path: str | None, fh: int | None = None) -> Stat:
         return self._fs.getattr(path, fh)
 
+    def access(self, path: str, amode: int) -> None:
+        self._fs.access(path, amode)
+
     def readlink(self, path: str) -> str:
         return self._fs.readlink(path)
 
@@ -112,6 +115,9 @@ class Operations:
     def rename(self, old: str, new: str) -> None:
         self._fs.rename(old, new)
 
+    def rename_noreplace(self, old: str, new: str) -> None:
+        self._fs.rename(old, new, exclusive=True)
+
     def symlink(self, path: str, text: str) -> None:
         self._fs.symlink(path, text)
 
@@ -159,7 +165,7 @@ class Operations:
     def _fail(self, name: str, arguments: tuple[Any, ...], error: BaseException) -> NoReturn:
         if isinstance(error, TagfsError):
             number = error.errno
-            worthy = number in _WORTH_A_WARNING
+            worthy = number in _WORTH_A_WARNING and not error.answer
             level = logging.WARNING if worthy and not error.told else logging.DEBUG
             log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
         else:

@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from tagfs.errors import NotPermitted, ObjectChanged, Unsupported
+from tagfs.errors import (
+    NameTooLong,
+    NotPermitted,
+    ObjectChanged,
+    Unsupported,
+    ValueTooLarge,
+)
 from tagfs.fs.environment import RECENT
 from tagfs.fs.links import (
     METADATA_NAME,
@@ -23,6 +29,7 @@ def make_link(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo
 
     Raises:
         AlreadyExists
+        NameTooLong: the text, percent-encoded, fits into no metadata.
         NotPermitted: nothing would tell a plain object from a file.
     """
     if bucket.capabilities.symlinks:
@@ -31,6 +38,8 @@ def make_link(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo
             return bucket.put_symlink(key, to_target(key, text), replace(new, metadata=metadata))
         except Unsupported:
             pass  # found out just now
+        except ValueTooLarge as error:
+            raise NameTooLong(f"{key}: {error}") from error
     if "mode" not in new.metadata:
         raise NotPermitted(f"{key}: links in this bucket need attributes=stored")
     # s3fs drops blanks around the text, and so does whoever reads links of s3fs.
@@ -68,7 +77,9 @@ def known_text(info: ObjectInfo) -> str | None:
     return parse_text(info.detail.metadata.get(METADATA_NAME, ""))
 
 
-def move_link(bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool) -> ObjectInfo:
+def move_link(
+    bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool, exclusive: bool = False
+) -> ObjectInfo:
     """Write a link anew under another key: same text, so perhaps another stored target.
 
     Its tags go with it; if it has none and `keep`, those of the object that is replaced stay.
@@ -78,7 +89,9 @@ def move_link(bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool) -> Obje
     text = read_link(bucket, info)
     untouched = to_target(key, text) == to_target(info.key, text)
     if info.type is not ObjectType.SYMLINK or untouched:
-        return bucket.copy(info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE)
+        return bucket.copy(
+            info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE, exclusive=exclusive
+        )
     tags = bucket.get_tags(info.key, max_age=RECENT)
     detail = info.detail
     metadata = {k: v for k, v in detail.metadata.items() if k != METADATA_NAME} if detail else {}
@@ -86,5 +99,6 @@ def move_link(bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool) -> Obje
         metadata={**metadata, **link_metadata(key, text)},
         headers=dict(detail.headers) if detail else {},
         tags=Keep.REPLACED if keep and not tags else tags,
+        exclusive=exclusive,
     )
     return bucket.put_symlink(key, to_target(key, text), new)

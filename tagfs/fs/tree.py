@@ -218,7 +218,7 @@ class Tree:
 
     def _directory_entry(self, path: str, key: str, info: ObjectInfo | None) -> Entry:
         attributes = self._env.default_directory()
-        if info is not None:
+        if info is not None and self._env.choices.stored:
             attributes = parse_attributes(info, attributes)
         return Entry(path=path, key=key, attributes=attributes, size=0, info=info)
 

@@ -60,6 +60,9 @@ except (OSError, AttributeError) as error:  # it looks for libfuse when it is im
 finally:
     _name(_before)
 
+RENAME_NOREPLACE = 1
+"""The one flag of renameat2(2) that a bucket can heed."""
+
 MAX_WRITE = 1024 * 1024
 """Bytes of one write or read that libfuse 3 has buffers for."""
 
@@ -164,9 +167,9 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
         return 0
 
     def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> Any:
-        if flags:  # neither "exchange" nor "replace nothing" can be had of a bucket at once
+        if flags & ~RENAME_NOREPLACE:  # no bucket exchanges two objects at once
             return -errno.EINVAL
-        return self._call("rename", _text(old), _text(new))
+        return self._call("rename_noreplace" if flags else "rename", _text(old), _text(new))
 
     def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> Any:
         fh = fip.contents.fh if fip else None

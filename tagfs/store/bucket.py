@@ -251,6 +251,8 @@ class Capabilities:
     """What a bucket can do, as far as is known now.
 
     Attributes:
+        exclusive: a write can be made to fail where the key is taken.
+        exclusive_copies: a copy as well.
         rename: one request renames a file, or a directory with all that is in it. Directories
             are real there: they are not gone with the last of their entries.
     """
@@ -260,6 +262,7 @@ class Capabilities:
     symlinks: bool = True
     append: bool = True
     exclusive: bool = True
+    exclusive_copies: bool = True
     rename: bool = False
 
 

@@ -111,7 +111,7 @@ S3: Final = Dialect(
     path_style_elsewhere=True,
     limits=Limits(max_key=1024, max_metadata=2048, max_object=5 * 1024**4, min_part=5 * 1024**2),
     # There is neither a link nor an append in S3.
-    capabilities=Capabilities(symlinks=False, append=False),
+    capabilities=Capabilities(symlinks=False, append=False, exclusive_copies=False),
     object_tag_rules=TagRules(
         kind="object",
         max_tags=10,

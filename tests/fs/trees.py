@@ -33,7 +33,6 @@ def environment_of(
         caller_renames=lambda: None,
         caller_lists=lambda: False,
         clock_ns=time.time_ns,
-        started_ns=0,
     )
 
 

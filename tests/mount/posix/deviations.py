@@ -32,7 +32,7 @@ def returns(value: int, reason: str) -> Deviation:
 # ENOTSUP and EOPNOTSUPP are one number on Linux; Python calls it ENOTSUP.
 DEVIATIONS = {
     "hard-link": fails("EPERM", "an object has one key"),
-    "rename-flags": fails("EINVAL", "libfuse 2 and the services have no exchange and no whiteout"),
+    "rename-flags": fails("EINVAL", "services have no exchange and no whiteout"),
     "o-tmpfile": fails("ENOTSUP", "libfuse has no nameless files"),
     "fallocate": fails("ENOTSUP", "a bucket reserves no room"),
     "directory-times": returns(0, "a directory's marker is not rewritten for its entries"),

@@ -316,7 +316,7 @@ class TestRename:
         pair.both(lambda r: os.rename(r / "file", f"{r}/dir/.."))
 
     def test_noreplace(self, pair: Pair) -> None:
-        """The kernel lets libfuse 2 have no flags at all; what matters is that nothing is lost."""
+        """libfuse 2 has no flags at all; what matters here is that nothing is lost."""
         pair.works(plant)
         with pytest.raises(OSError, match=r"Invalid|exists"):
             renameat2(pair.on_mount / "file", pair.on_mount / "other", RENAME_NOREPLACE)
