@@ -5,7 +5,7 @@ calls <- tagging <- carrying, then both <- writing <- appending <- multipart <- 
 renaming <- probing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from tagfs.errors import SettingsError
@@ -91,7 +91,8 @@ def credentials_for(settings: BucketSettings) -> CredentialsProvider:
         SettingsError
     """
     dialect = find_dialect(settings)
-    return find_credentials(settings.service, dialect.environment, settings.credentials)
+    choice = replace(settings.credentials, bucket=settings.bucket)
+    return find_credentials(settings.service, dialect.environment, choice)
 
 
 def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | None = None) -> Client:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import Emulator, emulator
-from tests.judges import REGIONS, judge_of
+from tests.judges import KEY_ID, REGIONS, SECRET, judge_of
 from tests.mounting import mounted, run, wait_for
 from tests.store.metadata import ADDRESSES, MetadataService, pair
 
@@ -141,6 +141,78 @@ def test_an_instance_role_is_asked_before_its_pair_expires(running, tmp_path, se
             assert mount.content("a") == b"one"
             assert {row["status"] for row in requests.rows()} <= {200, 204, 404}
             assert "asking for fresh credentials" not in mount.log()
+
+
+NAMED = {
+    "IRSA": (
+        "s3",
+        {"AWS_ROLE_ARN": "arn:aws:iam::1:role/pod", "AWS_WEB_IDENTITY_TOKEN_FILE": "/tmp/tok"},
+        "AWS_WEB_IDENTITY_TOKEN_FILE names a role that a token service has to be asked for",
+    ),
+    "a profile with a role": (
+        "s3",
+        {"AWS_PROFILE": "prod"},
+        "the AWS profile [prod] needs a token service (role_arn): use credential_process=",
+    ),
+    "RRSA": (
+        "oss",
+        {
+            "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/pod",
+            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/x",
+            "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/tmp/tok",
+        },
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE names a role (RRSA)",
+    ),
+    "a profile that is not there": ("s3", {"AWS_PROFILE": "typo"}, "AWS_PROFILE=typo: "),
+}
+"""Whom somebody named, and the error that it is."""
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_who_was_named_is_never_the_machine_instead(running, tmp_path, name):
+    """Promise F7: where the pod's or the profile's role cannot be had, nobody else is asked."""
+    service, named, said = NAMED[name]
+    one, tokens = running(service)
+    write_private(tmp_path / "config", "[profile prod]\nrole_arn = arn:aws:iam::1:role/prod\n")
+    words = tokens.hand_out("MACHINE").values()
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + LONG))
+    with MetadataService(service, pair(service, *words, moment)) as metadata:
+        environment = {
+            "HOME": str(tmp_path),
+            "AWS_CONFIG_FILE": f"{tmp_path}/config",
+            ADDRESSES[service]: metadata.url,
+        }
+        point = tmp_path / "m"
+        point.mkdir()
+        where = f"endpoint={one.url},cache_dir={tmp_path}/c,log_file={tmp_path}/log"
+        url = f"{service}://{one.take()}"
+        command = [sys.executable, "-m", "tagfs", "mount", url, str(point), "-o", where]
+        requests = one.log.read_bytes()
+        done = subprocess.run(
+            command,
+            env={**environment, **named},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if os.path.ismount(point):
+            subprocess.run(["fusermount", "-uz", str(point)], check=True)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert metadata.asked == []
+        assert one.log.read_bytes() == requests
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_password_file_sends_no_secret(running, tmp_path, service):
+    """A line BUCKET:ID:SECRET of s3fs or ossfs is what it says, and nothing of it is a token."""
+    one, _ = running(service)
+    bucket = one.take()
+    keys = write_private(tmp_path / "keys", f"other:x:y\n{bucket}:{KEY_ID}:{SECRET}\n")
+    with mounted(one, bucket, tmp_path / "m", f"credentials={keys}", keys={}) as mount:
+        mount.path.joinpath("a").write_text("one")
+        assert mount.content("a") == b"one"
 
 
 @pytest.mark.parametrize("service", SERVICES)

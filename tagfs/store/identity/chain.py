@@ -5,8 +5,9 @@
 3. the files of the vendor's tools;
 4. the role of the container or the machine, unless that is switched off.
 
-The first that has a pair is it. One that is there and cannot be used (others may read the file) is
-an error: to go on would be to act as somebody else than the user thinks.
+The first that has a pair is it. One that the user named or that is there, and cannot be used
+(others may read the file, a token service would have to be asked), is an error: to go on would be
+to act as somebody else than the user thinks.
 """
 
 import logging
@@ -27,6 +28,7 @@ from tagfs.store.identity.metadata import (
     Container,
     InstanceRole,
 )
+from tagfs.store.identity.refusals import AFTER, BEFORE, Named, OfMachine, Refused, first_named
 from tagfs.store.identity.vendors import Aliyun, AwsProfile, Obsutil, Ossutil
 
 logger = logging.getLogger(__name__)
@@ -53,12 +55,14 @@ class CredentialsChoice:
         process: a command that prints a key pair; nothing else is looked at.
         profile: of the vendor's files.
         instance_role: whether metadata services may be asked.
+        bucket: whose line counts in a file that has one for each bucket.
     """
 
     file: Path | None = None
     process: str | None = None
     profile: str | None = None
     instance_role: bool = True
+    bucket: str = ""
 
 
 ANY_CREDENTIALS: Final = CredentialsChoice()
@@ -113,7 +117,9 @@ class FoundCredentials:
                 self._source = source
                 logger.info("credentials from %s", source.name)
                 return self._present
-        raise BadCredentials(f"no credentials: {self._advice} (looked at: {', '.join(looked)})")
+        raise BadCredentials(
+            f"no credentials: {self._advice} (looked at: {', '.join(filter(None, looked))})"
+        )
 
 
 def find_credentials(
@@ -137,30 +143,60 @@ def _sources(
     environment: Mapping[str, str],
 ) -> Iterator[Source]:
     if choice.file is not None:
-        yield KeyFile(choice.file, choice.profile)
+        yield KeyFile(choice.file, choice.profile, choice.bucket)
         return
     if choice.process is not None:
         yield Process(choice.process)
         return
     if choice.profile is None:  # who names a profile means that of the files
+        yield Refused(BEFORE.get(service, {}), environment)
         yield Environment(names, environment)
         if service in _MORE_NAMES:
             yield Environment(_MORE_NAMES[service], environment)
-    yield from _of_tools(service, choice.profile, environment)
+        yield Refused(AFTER.get(service, {}), environment)
+    yield from _of_tools(service, choice, environment)
     if choice.instance_role and choice.profile is None:
         yield from _of_machines(service, environment)
 
 
 def _of_tools(
-    service: str, profile: str | None, environment: Mapping[str, str]
+    service: str, choice: CredentialsChoice, environment: Mapping[str, str]
 ) -> Iterator[Source]:
     if service == "oss":
-        yield Ossutil(profile, environment)
-        yield Aliyun(profile, environment)
+        yield from _of_alibaba(choice, environment)
     elif service == "obs":
-        yield Obsutil(environment)
+        yield Obsutil(choice.profile, environment)
     elif service == "s3":
-        yield AwsProfile(profile, environment)
+        yield _of_aws(choice.profile, environment)
+
+
+def _of_alibaba(choice: CredentialsChoice, environment: Mapping[str, str]) -> Iterator[Source]:
+    """Yield the files of both tools, or that of the tool whose variables are set."""
+    role = InstanceRole(ECS_RAM_ROLE, environment) if choice.instance_role else None
+    machine, profile = OfMachine(role), choice.profile
+    variable, named = first_named(environment, ("OSSUTIL_CONFIG_FILE", "OSSUTIL_PROFILE"))
+    if profile is None and variable:
+        wanted = environment.get("OSSUTIL_PROFILE") or None
+        yield Named(Ossutil(wanted, environment, machine), f"{variable}={named}")
+        return
+    variable, named = first_named(environment, ("ALIBABA_CLOUD_PROFILE",))
+    if profile is None and variable:
+        yield Named(Aliyun(named, environment, machine), f"{variable}={named}")
+        return
+    yield Ossutil(profile, environment, machine)
+    yield Aliyun(profile, environment, machine)
+
+
+def _of_aws(profile: str | None, environment: Mapping[str, str]) -> Source:
+    if profile is not None:
+        return Named(AwsProfile(profile, environment), f"credentials_profile={profile}")
+    variable, named = first_named(environment, ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"))
+    if variable:
+        return Named(AwsProfile(named, environment), f"{variable}={named}")
+    variable, named = first_named(environment, ("AWS_SHARED_CREDENTIALS_FILE",))
+    if variable and named != os.devnull:
+        return Named(AwsProfile(None, environment), f"{variable}={named}")
+    return AwsProfile(None, environment)
 
 
 def _of_machines(service: str, environment: Mapping[str, str]) -> Iterator[Source]:

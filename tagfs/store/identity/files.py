@@ -9,17 +9,17 @@ from typing import Final
 from tagfs.errors import BadCredentials
 from tagfs.ownfiles import Unreadable, Untrusted, read_secret
 from tagfs.store.identity.credentials import Absent, Credentials, EnvironmentNames
+from tagfs.store.identity.passwords import is_password_file, pair_for
 from tagfs.store.identity.words import (
     pair_of,
     parse_ini,
     parse_json,
     parse_lines,
+    role_in,
 )
 
 PROCESS_TIMEOUT: Final = 60.0
 """Seconds that a command may take."""
-
-_MAX_PARTS = 3
 
 
 def read_private(path: Path) -> str:
@@ -43,11 +43,13 @@ def read_private(path: Path) -> str:
 
 
 class KeyFile:
-    """The file of `credentials=`: NAME=VALUE lines, JSON, ID:SECRET[:TOKEN] or sections."""
+    """The file of `credentials=`: NAME=VALUE lines, JSON, a password file or sections."""
 
-    def __init__(self, path: Path, profile: str | None = None) -> None:
+    def __init__(self, path: Path, profile: str | None = None, bucket: str = "") -> None:
+        """`bucket` is whose line counts in a password file."""
         self._path = path
-        self._profile = profile or "default"
+        self._profile = profile
+        self._bucket = bucket
 
     @property
     def name(self) -> str:
@@ -60,7 +62,14 @@ class KeyFile:
             text = read_private(self._path)
         except Absent as error:
             raise BadCredentials(f"credentials={error}") from None
-        return pair_of(self._fields(text), str(self._path))
+        fields = self._fields(text)
+        role = role_in(fields)
+        if role:
+            raise BadCredentials(
+                f"{self._path}: {role} names somebody else than the key pair beside it, for whom a "
+                "token service has to be asked: use credential_process"
+            )
+        return pair_of(fields, str(self._path))
 
     def _fields(self, text: str) -> Mapping[str, object]:
         path = str(self._path)
@@ -71,13 +80,16 @@ class KeyFile:
         if lines[0].startswith("{"):
             return parse_json(text, path)
         if lines[0].startswith("["):
-            sections = parse_ini(text, path)
-            if self._profile not in sections:
-                raise BadCredentials(f"{path} has no section [{self._profile}]")
-            return sections[self._profile]
-        parts = lines[0].split(":", _MAX_PARTS - 1)
-        if len(lines) == 1 and len(parts) > 1 and "=" not in parts[0]:
-            return dict(zip(("access_key_id", "secret_access_key", "token"), parts, strict=False))
+            sections, wanted = parse_ini(text, path), self._profile or "default"
+            if wanted not in sections:
+                raise BadCredentials(f"{path} has no section [{wanted}]")
+            return sections[wanted]
+        if self._profile is not None:
+            raise BadCredentials(
+                f"credentials_profile={self._profile}: {path} has no sections to choose one of"
+            )
+        if is_password_file(lines):
+            return pair_for(self._bucket, lines, path)
         return parse_lines(text, path)
 
 
@@ -101,7 +113,7 @@ class Environment:
             "secret_access_key": self._environment.get(names.secret_access_key, "").strip(),
             "token": self._environment.get(names.session_token, "").strip(),
         }
-        if not fields["access_key_id"] and not fields["secret_access_key"]:
+        if not any(fields.values()):
             raise Absent(f"{names.access_key_id} and {names.secret_access_key} (not set)")
         for variable, part in (
             (names.access_key_id, "access_key_id"),

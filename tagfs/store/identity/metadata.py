@@ -24,6 +24,10 @@ TIMEOUT: Final = 1.0
 CONTAINERS: Final = "http://169.254.170.2"
 """Where ECS tells its tasks their credentials."""
 
+_AUTHORIZATIONS = (
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
 _TOKEN_SECONDS = "21600"  # noqa: S105  (how long a session with the service may last)
 _MAX_ANSWER = 64 * 1024
 _OK = 200
@@ -196,6 +200,8 @@ class Container:
         url = self._environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
         if relative:
             url = CONTAINERS + relative
+        if not url and (left := [name for name in _AUTHORIZATIONS if self._environment.get(name)]):
+            raise BadCredentials(f"{left[0]} is set, and no AWS_CONTAINER_CREDENTIALS_*_URI")
         if not url:
             raise Absent("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (not set)")
         check_address(url, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -213,7 +219,14 @@ class Container:
         file = self._environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
         token = self._environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
         if file:
-            token = read_private(Path(file))
+            try:
+                token = read_private(Path(file))
+            except Absent as absent:
+                reason = str(absent)
+            else:
+                reason = "" if token.strip() else f"{file} (empty)"
+            if reason:
+                raise BadCredentials(f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: {reason}")
         token = token.strip()
         if not token.isascii() or not token.isprintable():
             raise BadCredentials(f"{self.name}: the authorization token is none")

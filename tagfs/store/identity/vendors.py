@@ -6,14 +6,16 @@ They are read, never written. What a tool would have to ask a token service for 
 
 import base64
 import binascii
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.ownfiles import Unreadable, Untrusted, home, read_trusted
+from tagfs.ownfiles import Unreadable, Untrusted, expand, home, read_trusted
 from tagfs.store.identity.credentials import Absent, Credentials
 from tagfs.store.identity.files import Process, read_private
+from tagfs.store.identity.refusals import OfMachine
 from tagfs.store.identity.words import (
     has_pair,
     pair_of,
@@ -21,10 +23,11 @@ from tagfs.store.identity.words import (
     parse_json,
     parse_lines,
     plain,
+    role_in,
 )
 
-_ROLES: Final = ("role_arn", "sso_session", "sso_start_url", "web_identity_token_file")
 _AES_BLOCK = 16
+_MACHINE: Final = "ecsramrole"
 
 
 def _own(environment: Mapping[str, str], name: str) -> Path:
@@ -57,13 +60,18 @@ class Ossutil:
 
     name = "~/.ossutilconfig"
 
-    def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, profile: str | None, environment: Mapping[str, str], machine: OfMachine
+    ) -> None:
         self._profile = profile
         self._environment = environment
+        self._machine = machine
 
     def load(self) -> Credentials:
         """Read the file; see `Source.load`."""
-        path = _own(self._environment, ".ossutilconfig")
+        chosen = self._environment.get("OSSUTIL_CONFIG_FILE")
+        base = self._environment
+        path = expand(chosen, base) if chosen else _own(base, ".ossutilconfig")
         sections = {
             name.lower(): {plain(key): value for key, value in lines.items()}
             for name, lines in parse_ini(read_private(path), str(path)).items()
@@ -76,8 +84,12 @@ class Ossutil:
         mode = plain(fields.get("mode", "AK"))
         if mode == "process" or (fields.get("credentialprocess") and not has_pair(fields)):
             return Process(fields.get("credentialprocess", "")).load()
+        if mode == _MACHINE:
+            return self._machine.load(str(path))
         if mode not in {"ak", "ststoken"}:
-            raise Absent(f"{path} (mode {fields['mode']} needs a token service)")
+            raise BadCredentials(
+                f"{path}: mode {fields['mode']} needs a token service: use credential_process"
+            )
         # The oldest files call the secret access_key.
         if "accesskey" in fields:
             fields.setdefault("accesskeysecret", fields["accesskey"])
@@ -91,9 +103,12 @@ class Aliyun:
 
     name = "~/.aliyun/config.json"
 
-    def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
-        self._profile = profile or environment.get("ALIBABA_CLOUD_PROFILE")
+    def __init__(
+        self, profile: str | None, environment: Mapping[str, str], machine: OfMachine
+    ) -> None:
+        self._profile = profile
         self._environment = environment
+        self._machine = machine
 
     def load(self) -> Credentials:
         """Read the file; see `Source.load`."""
@@ -114,12 +129,14 @@ class Aliyun:
         mode = str(fields.get("mode") or "AK")
         if mode == "External":
             return Process(str(fields.get("process_command", ""))).load()
+        if plain(mode) == _MACHINE:
+            return self._machine.load(f"{path}: profile {wanted!r}")
         # CloudSSO and OAuth keep the token that they got; the aliyun command renews it.
         temporary = mode in {"CloudSSO", "OAuth"} and fields.get("sts_token")
         if mode not in {"AK", "StsToken"} and not temporary:
-            raise Absent(
-                f"{path} (profile {wanted!r} has mode {mode}, which needs a token service: "
-                "use credential_process)"
+            raise BadCredentials(
+                f"{path}: profile {wanted!r} has mode {mode}, which needs a token service: "
+                "use credential_process"
             )
         if not has_pair(fields):
             raise Absent(f"{path} (no key pair)")
@@ -131,11 +148,16 @@ class Obsutil:
 
     name = "~/.obsutilconfig"
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
+        self._profile = profile
         self._environment = environment
 
     def load(self) -> Credentials:
         """Read the file; see `Source.load`."""
+        if self._profile is not None:
+            raise BadCredentials(
+                f"credentials_profile={self._profile}: {self.name} has no profiles"
+            )
         path = _own(self._environment, ".obsutilconfig")
         # obsutil lets a group read the file; that matters only where there is something to read.
         fields = parse_lines(_read_shown(path), str(path))
@@ -143,7 +165,9 @@ class Obsutil:
         if not pair["ak"] or not pair["sk"]:
             raise Absent(f"{path} (no key pair)")
         if _is_encrypted(pair["ak"]) and _is_encrypted(pair["sk"]):
-            raise Absent(f"{path} (obsutil has encrypted the keys for itself)")
+            raise BadCredentials(
+                f"{path}: obsutil has encrypted the keys for itself: use credentials=FILE"
+            )
         read_private(path)
         return pair_of(pair, str(path))
 
@@ -161,12 +185,7 @@ class AwsProfile:
     """A profile of `~/.aws/credentials` and `~/.aws/config`."""
 
     def __init__(self, profile: str | None, environment: Mapping[str, str]) -> None:
-        self._profile = (
-            profile
-            or environment.get("AWS_PROFILE")
-            or environment.get("AWS_DEFAULT_PROFILE")
-            or "default"
-        )
+        self._profile = profile or "default"
         self._environment = environment
 
     @property
@@ -182,9 +201,9 @@ class AwsProfile:
         heading = "default" if self._profile == "default" else f"profile {self._profile}"
         in_settings = self._section(settings, heading)
         for fields in (in_secrets, in_settings):
-            if any(fields.get(name) for name in _ROLES):
-                raise Absent(
-                    f"{self.name} needs a token service: use credential_process="
+            if role := role_in(fields):
+                raise BadCredentials(
+                    f"{self.name} needs a token service ({role}): use credential_process="
                     f"aws configure export-credentials --profile {self._profile} --format process"
                 )
         if has_pair(in_secrets):
@@ -194,14 +213,26 @@ class AwsProfile:
                 return Process(fields["credential_process"]).load()
         if has_pair(in_settings):
             return self._pair(settings, heading)
-        raise Absent(f"{self.name} (no keys in {secrets} or {settings})")
+        what = "no keys" if in_secrets or in_settings else "no such profile"
+        raise Absent(f"{self.name} ({what} in {secrets} or {settings})")
 
     def _file(self, variable: str, usual: str) -> Path:
         chosen = self._environment.get(variable)
-        return Path(chosen) if chosen else _own(self._environment, usual)
+        if not chosen:
+            return _own(self._environment, usual)
+        path = expand(chosen, self._environment)
+        try:
+            missing = not path.exists()
+        except OSError:  # the way there may not be gone
+            missing = True
+        if missing:
+            raise BadCredentials(f"{variable}: there is no {path}")
+        return path
 
     def _section(self, path: Path, heading: str) -> dict[str, str]:
         """Return a section's lines; nobody else may be able to write them, as they run commands."""
+        if path == Path(os.devnull):  # how a file is left out
+            return {}
         try:
             text = _read_shown(path)
         except Absent:

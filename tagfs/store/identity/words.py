@@ -20,9 +20,15 @@ def _of_all(*words: str) -> frozenset[str]:
 
 
 KEY_IDS: Final = _of_all("accesskeyid", "accessid", "ak", "access")
-SECRETS: Final = _of_all("accesskeysecret", "secretaccesskey", "sk", "secret")
+SECRETS: Final = _of_all("accesskeysecret", "secretaccesskey", "sk", "secret", "secretkey")
 TOKENS: Final = _of_all("securitytoken", "sessiontoken", "ststoken", "token")
 EXPIRIES: Final = frozenset({"expiration", "expiresat", "stsexpiration"})
+
+ROLES: Final = frozenset(
+    "rolearn ramrolearn sourceprofile credentialsource webidentitytokenfile oidcproviderarn "
+    "loginsession".split()
+)
+"""Words of the tools for somebody else, whom a token service has to be asked for."""
 
 _MILLISECONDS = 1e11
 """A time since the epoch above this is in milliseconds."""
@@ -52,6 +58,15 @@ def pair_of(fields: Mapping[str, object], origin: str) -> Credentials:
 def has_pair(fields: Mapping[str, object]) -> bool:
     """Tell whether one half of a pair at least is there."""
     return any(plain(name) in KEY_IDS | SECRETS and value for name, value in fields.items())
+
+
+def role_in(fields: Mapping[str, object]) -> str:
+    """Return the name of a field that tells of a role or of single sign-on, "" without any."""
+    for name, value in fields.items():
+        word = plain(name)
+        if value and (word in ROLES or word.startswith("sso")):
+            return name
+    return ""
 
 
 def _text(words: Mapping[str, object], names: frozenset[str], origin: str) -> str:
