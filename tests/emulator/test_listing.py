@@ -6,7 +6,7 @@ import alibabacloud_oss_v2 as v2
 import oss2
 import pytest
 
-from tagfs.emulator.oss.listing import parse_token, render_token
+from tagfs.emulator.oss.dialect import parse_token, render_token
 from tagfs.emulator.storage.listing import successor
 from tests.emulator.emulation import v2_client
 

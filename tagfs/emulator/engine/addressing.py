@@ -1,8 +1,9 @@
 """Which bucket and key a request is for: by host name, or by path on addresses and plain names.
 
-A host is the service itself if it is an address, has no dot, or begins with the service's own
-label (`s3`, `s3-...`, `obs`, `obs-...`); otherwise what stands before such a label, before
-`localhost`, or before the first dot is the bucket. The raw path is split before it is decoded.
+A host is the service itself if it is an address, has no dot, or begins with one of the service's
+own labels (`s3`, `oss-cn-hangzhou`, ...); otherwise what stands before such a label, before
+`localhost`, or before the first dot is the bucket. The raw path is split before it is decoded, and
+decoded once: SDKs send the slashes of a key as `%2F`, and keys may hold `//` and `..`.
 """
 
 import ipaddress
@@ -13,8 +14,6 @@ from urllib.parse import unquote
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _UGLY = re.compile(r"\.\.|\.-|-\.")
-_KEY_LIMIT = 1024
-_SERVICE = re.compile(r"(?:s3|obs)(?:-[a-z0-9-]+)?")
 
 
 class Target(NamedTuple):
@@ -26,16 +25,16 @@ class Target(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def bucket_of_host(host: str) -> str | None:
+def bucket_of_host(host: str, labels: re.Pattern[str]) -> str | None:
     """Return the bucket that a host name begins with; None for the service itself."""
     name = (host.rpartition("]")[0].lstrip("[") or host.partition(":")[0]).lower()
     if _is_address(name):
         return None
-    labels = name.split(".")
-    for at, label in enumerate(labels):
-        if _SERVICE.fullmatch(label) or label == "localhost":
-            return ".".join(labels[:at]) or None
-    return labels[0] if len(labels) > 1 else None
+    words = name.split(".")
+    for at, word in enumerate(words):
+        if labels.fullmatch(word) or word == "localhost":
+            return ".".join(words[:at]) or None
+    return words[0] if len(words) > 1 else None
 
 
 def _is_address(name: str) -> bool:
@@ -46,9 +45,9 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def split_target(host: str, path: str) -> Target:
+def split_target(host: str, path: str, labels: re.Pattern[str]) -> Target:
     """Return bucket and key, and whether the host named the bucket."""
-    bucket = bucket_of_host(host)
+    bucket = bucket_of_host(host, labels)
     rest = path.removeprefix("/")
     if bucket is not None:
         return Target(bucket, decode(rest) or None, virtual=True)
@@ -62,15 +61,11 @@ def decode(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def is_bucket_name(name: str) -> bool:
+def is_bucket_name(name: str, *, dots: bool) -> bool:
     """Tell whether a bucket may be called so."""
-    return bool(_BUCKET.fullmatch(name)) and not _UGLY.search(name) and not _is_address(name)
-
-
-def key_fits(key: str, *, in_characters: bool) -> bool:
-    """Tell whether a key is no longer than 1024 characters or bytes."""
-    size = len(key) if in_characters else len(key.encode("utf-8", "surrogateescape"))
-    return 0 < size <= _KEY_LIMIT
+    if "." in name and (not dots or _is_address(name)):
+        return False
+    return _BUCKET.fullmatch(name) is not None and not _UGLY.search(name)
 
 
 def is_text(key: str) -> bool:

@@ -1,7 +1,8 @@
 """Headers that describe an object: read from the request that makes it, shown by GET and HEAD."""
 
-from tagfs.emulator.engine.conditions import matches
-from tagfs.emulator.engine.context import Context, no_such_key
+import base64
+
+from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.tags import parse_header
@@ -12,8 +13,6 @@ from tagfs.emulator.time_formats import MILLISECONDS, http_date
 
 STANDARD = "STANDARD"
 _KEPT = ("Cache-Control", "Content-Disposition", "Content-Language", "Expires")
-_DEFAULT_TYPE = "binary/octet-stream"
-_SHOWN_KINDS = frozenset({Kind.APPENDABLE, Kind.SYMLINK})
 
 
 def read_attributes(context: Context) -> Attributes:
@@ -23,11 +22,7 @@ def read_attributes(context: Context) -> Attributes:
         ServiceError: some of it is not allowed.
     """
     return Attributes(
-        headers={
-            "Content-Type": _DEFAULT_TYPE,
-            **read_standard_headers(context),
-            **read_uncopied(context),
-        },
+        headers={**read_headers(context), **read_uncopied(context)},
         meta=read_meta(context),
         tags=read_tags(context),
         storage_class=read_class(context),
@@ -35,13 +30,20 @@ def read_attributes(context: Context) -> Attributes:
     )
 
 
+def read_headers(context: Context) -> dict[str, str]:
+    """Return the HTTP headers that a new object has."""
+    return {"Content-Type": context.dialect.default_type, **read_standard_headers(context)}
+
+
 def read_standard_headers(context: Context) -> dict[str, str]:
     """Return the HTTP headers that the request has for the object."""
     kept = {name: value for name in _KEPT if (value := context.header(name)) is not None}
     if kind := context.header("Content-Type"):
         kept["Content-Type"] = kind
-    words = (word.strip() for word in (context.header("Content-Encoding") or "").split(","))
-    encoding = ",".join(word for word in words if word and word != "aws-chunked")
+    encoding = context.header("Content-Encoding") or ""
+    if context.dialect.aws_chunked and "aws-chunked" in encoding:
+        words = (word.strip() for word in encoding.split(","))
+        encoding = ",".join(word for word in words if word and word != "aws-chunked")
     if encoding:
         kept["Content-Encoding"] = encoding
     return kept
@@ -51,7 +53,7 @@ def read_meta(context: Context) -> dict[str, str]:
     """Return the user metadata: names in lower case, without their prefix.
 
     Raises:
-        ServiceError: there is too much of it.
+        ServiceError: there is too much of it, or a name is not allowed.
     """
     prefixes = tuple(f"{family}meta-" for family in context.dialect.families)
     meta: dict[str, str] = {}
@@ -61,10 +63,12 @@ def read_meta(context: Context) -> dict[str, str]:
         for prefix in prefixes:
             if lower.startswith(prefix):
                 bare = lower[len(prefix) :]
+                if not context.dialect.meta_name(bare):
+                    raise ServiceError("InvalidArgument", f"The name {lower} is not allowed.")
                 meta[bare] = f"{meta[bare]},{value}" if bare in meta else value
                 size += len(bare) + len(value.encode("utf-8", "surrogateescape"))
     if size > context.dialect.meta_limit:
-        raise ServiceError("MetadataTooLarge", extra={"Size": str(size)})
+        raise ServiceError(context.dialect.meta_error, extra={"Size": str(size)})
     return meta
 
 
@@ -84,73 +88,70 @@ def read_tags(context: Context) -> dict[str, str]:
 
 
 def read_class(context: Context, default: str = "") -> str:
-    """Return the storage class asked for, or the bucket's."""
-    name = context.own("storage-class") or default or context.bucket.storage_class.upper()
-    if name not in context.dialect.classes:
-        raise ServiceError("InvalidStorageClass")
-    return context.dialect.classes[name]
-
-
-def guard_overwrite(context: Context, *, exclusive: bool = False, conditional: bool = True) -> None:
-    """Refuse to replace what must not be replaced.
-
-    OBS has `forbid-overwrite`, known from clients that use it, and ignores If-None-Match, which is
-    the worst that clients report of it. S3 has If-Match and If-None-Match, which are ignored if
-    not `conditional`.
-
-    Raises:
-        ServiceError: the object at the key forbids it.
-    """
-    record = context.find()
-    forbidden = exclusive or (context.own("forbid-overwrite") or "").lower() == "true"
-    if forbidden and record is not None:
-        raise ServiceError("ObjectAlreadyExists", extra={"Key": context.key})
-    if not context.dialect.conditional_writes or not conditional:
-        return
-    known, wanted = context.header("If-None-Match"), context.header("If-Match")
-    if known is not None and record is not None and matches(known, record.etag):
-        raise ServiceError("PreconditionFailed", extra={"Condition": "If-None-Match"})
-    if wanted is not None:
-        if record is None:
-            raise no_such_key(context.key)
-        if not matches(wanted, record.etag):
-            raise ServiceError("PreconditionFailed", extra={"Condition": "If-Match"})
+    """Return the storage class asked for, else `default`, else the bucket's."""
+    classes = context.dialect.classes
+    name = context.own("storage-class") or default
+    if not name:
+        of_bucket = context.bucket.storage_class
+        name = of_bucket if of_bucket in classes else of_bucket.upper()
+    if name not in classes:
+        raise ServiceError(context.dialect.bad_class)
+    return classes[name]
 
 
 def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     """Return the headers that GET and HEAD show of an object itself, not of its content."""
     attributes, family = record.attributes, context.family
+    own = context.dialect.family  # of the last two, says the Python SDK of OBS, whoever calls
     headers = dict(shown_uncopied(context, attributes.headers))
     for name, value in attributes.meta.items():
         headers[f"{family}meta-{name}"] = value
     visible = not context.caller.anonymous and "deny_tags" not in context.request.modes
     if attributes.tags and visible and context.dialect.counts_tags:
         headers[f"{family}tagging-count"] = str(len(attributes.tags))
-    if record.kind in _SHOWN_KINDS:  # these two never go by another name, says the Python SDK
-        headers["x-obs-object-type"] = record.kind.value
-    if record.kind is Kind.APPENDABLE:
-        headers["x-obs-next-append-position"] = str(record.size)
     if state := _restore_state(record, context.now_ms):
         headers[f"{family}restore"] = state
+    if record.kind in context.dialect.shown_kinds:
+        headers[f"{own}object-type"] = record.kind.value
+    if record.kind is Kind.APPENDABLE:
+        headers[f"{own}next-append-position"] = str(record.size)
     return headers
 
 
 def content_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     """Return the headers that GET and HEAD show of a content."""
     headers = {"ETag": f'"{record.etag}"', "Accept-Ranges": "bytes"}
-    if record.crc64 is not None and context.dialect.shows_crc64:
-        headers[f"{context.family}checksum-crc64ecma"] = str(record.crc64)
+    if record.md5 and context.dialect.shows_md5:
+        headers.update(md5_header(record))
+    return {**headers, **crc64_header(context, record.crc64)}
+
+
+def md5_header(record: ObjectRecord) -> dict[str, str]:
+    """Return the header of a content's MD5."""
+    return {"Content-MD5": base64.b64encode(bytes.fromhex(record.md5)).decode("ascii")}
+
+
+def crc64_header(context: Context, crc64: int | None) -> dict[str, str]:
+    """Return the header of a content's CRC64, where the service tells it."""
+    if crc64 is None or not context.dialect.crc64_header:
+        return {}
+    return {context.family + context.dialect.crc64_header: str(crc64)}
+
+
+def class_header(context: Context, record: ObjectRecord) -> dict[str, str]:
+    """Return the header of an object's storage class."""
     name = record.attributes.storage_class
-    if name.upper() != STANDARD:
-        headers[f"{context.family}storage-class"] = shown_class(context, name)
-    return headers
+    if name.upper() == STANDARD and not context.dialect.shows_standard:
+        return {}
+    return {f"{context.family}storage-class": shown_class(context, name)}
 
 
 def shown_class(context: Context, name: str) -> str:
     """Return a storage class as the caller's family calls it."""
+    own = context.dialect.classes.get(name) or name.upper()
     if context.family == context.dialect.family:
-        return name.upper()
-    return context.dialect.shown_classes.get(name, name.upper())
+        return own
+    return context.dialect.shown_classes.get(own, own)
 
 
 def _restore_state(record: ObjectRecord, now_ms: int) -> str | None:
@@ -180,4 +181,13 @@ def stored_reply(context: Context, record: ObjectRecord) -> Reply:
     """Return the answer to a request that stored a content."""
     headers = content_headers(context, record)
     del headers["Accept-Ranges"]
+    if context.dialect.answers_class:
+        headers.update(class_header(context, record))
     return Reply(headers=headers)
+
+
+def answer_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
+    """Return what an answer that is a document says of a new object in its headers."""
+    if not context.dialect.etag_headers:
+        return {}
+    return {"ETag": f'"{record.etag}"', **crc64_header(context, record.crc64)}

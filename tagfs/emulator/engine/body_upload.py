@@ -1,12 +1,13 @@
 """Taking in a request's body: unwrapped, verified, in memory while small, else in a file."""
 
+import hashlib
 from collections.abc import AsyncIterator
 
-from tagfs.emulator.engine.checksums import Promises, check_document
 from tagfs.emulator.engine.chunked import ChunkedBody
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.storage.blobs import INLINE_LIMIT, Staged
+from tagfs.emulator.storage.crc64 import crc64
 
 SINGLE_LIMIT = 5 * 1024**3
 _XML_LIMIT = 2 * 1024 * 1024
@@ -14,6 +15,8 @@ _XML_LIMIT = 2 * 1024 * 1024
 
 def is_wrapped(context: Context) -> bool:
     """Tell whether the body is `aws-chunked`."""
+    if not context.dialect.aws_chunked:
+        return False
     return (context.header("x-amz-content-sha256") or "").startswith("STREAMING-")
 
 
@@ -27,7 +30,7 @@ async def receive(context: Context) -> Staged:
     if body.length is None and not body.chunked:
         raise ServiceError("MissingContentLength")
     _check_size(body.length)
-    promises = Promises(context.request.headers)
+    promises = context.dialect.promises(context.request.headers)
     incoming = context.storage.receive()
     wrapped = None
     pieces = _raw(context)
@@ -92,5 +95,9 @@ async def read_document(context: Context, *, integrity: bool = False) -> bytes:
             raise ServiceError("MalformedXML", "The body is over 2 MB.")
     data = b"".join(parts)
     if not is_wrapped(context):
-        check_document(context.request.headers, data, required=integrity)
+        promises = context.dialect.promises(context.request.headers)
+        if integrity and not promises.given:
+            raise ServiceError(*context.dialect.no_digest)
+        promises.update(data)
+        promises.check(hashlib.md5(data).hexdigest(), crc64(data), {})
     return data

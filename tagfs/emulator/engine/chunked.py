@@ -8,12 +8,20 @@ x-amz-trailer-signature:91fe...        only if it is signed
 
 import hashlib
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from tagfs.emulator.engine.errors import ServiceError
-from tagfs.emulator.s3.signing import ChunkChain
 
 _LINE_LIMIT = 16 * 1024
 _SIGNATURE = "x-amz-trailer-signature"
+
+
+class ChunkChain(Protocol):
+    """Judges the signatures of chunks, each of which signs the one before it."""
+
+    def accepts_chunk(self, signature: str, digest: str) -> bool: ...
+
+    def accepts_trailer(self, signature: str, lines: bytes) -> bool: ...
 
 
 class ChunkedBody:

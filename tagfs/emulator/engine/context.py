@@ -3,18 +3,25 @@
 from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine.chunked import ChunkChain
 from tagfs.emulator.engine.dialect import Dialect
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.messages import Call, Reply, Request
-from tagfs.emulator.s3.authentication import Caller
 from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.records import BucketRecord, ObjectRecord
 from tagfs.emulator.time_formats import MILLISECONDS
-from tagfs.emulator.xml_text import element, render
+from tagfs.emulator.xml_text import group, render
 
 POSIX = "POSIX"
-OWNER_ID = "0123456789abcdef0123456789abcdef"
 _DIGITS = 18  # of a number that is taken for what it says
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from; `chain` judges the chunks of a body that is signed in chunks."""
+
+    anonymous: bool
+    chain: ChunkChain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +89,21 @@ class Context:
         """Return a query parameter."""
         return self.request.query.get(name)
 
-    def number(self, name: str, default: int, high: int) -> int:
-        """Return a numeric query parameter, cut down to `high`.
+    def number(self, name: str, default: int, high: int, *, low: int = 1) -> int:
+        """Return a numeric query parameter, cut down to `high` where the service is not strict.
 
         Raises:
-            ServiceError: it is not a number.
+            ServiceError: it is not a number, or out of its range.
         """
         text = self.request.query.get(name)
         if not text:
             return default
-        if not text.isdecimal():
-            extra = {"ArgumentName": name, "ArgumentValue": text}
+        extra = {"ArgumentName": name, "ArgumentValue": text}
+        if self.dialect.strict_numbers:
+            if not text.isdecimal() or not low <= int(text[:_DIGITS]) <= high:
+                message = f"Argument {name} must be an integer between {low} and {high}."
+                raise ServiceError("InvalidArgument", message, extra=extra)
+        elif not text.isdecimal():
             raise ServiceError("InvalidArgument", f"Provided {name} not an integer", extra=extra)
         return min(int(text[:_DIGITS]), high)
 
@@ -119,11 +130,14 @@ class Context:
             body=render(root, *inner, namespace=namespace),
         )
 
+    def time(self, milliseconds: int) -> str:
+        """Return a time as the service's documents write it."""
+        return self.dialect.render_time(milliseconds)
+
 
 def owner(context: Context) -> str:
     """Return the element that names the account."""
-    shown = element("DisplayName", "emulator") if context.dialect.family == "x-amz-" else ""
-    return f"<Owner>{element('ID', OWNER_ID)}{shown}</Owner>"
+    return group("Owner", context.dialect.owner)
 
 
 def no_such_key(key: str) -> ServiceError:

@@ -2,17 +2,22 @@
 
 from dataclasses import replace
 
-from tagfs.emulator.engine.addressing import decode
+from tagfs.emulator.engine.addressing import decode, is_text
 from tagfs.emulator.engine.attributes import (
-    guard_overwrite,
+    answer_headers,
     read_class,
+    read_headers,
     read_meta,
-    read_standard_headers,
     read_tags,
     refuse_archived,
 )
 from tagfs.emulator.engine.body_upload import SINGLE_LIMIT
-from tagfs.emulator.engine.conditions import check_source
+from tagfs.emulator.engine.conditions import (
+    check_source,
+    guard_overwrite,
+    guard_version,
+    wants_exclusive,
+)
 from tagfs.emulator.engine.context import Context, no_such_key
 from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
@@ -20,7 +25,6 @@ from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.uncopied import is_uncopied, read_uncopied
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Attributes, BucketRecord, Kind, ObjectRecord
-from tagfs.emulator.time_formats import exact_time
 from tagfs.emulator.xml_text import element
 
 SOURCE = "copy-source"
@@ -34,55 +38,68 @@ def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
     """
     path = (context.own(SOURCE) or "").partition("?versionId=")[0]
     name, _, key = decode(path).removeprefix("/").partition("/")
-    if not name or not key:
+    if not name or not key or not is_text(key):
         message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise ServiceError("InvalidArgument", message)
     bucket = context.bucket_named(name)
     record = context.storage.objects.get(bucket.id, key)
     if record is None:
         raise no_such_key(key)
-    families = context.dialect.families if context.dialect.conditional_copies else ()
+    families = context.dialect.families if context.dialect.copies.conditional else ()
     for family in families:
-        check_source(context.request.headers, record, f"{family}{SOURCE}-")
+        check_source(context, record, f"{family}{SOURCE}-")
     return bucket, record
 
 
 def quoted(context: Context, etag: str) -> str:
     """Return an ETag as the documents that answer copies have it."""
-    return f'"{etag}"' if context.dialect.quotes_copies else etag
+    return f'"{etag}"' if context.dialect.copies.quotes_etag else etag
 
 
 async def CopyObject(context: Context) -> Reply:
     """Copy an object, or a link as a link; a copy keeps the ETag whatever made it."""
-    if context.request.body.length:
+    rules = context.dialect.copies
+    if rules.refuses_body and context.request.body.length:
         raise ServiceError("MaxMessageLengthExceeded")
+    wants_exclusive(context)
     bucket, source = find_source(context)
     guard_overwrite(context)
+    guard_version(context)
     refuse_archived(context, source)
-    if source.size > SINGLE_LIMIT:
-        message = (
-            "The specified copy source is larger than the maximum allowable size for a copy "
-            f"source: {SINGLE_LIMIT}"
-        )
-        raise ServiceError("InvalidRequest", message)
-    if bucket.name == context.call.bucket and source.key == context.key:
+    is_self = bucket.name == context.call.bucket and source.key == context.key
+    if is_self and not rules.edits_in_place:
         _refuse_idle(context)
+    edits = is_self and rules.edits_in_place
+    attributes = _attributes(context, source, edits=edits)
+    _check_size(context, bucket, source, attributes)
     make_parents(context)
     record = replace(
         source,
         key=context.key,
-        kind=Kind.NORMAL if source.kind is Kind.APPENDABLE else source.kind,
+        kind=source.kind if edits or source.kind is not Kind.APPENDABLE else Kind.NORMAL,
         mtime_ms=context.now_ms,
-        attributes=_attributes(context, source),
+        attributes=attributes,
         restored_from_ms=0,
         restored_until_ms=0,
     )
     context.storage.objects.share(context.bucket.id, record)
-    return context.document(
+    reply = context.document(
         "CopyObjectResult",
-        element("LastModified", exact_time(record.mtime_ms)),
+        element("LastModified", context.time(record.mtime_ms)),
         element("ETag", quoted(context, record.etag)),
     )
+    reply.headers |= answer_headers(context, record)
+    return reply
+
+
+def _check_size(
+    context: Context, bucket: BucketRecord, source: ObjectRecord, attributes: Attributes
+) -> None:
+    rules = context.dialect.copies
+    stays = bucket.name == context.call.bucket
+    stays = stays and attributes.storage_class == source.attributes.storage_class
+    if source.size > SINGLE_LIMIT and not (rules.any_size and stays):
+        raise ServiceError(*rules.too_large)
 
 
 def _refuse_idle(context: Context) -> None:
@@ -97,23 +114,22 @@ def _refuse_idle(context: Context) -> None:
         )
 
 
-def _attributes(context: Context, source: ObjectRecord) -> Attributes:
-    kept = source.attributes
+def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attributes:
+    kept, rules = source.attributes, context.dialect.copies
     headers = {name: text for name, text in kept.headers.items() if not is_uncopied(name)}
     meta, tags = kept.meta, kept.tags
     replaces = _directive(context, "metadata", "COPY") == "REPLACE"
-    if replaces:
-        headers = {"Content-Type": "binary/octet-stream", **read_standard_headers(context)}
-        meta = read_meta(context)
-    if replaces and not context.dialect.keeps_replaced_tags:
+    if replaces or edits:
+        headers, meta = read_headers(context), read_meta(context)
+    if replaces and not rules.keeps_replaced_tags:
         tags = {}
-    elif _directive(context, "tagging", context.dialect.tagging_directive) == "REPLACE":
+    elif _directive(context, "tagging", rules.tags) == "REPLACE":
         tags = read_tags(context)
     return Attributes(
         headers={**headers, **read_uncopied(context)},
         meta=meta,
         tags=tags,
-        storage_class=read_class(context),
+        storage_class=read_class(context, kept.storage_class if edits else ""),
         acl=read_acl(context),
     )
 
@@ -121,5 +137,6 @@ def _attributes(context: Context, source: ObjectRecord) -> Attributes:
 def _directive(context: Context, name: str, default: str) -> str:
     value = (context.own(f"{name}-directive") or default).upper()
     if value not in {"COPY", "REPLACE"}:
-        raise ServiceError("InvalidArgument", f"Unknown {name} directive.")
+        message = f"The {name} directive is neither COPY nor REPLACE."
+        raise ServiceError("InvalidArgument", message)
     return value

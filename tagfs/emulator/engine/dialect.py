@@ -1,83 +1,329 @@
-"""How one service of the family differs from the others, as data."""
+"""How one service differs from the others, as data.
 
-from collections.abc import Mapping
+Where services differ in an algorithm, the dialect holds a function of plain values. The defaults
+are what most services do.
+"""
+
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from tagfs.emulator.engine.errors import ErrorTable, Render
 from tagfs.emulator.engine.tags import TagRules
+from tagfs.emulator.messages import Request
+from tagfs.emulator.time_formats import exact_time
+
+_AMZ = "x-amz-"
+_AMZ_SCHEMES = frozenset({"AWS", "AWS4-HMAC-SHA256"})
+
+
+class Promises(Protocol):
+    """What a request promises of its body; `given` tells whether it promises anything."""
+
+    given: bool
+
+    def update(self, data: bytes) -> None: ...
+
+    def check(self, md5: str, crc: int, trailer: Mapping[str, str]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRules:
+    """The symlinks of a service.
+
+    Attributes:
+        later_time: whether Last-Modified through a link is the later of both times, not the link's.
+        own_class: whether the storage class through a link is the link's, not its target's.
+        shows_crc64: whether the target's CRC64 is told through a link.
+        crc64: that of a link itself.
+        always_quoted: whether a target is percent-encoded even where it is plain ASCII.
+        refuses_body: whether a request that makes a link must have no body.
+    """
+
+    later_time: bool
+    own_class: bool
+    shows_crc64: bool
+    crc64: int | None
+    always_quoted: bool
+    refuses_body: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendRules:
+    """The appendable objects of a service.
+
+    Attributes:
+        limit: how many bytes one may have.
+        last_position: where the last append may begin.
+        too_large: the code of the refusal of more.
+        no_position: the code of the refusal of a request without a position.
+        etag: the ETag after an append, of the old one, the new CRC64 and size, and the body's MD5.
+        tells_position: whether the refusal of a wrong position tells the right one.
+        ignores_empty: whether an append of nothing changes nothing.
+        refuses_archived: whether objects of an archive class are never appendable.
+    """
+
+    limit: int
+    last_position: int
+    too_large: str
+    no_position: str
+    etag: Callable[[str, int, int, str], str]
+    tells_position: bool
+    ignores_empty: bool
+    refuses_archived: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRules:
+    """The copies of a service.
+
+    Attributes:
+        tags: what becomes of tags unless a directive says so: COPY or REPLACE.
+        edits_in_place: whether a copy onto itself takes the request's metadata whatever the
+            directive, and keeps class and kind; if not, one that changes nothing is refused.
+        any_size: whether the size does not matter within one bucket and class.
+        too_large: the code and the message of the refusal of a source that is too large.
+        known_status: the code of the refusal where If-None-Match or If-Modified-Since fails.
+        conditional: whether conditions on the source are looked at.
+        keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
+            metadata.
+        quotes_etag: whether the ETag in the answer stands in quotes.
+        refuses_body: whether a request with a body is refused.
+        checks_range: whether a malformed range of a part is an error, not the whole object.
+        digests_parts: whether the ETag of a copied part is its MD5, while it is not too large.
+    """
+
+    tags: str = "COPY"
+    edits_in_place: bool = False
+    any_size: bool = False
+    too_large: tuple[str, str | None] = (
+        "InvalidRequest",
+        "The specified copy source is larger than the maximum allowable size for a copy source: "
+        f"{5 * 1024**3}",
+    )
+    known_status: str = "PreconditionFailed"
+    conditional: bool = True
+    keeps_replaced_tags: bool = True
+    quotes_etag: bool = True
+    refuses_body: bool = True
+    checks_range: bool = True
+    digests_parts: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRules:
+    """How a service restores archived objects.
+
+    Attributes:
+        most_days: for how many days at most.
+        default_days: for how many if the request does not say; None: it must.
+        bad_days: the code of the refusal of too many.
+        not_archived: the code and the message of the refusal of what is not archived.
+        shortens: whether a restored copy's life can be made shorter.
+    """
+
+    most_days: int = 30
+    default_days: int | None = None
+    bad_days: str = "InvalidArgument"
+    not_archived: tuple[str, str] = (
+        "InvalidObjectState",
+        "Restore is not allowed for the storage class.",
+    )
+    shortens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One service of the family.
+    """One service.
 
     Attributes:
         server: the `Server` header.
+        host_labels: the host name labels that stand for the service itself.
         families: the prefixes of the headers that it knows, its own first.
         namespace: the XML namespace of its answers.
-        signed_parameters: query parameters that belong to the resource of a V2 signature, in
+        owner: what it says of the account, in XML.
+        errors: its error table.
+        render_error: how it reports a failure.
+        heads_errors: whether the answer to a HEAD that failed tells why in headers.
+        expired_token: the code of an expired security token.
+        request_id_bytes: how long its request ids are.
+        names_hosts: whether answers have a host id too.
+        tells_server_time: whether they tell how long the service took.
+        signed_parameters: query parameters that belong to the resource of an old signature, in
             lower case.
+        not_emulated: sub-resources that the service has and the emulator has not.
+        versions: whether a version that does not exist is an error.
+        dotted_buckets: whether the names of buckets may have dots.
+        check_key: raises an error if an object must not be called so.
+        blank: a space in a listing with `encoding-type=url`.
+        render_time: a time, of milliseconds, in XML.
+        strict_numbers: whether a numeric parameter out of its range is an error.
+        promises: what the headers of a request promise of its body.
+        no_digest: the code and the message of the refusal of a body that must be promised.
+        tagging_needs_digest: whether the body of PUT ?tagging must be.
+        aws_chunked: whether bodies may be in the chunks of AWS.
         object_tags: the rules for the tags of objects.
         bucket_tags: the rules for the tags of buckets.
         untagged: the answer to GET ?tagging of an object that has none: `404`, `200` with an
             empty set, or `empty`: 200 without a body, as Ceph RGW 16 does.
-        tagging_directive: what a copy does with tags unless told.
-        classes: storage classes as requests may name them, with the service's own names.
-        shown_classes: how the service names its classes to callers that speak x-amz-*.
-        archives: those whose objects must be restored before they are read.
-        meta_limit: how many bytes the names and values of the user metadata may have.
-        shows_crc64: whether answers carry the CRC64 of a content.
-        key_in_characters: whether the limit of a key counts characters, not bytes.
-        blank: a space in a listing with `encoding-type=url`.
-        shows_types: whether listings tell links and appendable objects.
-        always_marks: whether a truncated listing without a delimiter has a NextMarker too.
-        conditional_writes: whether If-Match and If-None-Match guard a PUT.
-        conditional_completion: whether they guard the completion of an upload, too.
-        conditional_copies: whether conditions on a copy's source are looked at.
+        untagged_bucket: the same of a bucket.
+        bucket_tagged: the status of PUT ?tagging of a bucket.
+        deletes_named_tags: whether DELETE ?tagging=KEY,... of a bucket removes these only.
+        object_tagging: whether objects have tags at all.
         counts_tags: whether GET and HEAD show the number of tags.
         keeps_upload_tags: whether tags given when a multipart upload begins arrive.
-        keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
-            metadata.
-        quotes_copies: whether the ETag of a copy stands in quotes.
-        tells_completed: whether the answer to a completed upload has the object's ETag.
         tagging_modifies: whether an edit of tags moves Last-Modified.
-        object_tagging: whether objects have tags at all.
-        links: whether the service has symlinks of its own.
+        acl_header: the header that names an object's canned ACL.
+        default_acl: the ACL of an object whose request names none.
+        canned_acls: the words that callers of a family may use, where not all of them.
+        default_shows_bucket: whether an object shows its own ACL unless that is `default`; if not,
+            either of its own and its bucket's lets everybody read.
+        grants: whether ACLs are more than words.
         acls: whether ACLs can be set; if not, the bucket's owner owns all there is.
+        classes: storage classes as requests may name them, with the service's own names.
+        bad_class: the code of the refusal of another class.
+        shown_classes: how the service names its classes to callers that speak x-amz-*.
+        shows_standard: whether GET and HEAD show the class of a standard object too.
+        answers_class: whether the answer to a stored object has its class.
+        archives: those whose objects must be restored before they are read.
+        default_type: the content type of what has none.
+        meta_limit: how many bytes the names and values of the user metadata may have.
+        meta_error: the code of the refusal of more.
+        meta_name: tells whether the name of a metadata header is allowed.
+        upper_etags: whether ETags have capital letters.
+        random_etags: whether the ETag of an upload is opaque, not the MD5 of the parts' MD5s.
+        shows_md5: whether GET, HEAD and PUT show Content-MD5.
+        crc64_header: the header of a content's CRC64; empty: there is none.
+        part_crc64: whether the answer to a part has it.
+        etag_headers: whether answers that are documents have the ETag, and CRC64, in headers too.
+        shown_kinds: the kinds of objects that GET, HEAD and listings tell.
+        lists_restores: whether listings tell what is restored.
+        lists_crc64: whether listings of parts tell their CRC64.
+        lists_location: whether the answer to a listing has the bucket's region.
+        lists_default: how many keys a listing has unless told.
+        always_marks: whether a truncated listing without a delimiter has a NextMarker too.
+        writes_empty: whether listings write empty elements.
+        uploads_name_owner: whether listings of uploads and parts name their owner.
+        continuation: how a key becomes a continuation token, and a token a key again; the latter
+            raises ValueError.
+        choose_range: the start and length of the part that a Range header asks for, of the
+            headers and the content's size.
+        head_ranges: whether HEAD knows ranges.
+        all_conditions: whether If-Unmodified-Since counts beside If-Match.
+        conditional_writes: whether If-Match and If-None-Match guard a PUT.
+        conditional_completion: whether they guard the completion of an upload, too.
+        refuses_conditions: whether a PUT with such a header is refused.
+        exclusive_header: whether `forbid-overwrite` is known.
+        checks_exclusive: whether it must say true or false.
+        exists: the code of the refusal to overwrite.
+        completes_all: whether `complete-all` stands for the list of parts.
+        tells_completed: whether the answer to a completed upload has the object's ETag.
+        quiet_is_empty: whether a quiet deletion is answered by nothing.
+        links: its symlinks, if it has them.
+        appends: its appendable objects, if it has them.
+        copies: its copies.
+        restores: its archives.
         renames_over: whether a rename replaces what has the new name.
     """
 
     server: str
+    host_labels: re.Pattern[str]
     families: tuple[str, ...]
     namespace: str
-    signed_parameters: frozenset[str]
+    owner: str
+    errors: ErrorTable
+    render_error: Render
+    heads_errors: bool = False
+    expired_token: str
+    request_id_bytes: int = 16
+    names_hosts: bool = True
+    tells_server_time: bool = False
+    signed_parameters: frozenset[str] = frozenset()
+    not_emulated: frozenset[str]
+    versions: bool = True
+    dotted_buckets: bool = True
+    check_key: Callable[[str], None]
+    blank: str = "+"
+    render_time: Callable[[int], str] = exact_time
+    strict_numbers: bool = False
+    promises: Callable[[Mapping[str, str]], Promises]
+    no_digest: tuple[str, str]
+    tagging_needs_digest: bool = True
+    aws_chunked: bool = True
     object_tags: TagRules
     bucket_tags: TagRules
     untagged: str
-    tagging_directive: str
-    classes: Mapping[str, str]
-    archives: frozenset[str]
-    meta_limit: int
-    shown_classes: Mapping[str, str] = field(default_factory=dict)
-    shows_crc64: bool = False
-    key_in_characters: bool = False
-    blank: str = "+"
-    shows_types: bool = False
-    always_marks: bool = False
-    conditional_writes: bool = False
-    conditional_completion: bool = True
-    conditional_copies: bool = True
+    untagged_bucket: str = "404"
+    bucket_tagged: int = 204
+    deletes_named_tags: bool = False
+    object_tagging: bool = True
     counts_tags: bool = True
     keeps_upload_tags: bool = True
-    keeps_replaced_tags: bool = True
-    quotes_copies: bool = True
-    tells_completed: bool = True
     tagging_modifies: bool = False
-    object_tagging: bool = True
-    links: bool = False
+    acl_header: str = "acl"
+    default_acl: str = "private"
+    canned_acls: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    default_shows_bucket: bool = False
+    grants: bool = True
     acls: bool = True
+    classes: Mapping[str, str]
+    bad_class: str = "InvalidStorageClass"
+    shown_classes: Mapping[str, str] = field(default_factory=dict)
+    shows_standard: bool = False
+    answers_class: bool = True
+    archives: frozenset[str]
+    default_type: str = "binary/octet-stream"
+    meta_limit: int
+    meta_error: str = "MetadataTooLarge"
+    meta_name: Callable[[str], bool] = lambda _: True
+    upper_etags: bool = False
+    random_etags: bool = False
+    shows_md5: bool = False
+    crc64_header: str = ""
+    part_crc64: bool = False
+    etag_headers: bool = False
+    shown_kinds: frozenset[str] = frozenset()
+    lists_restores: bool = False
+    lists_crc64: bool = False
+    lists_location: bool = False
+    lists_default: int = 1000
+    always_marks: bool = False
+    writes_empty: bool = False
+    uploads_name_owner: bool = True
+    continuation: tuple[Callable[[str], str], Callable[[str], str]]
+    choose_range: Callable[[Mapping[str, str], int], tuple[int, int] | None]
+    head_ranges: bool = True
+    all_conditions: bool = False
+    conditional_writes: bool = False
+    conditional_completion: bool = True
+    refuses_conditions: bool = False
+    exclusive_header: bool = False
+    checks_exclusive: bool = False
+    exists: str = ""
+    completes_all: bool = False
+    tells_completed: bool = True
+    quiet_is_empty: bool = False
+    links: LinkRules | None = None
+    appends: AppendRules | None = None
+    copies: CopyRules = field(default_factory=CopyRules)
+    restores: RestoreRules = field(default_factory=RestoreRules)
     renames_over: bool = True
 
     @property
     def family(self) -> str:
         """Return the prefix of the service's own headers."""
         return self.families[0]
+
+    def family_of(self, request: Request) -> str:
+        """Return the prefix of the headers that the caller speaks, which the answer speaks too."""
+        if len(self.families) == 1:
+            return self.family
+        scheme = request.headers.get("Authorization", "").partition(" ")[0]
+        if scheme in _AMZ_SCHEMES or "AWSAccessKeyId" in request.query:
+            return _AMZ
+        return _AMZ if "X-Amz-Algorithm" in request.query else self.family
+
+    def etag(self, text: str) -> str:
+        """Return an ETag as the service writes it."""
+        return text.upper() if self.upper_etags else text.lower()

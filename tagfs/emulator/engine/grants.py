@@ -4,11 +4,12 @@ import json
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tagfs.emulator.engine.context import OWNER_ID, Context
+from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.xml_text import element, group, text_of
 
 EVERYONE = "http://acs.amazonaws.com/groups/global/AllUsers"
+OWNER_ID = "0123456789abcdef0123456789abcdef"
 _SIGNED_IN = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 _EC2 = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
 _SCHEMA = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -46,7 +47,6 @@ CANNED = {
     "authenticated-read": (_OWNER, Grant("URI", _SIGNED_IN, "READ")),
     "aws-exec-read": (_OWNER, Grant("ID", _EC2, "READ")),
 }
-_OBS_WORDS = frozenset({"private", "public-read", "public-read-write"})
 
 
 def read_acl(context: Context) -> str:
@@ -55,17 +55,17 @@ def read_acl(context: Context) -> str:
     Raises:
         ServiceError: it is no ACL, or the bucket has none.
     """
-    word, grants = context.own("acl"), _granted(context)
+    name = context.dialect.acl_header
+    word, grants = context.own(name), _granted(context)
     if word and grants:
         message = "Specifying both Canned ACLs and Header Grants is not allowed"
         raise ServiceError("InvalidRequest", message)
     if grants:
         return store(context, grants)
-    if word is None:
-        return "private"
-    known = _OBS_WORDS if context.family == "x-obs-" else CANNED.keys()
-    if word not in known:
-        extra = {"ArgumentName": f"{context.family}acl", "ArgumentValue": word}
+    if not word:
+        return context.dialect.default_acl
+    if word not in context.dialect.canned_acls.get(context.family, CANNED.keys()):
+        extra = {"ArgumentName": context.family + name, "ArgumentValue": word}
         raise ServiceError("InvalidArgument", extra=extra)
     if not context.dialect.acls and word not in {"private", "bucket-owner-full-control"}:
         raise ServiceError("AccessControlListNotSupported")
@@ -73,6 +73,8 @@ def read_acl(context: Context) -> str:
 
 
 def _granted(context: Context) -> tuple[Grant, ...]:
+    if not context.dialect.grants:
+        return ()
     return tuple(
         _grant_of(part, permission)
         for name, permission in _HEADERS.items()

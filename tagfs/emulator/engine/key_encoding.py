@@ -22,6 +22,11 @@ def encoder(context: Context) -> tuple[str, Callable[[str], str]]:
         return "", str
     if kind.lower() != "url":
         raise ServiceError("InvalidArgument", "Invalid Encoding Method specified in Request")
+    return url_encoder(context)
+
+
+def url_encoder(context: Context) -> tuple[str, Callable[[str], str]]:
+    """Return the EncodingType element and the function that encodes names."""
     blank = context.dialect.blank
     return element("EncodingType", "url"), lambda name: encode_name(name, blank)
 

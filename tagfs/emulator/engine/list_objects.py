@@ -1,7 +1,6 @@
 """ListObjects, both versions."""
 
 import base64
-import binascii
 from collections.abc import Callable
 
 from tagfs.emulator.engine.attributes import shown_class
@@ -10,8 +9,8 @@ from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.key_encoding import encoder
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.listing import Page, Query
-from tagfs.emulator.storage.records import Kind, ListedObject
-from tagfs.emulator.time_formats import MILLISECONDS, exact_time
+from tagfs.emulator.storage.records import ListedObject
+from tagfs.emulator.time_formats import MILLISECONDS
 from tagfs.emulator.xml_text import element, escape, group
 
 _MOST = 1000
@@ -35,7 +34,7 @@ async def ListObjectsV2(context: Context) -> Reply:
         raise ServiceError("FsNotSupport")
     token = context.parameter("continuation-token") or ""
     start = context.parameter("start-after") or ""
-    query = _query(context, _parse_token(token) if token else start)
+    query = _query(context, _key_of(context, token) if token else start)
     page = _page(context, query)
     _, encode = encoder(context)
     extra = [element("KeyCount", len(page.objects) + len(page.prefixes))]
@@ -44,7 +43,7 @@ async def ListObjectsV2(context: Context) -> Reply:
     if token:
         extra.append(element("ContinuationToken", token))
     if page.truncated:
-        extra.append(element("NextContinuationToken", _render_token(page.last)))
+        extra.append(element("NextContinuationToken", context.dialect.continuation[0](page.last)))
     named = (context.parameter("fetch-owner") or "").lower() == "true"
     return _reply(context, query, page, extra, owner(context) if named else "")
 
@@ -55,7 +54,7 @@ def _query(context: Context, after: str) -> Query:
         prefix=context.parameter("prefix") or "",
         delimiter=context.parameter("delimiter") or "",
         after=after,
-        limit=context.number("max-keys", _MOST, _MOST),
+        limit=context.number("max-keys", context.dialect.lists_default, _MOST),
         visible_ms=context.now_ms - int(float(stale) * MILLISECONDS) if stale else None,
     )
 
@@ -68,42 +67,61 @@ def _page(context: Context, query: Query) -> Page:
 
 def _reply(context: Context, query: Query, page: Page, extra: list[str], who: str) -> Reply:
     encoding, encode = encoder(context)
+    delimiter = ""
+    if query.delimiter or context.dialect.writes_empty:
+        delimiter = element("Delimiter", encode(query.delimiter))
     reply = context.document(
         "ListBucketResult",
         element("Name", context.bucket.name),
         element("Prefix", encode(query.prefix)),
         *extra,
         element("MaxKeys", query.limit),
-        element("Delimiter", encode(query.delimiter)) if query.delimiter else "",
+        delimiter,
         element("IsTruncated", "true" if page.truncated else "false"),
         encoding,
         *(_contents(context, item, encode, who) for item in page.objects),
         *(group("CommonPrefixes", element("Prefix", encode(name))) for name in page.prefixes),
     )
-    if context.dialect.family != "x-amz-":
+    if context.dialect.lists_location:
         reply.headers[f"{context.family}bucket-location"] = context.config.region
     return reply
 
 
 def _contents(context: Context, item: ListedObject, encode: Callable[[str], str], who: str) -> str:
-    shows = context.dialect.shows_types and item.kind in {Kind.APPENDABLE, Kind.SYMLINK}
+    shows = item.kind in context.dialect.shown_kinds
     return (
         f"<Contents><Key>{escape(encode(item.key))}</Key>"
-        f"<LastModified>{exact_time(item.mtime_ms)}</LastModified>"
+        f"<LastModified>{context.time(item.mtime_ms)}</LastModified>"
         f"<ETag>&quot;{item.etag}&quot;</ETag><Size>{item.size}</Size>{who}"
         f"<StorageClass>{shown_class(context, item.storage_class)}</StorageClass>"
-        f"{element('Type', item.kind) if shows else ''}</Contents>"
+        f"{element('Type', item.kind) if shows else ''}{_restore(context, item)}</Contents>"
     )
 
 
-def _render_token(key: str) -> str:
+def _restore(context: Context, item: ListedObject) -> str:
+    if not item.restored_from_ms or not context.dialect.lists_restores:
+        return ""
+    ongoing = "true" if context.now_ms < item.restored_from_ms else "false"
+    return element("RestoreInfo", f'ongoing-request="{ongoing}"')
+
+
+def _key_of(context: Context, token: str) -> str:
+    try:
+        return context.dialect.continuation[1](token)
+    except ValueError:
+        message = "The continuation token provided is incorrect"
+        raise ServiceError("InvalidArgument", message) from None
+
+
+def render_token(key: str) -> str:
+    """Return a continuation token: the key in base64, which is nobody's business."""
     return base64.urlsafe_b64encode(b"1" + key.encode("utf-8", "surrogateescape")).decode()
 
 
-def _parse_token(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token)[1:].decode("utf-8", "surrogateescape")
-    except (binascii.Error, ValueError):
-        raise ServiceError(
-            "InvalidArgument", "The continuation token provided is incorrect"
-        ) from None
+def parse_token(token: str) -> str:
+    """Return the key that a token stands for.
+
+    Raises:
+        ValueError: it is no token.
+    """
+    return base64.urlsafe_b64decode(token)[1:].decode("utf-8", "surrogateescape")

@@ -8,7 +8,6 @@ from tagfs.emulator.engine.key_encoding import encoder
 from tagfs.emulator.engine.multipart import demand_upload
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import PartRecord, UploadRecord
-from tagfs.emulator.time_formats import exact_time
 from tagfs.emulator.xml_text import element, group
 
 _MOST = 1000
@@ -18,7 +17,7 @@ _LAST_ID = "\U0010ffff"  # behind every upload id
 async def ListParts(context: Context) -> Reply:
     """Show the parts of an upload."""
     upload = demand_upload(context)
-    marker = context.number("part-number-marker", 0, 10**9)
+    marker = context.number("part-number-marker", 0, 10**9, low=0)
     limit = context.number("max-parts", _MOST, _MOST)
     parts = context.storage.uploads.parts(upload.id, marker, limit + 1)
     truncated, parts = len(parts) > limit, parts[:limit]
@@ -29,23 +28,29 @@ async def ListParts(context: Context) -> Reply:
         element("Bucket", context.bucket.name),
         element("Key", encode(upload.key)),
         element("UploadId", upload.id),
-        group("Initiator", element("ID", "emulator")),
-        owner(context),
+        _account(context),
         element("StorageClass", shown_class(context, upload.attributes.storage_class)),
         element("PartNumberMarker", marker),
         element("NextPartNumberMarker", parts[-1].number if parts else 0),
         element("MaxParts", limit),
         element("IsTruncated", "true" if truncated else "false"),
-        *(_part(part) for part in parts),
+        *(_part(context, part) for part in parts),
     )
 
 
-def _part(part: PartRecord) -> str:
+def _account(context: Context) -> str:
+    if not context.dialect.uploads_name_owner:
+        return ""
+    return group("Initiator", element("ID", "emulator")) + owner(context)
+
+
+def _part(context: Context, part: PartRecord) -> str:
     return group(
         "Part",
         element("PartNumber", part.number),
-        element("LastModified", exact_time(part.mtime_ms)),
+        element("LastModified", context.time(part.mtime_ms)),
         element("ETag", f'"{part.etag}"'),
+        element("HashCrc64ecma", part.crc64) if context.dialect.lists_crc64 else "",
         element("Size", part.size),
     )
 
@@ -60,6 +65,7 @@ async def ListMultipartUploads(context: Context) -> Reply:
     found = context.storage.uploads.under_way(context.bucket.id, prefix, after)
     items = list(_rolled_up(found, prefix, delimiter, key_marker))
     truncated, items = len(items) > limit, items[:limit]
+    empty = context.dialect.writes_empty
     encoding, encode = encoder(context)
     return context.document(
         "ListMultipartUploadsResult",
@@ -67,8 +73,8 @@ async def ListMultipartUploads(context: Context) -> Reply:
         element("Bucket", context.bucket.name),
         element("KeyMarker", encode(key_marker)),
         element("UploadIdMarker", id_marker),
-        _next(items[-1], encode) if truncated and items else "",
-        element("Delimiter", encode(delimiter)) if delimiter else "",
+        _next(items[-1] if truncated and items else None, encode, empty=empty),
+        element("Delimiter", encode(delimiter)) if delimiter or empty else "",
         element("Prefix", encode(prefix)),
         element("MaxUploads", limit),
         element("IsTruncated", "true" if truncated else "false"),
@@ -81,7 +87,9 @@ async def ListMultipartUploads(context: Context) -> Reply:
     )
 
 
-def _next(last: UploadRecord | str, encode: Callable[[str], str]) -> str:
+def _next(last: UploadRecord | str | None, encode: Callable[[str], str], *, empty: bool) -> str:
+    if last is None:
+        return element("NextKeyMarker", "") + element("NextUploadIdMarker", "") if empty else ""
     key, identity = (last, "") if isinstance(last, str) else (last.key, last.id)
     return element("NextKeyMarker", encode(key)) + element("NextUploadIdMarker", identity)
 
@@ -106,8 +114,7 @@ def _upload(context: Context, upload: UploadRecord, encode: Callable[[str], str]
         "Upload",
         element("Key", encode(upload.key)),
         element("UploadId", upload.id),
-        group("Initiator", element("ID", "emulator")),
-        owner(context),
+        _account(context),
         element("StorageClass", shown_class(context, upload.attributes.storage_class)),
-        element("Initiated", exact_time(upload.created_ms)),
+        element("Initiated", context.time(upload.created_ms)),
     )

@@ -1,12 +1,19 @@
 """Multipart uploads: parts are extents, and completing an upload is writing their list down."""
 
 import hashlib
+import secrets
 from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from tagfs.emulator.engine.attributes import guard_overwrite, read_attributes
+from tagfs.emulator.engine.attributes import answer_headers, crc64_header, read_attributes
 from tagfs.emulator.engine.body_upload import read_document, receive
+from tagfs.emulator.engine.conditions import (
+    guard_overwrite,
+    guard_version,
+    refuse_conditions,
+    wants_exclusive,
+)
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
@@ -17,6 +24,7 @@ from tagfs.emulator.storage.records import Kind, ObjectRecord, PartRecord, Uploa
 from tagfs.emulator.xml_text import element, parse, text_of
 
 _MOST_PARTS = 10_000
+_CONFLICT = "0042-00000214"
 
 
 def demand_upload(context: Context) -> UploadRecord:
@@ -48,10 +56,13 @@ def part_number(context: Context) -> int:
 
 async def InitiateMultipartUpload(context: Context) -> Reply:
     """Open an upload (S3 calls it CreateMultipartUpload); tags and metadata come with it."""
+    refuse_conditions(context)
+    exclusive = wants_exclusive(context)
+    if context.dialect.checks_exclusive:
+        guard_overwrite(context)
     attributes = read_attributes(context)
     if not context.dialect.keeps_upload_tags:
         attributes = replace(attributes, tags={})
-    exclusive = (context.own("forbid-overwrite") or "").lower() == "true"
     identity = context.storage.uploads.begin(
         context.bucket.id, context.key, context.now_ms, attributes, exclusive=exclusive
     )
@@ -73,7 +84,7 @@ async def UploadPart(context: Context) -> Reply:
         part = PartRecord(
             number=number,
             size=staged.size,
-            etag=staged.md5,
+            etag=context.dialect.etag(staged.md5),
             crc64=staged.crc64,
             mtime_ms=context.now_ms,
         )
@@ -81,22 +92,27 @@ async def UploadPart(context: Context) -> Reply:
             raise ServiceError("NoSuchUpload")
     finally:
         staged.discard()
-    return Reply(headers={"ETag": f'"{part.etag}"'})
+    headers = {"ETag": f'"{part.etag}"'}
+    if context.dialect.part_crc64:
+        headers |= crc64_header(context, part.crc64)
+    return Reply(headers=headers)
 
 
 async def CompleteMultipartUpload(context: Context) -> Reply:
-    """Join the parts that the body names into the object."""
+    """Join the parts that the body names, or all of them, into the object."""
     data = await read_document(context)
     upload = demand_upload(context)
-    conditional = context.dialect.conditional_completion
-    guard_overwrite(context, exclusive=upload.exclusive, conditional=conditional)
-    used = _named_parts(data, context.storage.uploads.parts(upload.id))
+    guard_overwrite(context, exclusive=upload.exclusive, ec=_CONFLICT)
+    if context.dialect.conditional_completion:
+        guard_version(context)
+    present = context.storage.uploads.parts(upload.id)
+    used = present if _takes_all(context, data) else _named_parts(context, data, present)
     _check_sizes(used, context.config.minimum_part_size)
     make_parents(context)
     record = _joined(context, upload, used)
     context.storage.uploads.complete(upload, record, used)
     encoding, encode = encoder(context)
-    return context.document(
+    reply = context.document(
         "CompleteMultipartUploadResult",
         encoding,
         element("Location", f"http://{context.request.host}/{encode(context.key)}"),
@@ -104,9 +120,19 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
         element("Key", encode(context.key)),
         element("ETag", f'"{record.etag}"' if context.dialect.tells_completed else ""),
     )
+    reply.headers |= answer_headers(context, record)
+    return reply
 
 
-def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
+def _takes_all(context: Context, data: bytes) -> bool:
+    if not context.dialect.completes_all or (context.own("complete-all") or "").lower() != "yes":
+        return False
+    if data:
+        raise ServiceError("InvalidArgument", "With complete-all there must be no body.")
+    return True
+
+
+def _named_parts(context: Context, data: bytes, present: list[PartRecord]) -> list[PartRecord]:
     root = parse(data)
     if root is None or root.tag not in {"CompleteMultipartUpload", "CompleteMultipartUploadResult"}:
         raise ServiceError("MalformedXML")
@@ -119,7 +145,7 @@ def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
     used = []
     for number, etag in named:
         part = by_number.get(number)
-        if part is None or part.etag != etag.strip('" ').lower():
+        if part is None or part.etag != context.dialect.etag(etag.strip('" ')):
             raise ServiceError("InvalidPart", extra={"PartNumber": str(number), "ETag": etag})
         used.append(part)
     return used
@@ -133,6 +159,8 @@ def _named(node: ElementTree.Element) -> tuple[int, str]:
 
 
 def _check_sizes(used: list[PartRecord], minimum: int) -> None:
+    if not used:
+        raise ServiceError("InvalidPart", "The upload has no parts.")
     for part in used[:-1]:
         if part.size < minimum:
             extra = {
@@ -146,19 +174,23 @@ def _check_sizes(used: list[PartRecord], minimum: int) -> None:
 
 def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> ObjectRecord:
     crc = 0
-    digest = hashlib.md5()
     for part in used:
         crc = crc64_combine(crc, part.crc64, part.size)
-        digest.update(bytes.fromhex(part.etag))
     return ObjectRecord(
         key=context.key,
-        kind=Kind.NORMAL,
+        kind=Kind.MULTIPART,
         size=sum(part.size for part in used),
-        etag=f"{digest.hexdigest()}-{len(used)}",
+        etag=f"{context.dialect.etag(_digest(context, used))}-{len(used)}",
         crc64=crc,
         mtime_ms=context.now_ms,
         attributes=upload.attributes,
     )
+
+
+def _digest(context: Context, used: list[PartRecord]) -> str:
+    if context.dialect.random_etags:
+        return secrets.token_hex(16)
+    return hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in used)).hexdigest()
 
 
 async def AbortMultipartUpload(context: Context) -> Reply:

@@ -1,27 +1,24 @@
 """PutObject, GetObject, HeadObject and the deletions."""
 
-import base64
 from xml.etree import ElementTree
 
-from tagfs.emulator.engine.attributes import (
-    content_headers,
-    guard_overwrite,
-    object_headers,
-    read_attributes,
-    refuse_archived,
-    stored_reply,
-)
+from tagfs.emulator.engine.attributes import read_attributes, refuse_archived, stored_reply
 from tagfs.emulator.engine.body_upload import read_document, receive
-from tagfs.emulator.engine.conditions import check_conditions, choose_range, matches
+from tagfs.emulator.engine.conditions import (
+    check_conditions,
+    guard_overwrite,
+    guard_version,
+    matches,
+    refuse_conditions,
+)
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.directories import make_parents, refuse_directory
-from tagfs.emulator.engine.errors import ServiceError
-from tagfs.emulator.engine.key_encoding import encode_name
-from tagfs.emulator.engine.symlinks import View, look_through
+from tagfs.emulator.engine.errors import ServiceError, complete
+from tagfs.emulator.engine.key_encoding import encoder, url_encoder
+from tagfs.emulator.engine.symlinks import look_through, view_headers
 from tagfs.emulator.engine.uncopied import etag_of
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Kind, ObjectRecord
-from tagfs.emulator.time_formats import MILLISECONDS, http_date
 from tagfs.emulator.xml_text import element, group, parse, text_of
 
 _DELETE_LIMIT = 1000
@@ -37,17 +34,18 @@ _OVERRIDES = {
 
 async def PutObject(context: Context) -> Reply:
     """Store a body; whatever was at the key vanishes, tags and all."""
-    guard_overwrite(context)
+    refuse_conditions(context)
+    _guard(context)
     attributes = read_attributes(context)
     staged = await receive(context)
     try:
-        guard_overwrite(context)
+        _guard(context)
         make_parents(context)
         record = ObjectRecord(
             key=context.key,
             kind=Kind.NORMAL,
             size=staged.size,
-            etag=etag_of(attributes.headers, staged.md5),
+            etag=context.dialect.etag(etag_of(attributes.headers, staged.md5)),
             md5=staged.md5,
             crc64=staged.crc64,
             mtime_ms=context.now_ms,
@@ -59,19 +57,25 @@ async def PutObject(context: Context) -> Reply:
     return stored_reply(context, record)
 
 
+def _guard(context: Context) -> None:
+    guard_overwrite(context)
+    guard_version(context)
+
+
 async def GetObject(context: Context) -> Reply:
     """Send a content, or a range of it."""
     view = look_through(context, context.demand())
     headers = context.request.headers
-    check_conditions(headers, view.content, view.shown.mtime_ms)
+    check_conditions(context, view.content, view.mtime_ms)
     refuse_archived(context, view.content)
-    chosen = choose_range(headers, view.content.size)
-    reply = Reply(headers=_headers(context, view))
+    chosen = context.dialect.choose_range(headers, view.content.size)
+    reply = Reply(headers=view_headers(context, view))
     _override(context, reply)
     reply.start, reply.length = chosen or (0, view.content.size)
     if chosen is not None:
         reply.status = 206
-        reply.headers.pop(f"{context.family}checksum-crc64ecma", None)  # it is the whole one's
+        if not context.dialect.part_crc64:
+            reply.headers.pop(f"{context.family}checksum-crc64ecma", None)  # it is the whole one's
         end = reply.start + reply.length - 1
         reply.headers["Content-Range"] = f"bytes {reply.start}-{end}/{view.content.size}"
     content = context.storage.contents.open(view.content.extents)
@@ -87,9 +91,11 @@ async def HeadObject(context: Context) -> Reply:
     """Send what GET would send, without the content."""
     view = look_through(context, context.demand())
     headers = context.request.headers
-    check_conditions(headers, view.content, view.shown.mtime_ms)
-    chosen = choose_range(headers, view.content.size)
-    reply = Reply(headers=_headers(context, view))
+    check_conditions(context, view.content, view.mtime_ms)
+    chosen = None
+    if context.dialect.head_ranges:
+        chosen = context.dialect.choose_range(headers, view.content.size)
+    reply = Reply(headers=view_headers(context, view))
     reply.headers["Content-Length"] = str(view.content.size)
     if chosen is not None:
         reply.status = 206
@@ -97,16 +103,6 @@ async def HeadObject(context: Context) -> Reply:
         reply.headers["Content-Length"] = str(length)
         reply.headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{view.content.size}"
     return reply
-
-
-def _headers(context: Context, view: View) -> dict[str, str]:
-    """Return the headers of GET and HEAD; of a link, its own and its target's (reference, 12)."""
-    headers = object_headers(context, view.shown)
-    headers.update(content_headers(context, view.content))
-    if view.is_link and view.content.md5:
-        headers["Content-MD5"] = base64.b64encode(bytes.fromhex(view.content.md5)).decode("ascii")
-    headers["Last-Modified"] = http_date(view.shown.mtime_ms // MILLISECONDS)
-    return headers
 
 
 def _override(context: Context, reply: Reply) -> None:
@@ -141,21 +137,24 @@ async def DeleteMultipleObjects(context: Context) -> Reply:
         raise ServiceError("MalformedXML")
     failed = _delete(context, keys)
     is_quiet = (text_of(root, "Quiet") or "").lower() == "true"
-    encodes = text_of(root, "EncodingType") == "url"
-
-    def shown(key: str) -> str:
-        return element("Key", encode_name(key, context.dialect.blank) if encodes else key)
-
+    if is_quiet and context.dialect.quiet_is_empty:
+        return Reply()
+    encoding, encode = encoder(context)
+    if text_of(root, "EncodingType") == "url":
+        encoding, encode = url_encoder(context)
     gone = () if is_quiet else (key for key in keys if key not in failed)
     return context.document(
         "DeleteResult",
-        element("EncodingType", "url") if encodes else "",
-        *(group("Deleted", shown(key)) for key in gone),
-        *(
-            group("Error", shown(key), element("Code", why.code), element("Message", why.message))
-            for key, why in failed.items()
-        ),
+        encoding,
+        *(group("Deleted", element("Key", encode(key))) for key in gone),
+        *(_failed(context, encode(key), why) for key, why in failed.items()),
     )
+
+
+def _failed(context: Context, shown: str, why: ServiceError) -> str:
+    failure = complete(why, context.dialect.errors)
+    code, message = element("Code", failure.code), element("Message", failure.message)
+    return group("Error", element("Key", shown), code, message)
 
 
 def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:

@@ -2,7 +2,7 @@
 
 Operations are called as in the reference of OSS, so that the request logs of all services can be
 read alike: DeleteMultipleObjects is what S3 calls DeleteObjects, InitiateMultipartUpload is its
-CreateMultipartUpload.
+CreateMultipartUpload. The tables here hold what all services have.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -45,22 +45,11 @@ class Route(NamedTuple):
 
 async def NotOffered(context: Context) -> Reply:
     """Refuse what no operation is, or none that is emulated."""
-    if context.call.subresource in NOT_EMULATED:
+    if context.call.subresource in context.dialect.not_emulated:
         message = f"The emulator does not offer ?{context.call.subresource}."
         raise ServiceError("NotImplemented", message)
     raise ServiceError("MethodNotAllowed", extra={"Method": context.request.method})
 
-
-# Without these, DELETE /?lifecycle would be DeleteBucket.
-NOT_EMULATED = frozenset(
-    """
-    versions lifecycle policy policyStatus cors website logging notification encryption replication
-    inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
-    publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
-    customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
-    x-image-process fileinterface
-    """.split()
-)
 
 OBJECT: Table = {
     ("PUT", None): objects.PutObject,
@@ -86,7 +75,6 @@ BUCKET: Table = {
     ("DELETE", "tagging"): tagging.DeleteBucketTags,
     ("GET", "uploads"): list_uploads.ListMultipartUploads,
     ("POST", "delete"): objects.DeleteMultipleObjects,
-    ("GET", "versioning"): buckets.GetBucketVersioning,
     ("GET", "acl"): acl.GetBucketAcl,
     ("PUT", "acl"): acl.PutBucketAcl,
 }
@@ -105,18 +93,18 @@ class Routes:
     buckets: Table
     sources: tuple[str, ...]
 
-    def find(self, request: Request, target: Target) -> Route:
+    def find(self, request: Request, target: Target, not_emulated: frozenset[str]) -> Route:
         """Return the operation that a request asks for."""
         if target.bucket is None:
             if self.probe and request.method == "HEAD" and "apiversion" in request.query:
                 return Route(self.probe, "apiversion")
             return Route(self.service if request.method == "GET" else NotOffered, "buckets")
         if target.key is None:
-            return self._of_bucket(request)
-        return self._of_object(request)
+            return self._of_bucket(request, not_emulated)
+        return self._of_object(request, not_emulated)
 
-    def _of_bucket(self, request: Request) -> Route:
-        mark = _mark(request, self.buckets)
+    def _of_bucket(self, request: Request, not_emulated: frozenset[str]) -> Route:
+        mark = _mark(request, self.buckets, not_emulated)
         if request.method == "GET" and mark is None:
             version_2 = request.query.get("list-type") == "2"
             return Route(
@@ -124,8 +112,8 @@ class Routes:
             )
         return Route(self.buckets.get((request.method, mark), NotOffered), mark)
 
-    def _of_object(self, request: Request) -> Route:
-        mark = _mark(request, self.objects)
+    def _of_object(self, request: Request, not_emulated: frozenset[str]) -> Route:
+        mark = _mark(request, self.objects, not_emulated)
         if request.method == "PUT" and any(name in request.headers for name in self.sources):
             if mark is None:
                 return Route(copying.CopyObject, "copy", copy=True)
@@ -134,11 +122,11 @@ class Routes:
         return Route(self.objects.get((request.method, mark), NotOffered), mark)
 
 
-def _mark(request: Request, table: Table) -> str | None:
+def _mark(request: Request, table: Table, not_emulated: frozenset[str]) -> str | None:
     """Return the sub-resource; `partNumber` comes with an `uploadId` and means more."""
     if not request.query:
         return None
     if "partNumber" in request.query and request.method == "PUT":
         return "partNumber"
-    marks = {mark for _, mark in table if mark} | NOT_EMULATED
+    marks = {mark for _, mark in table if mark} | not_emulated
     return next((name for name in request.query if name in marks), None)

@@ -1,23 +1,37 @@
-"""A service of the family: from request to reply, by authentication and one handler."""
+"""A service: from request to reply, by way of authentication and one handler."""
 
 import base64
 import logging
 import secrets
+import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.engine.addressing import is_bucket_name, is_text, key_fits, split_target
-from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.addressing import is_bucket_name, is_text, split_target
+from tagfs.emulator.engine.context import Caller, Context
 from tagfs.emulator.engine.dialect import Dialect
-from tagfs.emulator.engine.errors import ServiceError, injected, render_error
+from tagfs.emulator.engine.errors import Failure, ServiceError, complete, injected
 from tagfs.emulator.engine.grants import is_public
 from tagfs.emulator.engine.routes import Route, Routes
 from tagfs.emulator.messages import Call, Reply, Request
-from tagfs.emulator.s3.authentication import Authenticator, Caller, family_of
 from tagfs.emulator.storage.engine import Storage
+from tagfs.emulator.time_formats import MILLISECONDS
 
 _log = logging.getLogger(__name__)
-_READS = frozenset({"GetObject", "HeadObject"})
+_READS = frozenset({"GetObject", "HeadObject", "GetObjectMeta"})
+
+
+class Authenticator(Protocol):
+    """Knows who may sign requests."""
+
+    def check(self, request: Request, call: Call) -> Caller:
+        """Tell who sends a request.
+
+        Raises:
+            ServiceError: it is signed, but not well.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +40,7 @@ class Rules:
 
     dialect: Dialect
     routes: Routes
+    authenticator: Authenticator
     unsigned: frozenset[str] = frozenset()
 
 
@@ -36,12 +51,12 @@ class EngineService:
         self._storage = storage
         self._config = config
         self._rules = rules
-        self._authenticator = Authenticator(config, rules.dialect)
+        self._dialect = rules.dialect
 
     def identify(self, request: Request) -> Call:
         """Tell what is asked for."""
-        target = split_target(request.host, request.path)
-        route = self._rules.routes.find(request, target)
+        target = split_target(request.host, request.path, self._dialect.host_labels)
+        route = self._rules.routes.find(request, target, self._dialect.not_emulated)
         return Call(
             operation=route.operation,
             method=request.method,
@@ -53,47 +68,51 @@ class EngineService:
 
     async def answer(self, request: Request, call: Call) -> Reply:
         """Do what is asked, or say why not."""
+        began = time.perf_counter()
         try:
             reply = await self._dispatch(request, call)
         except ServiceError as error:
-            return self._render(request, error)
+            return self._report(request, complete(error, self._dialect.errors), began)
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 - a bug is a 500, as it is with the service
             _log.exception("%s failed", call.operation)
-            return self._render(request, ServiceError("InternalError"))
-        self._sign_off(request, reply, _new_identity())
+            bug = complete(ServiceError("InternalError"), self._dialect.errors)
+            return self._report(request, bug, began)
+        self._sign_off(request, reply, self._new_identity(), began)
         return reply
 
     async def _dispatch(self, request: Request, call: Call) -> Reply:
-        route = self._rules.routes.find(request, split_target(request.host, request.path))
-        if route.operation in self._rules.unsigned:
+        target = split_target(request.host, request.path, self._dialect.host_labels)
+        route = self._rules.routes.find(request, target, self._dialect.not_emulated)
+        is_unsigned = route.operation in self._rules.unsigned
+        if is_unsigned:
             caller = Caller(anonymous=True)
         else:
-            caller = self._authenticator.check(request, call)
+            caller = self._rules.authenticator.check(request, call)
         context = Context(
             storage=self._storage,
             config=self._config,
-            dialect=self._rules.dialect,
+            dialect=self._dialect,
             request=request,
             call=call,
             caller=caller,
-            family=family_of(request, self._rules.dialect),
+            family=self._dialect.family_of(request),
         )
         self._check_names(request, call)
-        if route.operation not in self._rules.unsigned:
+        if not is_unsigned:
             self._check_access(context, route)
         return await route.handler(context)
 
     def _check_names(self, request: Request, call: Call) -> None:
-        if call.bucket is not None and not is_bucket_name(call.bucket):
+        dots = self._dialect.dotted_buckets
+        if call.bucket is not None and not is_bucket_name(call.bucket, dots=dots):
             raise ServiceError("InvalidBucketName", extra={"BucketName": call.bucket})
         if call.key is not None:
-            if not key_fits(call.key, in_characters=self._rules.dialect.key_in_characters):
-                raise ServiceError("KeyTooLongError")
+            self._dialect.check_key(call.key)
             if not is_text(call.key):
                 raise ServiceError("InvalidArgument", "The key is not UTF-8.")
-        if request.query.get("versionId", "null") != "null":
+        if self._dialect.versions and request.query.get("versionId", "null") != "null":
             raise ServiceError("NoSuchVersion")
 
     def _check_access(self, context: Context, route: Route) -> None:
@@ -102,34 +121,47 @@ class EngineService:
             _ = context.bucket  # or NoSuchBucket
         if not context.caller.anonymous:
             return
-        if route.operation in _READS:
-            record = context.find()
-            acls = (context.bucket.acl, record.attributes.acl if record else "")
-            if any(map(is_public, acls)):
-                return
+        if route.operation in _READS and self._is_public(context):
+            return
         raise ServiceError("AccessDenied")
+
+    def _is_public(self, context: Context) -> bool:
+        record, of_bucket = context.find(), is_public(context.bucket.acl)
+        own = record.attributes.acl if record else self._dialect.default_acl
+        if self._dialect.default_shows_bucket:
+            return of_bucket if own == "default" else is_public(own)
+        return of_bucket or is_public(own)
 
     def refuse(self, request: Request, status: int, code: str, message: str) -> Reply:
         """Say no in the service's words."""
-        if code == "SecurityTokenExpired" and self._rules.dialect.family == "x-amz-":
-            status, code = 400, "ExpiredToken"
-        return self._render(request, injected(status, code, message))
+        errors = self._dialect.errors
+        if code == "SecurityTokenExpired":
+            code = self._dialect.expired_token
+            status = errors[code].status
+        return self._report(request, injected(status, code, message, errors), time.perf_counter())
 
-    def _render(self, request: Request, error: ServiceError) -> Reply:
-        identity = _new_identity()
-        reply = render_error(error, method=request.method, identity=identity)
-        if request.method == "HEAD" and self._rules.dialect.family == "x-obs-":
-            family = family_of(request, self._rules.dialect)
-            reply.headers[f"{family}error-code"] = error.code
-            reply.headers[f"{family}error-message"] = error.message
-        self._sign_off(request, reply, identity)
+    def _report(self, request: Request, failure: Failure, began: float) -> Reply:
+        identity = self._new_identity()
+        reply = self._dialect.render_error(failure, request, identity)
+        if request.method == "HEAD" and self._dialect.heads_errors:
+            family = self._dialect.family_of(request)
+            reply.headers[f"{family}error-code"] = failure.code
+            reply.headers[f"{family}error-message"] = failure.message
+        self._sign_off(request, reply, identity, began)
         return reply
 
-    def _sign_off(self, request: Request, reply: Reply, identity: tuple[str, str]) -> None:
-        family = family_of(request, self._rules.dialect)
-        reply.headers[f"{family}request-id"], reply.headers[f"{family}id-2"] = identity
-        reply.headers["Server"] = self._rules.dialect.server
+    def _sign_off(
+        self, request: Request, reply: Reply, identity: tuple[str, str], began: float
+    ) -> None:
+        family = self._dialect.family_of(request)
+        reply.headers[f"{family}request-id"] = identity[0]
+        if self._dialect.names_hosts:
+            reply.headers[f"{family}id-2"] = identity[1]
+        if self._dialect.tells_server_time:
+            spent = (time.perf_counter() - began) * MILLISECONDS
+            reply.headers[f"{family}server-time"] = str(int(spent))
+        reply.headers["Server"] = self._dialect.server
 
-
-def _new_identity() -> tuple[str, str]:
-    return secrets.token_hex(16).upper(), base64.b64encode(secrets.token_bytes(24)).decode()
+    def _new_identity(self) -> tuple[str, str]:
+        request_id = secrets.token_hex(self._dialect.request_id_bytes).upper()
+        return request_id, base64.b64encode(secrets.token_bytes(24)).decode()

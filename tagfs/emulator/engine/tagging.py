@@ -39,20 +39,24 @@ async def PutBucketTags(context: Context) -> Reply:
     """Replace a bucket's tag set."""
     tags = await _read(context, context.dialect.bucket_tags)
     context.storage.buckets.set_tags(context.bucket.id, tags)
-    return Reply(status=204)
+    return Reply(status=context.dialect.bucket_tagged)
 
 
 async def GetBucketTags(context: Context) -> Reply:
     """Show a bucket's tag set."""
     tags = context.bucket.tags
-    if not tags:
+    if not tags and context.dialect.untagged_bucket == "404":
         raise ServiceError("NoSuchTagSet", extra={"BucketName": context.bucket.name})
     return context.document("Tagging", render_tags(tags))
 
 
 async def DeleteBucketTags(context: Context) -> Reply:
-    """Remove a bucket's tag set."""
-    context.storage.buckets.set_tags(context.bucket.id, {})
+    """Remove a bucket's tag set, or the tags that are named."""
+    named = (context.parameter("tagging") or "").split(",")
+    left: dict[str, str] = {}
+    if context.dialect.deletes_named_tags and named != [""]:
+        left = {key: value for key, value in context.bucket.tags.items() if key not in named}
+    context.storage.buckets.set_tags(context.bucket.id, left)
     return Reply(status=204)
 
 
@@ -70,5 +74,5 @@ def _refuse_without_tagging(context: Context) -> None:
 
 
 async def _read(context: Context, rules: TagRules) -> dict[str, str]:
-    data = await read_document(context, integrity=True)
+    data = await read_document(context, integrity=context.dialect.tagging_needs_digest)
     return parse_document(data, rules)

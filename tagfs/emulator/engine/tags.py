@@ -1,8 +1,9 @@
 """Tag sets: the rules of one service for one kind of thing, the XML, and the `tagging` header."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -14,24 +15,48 @@ _ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 Pairs = list[tuple[str, str]]
 
 
+class Refused(NamedTuple):
+    """How a service refuses tags for one reason; what is empty is what the error table says."""
+
+    code: str
+    message: str = ""
+    ec: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagRules:
-    """The limits of one kind of tag set, and the codes of the errors.
+    """The limits of one kind of tag set.
 
-    `fits` tells whether a key or value holds only what it may; lengths count characters. `decodes`
-    says that names in a document are taken for percent-encoded.
+    Attributes:
+        count: how many tags there may be.
+        key: how long a key may be.
+        value: how long a value may be.
+        measure: the length of a key or value.
+        fits: tells whether a key or value holds only what it may.
+        reserved: what no key may begin with, in lower case.
+        allows_repeats: whether a key may come twice.
+        decodes: whether names in a document are taken for percent-encoded.
+        needs_values: whether a tag in a document must have a value.
+        plus_is_space: whether `+` in the header means a space.
+        names_tag: whether a refusal names the tag.
+        malformed: the code of the refusal of what is no tag document.
+        refusals: how tags are refused, by reason: `count`, `key`, `key symbols`, `value`,
+            `value symbols`, `reserved`, `repeated`; and in headers `form`, `text` and `twice`.
     """
 
     count: int
     key: int
     value: int
+    measure: Callable[[str], int] = len
     fits: Callable[[str], bool]
-    reserved: str = ""
-    decodes: bool = False
-    invalid: str = "InvalidTag"
-    too_many: str = "InvalidTag"
-    malformed: str = "MalformedXML"
+    reserved: tuple[str, ...] = ()
     allows_repeats: bool = False
+    decodes: bool = False
+    needs_values: bool = True
+    plus_is_space: bool = True
+    names_tag: bool = False
+    malformed: str = "MalformedXML"
+    refusals: Mapping[str, Refused] = field(default_factory=dict)
 
     def check(self, pairs: Pairs) -> dict[str, str]:
         """Return the pairs as a tag set.
@@ -40,21 +65,31 @@ class TagRules:
             ServiceError: they break a rule.
         """
         if len(pairs) > self.count:
-            raise ServiceError(self.too_many, f"Tags cannot be more than {self.count}.")
+            raise self.refusal("count")
         for key, value in pairs:
-            self._check_pair(key, value)
+            if reason := self._wrong(key, value):
+                extra = {"TagKey": key, "TagValue": value} if self.names_tag else {}
+                raise self.refusal(reason, extra)
         tags = dict(pairs)
         if len(tags) < len(pairs) and not self.allows_repeats:
-            raise ServiceError(self.invalid, "Cannot provide multiple Tags with the same key.")
+            raise self.refusal("repeated")
         return tags
 
-    def _check_pair(self, key: str, value: str) -> None:
-        if not 0 < len(key) <= self.key or not self.fits(key):
-            raise ServiceError(self.invalid, "The TagKey you have provided is invalid.")
-        if len(value) > self.value or not self.fits(value):
-            raise ServiceError(self.invalid, "The TagValue you have provided is invalid.")
-        if self.reserved and key.lower().startswith(self.reserved):
-            raise ServiceError(self.invalid, "System tags cannot be added or updated by requester.")
+    def _wrong(self, key: str, value: str) -> str:
+        if not 0 < self.measure(key) <= self.key:
+            return "key"
+        if not self.fits(key):
+            return "key symbols"
+        if self.measure(value) > self.value:
+            return "value"
+        if not self.fits(value):
+            return "value symbols"
+        return "reserved" if key.lower().startswith(self.reserved or ("\0",)) else ""
+
+    def refusal(self, reason: str, extra: dict[str, str] | None = None) -> ServiceError:
+        """Return the refusal for a reason."""
+        code, message, ec = self.refusals[reason]
+        return ServiceError(code, message or None, ec=ec or None, extra=extra)
 
 
 def parse_header(text: str, rules: TagRules) -> dict[str, str]:
@@ -67,27 +102,19 @@ def parse_header(text: str, rules: TagRules) -> dict[str, str]:
     for word in filter(None, text.split("&")):
         key, _, value = word.partition("=")
         if "=" in value:
-            raise _bad_header()
+            raise rules.refusal("form")
         try:
             text.encode()  # bytes of the header that are not UTF-8 arrive as surrogates
-            pairs.append((_decode_word(key), _decode_word(value)))
+            pairs.append((_decode_word(key, rules), _decode_word(value, rules)))
         except UnicodeError:
-            raise _bad_header() from None
+            raise rules.refusal("text") from None
     if len({key for key, _ in pairs}) < len(pairs):
-        raise _bad_header()
+        raise rules.refusal("twice")
     return rules.check(pairs)
 
 
-def _decode_word(text: str) -> str:
-    return unquote(text.replace("+", " "), errors="strict")
-
-
-def _bad_header() -> ServiceError:
-    return ServiceError(
-        "InvalidArgument",
-        "The tagging header shall be encoded as UTF-8 then URLEncoded URL query parameters "
-        "without tag name duplicates.",
-    )
+def _decode_word(text: str, rules: TagRules) -> str:
+    return unquote(text.replace("+", " ") if rules.plus_is_space else text, errors="strict")
 
 
 def parse_document(data: bytes, rules: TagRules) -> dict[str, str]:
@@ -105,6 +132,8 @@ def parse_document(data: bytes, rules: TagRules) -> dict[str, str]:
 
 def _pair(node: ElementTree.Element, rules: TagRules) -> tuple[str, str]:
     key, value = text_of(node, "Key"), text_of(node, "Value")
+    if value is None and not rules.needs_values:
+        value = ""
     if node.tag != "Tag" or key is None or value is None:
         raise ServiceError(rules.malformed)
     if not rules.decodes:
@@ -123,7 +152,7 @@ def decode_text(text: str, rules: TagRules) -> str:
     try:
         return unquote(text, errors="strict")
     except UnicodeError:
-        raise ServiceError(rules.invalid) from None
+        raise ServiceError(rules.refusals["key symbols"].code) from None
 
 
 def render_tags(tags: dict[str, str]) -> str:

@@ -1,15 +1,31 @@
 """What a copy takes from its own request alone: encryption, and where a web site redirects to."""
 
 import secrets
+from typing import NamedTuple
 
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 
 _REDIRECT = "website-redirect-location"
 _SSE = "server-side-encryption"
-_KEY_IDS = {"x-amz-": f"{_SSE}-aws-kms-key-id", "x-obs-": f"{_SSE}-kms-key-id"}
-_WORDS = {"x-amz-": ("AES256", "aws:kms", "aws:kms:dsse"), "x-obs-": ("AES256", "kms")}
+
+
+class _Encryption(NamedTuple):
+    """A family's words: the key id's header, the methods, and the key where none is named."""
+
+    key_id: str
+    methods: tuple[str, ...]
+    default_key: str = ""
+
+
 _DEFAULT_KEY = "arn:aws:kms:us-east-1:123456789012:key/default"
+_WORDS = {
+    "x-amz-": _Encryption(
+        f"{_SSE}-aws-kms-key-id", ("AES256", "aws:kms", "aws:kms:dsse"), _DEFAULT_KEY
+    ),
+    "x-obs-": _Encryption(f"{_SSE}-kms-key-id", ("AES256", "kms"), _DEFAULT_KEY),
+    "x-oss-": _Encryption(f"{_SSE}-key-id", ("AES256", "KMS", "SM4")),
+}
 
 
 def read_uncopied(context: Context) -> dict[str, str]:
@@ -18,18 +34,19 @@ def read_uncopied(context: Context) -> dict[str, str]:
     Raises:
         ServiceError: they make no sense.
     """
-    own, found = context.dialect.family, {}
+    own, words, found = context.dialect.family, _WORDS[context.family], {}
     if (where := context.own(_REDIRECT)) is not None:
         found[own + _REDIRECT] = where
-    word, key_id = context.own(_SSE), context.own(_KEY_IDS[context.family])
-    if word is not None and word not in _WORDS[context.family]:
+    word, key_id = context.own(_SSE), context.own(words.key_id)
+    if word is not None and word not in words.methods:
         raise ServiceError("InvalidArgument", "The encryption method specified is not supported")
-    if key_id and not is_kms(word or ""):
+    with_key = "kms" in (word or "").lower()
+    if key_id and not with_key:
         raise ServiceError("InvalidArgument", "A key id without kms makes no sense.")
     if word is not None:
         found[own + _SSE] = word.removeprefix("aws:") if own == "x-obs-" else word
-    if is_kms(word or ""):
-        found[own + _KEY_IDS[own]] = key_id or _DEFAULT_KEY
+    if with_key and (key_id or words.default_key):
+        found[own + _WORDS[own].key_id] = key_id or words.default_key
     return found
 
 
@@ -39,16 +56,11 @@ def shown_uncopied(context: Context, headers: dict[str, str]) -> dict[str, str]:
     if own == family:
         return headers
     names = {own + _REDIRECT: family + _REDIRECT, own + _SSE: family + _SSE}
-    names[own + _KEY_IDS[own]] = family + _KEY_IDS[family]
+    names[own + _WORDS[own].key_id] = family + _WORDS[family].key_id
     shown = {names.get(name, name): text for name, text in headers.items()}
     if shown.get(family + _SSE) == "kms":
         shown[family + _SSE] = "aws:kms"
     return shown
-
-
-def is_kms(word: str) -> bool:
-    """Tell whether a method of encryption has a key id, and ETags that are no MD5."""
-    return "kms" in word
 
 
 def is_uncopied(name: str) -> bool:
@@ -57,6 +69,9 @@ def is_uncopied(name: str) -> bool:
 
 
 def etag_of(headers: dict[str, str], md5: str) -> str:
-    """Return the ETag of a content: its MD5, but where KMS encrypts it."""
-    encrypted = any(name.endswith(_SSE) and is_kms(word) for name, word in headers.items())
+    """Return the ETag of a content: its MD5, but where KMS encrypts it.
+
+    OSS writes the method in capitals, and keeps the MD5.
+    """
+    encrypted = any(name.endswith(_SSE) and "kms" in word for name, word in headers.items())
     return secrets.token_hex(16) if encrypted else md5

@@ -1,28 +1,31 @@
 """UploadPartCopy: a part made of a range of an object, without moving its bytes.
 
-Its ETag is the MD5 of the range up to 64 MiB; beyond that it is opaque, as it is with encryption,
-for reading gigabytes to answer a request that moves none would make every such test slow.
+Where its ETag is the MD5 of the range, it is so up to 64 MiB; beyond that it is opaque, as it is
+with encryption, for reading gigabytes to answer a request that moves none would make every such
+test slow.
 """
 
 import asyncio
 import hashlib
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from tagfs.emulator.engine.attributes import refuse_archived
 from tagfs.emulator.engine.body_upload import SINGLE_LIMIT, too_large
-from tagfs.emulator.engine.conditions import unsatisfiable
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.copying import SOURCE, find_source, quoted
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.multipart import demand_upload, part_number
+from tagfs.emulator.engine.ranges import unsatisfiable
 from tagfs.emulator.engine.symlinks import look_through
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.contents import Content, Extents, slice_extents
 from tagfs.emulator.storage.crc64 import crc64
 from tagfs.emulator.storage.records import ObjectRecord, PartRecord
-from tagfs.emulator.time_formats import exact_time
 from tagfs.emulator.xml_text import element
 
+_T = TypeVar("_T")
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})")
 _READ_IN_PLACE = 256 * 1024
 _DIGEST_LIMIT = 64 * 1024 * 1024
@@ -41,11 +44,11 @@ async def UploadPartCopy(context: Context) -> Reply:
     objects = context.storage.objects
     objects.hold(extents)  # reading takes a while, and the source may go meanwhile
     try:
-        etag, crc = await _checksums(context, source, extents, (start, length))
+        etag, crc = await _checksums(context, source, extents, length)
         part = PartRecord(
             number=number,
             size=length,
-            etag=etag,
+            etag=context.dialect.etag(etag),
             crc64=crc,
             mtime_ms=context.now_ms,
             extents=extents,
@@ -54,20 +57,23 @@ async def UploadPartCopy(context: Context) -> Reply:
             raise ServiceError("NoSuchUpload")
     finally:
         objects.release(extents)
-    return context.document(
+    reply = context.document(
         "CopyPartResult",
-        element("LastModified", exact_time(part.mtime_ms)),
+        element("LastModified", context.time(part.mtime_ms)),
         element("ETag", quoted(context, part.etag)),
     )
+    if context.dialect.etag_headers:
+        reply.headers["ETag"] = f'"{part.etag}"'
+    return reply
 
 
 def _range(context: Context, size: int) -> tuple[int, int]:
     text = context.own(f"{SOURCE}-range")
-    if text is None:
+    match = _RANGE.fullmatch(text or "")
+    if text is None or (match is None and not context.dialect.copies.checks_range):
         return 0, size
-    match = _RANGE.fullmatch(text)
     if match is None:
-        message = "The x-amz-copy-source-range value must be of the form bytes=first-last"
+        message = "The copy-source-range value must be of the form bytes=first-last"
         raise ServiceError("InvalidArgument", message)
     first, last = int(match[1]), int(match[2])
     if not first <= last < size:
@@ -76,26 +82,38 @@ def _range(context: Context, size: int) -> tuple[int, int]:
 
 
 async def _checksums(
-    context: Context, source: ObjectRecord, extents: Extents, span: tuple[int, int]
+    context: Context, source: ObjectRecord, extents: Extents, length: int
 ) -> tuple[str, int]:
-    start, length = span
-    if length == source.size and source.crc64 is not None and source.md5:
-        return source.md5, source.crc64
+    digests = context.dialect.copies.digests_parts
+    if length == source.size and source.crc64 is not None:
+        if not digests:
+            return _opaque(source.crc64, length), source.crc64
+        if source.md5:
+            return source.md5, source.crc64
     content = context.storage.contents.open(extents)
     try:
-        if length <= _READ_IN_PLACE:
-            return _read(content, length)
-        if length <= _DIGEST_LIMIT:
-            return await asyncio.to_thread(_read, content, length)
-        opaque = hashlib.md5(f"{source.etag} {start} {length}".encode()).hexdigest()
-        return opaque, await asyncio.to_thread(content.checksum, 0, length)
+        if digests and length <= _DIGEST_LIMIT:
+            return await _run(_read, content, length)
+        crc = await _run(Content.checksum, content, length)
+        return _opaque(crc, length), crc
     finally:
         content.close()
 
 
-def _read(content: Content, length: int) -> tuple[str, int]:
+async def _run(read: Callable[[Content, int, int], _T], content: Content, length: int) -> _T:
+    """Read a content here while it is short, else in a thread."""
+    if length <= _READ_IN_PLACE:
+        return read(content, 0, length)
+    return await asyncio.to_thread(read, content, 0, length)
+
+
+def _opaque(crc: int, length: int) -> str:
+    return f"{crc:016x}{length:016x}"
+
+
+def _read(content: Content, start: int, length: int) -> tuple[str, int]:
     digest, crc = hashlib.md5(), 0
-    for chunk in content.read(0, length):
+    for chunk in content.read(start, length):
         digest.update(chunk)
         crc = crc64(chunk, crc)
     return digest.hexdigest(), crc

@@ -1,9 +1,31 @@
 """What makes OBS different, each with its source in the reference (`obs-api.md`)."""
 
+import hashlib
 from collections.abc import Mapping
 
-from tagfs.emulator.engine.dialect import Dialect
+from tagfs.emulator.engine.body_upload import SINGLE_LIMIT
+from tagfs.emulator.engine.dialect import (
+    AppendRules,
+    CopyRules,
+    Dialect,
+    LinkRules,
+    RestoreRules,
+)
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.grants import OWNER_ID
+from tagfs.emulator.engine.list_objects import parse_token, render_token
+from tagfs.emulator.engine.ranges import choose_range
 from tagfs.emulator.engine.tags import TagRules
+from tagfs.emulator.obs.errors import ERRORS
+from tagfs.emulator.s3.checksums import S3Promises
+from tagfs.emulator.s3.dialect import HOST_LABELS, NO_DIGEST, NOT_EMULATED
+from tagfs.emulator.s3.errors import render_error
+from tagfs.emulator.s3.tags import refusals
+from tagfs.emulator.storage.records import Kind
+from tagfs.emulator.xml_text import element
+
+_KEY_LIMIT = 1024
+_WORDS = frozenset({"private", "public-read", "public-read-write"})
 
 _FORBIDDEN = frozenset(",*|/<>=\\") | {chr(code) for code in range(0x20)}
 
@@ -45,18 +67,28 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
     narrow = chosen["object_tag_limits"] == "strict"
     return Dialect(
         server="OBS",
+        host_labels=HOST_LABELS,
         families=("x-obs-", "x-amz-"),
         namespace="http://{host}/doc/2015-06-30/",
+        owner=element("ID", OWNER_ID),
+        errors=ERRORS,
+        render_error=render_error,
+        heads_errors=True,
+        expired_token="SecurityTokenExpired",  # noqa: S106 - a code
+        not_emulated=NOT_EMULATED,
+        check_key=check_key,
+        blank="%20",
+        promises=S3Promises,
+        no_digest=NO_DIGEST,
         signed_parameters=_SIGNED,
         bucket_tags=TagRules(  # section 14
-            count=20 if wide else 10,
+            count=(most := 20 if wide else 10),
             key=128 if wide else 36,
             value=255 if wide else 43,
             fits=_is_plain,
             decodes=decodes,
-            invalid="InvalidTagError",
-            too_many="InvalidTagError",
             malformed="MalformedXMLError",
+            refusals=refusals(most, invalid="InvalidTagError", too_many="InvalidTagError"),
         ),
         object_tags=TagRules(  # section 13
             count=10,
@@ -64,20 +96,56 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             value=43 if narrow else 255,
             fits=_is_plain,
             decodes=decodes,
-            too_many="BadRequest",
+            refusals=refusals(10, too_many="BadRequest"),
         ),
         untagged="404",
-        tagging_directive="REPLACE",  # section 9: a copy drops tags unless told
+        canned_acls={"x-obs-": _WORDS},
         classes=_CLASSES,
         shown_classes={"WARM": "STANDARD_IA", "COLD": "GLACIER"},
         archives=frozenset({"COLD", "DEEP_ARCHIVE"}),
         meta_limit=8 * 1024,
-        shows_crc64=True,
-        key_in_characters=True,
-        blank="%20",
-        shows_types=True,
+        crc64_header="checksum-crc64ecma",
+        shown_kinds=frozenset({Kind.APPENDABLE, Kind.SYMLINK}),
+        lists_location=True,
         always_marks=True,
+        continuation=(render_token, parse_token),
+        choose_range=choose_range,
+        exclusive_header=True,
+        exists="ObjectAlreadyExists",
         object_tagging=chosen["object_tags"] == "on",
-        links=chosen["symlinks"] == "on",
+        links=LinkRules(  # section 12
+            later_time=False,
+            own_class=False,
+            shows_crc64=True,
+            crc64=None,
+            always_quoted=False,
+            refuses_body=True,
+        ),
+        appends=AppendRules(
+            limit=10_000 * SINGLE_LIMIT,
+            last_position=SINGLE_LIMIT,
+            too_large="AppendTooLarge",
+            no_position="InvalidArgument",
+            etag=_appended_etag,
+            tells_position=False,
+            ignores_empty=False,
+            refuses_archived=True,
+        ),
+        copies=CopyRules(tags="REPLACE"),  # section 9: a copy drops tags unless told
+        restores=RestoreRules(shortens=False),
         renames_over=chosen["rename_over"] == "on",
     )
+
+
+def _appended_etag(old: str, crc: int, size: int, md5: str) -> str:  # noqa: ARG001
+    return hashlib.md5(f"{old}{md5}".encode()).hexdigest() if old else md5
+
+
+def check_key(key: str) -> None:
+    """Make sure that an object may be called so: 1 to 1024 characters.
+
+    Raises:
+        ServiceError: it may not.
+    """
+    if not 0 < len(key) <= _KEY_LIMIT:
+        raise ServiceError("KeyTooLongError")

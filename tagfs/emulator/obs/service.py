@@ -3,12 +3,15 @@
 import time
 
 from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine import appending, symlinks
+from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.context import POSIX
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Handler, NotOffered, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
-from tagfs.emulator.obs import appending, buckets, filesystem, metadata, symlinks
+from tagfs.emulator.obs import buckets, filesystem, metadata
 from tagfs.emulator.obs.dialect import make_dialect
 from tagfs.emulator.obs.options import read_options
+from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.storage.engine import Storage
 
 _LINKS: Table = {
@@ -27,6 +30,7 @@ _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
     ("HEAD", None): buckets.HeadBucket,
+    ("GET", "versioning"): GetBucketVersioning,
     ("HEAD", "apiversion"): buckets.ApiVersion,
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "storageinfo"): buckets.GetBucketStorageInfo,
@@ -57,8 +61,12 @@ class ObsService(EngineService):
             buckets=_BUCKET,
             sources=("x-obs-copy-source", "x-amz-copy-source"),
         )
+        dialect = make_dialect(chosen)
         rules = Rules(
-            dialect=make_dialect(chosen), routes=routes, unsigned=frozenset({"ApiVersion"})
+            dialect=dialect,
+            routes=routes,
+            authenticator=Authenticator(config, dialect),
+            unsigned=frozenset({"ApiVersion"}),
         )
         super().__init__(storage, config, rules)
         for name in posix:

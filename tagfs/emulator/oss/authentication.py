@@ -4,8 +4,9 @@ import hmac
 from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine.context import Caller
+from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.messages import Call, Request
-from tagfs.emulator.oss.errors import ServiceError
 from tagfs.emulator.oss.signing import (
     v1_resource,
     v1_signature,
@@ -40,20 +41,20 @@ class Authenticator:
     def __init__(self, config: EmulatorConfig) -> None:
         self._config = config
 
-    def check(self, request: Request, call: Call) -> bool:
-        """Tell whether a request is signed; false means anonymous.
+    def check(self, request: Request, call: Call) -> Caller:
+        """Tell who sends a request.
 
         Raises:
             ServiceError: it is signed, but not well.
         """
         if not self._config.verify_signatures:
-            return True
+            return Caller(anonymous=False)
         temporary = find_key(self._config.temporary_keys, request)
         if temporary is not None:
             Authenticator(temporary.config(self._config)).check(request, call)
             if temporary.expires <= request.now:
                 raise ServiceError("SecurityTokenExpired")
-            return True
+            return Caller(anonymous=False)
         authorization = request.headers.get("Authorization")
         if authorization is not None:
             self._check_header(request, call, authorization)
@@ -62,8 +63,8 @@ class Authenticator:
         elif "OSSAccessKeyId" in request.query or "Signature" in request.query:
             self._check_v1_url(request, call)
         else:
-            return False
-        return True
+            return Caller(anonymous=True)
+        return Caller(anonymous=False)
 
     def _check_header(self, request: Request, call: Call, authorization: str) -> None:
         scheme, _, rest = authorization.partition(" ")

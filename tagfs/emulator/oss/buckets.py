@@ -1,16 +1,15 @@
-"""Buckets as a whole: making, removing, describing and enumerating them, and the ACLs."""
+"""Buckets of OSS: making, describing and enumerating them, and the ACLs, which are words."""
 
+from tagfs.emulator.engine.body_upload import read_document
+from tagfs.emulator.engine.context import Context, owner
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.messages import Reply
-from tagfs.emulator.oss.attributes import CLASSES, OBJECT_ACLS
-from tagfs.emulator.oss.context import Context
-from tagfs.emulator.oss.errors import ServiceError
-from tagfs.emulator.oss.listing import OWNER
-from tagfs.emulator.oss.tags import BUCKET_RULES
+from tagfs.emulator.oss.dialect import CLASSES, OBJECT_ACLS
 from tagfs.emulator.storage.records import BucketRecord
-from tagfs.emulator.time_formats import MILLISECONDS, iso_time
-from tagfs.emulator.xml_text import element, group, parse, render, text_of
+from tagfs.emulator.time_formats import MILLISECONDS
+from tagfs.emulator.xml_text import element, group, parse, text_of
 
-_XML = {"Content-Type": "application/xml"}
 _ACLS = OBJECT_ACLS - {"default"}
 _DEFAULT, _MOST = 100, 1000
 
@@ -22,7 +21,7 @@ def _location(context: Context) -> str:
 async def PutBucket(context: Context) -> Reply:
     """Make a bucket; one that is yours already is left as it is."""
     name = context.call.bucket or ""
-    data = await context.xml_body()
+    data = await read_document(context)
     storage_class = "Standard"
     if data:
         root = parse(data)
@@ -43,23 +42,14 @@ def _tag_new(context: Context, bucket: BucketRecord) -> None:
     header = context.header("x-oss-bucket-tagging")
     if header:
         words = (word.partition("=") for word in header.split("&"))
-        tags = BUCKET_RULES.check([(key, value) for key, _, value in words])
+        tags = context.dialect.bucket_tags.check([(key, value) for key, _, value in words])
         context.storage.buckets.set_tags(bucket.id, tags)
-
-
-async def DeleteBucket(context: Context) -> Reply:
-    """Remove an empty bucket."""
-    bucket = context.bucket
-    if not context.storage.buckets.is_empty(bucket.id):
-        raise ServiceError("BucketNotEmpty", extra={"BucketName": bucket.name})
-    context.storage.buckets.delete(bucket.id)
-    return Reply(status=204)
 
 
 async def GetBucketInfo(context: Context) -> Reply:
     """Describe a bucket."""
     bucket = context.bucket
-    body = render(
+    return context.document(
         "BucketInfo",
         group(
             "Bucket",
@@ -70,20 +60,19 @@ async def GetBucketInfo(context: Context) -> Reply:
             element("TransferAcceleration", "Disabled"),
             element("CrossRegionReplication", "Disabled"),
             element("BlockPublicAccess", "false"),
-            OWNER,
+            owner(context),
             group("AccessControlList", element("Grant", bucket.acl)),
             group("ServerSideEncryptionRule", element("SSEAlgorithm", "None")),
             group("BucketPolicy", element("LogBucket", ""), element("LogPrefix", "")),
         ),
     )
-    return Reply(headers=dict(_XML), body=body)
 
 
 def _summary(context: Context, bucket: BucketRecord) -> str:
     location = _location(context)
     return "".join(
         (
-            element("CreationDate", iso_time(bucket.created_ms)),
+            element("CreationDate", context.time(bucket.created_ms)),
             element("ExtranetEndpoint", f"{location}.aliyuncs.com"),
             element("IntranetEndpoint", f"{location}-internal.aliyuncs.com"),
             element("Location", location),
@@ -97,7 +86,7 @@ def _summary(context: Context, bucket: BucketRecord) -> str:
 async def GetBucketLocation(context: Context) -> Reply:
     """Tell the region."""
     _ = context.bucket  # or NoSuchBucket
-    return Reply(headers=dict(_XML), body=render("LocationConstraint", _location(context)))
+    return context.document("LocationConstraint", _location(context))
 
 
 async def GetBucketStat(context: Context) -> Reply:
@@ -116,8 +105,7 @@ async def GetBucketStat(context: Context) -> Reply:
     for name in names:
         fields |= {f"{name}Storage": 0, f"{name}RealStorage": 0, f"{name}ObjectCount": 0}
     fields |= {"MultipartPartCount": 0, "DeleteMarkerCount": 0}
-    body = render("BucketStat", *(element(name, value) for name, value in fields.items()))
-    return Reply(headers=dict(_XML), body=body)
+    return context.document("BucketStat", *(element(name, value) for name, value in fields.items()))
 
 
 def _acl(context: Context) -> str | None:
@@ -127,14 +115,14 @@ def _acl(context: Context) -> str | None:
     return acl
 
 
-def _acl_reply(acl: str) -> Reply:
-    body = render("AccessControlPolicy", OWNER, group("AccessControlList", element("Grant", acl)))
-    return Reply(headers=dict(_XML), body=body)
+def _acl_reply(context: Context, acl: str) -> Reply:
+    grant = group("AccessControlList", element("Grant", acl))
+    return context.document("AccessControlPolicy", owner(context), grant)
 
 
 async def GetBucketAcl(context: Context) -> Reply:
     """Show a bucket's ACL."""
-    return _acl_reply(context.bucket.acl)
+    return _acl_reply(context, context.bucket.acl)
 
 
 async def PutBucketAcl(context: Context) -> Reply:
@@ -145,14 +133,12 @@ async def PutBucketAcl(context: Context) -> Reply:
 
 async def GetObjectAcl(context: Context) -> Reply:
     """Show an object's ACL."""
-    return _acl_reply(context.demand().attributes.acl)
+    return _acl_reply(context, context.demand().attributes.acl)
 
 
 async def PutObjectAcl(context: Context) -> Reply:
     """Set an object's ACL."""
-    acl = context.header("x-oss-object-acl") or "default"
-    if acl not in OBJECT_ACLS:
-        raise ServiceError("InvalidArgument", "No such object ACL.")
+    acl = read_acl(context)
     context.storage.objects.set_acl(context.bucket.id, context.demand().key, acl)
     return Reply()
 
@@ -160,16 +146,16 @@ async def PutObjectAcl(context: Context) -> Reply:
 async def ListBuckets(context: Context) -> Reply:
     """Enumerate the buckets, all of them or those that bear a tag."""
     prefix, marker = context.parameter("prefix") or "", context.parameter("marker") or ""
-    limit = context.number("max-keys", _DEFAULT, 1, _MOST)
+    limit = context.number("max-keys", _DEFAULT, _MOST)
     found = [
         bucket
         for bucket in context.storage.buckets.all()
         if bucket.name.startswith(prefix) and bucket.name > marker and _has_tag(context, bucket)
     ]
     shown, truncated = found[:limit], len(found) > limit
-    body = render(
+    return context.document(
         "ListAllMyBucketsResult",
-        OWNER,
+        owner(context),
         element("Prefix", prefix),
         element("Marker", marker),
         element("MaxKeys", limit),
@@ -177,7 +163,6 @@ async def ListBuckets(context: Context) -> Reply:
         element("NextMarker", shown[-1].name if truncated else ""),
         group("Buckets", *(group("Bucket", _summary(context, bucket)) for bucket in shown)),
     )
-    return Reply(headers=dict(_XML), body=body)
 
 
 def _has_tag(context: Context, bucket: BucketRecord) -> bool:

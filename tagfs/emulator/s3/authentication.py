@@ -4,10 +4,10 @@ A key pair works in every region, for emulators are asked for by all sorts of cl
 """
 
 import hmac
-from dataclasses import dataclass
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine.addressing import bucket_of_host
+from tagfs.emulator.engine.context import Caller
 from tagfs.emulator.engine.dialect import Dialect
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.messages import Call, Request
@@ -29,26 +29,8 @@ from tagfs.emulator.time_formats import basic_time, parse_basic_time, parse_http
 _SKEW = 15 * 60
 _LONGEST = 7 * 24 * 3600
 _V4 = "AWS4-HMAC-SHA256"
-_AMZ, _OBS = "x-amz-", "x-obs-"
+_OBS = "x-obs-"
 _SCOPE_WORDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a request comes from; `chain` judges the chunks of a body that is signed in chunks."""
-
-    anonymous: bool
-    chain: ChunkChain | None = None
-
-
-def family_of(request: Request, dialect: Dialect) -> str:
-    """Return the prefix of the headers that the caller speaks, which the answer speaks too."""
-    if len(dialect.families) == 1:
-        return dialect.family
-    scheme = request.headers.get("Authorization", "").partition(" ")[0]
-    if scheme in {"AWS", _V4} or "AWSAccessKeyId" in request.query:
-        return _AMZ
-    return _AMZ if "X-Amz-Algorithm" in request.query else dialect.family
 
 
 class Authenticator:
@@ -72,8 +54,7 @@ class Authenticator:
             config = temporary.config(self._config)
             caller = Authenticator(config, self._dialect).check(request, call)
             if temporary.expires <= request.now:
-                amazon = self._dialect.family == _AMZ
-                raise ServiceError("ExpiredToken" if amazon else "SecurityTokenExpired")
+                raise ServiceError(self._dialect.expired_token)
             return caller
         if authorization is not None:
             return self._check_header(request, call, authorization)
@@ -95,7 +76,7 @@ class Authenticator:
         raise ServiceError("InvalidArgument", "Unsupported Authorization Type")
 
     def _check_v2_header(self, request: Request, call: Call, rest: str) -> None:
-        family = family_of(request, self._dialect)
+        family = self._dialect.family_of(request)
         access_key_id, _, signature = rest.strip().partition(":")
         self._check_access_key(access_key_id)
         special = request.headers.get(f"{family}date")
@@ -116,15 +97,15 @@ class Authenticator:
         self._check_access_key(access_key_id)
         if int(expires) < request.now:
             raise ServiceError("AccessDenied", "Request has expired")
-        family = family_of(request, self._dialect)
+        family = self._dialect.family_of(request)
         self._check_token(query.get(f"{family}security-token"))
         self._compare_v2(request, call, expires, query["Signature"])
 
     def _compare_v2(self, request: Request, call: Call, date: str, signature: str) -> None:
-        family = family_of(request, self._dialect)
+        family = self._dialect.family_of(request)
         headers = folded(request.headers)
         rest = v2_subresources(request.pairs, self._dialect.signed_parameters, family)
-        virtual = bucket_of_host(request.host) is not None
+        virtual = bucket_of_host(request.host, self._dialect.host_labels) is not None
         string = b""
         for path in v2_resources(call.bucket, request.path, virtual=virtual):
             attempt = v2_string(request.method, headers, date, family, path + rest)

@@ -1,10 +1,33 @@
 """What makes S3 different, and what Ceph RGW 16 does otherwise (`s3-notes.md`)."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
-from tagfs.emulator.engine.dialect import Dialect
+from tagfs.emulator.engine.addressing import is_text
+from tagfs.emulator.engine.dialect import CopyRules, Dialect
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.grants import OWNER_ID
+from tagfs.emulator.engine.list_objects import parse_token, render_token
+from tagfs.emulator.engine.ranges import choose_range
 from tagfs.emulator.engine.tags import TagRules
+from tagfs.emulator.s3.checksums import S3Promises
+from tagfs.emulator.s3.errors import ERRORS, render_error
+from tagfs.emulator.s3.tags import refusals
+from tagfs.emulator.xml_text import element
+
+HOST_LABELS = re.compile("(?:s3|obs)(?:-[a-z0-9-]+)?")
+NO_DIGEST = ("InvalidRequest", "Missing required header for this request: Content-MD5")
+NOT_EMULATED = frozenset(
+    """
+    versions lifecycle policy policyStatus cors website logging notification encryption replication
+    inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
+    publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
+    customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
+    x-image-process fileinterface
+    """.split()
+)
+_KEY_LIMIT = 1024
 
 _SYMBOLS = frozenset("_.:/=+-@")
 _CLASSES = """
@@ -39,31 +62,53 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             key=128,
             value=256,
             fits=(lambda _: True) if is_rgw else _is_plain,
-            reserved="" if is_rgw else "aws:",
-            too_many="InvalidTag" if is_rgw else "BadRequest",
+            reserved=() if is_rgw else ("aws:",),
             allows_repeats=is_rgw,
+            refusals=refusals(count, too_many="InvalidTag" if is_rgw else "BadRequest"),
         )
 
     return Dialect(
         server="AmazonS3",
+        host_labels=HOST_LABELS,
         families=("x-amz-",),
         namespace="http://s3.amazonaws.com/doc/2006-03-01/",
+        owner=element("ID", OWNER_ID) + element("DisplayName", "emulator"),
+        errors=ERRORS,
+        render_error=render_error,
+        expired_token="ExpiredToken",  # noqa: S106 - a code
+        not_emulated=NOT_EMULATED,
+        check_key=check_key,
+        promises=S3Promises,
+        no_digest=NO_DIGEST,
         signed_parameters=_SIGNED,
         object_tags=rules(10),
         bucket_tags=rules(50),
         untagged="empty" if is_rgw else "200",
-        tagging_directive="COPY",
         classes={name: name for name in _CLASSES.split()},
         archives=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
         meta_limit=2 * 1024,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=not is_rgw,
-        conditional_copies=not is_rgw,
         acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
-        quotes_copies=not is_rgw,
         tells_completed=not is_rgw,
         tagging_modifies=is_rgw,
         keeps_upload_tags=not is_rgw,
-        keeps_replaced_tags=not is_rgw,
+        continuation=(render_token, parse_token),
+        choose_range=choose_range,
+        copies=CopyRules(
+            conditional=not is_rgw, quotes_etag=not is_rgw, keeps_replaced_tags=not is_rgw
+        ),
     )
+
+
+def check_key(key: str) -> None:
+    """Make sure that an object may be called so: 1 to 1024 bytes of UTF-8.
+
+    Raises:
+        ServiceError: it may not.
+    """
+    if not 0 < len(key.encode("utf-8", "surrogateescape")) <= _KEY_LIMIT:
+        raise ServiceError("KeyTooLongError")
+    if not is_text(key):
+        raise ServiceError("InvalidArgument", "The key is not UTF-8.")

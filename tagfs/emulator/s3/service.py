@@ -2,9 +2,11 @@
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import acl
+from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.s3 import buckets
+from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.options import read_options
 from tagfs.emulator.storage.engine import Storage
@@ -13,6 +15,7 @@ _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
     ("HEAD", None): buckets.HeadBucket,
+    ("GET", "versioning"): GetBucketVersioning,
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "ownershipControls"): acl.GetBucketOwnershipControls,
 }
@@ -34,4 +37,6 @@ class S3Service(EngineService):
             sources=("x-amz-copy-source",),
         )
         dialect = make_dialect(read_options(config.options))
-        super().__init__(storage, config, Rules(dialect=dialect, routes=routes))
+        authenticator = Authenticator(config, dialect)
+        rules = Rules(dialect=dialect, routes=routes, authenticator=authenticator)
+        super().__init__(storage, config, rules)
