@@ -17,7 +17,7 @@ PROMISES = [
     *(f"D{n}" for n in range(1, 9)),
     *(f"G{n}" for n in range(1, 12)),
     *(f"L{n}" for n in range(1, 6)),
-    *(f"F{n}" for n in range(1, 8)),
+    *(f"F{n}" for n in range(1, 9)),
 ]
 
 

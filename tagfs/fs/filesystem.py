@@ -32,6 +32,7 @@ from tagfs.fs.journal import Journal
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_aside
+from tagfs.fs.pending import PendingChanges
 from tagfs.fs.prefetch import Prefetcher
 from tagfs.fs.reader import SMALL
 from tagfs.fs.sticky import StickyBits
@@ -66,7 +67,10 @@ class FileSystem:
         self._temporaries = Temporaries()
         self.tree = Tree(env, self.files, self._temporaries)
         self._behind = WriteBehind(self.files, env.choices.uploads_behind, env.staging.free_bytes)
-        self.namespace = Namespace(env, self.tree, self.files, self._temporaries, self._behind)
+        self._pending = PendingChanges()
+        self.namespace = Namespace(
+            env, self.tree, self.files, self._temporaries, self._behind, self._pending
+        )
         self._prefetcher = Prefetcher(env, self.tree)
         metadata_edits = MetadataEdits(env, self.files)
         self._xattrs = Xattrs(
@@ -178,6 +182,8 @@ class FileSystem:
 
     def _open(self, path: str, flags: int) -> tuple[int, bool]:
         writable = flags & os.O_ACCMODE != os.O_RDONLY
+        if path in self.namespace.replaced:
+            raise NotFound(path)
         if writable:
             self._check_writable()
             self._temporaries.settle(path)
@@ -205,7 +211,7 @@ class FileSystem:
         """
         self._check_writable()
         key = self._env.root.to_key(path)
-        self.namespace.doomed.settle(path)
+        self.namespace.replaced.settle(path)
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
             raise ObjectChanged(f"{path}: somebody has made it")
         handle = self.files.create(
@@ -284,6 +290,7 @@ class FileSystem:
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
         path = self._directories[fh]
+        self._pending.settle_below(path)
         self._behind.settle(path)
         self._behind.settle_below(path)
 
@@ -429,7 +436,8 @@ class FileSystem:
 
         `give_up` lets all later requests fail at once; it is called when the service is dead.
         """
-        self.namespace.doomed.close()
+        for change, error in self._pending.close():
+            log.error("%s: %s: %s", change.path, change.kind.value, error)
         self._temporaries.close()
         self._behind.close(give_up)
         for node in self.files.all():

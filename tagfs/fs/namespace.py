@@ -18,14 +18,15 @@ from tagfs.errors import (
 from tagfs.fs.attributes import Attributes, with_attributes
 from tagfs.fs.backups import Backups
 from tagfs.fs.behind import WriteBehind
-from tagfs.fs.doomed import Doomed
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.moves import NativeRename
 from tagfs.fs.node import FileNode
 from tagfs.fs.parents import Parents
 from tagfs.fs.paths import is_aside, split
+from tagfs.fs.pending import PendingChanges
 from tagfs.fs.renames import DirectoryRename
+from tagfs.fs.replaced import ReplacedFiles
 from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
@@ -47,6 +48,7 @@ class Namespace:
         files: OpenFiles,
         temporaries: Temporaries,
         behind: WriteBehind,
+        pending: PendingChanges,
     ) -> None:
         self._env = env
         self._tree = tree
@@ -56,10 +58,8 @@ class Namespace:
         self._behind = behind
         self._backups = Backups(env)
         self._parents = Parents(env, files, self.make_marker)
-        self._aside: set[str] = set()
-        self._making_way: dict[str, FileNode] = {}
-        self.doomed = Doomed(self._unlink_after_all)
-        tree.gone = self.doomed
+        self.replaced = ReplacedFiles(env, files, self._parents, pending)
+        tree.gone = self.replaced
 
     # Making
 
@@ -69,7 +69,7 @@ class Namespace:
         Raises:
             AlreadyExists
         """
-        self.doomed.settle(path)
+        self.replaced.settle(path)
         attributes = self.made_at(path, stat.S_IFDIR | stat.S_IMODE(mode))
         marker = self._env.root.to_prefix(path)
         if self._behind.is_trusted():
@@ -84,7 +84,7 @@ class Namespace:
         Raises:
             NotPermitted: not a plain file, and attributes are not stored on this mount.
         """
-        self.doomed.settle(path)
+        self.replaced.settle(path)
         if not stat.S_IFMT(mode):
             mode |= stat.S_IFREG
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
@@ -98,7 +98,7 @@ class Namespace:
         Raises:
             AlreadyExists, NotPermitted
         """
-        self.doomed.settle(path)
+        self.replaced.settle(path)
         key = self._env.root.to_key(path)
         attributes = self.made_at(path, stat.S_IFLNK | 0o777)
         make_link(self._env.bucket, key, text, self.new_object(attributes))
@@ -142,7 +142,7 @@ class Namespace:
 
     def inherited_tags(self, path: str) -> TagSet | None:
         """Return the tags that a new file at `path` takes over, None if it is just new."""
-        replaced = self._making_way.get(path) or self._files.node(path)
+        replaced = self.replaced.node(path) or self._files.node(path)
         if replaced is not None and replaced.is_new and replaced.tags:
             return replaced.tags if self._env.choices.keep_replaced_tags else None
         return self._backups.tags_for(path)
@@ -151,9 +151,8 @@ class Namespace:
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file, link or special file; open handles of it go on."""
-        if path in self._aside:
-            self._aside.discard(path)
-            self._files.unlink(path)
+        if self.replaced.is_hidden(path):
+            self.replaced.close_hidden(path)
             return
         with self._temporaries.taken(path), self._still(path) as node:
             self._remove(path, node)
@@ -196,32 +195,13 @@ class Namespace:
         if renames is False:
             with self._still(path) as node:
                 self._remove(path, node)
-                self._aside.add(aside)
+                self.replaced.unlinked(aside)
                 self._files.move_aside(path, aside)
                 if node is not None:
                     node.lose_name()
             return
         self._behind.settle(path)
-        node = self._files.node(path)
-        if node is not None:
-            node.detach()  # the object is replaced by the rename that follows, or stays
-        self._aside.add(aside)
-        node = self._files.move_aside(path, aside)
-        if node is not None:
-            self._making_way[path] = node
-        if renames is None:
-            self.doomed.add(path)
-
-    def _unlink_after_all(self, path: str) -> None:
-        """Delete what was put aside: no rename followed."""
-        node = self._making_way.pop(path, None)
-        try:
-            if node is None or not node.is_new:
-                self._parents.keep(path)
-                self._env.bucket.delete(self._env.root.to_key(path))
-        finally:
-            if node is not None:
-                node.lose_name()
+        self.replaced.hide(path, aside, may_be_unlinked=renames is None)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.
@@ -233,6 +213,7 @@ class Namespace:
         if path == "/":
             raise NotPermitted("the root of a mount cannot be removed")
         self._behind.settle(path)
+        self.replaced.settle_below(path)
         if self._files.new_names(path):
             raise NotEmpty(path)
         if any(key != prefix for key in self._parents.keys_in(prefix, limit=2)):
@@ -251,27 +232,22 @@ class Namespace:
         if new == old:
             return
         if exclusive:
-            self.doomed.settle(new)
+            self.replaced.settle(new)
             self._rename(old, new, exclusive=True)
             return
         if is_aside(new):
             self._put_aside(old, new)
             return
-        self.doomed.spare(new)
-        replaced = self._making_way.get(new)
-        if replaced is None:
+        if new in self.replaced:
+            source = self._tree.find(old)
+            if source is not None and source.is_dir:
+                self.replaced.settle(new)  # no directory is renamed over a file: it was unlinked
+        with self.replaced.rename_over(new):
             self._rename(old, new)
-            return
-        try:
-            self._rename(old, new)
-        except BaseException:
-            self._files.move_aside(replaced.path, new)
-            raise
-        finally:
-            self._making_way.pop(new, None)
-        replaced.lose_name()
 
     def _rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+        self.replaced.settle_below(old)
+        self.replaced.settle_below(new)
         self._behind.settle(new)
         if self._rename_new(old, new, exclusive=exclusive):
             return

@@ -1,0 +1,198 @@
+"""Open files whose name was taken away: another is renamed over them, or they are unlinked.
+
+libfuse makes the same call before both: it gives the file a name of its own, by which what is
+asked of the open file still reaches it. On the service there is nothing of that name. Where
+nothing tells which of the two it is (another user's process, a hardened kernel), the object is left
+alone for a moment: the rename follows at once, on the same thread, and then the object is replaced
+whole, tags kept. If none follows it was an unlink, and the object is deleted.
+
+That deletion is late by nature, so it strikes nothing that is newer than itself. Whatever is made
+here at its path waits for it first (`settle`), or takes it back (`rename_over`). What another
+host made is told apart by its version, once the deletion comes later than an answer is believed.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
+from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.files import OpenFiles
+from tagfs.fs.node import FileNode
+from tagfs.fs.parents import Parents
+from tagfs.fs.pending import Kind, PendingChanges
+from tagfs.store.bucket import ObjectInfo
+
+log = logging.getLogger(__name__)
+
+GRACE = 0.1
+"""Seconds in which the rename would have followed; it takes microseconds."""
+
+
+@dataclass(slots=True, eq=False)
+class Hidden:
+    """A file without its name.
+
+    Attributes:
+        node: it, if it is open; it may not be any more although libfuse thinks so.
+        object: the version at its key that it is, or was when it lost its name for good.
+        is_there: whether there may be an object of it at all; None: as the node says.
+    """
+
+    node: FileNode | None
+    object: ObjectInfo | None
+    is_there: bool | None = None
+
+    def lose_name(self) -> None:
+        """Note what there is to be deleted, then let the file go on without a name."""
+        if self.node is None or self.node.unlinked:
+            return
+        with self.node.lock:
+            self.object = self.node.info
+            self.is_there = not self.node.is_new or self.node.may_be_there
+            self.node.lose_name()
+
+
+class ReplacedFiles:
+    """Files that lost their names, and the deletions that wait. Thread-safe."""
+
+    def __init__(
+        self,
+        env: Environment,
+        files: OpenFiles,
+        parents: Parents,
+        pending: PendingChanges,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._env = env
+        self._files = files
+        self._parents = parents
+        self._pending = pending
+        self._clock = clock
+        self._hidden: dict[str, Hidden] = {}
+        self._asides: dict[str, Hidden | None] = {}
+
+    def __contains__(self, path: object) -> bool:
+        """Say whether a path looks deleted, whatever is at its key."""
+        return self._pending.find(str(path), Kind.DELETE) is not None
+
+    def node(self, path: str) -> FileNode | None:
+        """Return the open file that makes way for another one at a path."""
+        hidden = self._hidden.get(path)
+        return None if hidden is None else hidden.node
+
+    def hide(self, path: str, aside: str, *, may_be_unlinked: bool) -> None:
+        """Take the name of a file away: its object is replaced by the rename that follows.
+
+        If none does, and it `may_be_unlinked`, the object is deleted in a moment.
+        """
+        node = self._files.node(path)
+        if node is not None:
+            node.detach()
+        known = self._env.bucket.known(self._env.root.to_key(path))
+        hidden = Hidden(self._files.move_aside(path, aside), known)
+        self._asides[aside] = hidden
+        if hidden.node is not None:
+            self._hidden[path] = hidden
+        if may_be_unlinked:
+            since = self._clock()
+            self._pending.add(
+                path, Kind.DELETE, lambda: self._delete(path, hidden, since), GRACE, _is_final
+            )
+
+    def unlinked(self, aside: str) -> None:
+        """Note libfuse's name of a file that was unlinked already."""
+        self._asides[aside] = None
+
+    def is_hidden(self, aside: str) -> bool:
+        """Say whether libfuse's name for a file is one of those given here."""
+        return aside in self._asides
+
+    def close_hidden(self, aside: str) -> None:
+        """Forget libfuse's name of a file: its last handle is closed."""
+        hidden = self._asides.pop(aside, None)
+        if hidden is not None:
+            hidden.lose_name()
+        self._files.unlink(aside)
+
+    def settle(self, path: str) -> None:
+        """Delete now what waits at a path, before something new is made there.
+
+        Raises:
+            TagfsError: it is still there.
+        """
+        self._pending.settle(path, Kind.DELETE)
+
+    def settle_below(self, directory: str) -> None:
+        """Delete now what waits in a directory, at any depth.
+
+        Raises:
+            TagfsError: something is still there.
+        """
+        self._pending.settle_below(directory, Kind.DELETE)
+
+    @contextmanager
+    def rename_over(self, path: str) -> Iterator[None]:
+        """Let another file take a path: the one that made way for it loses its name then.
+
+        A deletion that has begun is waited for. Nothing of the old file is uploaded meanwhile, for
+        that would strike the new one. If the rename fails the old file has its name again.
+        """
+        self._pending.cancel(path, Kind.DELETE)
+        hidden = self._hidden.get(path)
+        node = None if hidden is None else hidden.node
+        if hidden is None or node is None:
+            yield
+            return
+        with node.lock:
+            try:
+                yield
+            except BaseException:
+                if not node.unlinked:
+                    self._files.move_aside(node.path, path)
+                raise
+            else:
+                hidden.lose_name()
+            finally:
+                self._hidden.pop(path, None)
+
+    def _delete(self, path: str, hidden: Hidden, since: float) -> None:
+        """Delete what was hidden: no rename followed.
+
+        Raises:
+            TagfsError
+        """
+        with contextlib.nullcontext() if hidden.node is None else hidden.node.lock:
+            hidden.lose_name()
+            try:
+                if hidden.is_there is not False:
+                    self._delete_object(path, hidden.object, since)
+            except TagfsError as error:
+                if _is_final(error):
+                    self._hidden.pop(path, None)
+                raise
+        self._hidden.pop(path, None)
+
+    def _delete_object(self, path: str, meant: ObjectInfo | None, since: float) -> None:
+        key = self._env.root.to_key(path)
+        self._parents.keep(path)
+        if self._clock() - since > RECENT and not self._is_still(key, meant):
+            log.info("%s: somebody has made it anew since it was unlinked here: it stays", path)
+            return
+        self._env.bucket.delete(key, meant=meant)
+
+    def _is_still(self, key: str, meant: ObjectInfo | None) -> bool:
+        """Say whether a key holds what was to be deleted, by asking the service."""
+        try:
+            found = self._env.bucket.head(key, max_age=0)
+        except NotFound:
+            return False
+        return meant is not None and found.etag == meant.etag
+
+
+def _is_final(error: Exception) -> bool:
+    """Say whether a deletion that failed is given up: the file is seen again."""
+    return not isinstance(error, Unreachable | MalformedResponse)
