@@ -53,6 +53,11 @@ class Calls:
         self._carries: dict[Carrier, bool] = {}
         self._literal_tags: bool | None = None
         self._tags_readable = False  # an object's tags were read: the right to do so is there
+        self._tags_proven = False  # PUT ?tagging is surely no PutObject
+        self._heeds: bool | None = None  # whether sub-resources are looked at
+        self._heeding_asked = False
+        self._lists = False  # the bucket was listed: the right to do so is there
+        self._lacks: dict[str, str] = {}  # capability -> how that was found out
         self._links_tried = not dialect.probes_links
         self._md5_etags: bool | None = None if dialect.md5_etags else False
         self._checks_copied: bool | None = True if dialect.checks_copied else None
@@ -102,7 +107,7 @@ class Calls:
     def _needs(self, capability: str) -> Iterator[None]:
         """Remember what the bucket as a whole cannot do, so that it is asked once."""
         if not getattr(self._capabilities, capability):
-            raise Unsupported(f"bucket {self.name!r} has no {capability.replace('_', ' ')}")
+            raise Unsupported(self._why(capability))
         try:
             yield
         except BucketLacks as failure:
@@ -112,6 +117,7 @@ class Calls:
     def _lose(self, capability: str, reason: str) -> None:
         """Note once that the bucket lacks something."""
         if getattr(self._capabilities, capability):
+            self._lacks[capability] = reason
             self._capabilities = replace(self._capabilities, **{capability: False})
             logger.info(
                 "bucket %r on %s has no %s: %s",
@@ -120,6 +126,12 @@ class Calls:
                 capability.replace("_", " "),
                 reason,
             )
+
+    def _why(self, capability: str) -> str:
+        """Say that the bucket lacks something, and how that is known."""
+        known = self._lacks.get(capability)
+        lacking = f"bucket {self.name!r} has no {capability.replace('_', ' ')}"
+        return f"{lacking} ({known})" if known else lacking
 
     def _check_key(self, key: str) -> None:
         """Raise for a key that names no object or is too long.

@@ -14,9 +14,10 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.calls import logger
-from tagfs.store.exchange import Request
+from tagfs.store.exchange import Request, Response
+from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.renaming import Renaming
-from tagfs.store.wire import BucketDescription, parse_bucket_info, parse_listing
+from tagfs.store.wire import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
 
@@ -26,6 +27,8 @@ NO_OBJECT: Final = ".tagfs-no-object"
 
 class Probing(Renaming):
     """The part of `Client` that a mount begins with."""
+
+    _listed: str | None = None  # an object that is there
 
     def check(self, prefix: str = "") -> None:
         """Prove by one request that the bucket can be listed; fails within seconds.
@@ -43,9 +46,11 @@ class Probing(Renaming):
             quiet=True,
         )
         try:
-            self._ask(request, parse_listing)
+            page = self._ask(request, self._parse_listing)
         except TagfsError as failure:
             raise self._explained(failure) from failure
+        self._lists = True
+        self._listed = next((info.key for info in page.objects), None)
 
     def probe(self, prefix: str = "") -> None:
         """Find out what the bucket cannot do, and log it in one line.
@@ -62,7 +67,9 @@ class Probing(Renaming):
                 self._capabilities = replace(self._capabilities, rename=self.dialect.renames)
         except TagfsError as failure:
             logger.info("what kind of bucket it is stays unknown: %s", failure)
-        if self._capabilities.object_tags and self.dialect.probes_tags:
+        if self._heeds is False:
+            lacks.append(f"no tags ({self._lacks['object_tags']})")
+        elif self._capabilities.object_tags and self.dialect.probes_tags:
             lacks += self._probe_tags(prefix)
         if lacks:
             logger.warning("bucket %r on %s: %s", self.name, self.dialect.title, "; ".join(lacks))
@@ -82,7 +89,7 @@ class Probing(Renaming):
                 subresource=info,
                 quiet=True,
             )
-            return self._ask(request, parse_bucket_info)
+            return parse_bucket_info(self._heeding_answer(request).body)
         headers = self._call(Request(operation="HeadBucket", method="HEAD", quiet=True)).headers
         posix = (
             headers.get(self._header("bucket-type"), "").upper() == "POSIX"
@@ -98,20 +105,51 @@ class Probing(Renaming):
             versioning="",
         )
 
+    def _heeding_answer(self, request: Request) -> Response:
+        """Return the answer to GET of a sub-resource of the bucket, and learn from it.
+
+        Raises:
+            BucketLacks: it is a listing.
+        """
+        answer = self.transport.request(request)
+        self._note_heeding(request, answer)
+        if answer.error is not None:
+            raise find_failure(request, answer)
+        if self._heeds is False:
+            raise BucketLacks(self._why("object_tags"))
+        return answer
+
     def _probe_tags(self, prefix: str) -> list[str]:
+        """Return what is to be said of tags of objects.
+
+        Where an object is known, one request for its tags proves everything.
+        """
+        if self._listed is not None and self._proves_tags(self._listed):
+            return []
         request = self._tagging("GetObjectTagging", "GET", prefix + NO_OBJECT)
+        denied = []
         try:
             with self._needs("object_tags"):
                 self._call(replace(request, quiet=True))
         except NotFound:
-            return []
+            pass
         except AccessDenied:
-            return ["tags of objects may not be read, so what has some is not rewritten"]
+            denied = ["tags of objects may not be read, so what has some is not rewritten"]
         except Unsupported as failure:
             return [f"no object tags ({failure})"]
         except TagfsError as failure:
             logger.info("whether objects can have tags stays unknown: %s", failure)
-        return []
+            return []
+        return [f"no tags ({self._lacks['object_tags']})"] if self._is_ignored() else denied
+
+    def _proves_tags(self, key: str) -> bool:
+        """Tell whether the answer to a request for an object's tags shows that it has some."""
+        try:
+            self._check_key(key)
+            self._get_raw("GetObjectTagging", key, quiet=True)
+        except TagfsError as failure:
+            logger.debug("whether objects can have tags is not told by %r: %s", key, failure)
+        return self._tags_proven
 
     def _explained(self, failure: TagfsError) -> TagfsError:
         where = f"{self.dialect.title} at {self.transport.endpoint.url}"

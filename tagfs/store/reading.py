@@ -64,6 +64,7 @@ class Reading(Calls):
         if token is not None:
             query["marker" if self.dialect.list_version == 1 else "continuation-token"] = token
         page = self._list(query)
+        self._lists = True
         if page.token is not None and page.token == token:
             raise self._warn(MalformedResponse(f"listing {prefix!r} goes on where it began"))
         foreign = [key for key in _keys(page) if not key.startswith(prefix)]

@@ -3,24 +3,26 @@
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound, Unsupported
 from tagfs.store.bucket import Keep, NewObject
-from tagfs.store.calls import Calls
 from tagfs.store.dialect import EmptyTagging
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks
+from tagfs.store.proving import NO_TAGS_CODES, Proving
 from tagfs.store.tagescape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 from tagfs.store.wire import parse_tag_set, render_tag_set
 
 logger = logging.getLogger(__name__)
 
-_NO_TAGS_CODES: Final = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
+_MOST: Final = 1024 * 1024
+"""Bytes of a tag set, with all that XML may make of it."""
 
 
-class Tagging(Calls):
+class Tagging(Proving):
     """The tagging part of `Client`; see `Bucket` for what the methods promise."""
 
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002 contract
@@ -38,9 +40,9 @@ class Tagging(Calls):
         answers = self.transport.request_all(requests)
         found: dict[str, TagSet] = {}
         for key, request, answer in zip(keys, requests, answers, strict=True):
-            plain = answer is not None and (answer.error is None or answer.code in _NO_TAGS_CODES)
+            plain = answer is not None and (answer.error is None or answer.code in NO_TAGS_CODES)
             if answer is not None and plain:
-                with contextlib.suppress(MalformedResponse):
+                with contextlib.suppress(MalformedResponse, BucketLacks):
                     found[key] = self.dialect.tag_escape.decode(self._read_raw(request, answer))
         self._tags_readable |= bool(found)
         return found
@@ -93,10 +95,28 @@ class Tagging(Calls):
             f"object {key!r}", self.object_tag_rules, tags, came, present, literal=literal
         )
         with self._locks.hold(key), self._needs("object_tags"):
+            self._prove_tags(key)
             self._put_tag_set("ObjectTagging", key, sent)
             if sent != tags and self.dialect.tag_escape is TagEscape.AUTO:
                 self._see_how_kept(key, tags, sent)
             self._uploads.note_edit(key, tags)
+
+    def _prove_tags(self, key: str) -> None:
+        """See to it that PUT ?tagging is surely no PutObject; reads the tags of `key` if need be.
+
+        Raises:
+            BucketLacks: it would be one.
+            TagfsError: that cannot be known.
+        """
+        if self._tags_proven:
+            return
+        try:
+            self._get_raw("GetObjectTagging", key)
+        except AccessDenied:
+            self._check_heeding()
+        else:
+            if not self._tags_proven:
+                self._check_heeding()
 
     def _see_how_kept(self, key: str, tags: TagSet, sent: TagSet) -> None:
         """Find out once if the service decodes what it gets; where not, send it as it is.
@@ -164,8 +184,8 @@ class Tagging(Calls):
         if new.tags is Keep.REPLACED:
             return self._tags_to_keep(key)
         self._check_tags(f"object {key!r}", self.object_tag_rules, new.tags)
-        if new.tags and not self._capabilities.object_tags:
-            raise Unsupported(f"bucket {self.name!r} has no object tags, so {key!r} can have none")
+        if new.tags and (self._is_ignored() or not self._capabilities.object_tags):
+            raise Unsupported(f"{self._why('object_tags')}, so {key!r} can have none")
         return new.tags
 
     def _tags_to_keep(self, key: str) -> TagSet:
@@ -185,33 +205,64 @@ class Tagging(Calls):
                 f"GetObjectTagging, or mount with tags_denied=drop ({denied})"
             ) from denied
 
-    def _get_raw(self, operation: str, key: str | None) -> TagSet:
+    def _get_raw(self, operation: str, key: str | None, *, quiet: bool = False) -> TagSet:
         """Return a tag set as the service writes it."""
         with self._needs("bucket_tags" if key is None else "object_tags"):
-            request = self._tagging(operation, "GET", key)
-            answer = self._call(request, allow=_NO_TAGS_CODES)
+            request = replace(self._tagging(operation, "GET", key), quiet=quiet)
+            try:
+                answer = self._call(request, allow=NO_TAGS_CODES)
+            except MalformedResponse as failure:  # it is too large
+                if not self._tags_proven and self._is_ignored():
+                    raise BucketLacks(str(failure)) from failure
+                raise
+            tags = self._read_raw(request, answer)
         self._tags_readable |= key is not None
-        return self._read_raw(request, answer)
+        return tags
 
     def _read_raw(self, request: Request, answer: Response) -> TagSet:
+        """Return the tags that an answer tells.
+
+        Raises:
+            MalformedResponse
+            BucketLacks: it is the object, or a listing of the bucket.
+        """
         said = self.dialect.empty_tagging
         if answer.error is not None:
-            if EmptyTagging.NOT_FOUND in said:
-                return NO_TAGS
-            raise self._warn(MalformedResponse(f"{request}: {answer}"))
-        if not answer.body.strip() and EmptyTagging.EMPTY_BODY in said:
+            if EmptyTagging.NOT_FOUND not in said:
+                raise self._warn(MalformedResponse(f"{request}: {answer}"))
+            self._heeds = True
+            self._tags_proven |= request.key is not None
             return NO_TAGS
-        return parse_tag_set(answer.body)
+        try:
+            empty = not answer.body.strip() and EmptyTagging.EMPTY_BODY in said
+            tags = NO_TAGS if empty else parse_tag_set(answer.body)
+        except MalformedResponse as failure:
+            if self._is_other(request, answer, is_set=False):
+                raise BucketLacks(f"{request}: {failure}") from failure
+            raise
+        if self._is_other(request, answer, is_set=True):
+            raise BucketLacks(self._why("object_tags"))
+        return tags
 
     def _put_tag_set(self, what: str, key: str | None, tags: TagSet) -> None:
         """Replace a tag set; an empty one is deleted, which no service misunderstands."""
-        if not tags:
+        if not tags and key is not None:
+            self._delete_object_tags(key)
+        elif not tags:
             self._delete_tag_set(f"Delete{what}", key)
         else:
             self._call(self._tagging(f"Put{what}", "PUT", key, body=render_tag_set(tags)))
 
     def _delete_tag_set(self, operation: str, key: str | None, names: str = "") -> None:
         self._call(self._tagging(operation, "DELETE", key, names))
+
+    def _delete_object_tags(self, key: str) -> None:
+        """Delete a tag set; where the bucket has no request for that, write an empty one."""
+        try:
+            self._delete_tag_set("DeleteObjectTagging", key)
+        except BucketLacks:
+            body = render_tag_set(NO_TAGS)
+            self._call(self._tagging("PutObjectTagging", "PUT", key, body=body))
 
     def _tagging(
         self,
@@ -229,4 +280,5 @@ class Tagging(Calls):
             headers={} if body is None else {"content-type": "application/xml"},
             body=body,
             subresource="tagging",
+            max_answer=_MOST,
         )

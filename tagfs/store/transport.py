@@ -377,6 +377,6 @@ def _receive(request: Request, raw: Exchange, headers: dict[str, str]) -> bytes:
     if size > most:
         raw.drop()
         failure = MalformedResponse(f"{request}: {size} bytes or more where {most} were due")
-        logger.warning("%s", failure)
+        logger.log(logging.DEBUG if request.quiet else logging.WARNING, "%s", failure)
         raise failure
     return body

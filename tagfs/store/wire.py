@@ -169,7 +169,9 @@ def render_tag_set(tags: Mapping[str, str]) -> bytes:
 
 def parse_upload_id(body: bytes) -> str:
     """Read the answer to InitiateMultipartUpload."""
-    return _required(_parse(body, "InitiateMultipartUploadResult"), "UploadId")
+    # The latter is the word of rclone's server.
+    root = _parse(body, "InitiateMultipartUploadResult", "InitiateMultipartUpload")
+    return _required(root, "UploadId")
 
 
 def parse_parts(body: bytes) -> PartPage:
@@ -279,6 +281,15 @@ def parse_bucket_info(body: bytes) -> BucketDescription:
         hierarchical=fields.get("HierarchicalNamespace", "") == "Enabled",
         versioning=fields.get("Versioning", ""),
     )
+
+
+def find_root(body: bytes) -> str | None:
+    """Return the name of a document's root, without its namespace; None if it is no document."""
+    try:
+        root = etree.fromstring(body.lstrip(), _parser())
+    except (etree.LxmlError, ValueError, LookupError):
+        return None
+    return etree.QName(root).localname
 
 
 def is_representable(text: str) -> bool:

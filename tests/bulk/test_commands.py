@@ -36,10 +36,10 @@ class TestSetAndGet:
         assert lines[0] == f"{tree.url}/logs/deep/q.gz: keep=1"
         assert len(lines) == 4
 
-    def test_replace_reads_nothing(self, tree: Subject) -> None:
+    def test_replace_reads_only_to_know_that_there_can_be_tags(self, tree: Subject) -> None:
         log = tree.requests()
-        tree.run("replace", "team=blue", f"{tree.url}/a")
-        assert log.kinds() == {"PUT tagging": 1}
+        tree.run("replace", "team=blue", f"{tree.url}/a", f"{tree.url}/b")
+        assert log.kinds() == {"GET tagging": 1, "PUT tagging": 2}
         assert tree.tags("a") == {"team": "blue"}
 
     def test_rm(self, tree: Subject) -> None:
@@ -48,7 +48,7 @@ class TestSetAndGet:
         assert tree.tags("a") == {"b": "2"}
         log = tree.requests()
         tree.run("rm", "--all", "-R", f"{tree.url}/")
-        assert log.kinds() == {"GET list": 1, "DELETE tagging": 6}
+        assert log.kinds() == {"GET list": 1, "GET tagging": 1, "DELETE tagging": 6}
         assert set(map(str, tree.all_tags().values())) == {"{}"}
 
     def test_odd_tags(self, tree: Subject) -> None:

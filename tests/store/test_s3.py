@@ -26,7 +26,7 @@ from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR, emulator
 from tests.emulator.s3.client import s3_client, tag_set, tags_of
 from tests.store.loopback import LoopbackServer, answer, error
-from tests.store.service import Service
+from tests.store.service import Service, proven
 
 RED = TagSet({"team": "red", "odd +/=@": "中 :"})
 NEW = TagSet({"n": "1"})
@@ -225,7 +225,7 @@ def test_tags_that_could_not_be_set_again_are_in_the_log(script, caplog):
     )
     none = answer(200)
     client, server = script(begun, answer(), done, none, error(403, "AccessDenied"))
-    upload_ = client.start_upload("k", new(NEW))
+    upload_ = proven(client).start_upload("k", new(NEW))
     part = client.upload_part(upload_, 1, data())
     with pytest.raises(AccessDenied):
         client.complete_upload(upload_, [part])
@@ -248,7 +248,7 @@ def test_no_tags_of_a_bucket(script):
 
 def test_an_empty_set_is_deleted(script):
     client, server = script(answer(204))
-    client.put_tags("k", NO_TAGS)
+    proven(client).put_tags("k", NO_TAGS)
     assert (server.asked[0].method, server.asked[0].target) == ("DELETE", "/bkt/k?tagging")
 
 

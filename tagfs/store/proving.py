@@ -1,0 +1,129 @@
+"""Whether a service looks at sub-resources at all, proved before anything is changed by one.
+
+A server that ignores what it does not know in a query takes `PUT key?tagging` for a PutObject of
+the tags' XML, and `DELETE key?tagging` for a DeleteObject. So nothing of the kind goes out before
+an answer came that such a server cannot give:
+
+- to GET ?tagging of an object, a tag set without the headers of an object, or "NoSuchTagSet";
+- to GET ?bucketInfo or ?tagging of the bucket anything but the listing that is left of such a
+  request without its sub-resource. Even a refusal will do, where the bucket may be listed.
+
+What other requests are to a server that ignores their sub-resource or header, and what stands
+between that and a loss:
+
+PUT ?tagging, DELETE ?tagging    the proof above
+PUT ?symlink, POST ?append       OSS: the proof above; OBS: its signature covers the sub-resources
+PUT ?metadata, POST ?rename      that a service knows, so that another is refused, and links are
+                                 tried on a key of their own
+POST ?uploads, ?uploadId         answers must be the documents that are due; parts go nowhere
+                                 without an upload id that the service gave
+POST ?delete                     the same; nothing is lost by a deletion that is not done
+GET ?symlink, ?uploadId          only headers and documents that are due are read
+"""
+
+from typing import Final
+
+from tagfs.errors import TagfsError, Unsupported
+from tagfs.store.calls import Calls
+from tagfs.store.exchange import FIRST_FAILURE, Request, Response
+from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.wire import find_root
+
+NO_TAGS_CODES: Final = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})
+
+_LISTING = "ListBucketResult"
+_DUE = frozenset({"Tagging", "BucketInfo"})
+_NOT_IMPLEMENTED = 501
+_IGNORED: Final = "sub-resources are ignored: the answer to {} is a listing"
+_NEEDS_SUBRESOURCES: Final = ("object_tags", "bucket_tags", "symlinks", "append")
+
+
+class Proving(Calls):
+    """The part of `Client` that knows which requests mean what they say."""
+
+    def _check_heeding(self) -> None:
+        """Raise unless the service surely looks at sub-resources; asks once.
+
+        Raises:
+            BucketLacks: it does not.
+            TagfsError: that cannot be known.
+        """
+        failure = None
+        if self._heeds is None:
+            failure = self._ask_heeding()
+        if self._heeds is False:
+            raise BucketLacks(self._why("object_tags"))
+        if self._heeds is None:
+            raise failure or Unsupported(f"whether {self.dialect.title} has tags stays unknown")
+
+    def _is_ignored(self) -> bool:
+        """Tell whether sub-resources are surely ignored; asks once, and takes silence for no."""
+        if self._heeds is None and not self._heeding_asked:
+            self._ask_heeding()
+        return self._heeds is False
+
+    def _ask_heeding(self) -> TagfsError | None:
+        """Ask the bucket for something that is no listing; return why that told nothing."""
+        self._heeding_asked = True
+        name = self.dialect.bucket_info or "tagging"
+        request = Request(
+            operation="GetBucketInfo" if self.dialect.bucket_info else "GetBucketTags",
+            method="GET",
+            query={name: ""},
+            subresource=name,
+            quiet=True,
+        )
+        try:
+            answer = self.transport.request(request)
+        except TagfsError as failure:
+            return failure
+        self._note_heeding(request, answer)
+        return find_failure(request, answer) if answer.error is not None else None
+
+    def _note_heeding(self, request: Request, answer: Response) -> None:
+        """Learn from the answer to GET of a sub-resource of the bucket."""
+        if answer.error is None:
+            root = find_root(answer.body)
+            if root == _LISTING:
+                self._ignores(request)
+            elif root in _DUE:
+                self._heeded()
+            return
+        final = answer.status < FIRST_FAILURE or answer.status == _NOT_IMPLEMENTED
+        told = answer.code in NO_TAGS_CODES or isinstance(
+            find_failure(request, answer), BucketLacks
+        )
+        if told or (final and self._lists):
+            self._heeded()
+
+    def _heeded(self) -> None:
+        self._heeds = True
+        # All that know ?bucketInfo are OSS, which has tags.
+        self._tags_proven |= self.dialect.bucket_info is not None
+
+    def _ignores(self, request: Request) -> None:
+        """Note that sub-resources are ignored: what needs one is not there."""
+        self._heeds = False
+        reason = _IGNORED.format(f"GET ?{next(iter(request.query), '')}")
+        for capability in _NEEDS_SUBRESOURCES:
+            self._lose(capability, reason)
+
+    def _is_other(self, request: Request, answer: Response, *, is_set: bool) -> bool:
+        """Tell whether what came for an object's tags, or the bucket's, is something else.
+
+        `is_set`: it is a tag set to look at, or nothing. That proves something where it has none
+        of the headers of an object, whose content may look like anything.
+        """
+        if self._tags_proven and request.key is not None:
+            return False
+        looks_like_object = request.key is not None and "last-modified" in answer.headers
+        if is_set and answer.body.strip() and not looks_like_object:
+            self._heeds = True
+            self._tags_proven |= request.key is not None
+            return False
+        if is_set:
+            return self._is_ignored()
+        root = find_root(answer.body)
+        if request.key is None and root == _LISTING:
+            self._ignores(request)
+        return looks_like_object or root is not None
