@@ -1,1 +1,1 @@
-"""What S3 began and OBS speaks too: the protocol that both services share."""
+"""What every service does in the same way; how they differ is in their dialects."""

@@ -124,4 +124,4 @@ def parse_token(token: str) -> str:
     Raises:
         ValueError: it is no token.
     """
-    return base64.urlsafe_b64decode(token)[1:].decode("utf-8", "surrogateescape")
+    return base64.b64decode(token, b"-_", validate=True)[1:].decode("utf-8", "surrogateescape")
