@@ -191,6 +191,7 @@ def _choices(settings: Settings) -> Choices:
         umask=settings.umask,
         stored=settings.attributes == "stored",
         keep_replaced_tags=settings.replace_tags == "keep",
+        typed_by_name=settings.content_type == "auto",
         part_size=settings.part_size,
         uploads_behind=UPLOADS_BEHIND if settings.durability == "local" else 0,
         append_objects=settings.append_objects,

@@ -57,6 +57,7 @@ class Settings:
     timeout: float = 60.0
     durability: Literal["service", "local"] = "service"
     replace_tags: Literal["keep", "drop"] = "keep"
+    content_type: Literal["auto", "off"] = "auto"
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -221,6 +222,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "timeout": _Option(_seconds, "seconds"),
     "durability": _Option(_one_of("service", "local"), "service or local"),
     "replace_tags": _Option(_one_of("keep", "drop"), "keep or drop"),
+    "content_type": _Option(_one_of("auto", "off"), "auto or off"),
     "tags_denied": _Option(_one_of("fail", "drop"), "fail or drop"),
     "storage_class": _Option(str, "a storage class of the service"),
     "log_level": _Option(_one_of("debug", "info", "warning", "error"), "debug, info, ..."),

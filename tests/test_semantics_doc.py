@@ -15,7 +15,7 @@ NAMED = sorted(set(re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(\w+))?`", DOCUMENT
 PROMISES = [
     *(f"T{n}" for n in range(1, 5)),
     *(f"D{n}" for n in range(1, 9)),
-    *(f"G{n}" for n in range(1, 12)),
+    *(f"G{n}" for n in range(1, 13)),
     *(f"L{n}" for n in range(1, 6)),
     *(f"F{n}" for n in range(1, 9)),
 ]

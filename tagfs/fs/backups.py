@@ -1,17 +1,18 @@
 """Backups: tools that save by renaming the old file away and putting a new one in its place.
 
-vim, emacs, sed -i.bak and rsync --backup do so. The tags belong to the name that people see.
+vim, emacs, sed -i.bak and rsync --backup do so. What an object carries belongs to the name that
+people see.
 """
 
 import time
 
 from tagfs.errors import NotFound, Unsupported
 from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.inheriting import NO_HEIR, Inherited, inherited_from
 from tagfs.fs.paths import split
-from tagfs.store.tags import TagSet
 
 MEMORY = 60.0
-"""Seconds in which a file made under the name of one that became a backup inherits its tags."""
+"""Seconds in which a file made under the name of one that became a backup inherits from that."""
 
 MANY = 1000
 """Backups that are remembered."""
@@ -27,7 +28,7 @@ class Backups:
         self._made: dict[str, tuple[float, str]] = {}
 
     def note(self, old: str, new: str) -> None:
-        """Note a rename, if it makes a backup: the next file named `old` inherits the tags."""
+        """Note a rename, if it makes a backup: the next file named `old` inherits from it."""
         parent, name = split(old)
         other_parent, other = split(new)
         self._made.pop(old, None)
@@ -39,13 +40,18 @@ class Backups:
             while len(self._made) > MANY:
                 self._made.pop(next(iter(self._made)))
 
-    def tags_for(self, path: str) -> TagSet | None:
-        """Return the tags of the backup that `path` was renamed to; None if it has none."""
+    def left_to(self, path: str) -> Inherited:
+        """Return what the backup that `path` was renamed to leaves to the new file there."""
         since, backup = self._made.pop(path, (0.0, ""))
         if not backup or time.monotonic() - since > MEMORY:
-            return None
-        key = self._env.root.to_key(backup)
+            return NO_HEIR
+        key, bucket = self._env.root.to_key(backup), self._env.bucket
+        asked = self._env.executor.submit(bucket.head, key, max_age=RECENT)
         try:
-            return self._env.bucket.get_tags(key, max_age=RECENT) or None
+            tags = bucket.get_tags(key, max_age=RECENT) or None
         except (NotFound, Unsupported):
-            return None
+            tags = None
+        try:
+            return inherited_from(asked.result(), tags)
+        except NotFound:
+            return NO_HEIR

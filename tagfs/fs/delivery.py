@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, NotFound, StagingFull, Unreachable, Unsupported
 from tagfs.fs.environment import Environment
+from tagfs.fs.inheriting import inherited_from, merged_headers, merged_metadata
 from tagfs.fs.journal import Journal
 from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.staging import Fetch, StagedFile
@@ -35,6 +36,7 @@ class Delivery:
         self._bucket = env.bucket
         self._journal = journal
         self._part_size = env.choices.part_size
+        self._typed_by_name = env.choices.typed_by_name
         self._has_note = False
         self._is_current = False  # what the note says
         self._unsure: list[tuple[NewObject, int]] = []  # what creations without answer sent
@@ -62,8 +64,23 @@ class Delivery:
                 raise
         # Somebody else created it since it was looked up. Not asked to be exclusive, this file
         # replaces that one, and keeps its tags like every other rewrite.
-        kept = replace(to.new, exclusive=False, tags=to.kept)
+        kept = replace(self._beside(to), exclusive=False, tags=to.kept)
         return self.uploader.finish(staged, replace(to, new=kept, appendable=False), fetch)
+
+    def _beside(self, to: Destination) -> NewObject:
+        """Return what travels with a file that replaces what somebody else has just made."""
+        try:
+            left = inherited_from(self._bucket.head(to.key, max_age=0))
+        except NotFound:
+            return to.new
+        path = "/" + to.key
+        return replace(
+            to.new,
+            metadata=merged_metadata(to.new.metadata, left.metadata),
+            headers=merged_headers(
+                to.new.headers, left.headers, path, path, typed=self._typed_by_name
+            ),
+        )
 
     def may_be_there(self, key: str) -> bool:
         """Say whether an object of a new file may be there all the same."""

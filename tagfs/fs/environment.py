@@ -30,7 +30,9 @@ class Choices:
         umask: bits taken away from the modes 0666 and 0777 that are shown where none is stored.
         stored: keep and show mode, owner and times in user metadata; False means that they come
             from the listing and these choices, and no metadata is read for a stat.
-        keep_replaced_tags: rename over a tagged file by an untagged one keeps the tags.
+        keep_replaced_tags: a file renamed over another one keeps what that had and it has not: its
+            tags, headers and user metadata.
+        typed_by_name: a new file gets the Content-Type that its name stands for.
         append_objects: pattern of names (of paths, if it has a "/") whose new files become
             appendable objects, so that what is added later is sent alone; "" for none.
         uploads_behind: how many files are uploaded at once after their close was answered; 0: close
@@ -45,6 +47,7 @@ class Choices:
     umask: int = 0o022
     stored: bool = True
     keep_replaced_tags: bool = True
+    typed_by_name: bool = True
     append_objects: str = ""
     uploads_behind: int = 0
     part_size: int = 8 * 1024**2

@@ -220,7 +220,7 @@ class FileSystem:
             exclusive=bool(flags & os.O_EXCL),
             append=bool(flags & os.O_APPEND),
         )
-        handle.node.tags = self.namespace.inherited_tags(path)
+        self.namespace.inherit(handle.node)
         if self._env.choices.stored:
             self._temporaries.made(path)
         return handle.fh

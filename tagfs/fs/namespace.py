@@ -18,8 +18,18 @@ from tagfs.errors import (
 from tagfs.fs.attributes import Attributes, with_attributes
 from tagfs.fs.backups import Backups
 from tagfs.fs.behind import WriteBehind
+from tagfs.fs.contenttypes import by_name
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.inheriting import (
+    NO_HEIR,
+    Inherited,
+    inherited_from,
+    merged_headers,
+    merged_metadata,
+    new_headers,
+    take_over,
+)
 from tagfs.fs.moves import NativeRename
 from tagfs.fs.node import FileNode
 from tagfs.fs.parents import Parents
@@ -30,7 +40,7 @@ from tagfs.fs.replaced import ReplacedFiles
 from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectInfo
+from tagfs.store.bucket import BytesSource, Detail, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -90,7 +100,9 @@ class Namespace:
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
             raise NotPermitted(f"{path}: special files need attributes=stored")
         attributes = replace(self.made_at(path, mode), rdev=rdev)
-        self._env.bucket.put(self._env.root.to_key(path), EMPTY, self.new_object(attributes))
+        new = self.new_object(attributes)
+        new = replace(new, headers=new_headers(path, typed=self._is_typed(attributes)))
+        self._env.bucket.put(self._env.root.to_key(path), EMPTY, new)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink that readlink shows as `text`.
@@ -140,12 +152,21 @@ class Namespace:
         new = self.new_object(attributes, tags=tags, content_type=DIRECTORY)
         return self._env.bucket.put(self._env.root.to_prefix(path), EMPTY, new)
 
-    def inherited_tags(self, path: str) -> TagSet | None:
-        """Return the tags that a new file at `path` takes over, None if it is just new."""
+    def left_to(self, path: str) -> Inherited:
+        """Return what a new file at `path` takes over from one that had the name."""
         replaced = self.replaced.node(path) or self._files.node(path)
-        if replaced is not None and replaced.is_new and replaced.tags:
-            return replaced.tags if self._env.choices.keep_replaced_tags else None
-        return self._backups.tags_for(path)
+        if replaced is not None and replaced.is_new and (replaced.tags or replaced.metadata):
+            if not self._env.choices.keep_replaced_tags:
+                return NO_HEIR
+            return Inherited(
+                tags=replaced.tags, metadata=replaced.metadata, headers=replaced.headers
+            )
+        return self._backups.left_to(path)
+
+    def inherit(self, node: FileNode) -> None:
+        """Give a new file what is left to it by one that had its name."""
+        typed = self._is_typed(node.attributes)
+        take_over(node, self.left_to(node.path), node.path, node.path, typed=typed)
 
     # Removing
 
@@ -331,10 +352,14 @@ class Namespace:
             target = self._tree.find(new, max_age=RECENT if exclusive else None)
             self._check_types(self._tree.entry(old), target, exclusive=exclusive)
             keep = self._env.choices.keep_replaced_tags
+            if target is None or target.info is None:
+                left = self.left_to(new)
+                node.tags = left.tags if node.tags is None and keep else node.tags
+            else:
+                left = self._left_by(target)
             if node.tags is None and not keep:
                 node.tags = NO_TAGS
-            elif node.tags is None and (target is None or target.info is None):
-                node.tags = self.inherited_tags(new)
+            take_over(node, left, old, new, typed=self._is_typed(node.attributes))
             node.replaces = None if target is None else target.info
             replaced = self._files.node(new)
             if replaced is not None:
@@ -366,27 +391,63 @@ class Namespace:
         if source.is_link:
             moved = move_link(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
         else:
-            tags = self._tags_of_copy(info, new, target)
-            metadata = None if attributes is None else with_attributes(info, attributes)
-            moved = self._env.bucket.copy(
-                info, key, tags=tags, metadata=metadata, exclusive=exclusive
-            )
+            moved = self._copy_file(source, info, new, target, attributes, exclusive=exclusive)
         self._parents.keep(source.path)
         self._env.bucket.delete(info.key, meant=info)
         if node is not None or replaced is not None:
             self._files.move(source.path, new, moved, info)
         self._backups.note(source.path, new)
 
-    def _tags_of_copy(
-        self, info: ObjectInfo, new: str, target: Entry | None
-    ) -> TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]:
+    def _copy_file(
+        self,
+        source: Entry,
+        info: ObjectInfo,
+        new: str,
+        target: Entry | None,
+        attributes: Attributes | None,
+        *,
+        exclusive: bool,
+    ) -> ObjectInfo:
+        """Copy a file to its new name, with what it brings and what it finds there."""
+        tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
         if target is not None and target.info is not None:
-            keep = self._env.choices.keep_replaced_tags
-            return Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE
-        inherited = self.inherited_tags(new)
-        if inherited is None or self._env.bucket.get_tags(info.key, max_age=RECENT):
-            return Keep.SOURCE
-        return inherited
+            left = self._left_by(target)
+            if self._env.choices.keep_replaced_tags:
+                tags = Keep.SOURCE_OR_REPLACED
+        else:
+            left = self.left_to(new)
+            if left.tags and not self._env.bucket.get_tags(info.key, max_age=RECENT):
+                tags = left.tags
+        typed = self._is_typed(source.attributes)
+        renamed = typed and by_name(source.path) != by_name(new)
+        if info.detail is None and (left.headers or left.metadata or renamed):
+            info = self._env.bucket.head(info.key, expected=info.type, max_age=RECENT)
+        had = info.detail or Detail()
+        own = had.metadata if attributes is None else with_attributes(info, attributes)
+        metadata = merged_metadata(own, left.metadata)
+        headers = merged_headers(had.headers, left.headers, source.path, new, typed=typed)
+        return self._env.bucket.copy(
+            info,
+            self._env.root.to_key(new),
+            tags=tags,
+            exclusive=exclusive,
+            metadata=metadata if attributes is not None or metadata != had.metadata else None,
+            headers=headers if info.detail is not None and headers != had.headers else None,
+        )
+
+    def _is_typed(self, attributes: Attributes) -> bool:
+        """Tell whether a file's Content-Type is that of its name."""
+        return self._env.choices.typed_by_name and stat.S_ISREG(attributes.mode)
+
+    def _left_by(self, target: Entry) -> Inherited:
+        """Return what a file that is replaced leaves besides its tags."""
+        info = target.info
+        if info is None or target.is_link or not self._env.choices.keep_replaced_tags:
+            return NO_HEIR
+        if info.detail is None:
+            with suppress(NotFound):
+                info = self._env.bucket.head(info.key, expected=info.type, max_age=RECENT)
+        return inherited_from(info)
 
 
 DIRECTORY = "application/x-directory"

@@ -24,6 +24,7 @@ from tagfs.errors import (
 from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
 from tagfs.fs.delivery import Delivery
 from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.inheriting import merged_metadata
 from tagfs.fs.journal import Journal
 from tagfs.fs.paths import split
 from tagfs.fs.reader import Reader
@@ -371,6 +372,9 @@ class FileNode:
                 old = self.info
                 other = old is not None and before is not None and old.etag != before.etag
                 self.info = replace(old, key=self.key) if old is not None and other else info
+                if info.detail is not None:  # it may have got what another file left it
+                    self.headers = dict(info.detail.headers)
+                    self.metadata = merged_metadata(self.metadata, info.detail.metadata)
             for handle in list(self.handles):
                 if handle.reader is not None:
                     handle.reader.rebind(self.key, before, info)

@@ -42,7 +42,10 @@ class Detail:
     Attributes:
         metadata: user metadata, names in lower case and without the service's prefix.
         headers: standard headers kept with the object (content-type, cache-control,
-            content-disposition, content-encoding, content-language, expires), lower case.
+            content-disposition, content-encoding, content-language, expires), lower case; and
+            under names without the service's prefix what else a rewrite must send again: its
+            storage-class if that was chosen, server-side-encryption and what belongs to it,
+            website-redirect-location.
         tag_count: number of tags; None when the service did not say (which is what it does
             both for "none" and for "you may not know": only `get_tags` decides).
         crc64: CRC-64/XZ of the content, where the service keeps one.
@@ -410,7 +413,7 @@ class Bucket(Protocol):
         """Throw a begun upload away; one that is gone already is no error."""
         ...
 
-    def copy(
+    def copy(  # noqa: PLR0913  all that a copy may have otherwise
         self,
         source: ObjectInfo,
         key: str,
@@ -418,11 +421,13 @@ class Bucket(Protocol):
         tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object of any size and type on the service, metadata and tags included.
 
-        `metadata`: user metadata that the copy gets instead of the source's (of no link).
+        `metadata`, `headers`: user metadata and standard headers that the copy gets instead of
+        the source's (of no link).
         `known_tags`: those of the source, where they are known: some services drop them.
 
         Raises:

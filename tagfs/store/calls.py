@@ -52,6 +52,7 @@ class Calls:
         self._capabilities = dialect.capabilities
         self._carries: dict[Carrier, bool] = {}
         self._literal_tags: bool | None = None
+        self._sees_uncopied = False  # an object was seen to have what no copy takes along
         self._tags_readable = False  # an object's tags were read: the right to do so is there
         self._tags_proven = False  # PUT ?tagging is surely no PutObject
         self._heeds: bool | None = None  # whether sub-resources are looked at

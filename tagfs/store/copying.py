@@ -9,7 +9,14 @@ from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
 from tagfs.store.dialect import Carrier, MetadataEdit
 from tagfs.store.exchange import Request, Response
-from tagfs.store.headers import parse_crc64, render_metadata
+from tagfs.store.headers import (
+    KEPT_HEADERS,
+    REDIRECT,
+    STORAGE_CLASS,
+    parse_crc64,
+    render_metadata,
+    render_uncopied,
+)
 from tagfs.store.multipart import Multipart, labour
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 from tagfs.store.wire import parse_copied
@@ -20,7 +27,7 @@ CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 class Copying(Multipart):
     """The copying part of `Client`; see `Bucket` for what the methods promise."""
 
-    def copy(
+    def copy(  # noqa: PLR0913  all that a copy may have otherwise
         self,
         source: ObjectInfo,
         key: str,
@@ -28,6 +35,7 @@ class Copying(Multipart):
         tags: CopyTags = Keep.SOURCE,
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object; see `Bucket.copy`."""
@@ -35,8 +43,9 @@ class Copying(Multipart):
         self._check_key(key)
         if source.key == key:
             raise InvalidRequest(f"{key!r} cannot be copied onto itself")
-        if metadata is not None:
-            source = self._described(source, metadata)
+        described = metadata is not None or headers is not None
+        if described or self._may_be_uncopied(source):
+            source = self._described(source, metadata, headers)
         with self._locks.hold(source.key, key):
             chosen = self._tags_for_copy(source, key, tags)
             if source.type is ObjectType.SYMLINK and not self.dialect.copies_links:
@@ -44,7 +53,7 @@ class Copying(Multipart):
             if self._is_large(source):
                 return self._copy_large(source, key, chosen, exclusive=exclusive)
             try:
-                if metadata is not None and chosen is None:
+                if described and chosen is None:
                     return self._kept(
                         Carrier.REMADE_COPY,
                         source.key,
@@ -54,7 +63,7 @@ class Copying(Multipart):
                         ),
                     )
                 return self._copy_whole(
-                    source, key, chosen, exclusive=exclusive, described=metadata is not None
+                    source, key, chosen, exclusive=exclusive, described=described
                 )
             except FileTooLarge:
                 return self._copy_large(source, key, chosen, exclusive=exclusive)
@@ -108,20 +117,38 @@ class Copying(Multipart):
         self._deliver_tags(carrier, edited.key, tags)
         return edited
 
-    def _described(self, source: ObjectInfo, metadata: Mapping[str, str]) -> ObjectInfo:
-        """Return the source of a copy with the metadata that the copy is to have."""
+    def _described(
+        self,
+        source: ObjectInfo,
+        metadata: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> ObjectInfo:
+        """Return the source of a copy with the metadata and headers that the copy is to have."""
         if source.detail is None:
-            source = self.head(source.key)
+            source = self.head(source.key, expected=source.type)
         detail = source.detail or Detail()
-        lowered = {name.lower(): value for name, value in metadata.items()}
-        return source.with_detail(replace(detail, metadata=lowered))
+        if metadata is not None:
+            detail = replace(detail, metadata={k.lower(): text for k, text in metadata.items()})
+        if headers is not None:
+            detail = replace(detail, headers={k.lower(): text for k, text in headers.items()})
+        return source.with_detail(detail)
+
+    def _may_be_uncopied(self, source: ObjectInfo) -> bool:
+        """Tell whether to look at a source first, as its encryption would not go with a copy.
+
+        Listings do not show it. A bucket in which no object was seen to have any is not asked for
+        each one of a directory that is renamed.
+        """
+        return source.detail is None and self._sees_uncopied
 
     def _edit_metadata(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
         """Replace metadata by PUT ?metadata, which knows no condition: look at the ETag first."""
         present = self.head(info.key)
         if info.etag and present.etag != info.etag:
             raise ObjectChanged(f"{info.key!r}: {present.etag} instead of {info.etag}")
-        headers = render_metadata(self.dialect, new.metadata, new.headers)
+        # Class and encryption stay: content is not touched, and the request may not name them.
+        standard = {k: v for k, v in new.headers.items() if k in (*KEPT_HEADERS, REDIRECT)}
+        headers = render_metadata(self.dialect, new.metadata, standard)
         headers[self._header("metadata-directive")] = self.dialect.replace_metadata
         request = Request(
             operation="SetObjectMetadata",
@@ -173,19 +200,22 @@ class Copying(Multipart):
     ) -> ObjectInfo:
         """Copy in one request; `described`: with metadata and headers as `source` says."""
         headers = self._copy_source(source)
+        headers |= self._kept_class(source)
         headers[self._header("metadata-directive")] = self.dialect.copy_metadata
+        if source.detail is not None:
+            headers |= render_uncopied(self.dialect, source.detail.headers)
         if described and source.detail is not None:
             headers |= render_metadata(self.dialect, source.detail.metadata, source.detail.headers)
             headers[self._header("metadata-directive")] = "REPLACE"
         headers.update(self._tagging_headers(tags))
-        headers.update(self._kept_class(source))
         headers.update(self._guard("CopyObject", key, exclusive=exclusive))
         request = self._copy_request(key, headers, source.size)
         answer = self._guarded(request, self._send)
         detail = source.detail
         if detail is not None and tags is not None:
             detail = replace(detail, tag_count=len(tags))
-        made = replace(source, key=key, detail=detail)
+        kept = detail.headers.get(STORAGE_CLASS) if described and detail is not None else None
+        made = replace(source, key=key, detail=detail, storage_class=kept or source.storage_class)
         if answer.error is not None:
             made = self._settle(request, answer, made)
         else:
@@ -230,11 +260,10 @@ class Copying(Multipart):
         return self._tags_to_keep(key)
 
     def _set_in_place(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
-        headers = self._copy_source(info)
+        headers = self._copy_source(info) | self._kept_class(info)
         headers |= render_metadata(self.dialect, new.metadata, new.headers)
         headers[self._header("metadata-directive")] = self.dialect.replace_metadata
         headers.update(self._tagging_headers(None))
-        headers.update(self._kept_class(info))
         answer = self._call(self._copy_request(info.key, headers, info.size))
         made = self._made(info.key, answer, new, NO_TAGS)
         before = info.detail or Detail()

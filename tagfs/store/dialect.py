@@ -136,6 +136,9 @@ class Dialect:
         throttled_codes: error codes that mean "slow down".
         metadata_name: regular expression that names of user metadata match whole.
         content_type: what the service keeps when none is sent.
+        usual_encryption: what is told of objects for which nobody chose one.
+        uncopied: headers that are kept with an object and taken from no copy's source, by the names
+            that `Detail.headers` has for them.
         archived: storage classes that must be restored before reading.
         default_storage_class: the class that needs no header.
     """
@@ -190,6 +193,8 @@ class Dialect:
     throttled_codes: frozenset[str] = frozenset()
     metadata_name: str = "[a-z0-9-]+"
     content_type: str = "application/octet-stream"
+    usual_encryption: str = ""
+    uncopied: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     archived: frozenset[str] = frozenset()
     default_storage_class: str = "Standard"
 

@@ -28,6 +28,11 @@ KEPT_HEADERS: Final = (
 )
 """Standard headers that services keep with an object."""
 
+STORAGE_CLASS: Final = "storage-class"
+ENCRYPTION: Final = "server-side-encryption"
+REDIRECT: Final = "website-redirect-location"
+"""What is kept like a header, under a name that no service has a prefix for: see `Detail`."""
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
@@ -79,7 +84,7 @@ def render_new(
     if tags:
         headers[dialect.header_prefix + "tagging"] = render_tagging(tags)
     if storage_class:
-        headers[dialect.header_prefix + "storage-class"] = storage_class
+        headers.setdefault(dialect.header_prefix + STORAGE_CLASS, storage_class)
     return headers
 
 
@@ -115,10 +120,25 @@ def render_metadata(
             f"{size} bytes of metadata: {dialect.title} keeps {dialect.limits.max_metadata}"
         )
     for name, value in standard.items():
-        if name.lower() not in KEPT_HEADERS:
+        wire = _wire_name(dialect, name.lower())
+        if wire is None:
             raise InvalidRequest(f"{name!r} is not a header that is kept with an object")
-        headers[name.lower()] = check_value(name, value)
+        headers[wire] = check_value(name, value)
     return headers
+
+
+def render_uncopied(dialect: "Dialect", kept: Mapping[str, str]) -> dict[str, str]:
+    """Write what no copy takes along from its source: how it is encrypted, where it redirects."""
+    return {wire: kept[name] for name, wire in dialect.uncopied.items() if name in kept}
+
+
+def _wire_name(dialect: "Dialect", name: str) -> str | None:
+    """Return the header that carries what is kept under `name`; None if nothing does."""
+    if name in KEPT_HEADERS:
+        return name
+    if name == STORAGE_CLASS:
+        return dialect.header_prefix + name
+    return dialect.uncopied.get(name)
 
 
 def check_value(name: str, value: str) -> str:
@@ -170,12 +190,27 @@ def parse_detail(dialect: "Dialect", headers: Mapping[str, str], storage_class: 
         metadata={
             name[len(meta) :]: value for name, value in headers.items() if name.startswith(meta)
         },
-        headers={name: headers[name] for name in KEPT_HEADERS if name in headers},
+        headers=_parse_kept(dialect, headers, storage_class),
         tag_count=None if count is None else _number(headers, prefix + "tagging-count"),
         crc64=parse_crc64(dialect, headers),
         version_id=headers.get(prefix + "version-id"),
         readable=restored or storage_class not in dialect.archived,
     )
+
+
+def _parse_kept(
+    dialect: "Dialect", headers: Mapping[str, str], storage_class: str
+) -> dict[str, str]:
+    """Read what a rewrite is to send again.
+
+    A class from which nothing can be read is not given to new content: what a program has just
+    written could not be read back.
+    """
+    kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
+    kept |= {name: headers[wire] for name, wire in dialect.uncopied.items() if wire in headers}
+    if storage_class not in {"", dialect.default_storage_class, *dialect.archived}:
+        kept[STORAGE_CLASS] = storage_class
+    return kept
 
 
 def parse_crc64(dialect: "Dialect", headers: Mapping[str, str]) -> int | None:

@@ -22,7 +22,7 @@ from tagfs.store.dialect import (
     Signable,
     Signer,
 )
-from tagfs.store.headers import render_http_date
+from tagfs.store.headers import ENCRYPTION, REDIRECT, render_http_date
 from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tagescape import TagEscape
 from tagfs.store.tags import TagRules
@@ -208,6 +208,11 @@ OBS: Final = Dialect(
     ),
     metadata_name="[a-z0-9._-]+",
     content_type="binary/octet-stream",
+    uncopied={
+        ENCRYPTION: "x-obs-server-side-encryption",
+        f"{ENCRYPTION}-key-id": "x-obs-server-side-encryption-kms-key-id",
+        REDIRECT: "x-obs-website-redirect-location",
+    },
     archived=frozenset({"COLD", "DEEP_ARCHIVE"}),
     default_storage_class="STANDARD",
 )

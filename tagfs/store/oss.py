@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.dialect import Dialect, Signable, Signer
-from tagfs.store.headers import render_http_date
+from tagfs.store.headers import ENCRYPTION, render_http_date
 from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tags import TagRules
 
@@ -259,5 +259,10 @@ OSS: Final = Dialect(
     ),
     # Underscores are refused (manual, PutObject).
     metadata_name="[a-z0-9-]+",
+    uncopied={
+        ENCRYPTION: "x-oss-server-side-encryption",
+        f"{ENCRYPTION}-key-id": "x-oss-server-side-encryption-key-id",
+        f"{ENCRYPTION}-data": "x-oss-server-side-data-encryption",
+    },
     archived=frozenset({"Archive", "ColdArchive", "DeepColdArchive"}),
 )

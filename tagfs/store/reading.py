@@ -151,7 +151,7 @@ class Reading(Calls):
             if answer is None or answer.error is not None:
                 continue
             try:
-                info = parse_object(self.dialect, key, answer.headers)
+                info = self._parsed(key, answer.headers)
             except MalformedResponse:
                 continue
             if info.type is not ObjectType.SYMLINK or not self._capabilities.symlinks:
@@ -212,6 +212,16 @@ class Reading(Calls):
             return
         raise AlreadyExists(f"{key!r} is there")
 
+    def _parsed(
+        self, key: str, headers: Mapping[str, str], *, size: int | None = None
+    ) -> ObjectInfo:
+        """Read the answer to HEAD or GET; raises as `parse_object`."""
+        info = parse_object(self.dialect, key, headers, size)
+        kept = info.detail.headers if info.detail else {}
+        for name in self.dialect.uncopied:
+            self._sees_uncopied |= kept.get(name, "") not in {"", self.dialect.usual_encryption}
+        return info
+
     def _head_object(self, key: str) -> ObjectInfo | None:
         """HEAD; None for a link, which HEAD would follow."""
         request = _head_request(key)
@@ -220,7 +230,7 @@ class Reading(Calls):
         allowed = {*_LINK_CODES, *(self.dialect.not_a_link & {_BAD_REQUEST})} if links else set()
         answer = self._call(request, allow=allowed)
         if answer.error is None:
-            info = parse_object(self.dialect, key, answer.headers)
+            info = self._parsed(key, answer.headers)
             return None if links and info.type is ObjectType.SYMLINK else info
         if answer.code not in _LINK_CODES and self._head_link(key) is None:
             raise self._warn(find_failure(request, answer))
@@ -240,7 +250,7 @@ class Reading(Calls):
         if answer.error is not None or name not in answer.headers:
             return None
         target = parse_target(answer.headers[name])
-        info = parse_object(self.dialect, key, answer.headers, size=len(target.encode()))
+        info = self._parsed(key, answer.headers, size=len(target.encode()))
         detail = info.detail and replace(info.detail, target=target, crc64=None)
         self._links_tried = True
         return replace(info, type=ObjectType.SYMLINK, detail=detail)
@@ -269,7 +279,7 @@ class Reading(Calls):
         if answer.status == _RANGE_NOT_SATISFIABLE:
             return self._past_the_end(key, start, if_match), _UNTOLD
         total, is_told = find_extent(answer, start, length)
-        info = parse_object(self.dialect, key, answer.headers, size=total)
+        info = self._parsed(key, answer.headers, size=total)
         if if_match is not None and info.etag != parse_etag(if_match):
             raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
         if not is_told:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.dialect import Carrier, Dialect, EmptyTagging, Signable, Signer
+from tagfs.store.headers import ENCRYPTION, REDIRECT
 from tagfs.store.identity.credentials import Credentials, EnvironmentNames
 from tagfs.store.tags import TagRules
 
@@ -157,6 +158,13 @@ S3: Final = Dialect(
     ),
     metadata_name="[a-z0-9._-]+",
     content_type="binary/octet-stream",
+    usual_encryption="AES256",
+    uncopied={
+        ENCRYPTION: "x-amz-server-side-encryption",
+        f"{ENCRYPTION}-key-id": "x-amz-server-side-encryption-aws-kms-key-id",
+        f"{ENCRYPTION}-bucket-key": "x-amz-server-side-encryption-bucket-key-enabled",
+        REDIRECT: "x-amz-website-redirect-location",
+    },
     archived=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
     default_storage_class="STANDARD",
 )

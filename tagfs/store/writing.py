@@ -25,6 +25,7 @@ from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.headers import (
+    STORAGE_CLASS,
     parse_crc64,
     parse_etag,
     parse_http_date,
@@ -140,6 +141,8 @@ class Writing(Deleting, Carrying):
         headers = {"content-type": self.dialect.content_type} | {
             name.lower(): value for name, value in new.headers.items()
         }
+        if self.storage_class and self.storage_class not in self.dialect.archived:
+            headers.setdefault(STORAGE_CLASS, self.storage_class)
         crc = parse_crc64(self.dialect, answer.headers)
         if crc is None and self.dialect.checksum_header:
             crc = answer.sent_crc64
@@ -148,7 +151,7 @@ class Writing(Deleting, Carrying):
             size=0,
             etag=parse_etag(answer.headers.get("etag", "")),
             last_modified_ns=self._date(answer),
-            storage_class=self.storage_class or self.dialect.default_storage_class,
+            storage_class=headers.get(STORAGE_CLASS, self.dialect.default_storage_class),
             detail=Detail(
                 metadata={name.lower(): value for name, value in new.metadata.items()},
                 headers=headers,

@@ -67,7 +67,7 @@ class Writing(Tagging):
         """Throw a begun upload away."""
         self._inner.abort_upload(upload)
 
-    def copy(
+    def copy(  # noqa: PLR0913  all that a copy may have otherwise
         self,
         source: ObjectInfo,
         key: str,
@@ -75,6 +75,7 @@ class Writing(Tagging):
         tags: CopyTags = Keep.SOURCE,
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
@@ -84,7 +85,7 @@ class Writing(Tagging):
                 at=0,
                 tags=chosen if isinstance(chosen, TagSet) else None,
                 keeps_tags=False,
-                detail_at=self._detail_age(source) if metadata is None else None,
+                detail_at=self._detail_age(source) if metadata is None is headers else None,
             )
             known = self._recent_tags(source.key) if known_tags is None else known_tags
             return self._write_object(
@@ -95,6 +96,7 @@ class Writing(Tagging):
                     tags=chosen,
                     exclusive=exclusive,
                     metadata=metadata,
+                    headers=headers,
                     known_tags=known,
                 ),
                 written,

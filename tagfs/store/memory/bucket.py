@@ -236,7 +236,7 @@ class MemoryBucket(MemoryRequests):
         with self._request("abort_upload", upload.key), self._lock:
             self._shelf.uploads.pop(upload.upload_id, None)
 
-    def copy(
+    def copy(  # noqa: PLR0913  all that a copy may have otherwise
         self,
         source: ObjectInfo,
         key: str,
@@ -244,6 +244,7 @@ class MemoryBucket(MemoryRequests):
         tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         known_tags: TagSet | None = None,  # noqa: ARG002 contract
     ) -> ObjectInfo:
         """Copy one object, metadata and tags included; a link is copied itself."""
@@ -259,6 +260,8 @@ class MemoryBucket(MemoryRequests):
                 detail = found.detail
                 if metadata is not None:
                     detail = replace(detail, metadata=lowered(metadata))
+                if headers is not None:
+                    detail = replace(detail, headers=lowered(headers))
                 return self._shelf.store(
                     key,
                     found.data,

@@ -1,0 +1,95 @@
+"""What a file takes over from the one whose name it gets: all that it does not bring itself.
+
+Editors, `sed -i` and rsync write a new file and rename it over the old one; others rename the old
+one away first. Neither means to change what kind of thing the name is: its tags, its type and other
+headers, its user metadata, how it is encrypted. So these stay with the name (promise G5), unless
+the new file has its own. `replace_tags=drop` is plain POSIX: the new file comes as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tagfs.fs.attributes import RESERVED
+from tagfs.fs.contenttypes import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
+from tagfs.store.bucket import NOTHING, ObjectInfo
+from tagfs.store.tags import TagSet
+
+_ENCRYPTION: Final = "server-side-encryption"
+_ATTRIBUTES: Final = RESERVED - {"xattr"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inherited:
+    """What is left to a new file; `tags` None if there is no set that it should get."""
+
+    tags: TagSet | None = None
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+NO_HEIR: Final = Inherited()
+"""A new file that takes no other's place."""
+
+
+def inherited_from(info: ObjectInfo | None, tags: TagSet | None = None) -> Inherited:
+    """Return what an object leaves to the file that takes its place."""
+    if info is None or info.detail is None:
+        return Inherited(tags=tags)
+    return Inherited(tags=tags, metadata=info.detail.metadata, headers=info.detail.headers)
+
+
+class Heir(Protocol):
+    """An open file that is not on the service yet."""
+
+    tags: TagSet | None
+    metadata: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+def take_over(heir: Heir, left: Inherited, old: str, new: str, *, typed: bool) -> None:
+    """Give a file, made for the path `old`, what is left to it at the path `new`."""
+    if heir.tags is None:
+        heir.tags = left.tags
+    heir.metadata = merged_metadata(heir.metadata, left.metadata)
+    heir.headers = merged_headers(heir.headers, left.headers, old, new, typed=typed)
+
+
+def new_headers(path: str, *, typed: bool) -> dict[str, str]:
+    """Return the headers of a new file; `typed`: its type is that of its name."""
+    kind = by_name(path) if typed else None
+    return {CONTENT_TYPE: kind} if kind else {}
+
+
+def merged_metadata(own: Mapping[str, str], left: Mapping[str, str]) -> dict[str, str]:
+    """Return the user metadata of a file that takes another's place: like tags, it is one set."""
+    if own.keys() - _ATTRIBUTES:
+        return dict(own)
+    return {**{k: v for k, v in left.items() if k not in _ATTRIBUTES}, **own}
+
+
+def merged_headers(
+    own: Mapping[str, str], left: Mapping[str, str], old: str, new: str, *, typed: bool
+) -> dict[str, str]:
+    """Return the headers of a file that comes from path `old` to path `new`.
+
+    `left` are those of the file that it replaces there, if any.
+    """
+    merged = {**left, **own}
+    if "kms" in left.get(_ENCRYPTION, "").lower():  # no program brings an encryption of its own
+        mine = {name for name in merged if name.startswith(_ENCRYPTION)}
+        merged = {name: text for name, text in merged.items() if name not in mine}
+        merged |= {name: text for name, text in left.items() if name.startswith(_ENCRYPTION)}
+    kind = _merged_type(own.get(CONTENT_TYPE, ""), left.get(CONTENT_TYPE, ""), old, new, typed)
+    if kind:
+        merged[CONTENT_TYPE] = kind
+    return merged
+
+
+def _merged_type(own: str, left: str, old: str, new: str, typed: bool) -> str:  # noqa: FBT001 local
+    chosen = is_chosen(own, old) if typed else own not in UNCHOSEN
+    if chosen:
+        return own
+    if left not in UNCHOSEN:
+        return left
+    return (by_name(new) if typed else None) or own or left
