@@ -6,6 +6,7 @@ A specification is an action, then options, separated by `:` or `,`; values are 
 
 Which requests (all that are given must hold; names are shell patterns):
     op=PutObject  method=PUT  sub=tagging (`none`: no subresource)  bucket=b*  key=logs/*
+    header=x-amz-tagging*  (a header of such a name, in lower case, comes with it)
     after=N   let the first N matching requests pass
     times=N   strike N times, then never again
     rate=0.1  strike a matching request with this probability
@@ -30,6 +31,8 @@ Lasting states of the service:
     clock=SECONDS       its clock is ahead by so much (signatures are judged by it)
     stale_list=SECONDS  objects younger than this are not listed
     deny_tags           tags may not be read: GetObjectTagging is 403, no tagging count is shown
+    deny_delete         objects may not be deleted: DeleteObject is 403, and DeleteMultipleObjects
+                        200 with an error for each key (OSS: 403)
 """
 
 import random
@@ -60,13 +63,25 @@ _ACTIONS = {
     "clock": _NUMBER,
     "stale_list": _NUMBER,
     "deny_tags": _NOTHING,
+    "deny_delete": _NOTHING,
 }
 _DEMANDING = frozenset({"status", "delay", "clock", "stale_list"})
-MODES = frozenset({"clock", "stale_list", "deny_tags"})
+MODES = frozenset({"clock", "stale_list", "deny_tags", "deny_delete"})
 REFUSALS = frozenset({"status", "token_expired", "skew", "deny", "reset", "hang"})
 _MATCHERS = ("op", "method", "sub", "bucket", "key")
 _OPTIONS = frozenset(
-    {*_MATCHERS, "after", "times", "rate", "when", "code", "message", "retry_after", "pause"}
+    {
+        *_MATCHERS,
+        "header",
+        "after",
+        "times",
+        "rate",
+        "when",
+        "code",
+        "message",
+        "retry_after",
+        "pause",
+    }
 )
 
 
@@ -90,8 +105,11 @@ class Fault:
         """Return the action's value as a number."""
         return float(self.value) if self.value else default
 
-    def matches(self, call: Call) -> bool:
-        """Tell whether a call is of the kind that this fault is about."""
+    def matches(self, call: Call, headers: Iterable[str] = ()) -> bool:
+        """Tell whether a call, with headers of these names, is what this fault is about."""
+        named = self.options.get("header")
+        if named is not None and not any(fnmatchcase(name.lower(), named) for name in headers):
+            return False
         facts = {
             "op": call.operation,
             "method": call.method,
@@ -170,12 +188,14 @@ class FaultBoard:
         """Put other faults in force; none of them if one is malformed."""
         self._faults = [parse_fault(text) for text in specifications]
 
-    def strike(self, call: Call) -> list[Fault]:
+    def strike(self, call: Call, headers: Iterable[str] = ()) -> list[Fault]:
         """Return the faults that strike a call, in the order they were given."""
         if not self._faults:
             return []
         return [
-            fault for fault in self._faults if fault.matches(call) and fault.strikes(self._chance)
+            fault
+            for fault in self._faults
+            if fault.matches(call, headers) and fault.strikes(self._chance)
         ]
 
     def report(self) -> list[dict[str, object]]:

@@ -121,7 +121,7 @@ class _Exchange:
             clock=time.time,
         )
         self._call = server.service.identify(self._request)
-        self._struck = server.faults.strike(self._call)
+        self._struck = server.faults.strike(self._call, http.headers)
 
     async def run(self) -> web.StreamResponse:
         try:

@@ -171,6 +171,21 @@ def test_denied_tags(faulty, bucket):
     assert bucket.head_object("k").headers["x-oss-tagging-count"] == "1"
 
 
+def test_denied_deletes(faulty, bucket):
+    faulty.faults("deny_delete:key=k", "deny_delete:op=DeleteMultipleObjects")
+    assert _refused(bucket, lambda b: b.delete_object("k")) == (403, "AccessDenied")
+    assert _refused(bucket, lambda b: b.batch_delete_objects(["k"])) == (403, "AccessDenied")
+    bucket.delete_object("other")
+    assert bucket.object_exists("k")
+
+
+def test_requests_with_a_header(faulty, bucket):
+    faulty.faults("status=501:code=NotImplemented:header=x-oss-tagging*")
+    put = {"x-oss-tagging": "a=1"}
+    assert _refused(bucket, lambda b: b.put_object("k", b"x", headers=put))[0] == 501
+    bucket.put_object("k", b"x")
+
+
 def test_stale_listings(faulty, bucket):
     faulty.faults("stale_list=3600")
     assert bucket.list_objects().object_list == []

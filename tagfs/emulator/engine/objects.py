@@ -116,6 +116,8 @@ def _override(context: Context, reply: Reply) -> None:
 
 async def DeleteObject(context: Context) -> Reply:
     """Remove an object; a missing one is removed as well as any."""
+    if "deny_delete" in context.request.modes:
+        raise ServiceError("AccessDenied")
     wanted = context.header("If-Match")
     if wanted is not None and context.dialect.conditional_writes:
         record = context.find()
@@ -159,6 +161,10 @@ def _failed(context: Context, shown: str, why: ServiceError) -> str:
 
 def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
     """Delete objects and return those that would not go; children go before their directories."""
+    if "deny_delete" in context.request.modes:
+        if context.dialect.quiet_is_empty:  # no place for an error of a key
+            raise ServiceError("AccessDenied")
+        return dict.fromkeys(keys, ServiceError("AccessDenied"))
     if not context.is_posix:
         context.storage.objects.delete_many(context.bucket.id, keys)
         return {}

@@ -307,3 +307,20 @@ def open_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = ["--service", "s3", "--bucket", "bkt", "--no-verify"]
     with Emulator(directory / "d", *options) as running:
         yield f"{running.url}/bkt"
+
+
+def test_deletes_that_are_denied(aws: Emulator, s3: Any, name: str) -> None:
+    """AWS says so for each key, in an answer of 200."""
+    s3.put_object(Bucket=name, Key="k", Body=b"x")
+    aws.faults(f"deny_delete:bucket={name}")
+    try:
+        told = s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "k"}, {"Key": "none"}]})
+        assert [(e["Key"], e["Code"]) for e in told["Errors"]] == [
+            ("k", "AccessDenied"),
+            ("none", "AccessDenied"),
+        ]
+        assert "Deleted" not in told
+        assert code_of(s3.delete_object, Bucket=name, Key="k") == (403, "AccessDenied")
+    finally:
+        aws.faults()
+    assert s3.head_object(Bucket=name, Key="k")["ContentLength"] == 1
