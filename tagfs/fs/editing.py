@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from tagfs.errors import AlreadyExists
 from tagfs.fs.attributes import Attributes, parse_attributes, with_attributes
 from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.files import OpenFiles
@@ -89,8 +90,19 @@ class AttributeEdits:
             if path == "/" and not self._env.root.prefix:
                 self._tree.bucket_attributes = stamped(entry.attributes)
                 return
-            entry = replace(entry, info=self._namespace.make_marker(path))
+            entry = replace(entry, info=self._marker(path, entry.key))
         self._edits.edit(entry, lambda info: self._rendered(entry, info, stamped))
+
+    def _marker(self, path: str, key: str) -> ObjectInfo:
+        """Return the marker of a directory that showed none: made here, or by somebody meanwhile.
+
+        Raises:
+            AccessDenied: it is there, and nothing of it was shown.
+        """
+        try:
+            return self._namespace.make_marker(path)
+        except AlreadyExists:
+            return self._env.bucket.head(key, max_age=0)
 
     def _waits(self, path: str, node: FileNode | None, change: Change) -> bool:
         """Leave an edit to the rename that follows, if one is to be expected at once."""

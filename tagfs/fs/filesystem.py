@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tagfs.errors import (
+    AccessDenied,
     BadHandle,
     NotExecutable,
     NotFound,
@@ -483,6 +484,8 @@ class FileSystem:
             self._env.bucket.head(key, max_age=RECENT)
         except NotFound:
             return False
+        except AccessDenied:
+            return self._env.bucket.lookup(key, max_age=RECENT).info is not None
         return True
 
     def _node_stat(self, node: FileNode) -> Stat:

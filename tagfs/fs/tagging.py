@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tagfs.errors import (
+    AccessDenied,
     AlreadyExists,
     InvalidTag,
     NoSuchTag,
@@ -15,6 +16,7 @@ from tagfs.errors import (
 from tagfs.fs.environment import Environment
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
+from tagfs.fs.rights import Denials
 from tagfs.fs.tree import Entry, Tree
 from tagfs.fs.xattrs import XATTR_CREATE, XATTR_REPLACE, Kind, XattrName, tag_name
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
@@ -40,15 +42,25 @@ class Tagging:
         self._tree = tree
         self._namespace = namespace
         self._logged: set[str] = set()
+        self._denials = Denials()
 
     def names(self, path: str) -> tuple[Entry, list[str]]:
         """Return what is at a path, and the names under which its tags are listed."""
         subject = self._subject(path, Kind.TAG)
-        names = self._tag_names(subject, self._tags(subject))
+        names = self._tag_names(subject, self._listed(subject))
         if path == "/" and not subject.bucket:
             bucket = self._subject(path, Kind.BUCKET_TAG)
-            names += self._tag_names(bucket, self._tags(bucket))
+            names += self._tag_names(bucket, self._listed(bucket))
         return subject.entry, names
+
+    def _listed(self, subject: _Subject) -> TagSet:
+        """Return the tags to be listed: none that may not be read, for copies list them first."""
+        try:
+            return self._tags(subject)
+        except AccessDenied as error:
+            whose = "the bucket" if subject.bucket else "objects"
+            self._denials.pass_over(f"tags of {whose} may not be read and are not listed", error)
+            return NO_TAGS
 
     def _subject(self, path: str, kind: Kind) -> _Subject:
         entry = self._tree.entry(path)

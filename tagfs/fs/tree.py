@@ -11,12 +11,13 @@ import stat
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from tagfs.errors import NotADirectory, NotALink, NotFound
+from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
 from tagfs.fs.attributes import Attributes, parse_attributes
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_visible, join
+from tagfs.fs.rights import Denials
 from tagfs.fs.symlinks import known_text, read_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.store.bucket import Lookup, ObjectInfo, ObjectType, Page
@@ -61,6 +62,7 @@ class Tree:
         self._files = files
         self._temporaries = temporaries
         self._logged: set[str] = set()
+        self._denials = Denials()
         self._texts: dict[str, tuple[str, str]] = {}
         self._last: Entry | None = None  # the file that was described last
         self._plain_links = False  # a link was seen here that is no symlink object
@@ -121,7 +123,7 @@ class Tree:
         if last is not None and last.info is info and last.path == path:
             return last  # tools ask for one file several times: attributes, names, each value
         if info.detail is None and self._env.choices.stored:
-            info = self._env.bucket.head(info.key, expected=info.type)
+            info = self._described(info)
         attributes = parse_attributes(info, self._env.default_file())
         size = info.size
         if stat.S_ISLNK(attributes.mode) and info.detail is not None:
@@ -131,6 +133,14 @@ class Tree:
         entry = Entry(path=path, key=info.key, attributes=attributes, size=size, info=info)
         self._last = entry
         return entry
+
+    def _described(self, info: ObjectInfo) -> ObjectInfo:
+        """Return a listed object with its detail, or as the listing has it if that is all."""
+        try:
+            return self._env.bucket.head(info.key, expected=info.type)
+        except AccessDenied as error:
+            self._denials.pass_over(UNDESCRIBED, error)
+            return info
 
     def names(self, path: str) -> Iterator[tuple[str, int]]:
         """Yield name and type bits of all entries of a directory; 0 where the type is not known.
@@ -205,16 +215,20 @@ class Tree:
             self._shadowed(found.info.key)
         info = found.marker
         if info is None or info.detail is None:
-            info = self._marker(marker)
+            info = self._marker(marker, info)
         return self._directory_entry(path, marker, info)
 
-    def _marker(self, key: str) -> ObjectInfo | None:
+    def _marker(self, key: str, listed: ObjectInfo | None = None) -> ObjectInfo | None:
+        """Return a directory's marker, None if there is none; `listed`: as a listing has it."""
         if not self._env.choices.stored:
             return None
         try:
             return self._env.bucket.head(key)
         except NotFound:
             return None
+        except AccessDenied as error:
+            self._denials.pass_over(UNDESCRIBED, error)
+            return listed
 
     def _directory_entry(self, path: str, key: str, info: ObjectInfo | None) -> Entry:
         attributes = self._env.default_directory()
@@ -257,6 +271,8 @@ class Tree:
             self._logged.add(key)
             log.warning("object %r is shadowed by the directory of the same name", key)
 
+
+UNDESCRIBED = "some objects may not be looked at: shown with default owner and mode"
 
 MAX_LINK = 4096
 """Bytes of the longest text that a symlink can have."""

@@ -1,8 +1,10 @@
 """User metadata as extended attributes, and the facts about an object that cannot be set."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from tagfs.errors import (
+    AlreadyExists,
     InvalidRequest,
     NoSuchTag,
     TagExists,
@@ -134,7 +136,8 @@ class UserMetadata:
                 node.set_metadata(change(dict(node.metadata)))
             return
         if entry.info is None and entry.is_dir:
-            self._namespace.make_marker(path)
+            with suppress(AlreadyExists):  # by others meanwhile; or it may not be looked at
+                self._namespace.make_marker(path)
         self._edits.edit(
             entry, lambda info: change(dict(info.detail.metadata) if info.detail else {})
         )

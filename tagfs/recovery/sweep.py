@@ -70,6 +70,7 @@ class Sweep:
             settings = directory.record.settings(self._changes)
             bucket = open_bucket(bucket_settings(settings))
             bucket.check(settings.url.prefix)
+            bucket.probe(settings.url.prefix)
         except TagfsError as error:
             self.problem(f"{directory.path}: {error}")
             if bucket is not None:

@@ -6,10 +6,18 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import quote
 
-from tagfs.errors import InvalidRequest, MalformedResponse, NameTooLong, TagfsError, Unsupported
+from tagfs.errors import (
+    AccessDenied,
+    BadCredentials,
+    InvalidRequest,
+    MalformedResponse,
+    NameTooLong,
+    TagfsError,
+    Unsupported,
+)
 from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
 from tagfs.store.dialect import Carrier, Dialect
 from tagfs.store.exchange import Request, Response, check_key
@@ -21,6 +29,15 @@ from tagfs.store.transport import Transport
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+_ON_THE_SIDE: Final = frozenset({"HeadObject", "GetSymlink", "GetObjectTagging", "GetBucketTags"})
+"""Questions that many a call can go without; who cannot says that they were refused."""
+
+
+def _is_aside(request: Request, failure: TagfsError) -> bool:
+    plain = isinstance(failure, AccessDenied) and not isinstance(failure, BadCredentials)
+    return plain and request.operation in _ON_THE_SIDE
 
 
 class Calls:
@@ -91,7 +108,7 @@ class Calls:
         if answer.error is None or answer.status in allow or answer.code in allow:
             return answer
         failure = find_failure(request, answer)
-        untold = request.quiet or isinstance(failure, ORDINARY)
+        untold = request.quiet or isinstance(failure, ORDINARY) or _is_aside(request, failure)
         logger.log(logging.DEBUG if untold else logging.WARNING, "%s", failure)
         failure.told = not untold
         raise failure

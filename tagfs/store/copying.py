@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from tagfs.errors import AccessDenied, FileTooLarge, InvalidRequest, ObjectChanged
+from tagfs.errors import AccessDenied, BadCredentials, FileTooLarge, InvalidRequest, ObjectChanged
 from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
 from tagfs.store.dialect import Carrier, MetadataEdit
@@ -183,10 +183,13 @@ class Copying(Multipart):
         try:
             if self.get_tags(source.key):
                 return None
+        except BadCredentials:
+            raise
         except AccessDenied:
-            if not self.tags_denied_drop:
-                raise
-            return None
+            # Whatever the source's tags are: nothing is lost that had none.
+            if self.tags_denied_drop or self._shows_no_tags(key):
+                return None
+            raise
         return self._tags_to_keep(key) or None
 
     def _copy_whole(
@@ -275,7 +278,12 @@ class Copying(Multipart):
         return self._copied(answer, replace(info, detail=detail))
 
     def _tagging_headers(self, tags: TagSet | None) -> dict[str, str]:
-        """Always name the directive: services differ in what they do without."""
+        """Always name the directive: services differ in what they do without.
+
+        But not where there are no tags: R2 refuses every copy that names one.
+        """
+        if not self._capabilities.object_tags:
+            return {}
         directive = self._header("tagging-directive")
         if tags is None:
             return {directive: self.dialect.copy_tags}

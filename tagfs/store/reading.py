@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from tagfs.errors import (
+    AccessDenied,
     AlreadyExists,
+    BadCredentials,
     IntegrityError,
     MalformedResponse,
     NotFound,
@@ -116,13 +119,42 @@ class Reading(Calls):
         """Say what is at a key, by HEAD and LIST at the same time; see `Bucket.lookup`."""
         self._check_key(key)
         below = self._threads.submit(self.list, key + "/", delimiter="", limit=1)
+        denied: AccessDenied | None = None
+        info = None
         try:
             info = self.head(key)
         except NotFound:
-            info = None
-        first = next(iter(below.result().objects), None)
+            pass
+        except AccessDenied as error:
+            denied = error
+        first = self._first_below(below, info)
+        if denied is not None:
+            info = self._listed(key, denied) if first is None else None
         marker = first if first is not None and first.key == key + "/" else None
         return Lookup(info, is_prefix=first is not None, marker=marker)
+
+    def _first_below(self, below: Future[Page], info: ObjectInfo | None) -> ObjectInfo | None:
+        """Return the first key of a directory; none if there is a file, and no right to list."""
+        try:
+            return next(iter(below.result().objects), None)
+        except BadCredentials:
+            raise
+        except AccessDenied:
+            if info is None:
+                raise
+            return None
+
+    def _listed(self, key: str, denied: AccessDenied) -> ObjectInfo | None:
+        """Return what a listing shows of an object that may not be looked at itself.
+
+        Raises:
+            BadCredentials: the key pair itself was refused.
+            AccessDenied: nor may it be listed.
+        """
+        if isinstance(denied, BadCredentials):
+            raise denied
+        first = next(iter(self.list(key, delimiter="", limit=1).objects), None)
+        return first if first is not None and first.key == key else None
 
     def head(
         self,
@@ -210,6 +242,9 @@ class Reading(Calls):
             self.head(key)
         except NotFound:
             return
+        except AccessDenied as denied:
+            if self._listed(key, denied) is None:
+                return
         raise AlreadyExists(f"{key!r} is there")
 
     def _parsed(

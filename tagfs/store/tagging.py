@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import AccessDenied, InvalidTag, MalformedResponse, NotFound, Unsupported
+from tagfs.errors import (
+    AccessDenied,
+    BadCredentials,
+    InvalidTag,
+    MalformedResponse,
+    NotFound,
+    Unsupported,
+)
 from tagfs.store.bucket import Keep, NewObject
 from tagfs.store.dialect import EmptyTagging
 from tagfs.store.exchange import Request, Response
@@ -196,7 +203,11 @@ class Tagging(Proving):
             return self.get_tags(key)
         except (NotFound, BucketLacks):
             return NO_TAGS
+        except BadCredentials:
+            raise
         except AccessDenied as denied:
+            if self._shows_no_tags(key):
+                return NO_TAGS
             if self.tags_denied_drop:
                 logger.info("%s; rewriting without its tags, as tags_denied=drop says", denied)
                 return NO_TAGS
@@ -204,6 +215,10 @@ class Tagging(Proving):
                 f"rewriting {key!r} would lose its tags, which may not be read: allow "
                 f"GetObjectTagging, or mount with tags_denied=drop ({denied})"
             ) from denied
+
+    def _shows_no_tags(self, key: str) -> bool:  # noqa: ARG002  of whoever can look
+        """Say whether a look at the object proves that it has none, whoever may read them."""
+        return False
 
     def _get_raw(self, operation: str, key: str | None, *, quiet: bool = False) -> TagSet:
         """Return a tag set as the service writes it."""

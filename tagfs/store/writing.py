@@ -13,6 +13,7 @@ from tagfs.errors import (
     Interrupted,
     InvalidRequest,
     NameTooLong,
+    NotFound,
     Refused,
     TagfsError,
     Unsupported,
@@ -92,6 +93,19 @@ class Writing(Deleting, Carrying):
                 made = self._settle(request, answer, made)
             self._deliver_tags(Carrier.SYMLINK, key, tags)
             return made
+
+    def _shows_no_tags(self, key: str) -> bool:
+        """Say so if there is no object, or a count of 0.
+
+        A count that is not told tells nothing: services hide it from who may not read tags.
+        """
+        try:
+            found = self.head(key)
+        except NotFound:
+            return True
+        except TagfsError:
+            return False
+        return found.detail is not None and found.detail.tag_count == 0
 
     def _link_request(self, key: str, target: str, headers: dict[str, str]) -> Request:
         return Request(

@@ -120,6 +120,11 @@ class Faults:
         """Return how many requests were refused or garbled so far."""
         return sum(fault["hits"] for fault in requests.get(self._url, timeout=5).json())
 
+    def by_fault(self) -> dict[str, int]:
+        """Return how many requests each fault struck."""
+        told = requests.get(self._url, timeout=5).json()
+        return {fault["fault"]: fault["hits"] for fault in told}
+
     def clear(self) -> None:
         requests.delete(self._url, timeout=5)
 

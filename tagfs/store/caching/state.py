@@ -11,6 +11,7 @@ from typing import Final, TypeVar, cast
 
 from tagfs.errors import (
     AccessDenied,
+    BadCredentials,
     FileTooLarge,
     Interrupted,
     InvalidRequest,
@@ -38,6 +39,9 @@ _HARMLESS = (
     Unsupported,
     ValueTooLarge,
 )
+MAX_DENIALS: Final = 100_000
+"""Refused questions that are remembered."""
+
 _SECOND_NS = 1_000_000_000
 _SETTLED_NS = 2 * _SECOND_NS
 
@@ -73,6 +77,10 @@ class Clocks:
         return self.wall() - passed - modified_ns >= _SETTLED_NS
 
 
+def _is_denial(error: BaseException) -> bool:
+    return isinstance(error, AccessDenied) and not isinstance(error, BadCredentials)
+
+
 class CacheState:
     """What a cache remembers, guarded by `lock`, with counts of how it fares."""
 
@@ -84,6 +92,7 @@ class CacheState:
         self.hits = self.misses = self.coalesced = 0
         self._max_listing = max_listing
         self._scans: dict[str, SharedScan] = {}
+        self._denials: dict[Slot, tuple[float, str]] = {}
 
     # Asking
 
@@ -106,6 +115,7 @@ class CacheState:
                 if found is not UNKNOWN:
                     self.hits += 1
                     return found
+                self._recall_denial(slot, window())
                 flight = self.flights.find(slot, window())
                 leads = flight is None
                 if flight is None:
@@ -168,6 +178,8 @@ class CacheState:
         except BaseException as error:
             with self.lock:
                 self.flights.end(slot, flight)
+                if _is_denial(error) and not flight.spoiled:
+                    self._keep_denial(slot, str(error), flight.began)
             flight.land(error=error)
             raise
         with self.lock:
@@ -176,6 +188,18 @@ class CacheState:
                 keep(result, flight.began)
         flight.land(result)
         return result
+
+    def _recall_denial(self, slot: Slot, oldest: float) -> None:
+        """Raise what was answered, if not too long ago, to a question that is not allowed."""
+        kept = self._denials.get(slot)
+        if kept is not None and kept[0] > oldest:
+            self.hits += 1
+            raise AccessDenied(kept[1])
+
+    def _keep_denial(self, slot: Slot, reason: str, at: float) -> None:
+        if len(self._denials) >= MAX_DENIALS:
+            self._denials.clear()
+        self._denials[slot] = at, reason
 
     def saw(self, key: str, info: ObjectInfo | None, at: float) -> None:
         """Remember what HEAD or GET told (under the lock)."""
@@ -230,6 +254,7 @@ class CacheState:
     def forget(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix` (under the lock)."""
         self.known.forget(prefix)
+        self._denials.clear()
         self.flights.spoil_all(prefix)
 
     def _end_write(self, keys: Sequence[str], flights: Sequence[Flight[object]]) -> None:
@@ -245,6 +270,7 @@ class CacheState:
         for key in keys:
             for kind in ("write", "head", "tags", "lookup"):
                 self.flights.spoil((kind, key))
+                self._denials.pop((kind, key), None)
             at = key.find("/")
             while at >= 0:
                 self.flights.spoil(("lookup", key[:at]))

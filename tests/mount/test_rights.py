@@ -1,0 +1,365 @@
+"""Key pairs that may do half of it: right missing x call -> outcome. docs/access.md has the table.
+
+Every call is made on a file of its own. What is not "ok" below is refused, with its errno.
+"""
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.mount.conftest import ALL, Faults, MountFactory
+from tests.mounting import Mounted, run
+
+TAGS = {"team": "blue"}
+BIG = 20 * 1024**2
+"""Bytes of a file that is uploaded in parts while it is written."""
+
+
+class Bench:
+    """A mounted directory `t` with a tagged file for each call, and a place outside."""
+
+    def __init__(self, mount: Mounted, out: Path) -> None:
+        self.mount = mount
+        self.out = out
+
+    def path(self, name: str) -> Path:
+        return self.mount.path / "t" / name
+
+    def tool(self, *command: str | Path) -> str:
+        return run(*command)
+
+
+def copies_out(*command: str) -> Callable[[Bench, Path], None]:
+    def call(bench: Bench, file: Path) -> None:
+        copy = bench.out / file.name
+        bench.tool(*command, file, copy)
+        assert copy.read_bytes() == b"old"
+
+    return call
+
+
+def reads(_bench: Bench, file: Path) -> None:
+    assert file.read_bytes() == b"old"
+
+
+def copies_by_python(bench: Bench, file: Path) -> None:
+    shutil.copy2(file, bench.out / file.name)
+    assert (bench.out / file.name).read_bytes() == b"old"
+
+
+def archives(bench: Bench, file: Path) -> None:
+    archive = bench.out / "archive.tar"
+    bench.tool("tar", "--xattrs", "-cf", archive, "-C", file.parent, file.name)
+    assert bench.tool("tar", "-xOf", archive) == "old"
+
+
+def stats(_bench: Bench, file: Path) -> None:
+    found = file.lstat()
+    assert (found.st_size, found.st_nlink) == (3, 1)
+
+
+def lists(bench: Bench, file: Path) -> None:
+    assert file.name in bench.tool("ls", "-l", file.parent)
+
+
+def lists_names(_bench: Bench, file: Path) -> None:
+    command = ["getfattr", "-d", "--absolute-names", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def asks_for_a_tag(_bench: Bench, file: Path) -> None:
+    assert os.getxattr(file, "user.tag.team") == b"blue"
+
+
+def asks_for_the_type(_bench: Bench, file: Path) -> None:
+    assert os.getxattr(file, "user.object.type")
+
+
+def tags(_bench: Bench, file: Path) -> None:
+    os.setxattr(file, "user.tag.more", b"red")
+
+
+def overwrites(_bench: Bench, file: Path) -> None:
+    file.write_bytes(b"new")
+
+
+def appends(_bench: Bench, file: Path) -> None:
+    with file.open("ab") as end:
+        end.write(b"er")
+
+
+def sets_a_mode(_bench: Bench, file: Path) -> None:
+    file.chmod(0o600)
+
+
+def creates(_bench: Bench, file: Path) -> None:
+    file.with_suffix(".new").write_bytes(b"new")
+
+
+def creates_large(_bench: Bench, file: Path) -> None:
+    with file.with_suffix(".big").open("wb") as big:
+        for _ in range(BIG // 2**20):
+            big.write(bytes(2**20))
+
+
+def copies_in(bench: Bench, file: Path) -> None:
+    source = bench.out / "source"
+    source.write_bytes(b"new")
+    bench.tool("cp", "-a", source, file.with_suffix(".copied"))
+
+
+def renames(_bench: Bench, file: Path) -> None:
+    file.rename(file.with_suffix(".moved"))
+
+
+def renames_over(_bench: Bench, file: Path) -> None:
+    source = file.with_suffix(".fresh")
+    source.write_bytes(b"new")
+    source.rename(file)
+
+
+def renames_a_directory(_bench: Bench, file: Path) -> None:
+    directory = file.with_suffix(".d")
+    directory.mkdir()
+    (directory / "x").write_bytes(b"x")
+    directory.rename(file.with_suffix(".e"))
+
+
+def removes(_bench: Bench, file: Path) -> None:
+    file.unlink()
+
+
+def makes_a_directory(_bench: Bench, file: Path) -> None:
+    file.with_suffix(".made").mkdir()
+    file.with_suffix(".made").rmdir()
+
+
+def makes_a_link(_bench: Bench, file: Path) -> None:
+    link = file.with_suffix(".link")
+    link.symlink_to("target")
+    assert os.readlink(link) == "target"
+    os.listxattr(link, follow_symlinks=False)
+
+
+def looks_at_the_root(bench: Bench, _file: Path) -> None:
+    assert "t" in bench.tool("ls", "-la", bench.mount.path)
+    done = bench.tool("getfattr", "-d", "--absolute-names", bench.mount.path)
+    assert "denied" not in done
+
+
+CALLS: dict[str, Callable[[Bench, Path], None]] = {
+    "read": reads,
+    "cp -a": copies_out("cp", "-a"),
+    "cp --preserve=all": copies_out("cp", "--preserve=all"),
+    "rsync -aX": copies_out("rsync", "-aX"),
+    "copy2": copies_by_python,
+    "tar": archives,
+    "stat": stats,
+    "ls -l": lists,
+    "listxattr": lists_names,
+    "get a tag": asks_for_a_tag,
+    "get the type": asks_for_the_type,
+    "set a tag": tags,
+    "overwrite": overwrites,
+    "append": appends,
+    "chmod": sets_a_mode,
+    "create": creates,
+    "create large": creates_large,
+    "cp in": copies_in,
+    "rename": renames,
+    "rename over": renames_over,
+    "rename a directory": renames_a_directory,
+    "remove": removes,
+    "mkdir, rmdir": makes_a_directory,
+    "symlink": makes_a_link,
+    "the root": looks_at_the_root,
+}
+
+DENIED = {
+    "tags": ("deny_tags",),
+    "bucket tags": ("deny:op=GetBucketTags",),
+    "objects": ("deny:op=HeadObject", "deny:op=GetObject", "deny:op=GetSymlink"),
+    "objects above": ("deny:op=HeadObject:key=t", "deny:op=HeadObject:key=t/"),
+}
+"""Rights that are missing, as faults of the emulator."""
+
+REFUSED = {
+    # G11: what has tags that may not be read is not written anew.
+    "tags": {"get a tag", "set a tag", "overwrite", "append", "rename over"},
+    "bucket tags": set[str](),
+    # Nothing is read, and what cannot be looked at cannot be kept when it is written anew.
+    "objects": {
+        "read",
+        "cp -a",
+        "cp --preserve=all",
+        "rsync -aX",
+        "copy2",
+        "tar",
+        "get the type",
+        "overwrite",
+        "append",
+        "chmod",
+    },
+    "objects above": set[str](),
+}
+"""Calls that are EACCES, all others being done."""
+
+ELSEWHERE = {
+    # Whether a change of metadata loses tags there, only reading them can tell.
+    ("s3", "tags"): {"chmod"},
+    ("obs", "tags"): {"chmod"},
+    # The text of a link is what cannot be read; OBS is asked for one on trial first.
+    ("s3", "objects"): {"symlink"},
+    ("obs", "objects"): {"symlink"},
+}
+"""The same, of one service alone."""
+
+
+def outcome(call: Callable[[Bench, Path], None], bench: Bench, file: Path) -> str:
+    try:
+        call(bench, file)
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    except AssertionError as error:
+        return "EACCES" if "Permission denied" in str(error) else f"failed: {error}"
+    return "ok"
+
+
+@ALL
+@pytest.mark.parametrize("right", DENIED)
+def test_what_works_without_a_right(
+    mount_with: MountFactory, refusals: Faults, tmp_path: Path, right: str
+) -> None:
+    mount = mount_with()
+    for number, _name in enumerate(CALLS):
+        mount.judge.put(f"t/{number:02}", b"old", TAGS)
+    refusals.set(*DENIED[right])
+    bench = Bench(mount, tmp_path / "out")
+    bench.out.mkdir()
+    found = {
+        name: outcome(call, bench, bench.path(f"{number:02}"))
+        for number, (name, call) in enumerate(CALLS.items())
+    }
+    refusals.clear()
+    refused = REFUSED[right] | ELSEWHERE.get((mount.kind, right), set())
+    expected = {name: "EACCES" if name in refused else "ok" for name in CALLS}
+    differ = {name: told for name, told in found.items() if told != expected[name]}
+    assert differ == {}, mount.log()
+    for number, name in enumerate(CALLS):  # whatever was refused has changed nothing
+        if name in refused:
+            assert mount.content(f"t/{number:02}") == b"old", name
+            assert mount.tags(f"t/{number:02}") == TAGS, name
+
+
+@ALL
+def test_what_may_not_be_read_is_said_once_and_asked_once(mount: Mounted, refusals: Faults) -> None:
+    """G13. One line in the log for all files, and one request for each within `tag_ttl`."""
+    for name in "abc":
+        mount.judge.put(name, b"old", TAGS)
+    refusals.set("deny_tags")
+    log = mount.requests()
+    for _ in range(3):
+        for name in "abc":
+            assert os.listxattr(mount.path / name) == []
+    assert log.kinds()["GET tagging"] <= 2 * 3  # those ahead of the walk as well
+    assert mount.log().count("tags of objects may not be read") == 1
+    assert mount.log().count("GetObjectTagging") == 1
+    refusals.clear()
+    os.setxattr(mount.path, "user.tagfs.refresh", b"")
+    assert os.listxattr(mount.path / "a") == ["user.tag.team"]
+
+
+@ALL
+def test_objects_that_may_not_be_looked_at_are_asked_for_once(
+    mount: Mounted, refusals: Faults
+) -> None:
+    for number in range(20):
+        mount.judge.put(f"d/{number}", b"old")
+    refusals.set("deny:op=HeadObject")
+    run("ls", "-l", mount.path / "d")
+    log = mount.requests()
+    assert "old" not in run("ls", "-l", mount.path / "d")
+    assert "HEAD" not in log.kinds()
+    assert mount.log().count("may not be looked at") == 1
+
+
+@ALL
+def test_a_key_pair_that_is_refused_is_no_matter_of_rights(
+    mount: Mounted, refusals: Faults
+) -> None:
+    """Tags are not "not there" because a key pair has expired: a copy would lose them."""
+    mount.judge.put("f", b"old", TAGS)
+    (mount.path / "f").stat()
+    refusals.set("status=403:code=InvalidAccessKeyId:sub=tagging")
+    with pytest.raises(PermissionError):
+        os.listxattr(mount.path / "f")
+
+
+@ALL
+def test_a_file_is_read_without_the_right_to_list(mount: Mounted, refusals: Faults) -> None:
+    mount.judge.put("f", b"old", TAGS)
+    refusals.set("deny:sub=list")
+    assert (mount.path / "f").read_bytes() == b"old"
+    assert os.getxattr(mount.path / "f", "user.tag.team") == b"blue"
+    with pytest.raises(PermissionError):
+        os.listdir(mount.path)
+    with pytest.raises(PermissionError):
+        (mount.path / "absent").stat()  # which may be a directory
+
+
+@ALL
+def test_what_is_known_to_have_no_tags_is_written_anew_without_the_right(
+    mount: Mounted, refusals: Faults
+) -> None:
+    """G11 is about tags that there may be."""
+    refusals.set("deny_tags")
+    file = mount.path / "f"
+    file.write_bytes(b"new")
+    file.write_bytes(b"newer")  # just written: nobody can have tagged it
+    assert mount.content("f") == b"newer"
+    os.setxattr(mount.path, "user.tagfs.refresh", b"")
+    with pytest.raises(PermissionError):
+        file.write_bytes(b"newest")
+    assert mount.content("f") == b"newer"
+
+
+NO_TAGS_AT_ALL = (
+    "status=501:code=NotImplemented:sub=tagging",
+    "status=501:code=NotImplemented:header=x-amz-tagging*",
+)
+"""What R2 refuses: a copy that names a tagging directive as well."""
+
+
+@pytest.mark.services("s3")
+def test_no_tagging_header_is_sent_where_there_are_no_tags(
+    mount_with: MountFactory, refusals: Faults, tmp_path: Path
+) -> None:
+    refusals.set(*NO_TAGS_AT_ALL)
+    mount = mount_with()
+    file = mount.path / "f"
+    file.write_bytes(b"x\n")
+    file.chmod(0o600)
+    run("touch", "-d", "yesterday", file)
+    file.rename(mount.path / "g")
+    run("sed", "-i", "s/x/y/", mount.path / "g")
+    run("cp", "-a", mount.path / "g", mount.path / "h")
+    run("rsync", "-aX", "/etc/hosts", mount.path / "h")
+    run("mv", mount.path / "h", mount.path / "g")
+    (mount.path / "d").mkdir()
+    (mount.path / "d/x").symlink_to("y")
+    (mount.path / "d").rename(mount.path / "e")
+    creates_large(Bench(mount, tmp_path), mount.path / "f")
+    with (mount.path / "f.big").open("r+b") as big:
+        big.write(b"begun anew")
+    (mount.path / "f.big").rename(mount.path / "big")
+    assert mount.content("g") == Path("/etc/hosts").read_bytes()
+    assert mount.content("big")[:11] == b"begun anew\0"
+    hits = refusals.by_fault()
+    assert hits[NO_TAGS_AT_ALL[1]] == 0
+    assert hits[NO_TAGS_AT_ALL[0]] == 1  # the mount asked if there are any
