@@ -129,7 +129,7 @@ class Reading(Calls):
             denied = error
         first = self._first_below(below, info)
         if denied is not None:
-            info = self._listed(key, denied) if first is None else None
+            info = self._find_listed(key, denied) if first is None else None
         marker = first if first is not None and first.key == key + "/" else None
         return Lookup(info, is_prefix=first is not None, marker=marker)
 
@@ -144,7 +144,7 @@ class Reading(Calls):
                 raise
             return None
 
-    def _listed(self, key: str, denied: AccessDenied) -> ObjectInfo | None:
+    def _find_listed(self, key: str, denied: AccessDenied) -> ObjectInfo | None:
         """Return what a listing shows of an object that may not be looked at itself.
 
         Raises:
@@ -243,7 +243,7 @@ class Reading(Calls):
         except NotFound:
             return
         except AccessDenied as denied:
-            if self._listed(key, denied) is None:
+            if self._find_listed(key, denied) is None:
                 return
         raise AlreadyExists(f"{key!r} is there")
 

@@ -205,6 +205,7 @@ REFUSED = {
         "overwrite",
         "append",
         "chmod",
+        "rename over",
     },
     "objects above": set[str](),
 }
