@@ -16,6 +16,7 @@ import oss2
 
 from tests.emulated import Emulator
 from tests.judges import KEY_ID, REGIONS, SECRET, Judge, OssJudge, judge_of
+from tests.waiting import wait_for as wait_for  # noqa: PLC0414  (for those who import it from here)
 
 KEYS = {
     "OSS_ACCESS_KEY_ID": KEY_ID,
@@ -109,6 +110,22 @@ class Mounted:
         os.setxattr(self.path, "user.tagfs.refresh", b"")
         time.sleep(1.05)
 
+    def status(self) -> dict[str, Any]:
+        """Return what the mount tells of itself."""
+        told: dict[str, Any] = json.loads(os.getxattr(self.path, "user.tagfs.status"))
+        return told
+
+    def staged(self) -> list[Path]:
+        """Return the files with content that is not on the service, or not yet let go."""
+        return list(self.cache_dir.glob("staging/*/*.data"))
+
+    def released(self, still_open: int = 0) -> None:
+        """Wait until the mount knows that all files but `still_open` are closed.
+
+        The kernel tells it after close(2) has returned.
+        """
+        wait_for(lambda: self.status()["open_files"] <= still_open)
+
     def kill(self) -> None:
         """End the mount as a crash does."""
         self.process.send_signal(signal.SIGKILL)
@@ -175,13 +192,6 @@ def unmount(mount: Mounted) -> None:
             mount.process.kill()
             mount.process.wait(10)
             raise
-
-
-def wait_for(condition: Any, seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def run(*args: str | Path, cwd: Path | None = None, text: str | None = None) -> str:

@@ -13,6 +13,7 @@ import oss2
 import pytest
 
 from tests.emulator.emulation import Emulator, oss2_bucket
+from tests.waiting import wait_for
 
 _PUT_HEAD = b"PUT /bkt/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
 
@@ -72,7 +73,7 @@ def test_a_client_that_leaves_midway_through_an_answer_is_in_the_log(tmp_path):
         connection.sendall(b"GET /bkt/k HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         connection.recv(1000)
         connection.close()
-        _wait_for(running.requests)
+        wait_for(running.requests)
         (line,) = running.requests()
         assert (line["operation"], line["status"]) == ("GetObject", 200)
         assert 0 < int(str(line["bytes_out"])) < size
@@ -122,7 +123,7 @@ def test_a_kill_leaves_whole_objects(tmp_path):
         connection.sendall(_PUT_HEAD % 99_999_999)
         connection.sendall(bytes(5_000_000))
         incoming = tmp_path / "incoming"
-        _wait_for(lambda: any(path.stat().st_size > 1_000_000 for path in incoming.iterdir()))
+        wait_for(lambda: any(path.stat().st_size > 1_000_000 for path in incoming.iterdir()))
         running.kill()
         connection.close()
     with running:
@@ -160,13 +161,6 @@ def _write_until_it_fails(bucket: oss2.Bucket, seed: int, acknowledged: dict[str
         acknowledged[key] = size
 
 
-def _wait_for(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_client_that_leaves_midway_changes_nothing(tmp_path):
     log = tmp_path / "log"
     with Emulator(tmp_path / "d", "--bucket", "bkt", "--no-verify", log=log) as running:
@@ -174,7 +168,7 @@ def test_a_client_that_leaves_midway_changes_nothing(tmp_path):
             connection = socket.create_connection(("127.0.0.1", running.port))
             connection.sendall(_PUT_HEAD % 300_000 + bytes(size))
             connection.close()
-        _wait_for(lambda: len(running.requests()) == 2)
+        wait_for(lambda: len(running.requests()) == 2)
         assert {line["status"] for line in running.requests()} == {0}
         assert not oss2_bucket(running, "bkt").object_exists("k")
         assert list((tmp_path / "d" / "incoming").iterdir()) == []

@@ -14,6 +14,7 @@ from tagfs.fs.temporaries import GRACE, destination
 from tagfs.store.bucket import ObjectInfo
 from tagfs.store.memory.bucket import MemoryBucket
 from tests.fs.trees import tree_of, write
+from tests.waiting import wait_for
 
 TEMPORARY = "/d/.f.Ab12xY"
 
@@ -69,13 +70,6 @@ def kept(bucket: Bucket, key: str) -> dict[str, str]:
 ALL = {"mode": str(stat.S_IFREG | 0o640), "uid": "12", "gid": "34", "mtime": "7", "atime": "5"}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(GRACE / 10)
-
-
 def test_they_go_along_with_the_rename(tree: FileSystem, bucket: Bucket) -> None:
     write(tree, TEMPORARY)
     edit(tree)
@@ -90,7 +84,7 @@ def test_they_go_along_with_the_rename(tree: FileSystem, bucket: Bucket) -> None
 def test_without_a_rename_they_are_sent_soon(tree: FileSystem, bucket: Bucket) -> None:
     write(tree, TEMPORARY)
     edit(tree)
-    wait_until(lambda: bool(bucket.calls) and kept(bucket, TEMPORARY[1:]) == ALL)
+    wait_for(lambda: bool(bucket.calls) and kept(bucket, TEMPORARY[1:]) == ALL)
     assert bucket.calls == ["edit d/.f.Ab12xY"]
     tree.chmod(TEMPORARY, 0o600)
     assert len(bucket.calls) == 2, "it is no file on its way any more"
@@ -152,7 +146,7 @@ def test_after_a_failure_nothing_waits_any_more(
     write(tree, TEMPORARY)
     bucket.refuses = True
     edit(tree)
-    wait_until(lambda: any("were not set" in record.message for record in caplog.records))
+    wait_for(lambda: any("were not set" in record.message for record in caplog.records))
     write(tree, "/d/.g.Ab12xY")
     with pytest.raises(AccessDenied):
         tree.chmod("/d/.g.Ab12xY", 0o640)

@@ -15,6 +15,7 @@ import pytest
 from tagfs.kernel.caller import Caller
 from tagfs.kernel.lookers import Lookers
 from tagfs.kernel.mountinfo import MountPoint, device_of, parse_mountinfo
+from tests.waiting import wait_for
 
 PID = 4711
 OURS = "0:50"
@@ -186,10 +187,7 @@ def test_nobody_waits_for_a_look_that_does_not_end(stuck) -> None:
     assert threads() - before <= 2
     assert lookers.ask(lambda: 1) is None, "all are busy: unknown"
     stuck.let_go.set()
-    end = time.monotonic() + 10
-    while lookers.ask(lambda: 1) is None:  # they look again as soon as those calls are answered
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_for(lambda: lookers.ask(lambda: 1))  # as soon as those calls are answered
     assert threads() - before <= 2
 
 

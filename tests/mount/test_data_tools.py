@@ -20,7 +20,7 @@ import oss2
 import pytest
 
 from tests.mount.conftest import ALL, MountFactory
-from tests.mounting import Mounted, run
+from tests.mounting import Mounted, run, wait_for
 
 MANY = 300
 
@@ -216,7 +216,7 @@ class TestFiles:
             assert os.fstat(file.fileno()).st_size == 100_000
             os.fchmod(file.fileno(), 0o640)
             assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o640
-        assert mount.keys() == []
+        wait_for(lambda: mount.keys() == [])
 
 
 class TestOpenFiles:
@@ -229,7 +229,7 @@ class TestOpenFiles:
         ):
             file.read(10)
             (mount.path / "f").unlink()
-            assert mount.keys() == []
+            wait_for(lambda: mount.keys() == [])
             assert os.pread(file.fileno(), 4, 2_999_996) == b"xxxx"
             os.pwrite(file.fileno(), b"yy", 2_000_000)
             (mount.path / "f").write_bytes(b"another")

@@ -149,7 +149,7 @@ class TestClose:
         meta = mount.judge.head("d/f").meta
         assert (meta["mode"], meta["mtime"]) == (str(0o100640), STORED_MTIME)
         assert mount.judge.head("d/").meta["mode"] == str(0o040750)
-        assert not list(mount.cache_dir.glob("staging/*/*.data"))
+        wait_for(lambda: not mount.staged())
 
     def test_what_is_in_a_new_directory_stays_there(self, mount: Mounted) -> None:
         """Its files are uploaded before its own marker, which waits for its mode and times."""
@@ -780,7 +780,7 @@ class TestTrees:
         assert os.listdir(mount.path) == []
         sync(mount.path)
         assert mount.keys() == []
-        assert not list(mount.cache_dir.glob("staging/*/*.data"))
+        wait_for(lambda: not mount.staged())
 
     def test_a_git_repository(self, mount: Mounted, mount_with: MountFactory) -> None:
         top = mount.path / "r"

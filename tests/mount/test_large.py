@@ -67,7 +67,7 @@ def test_in_and_out(mount_with: MountFactory) -> None:
     digest = write(mount.path / "f", LARGE)
     assert LARGE <= moved(log, "bytes_in") <= LARGE + SLACK
     assert 1 < log.kinds()["PUT partNumber"] <= LARGE / PART + 1  # they grow with the file
-    wait_for(lambda: not list(mount.cache_dir.glob("staging/*/*.data")))
+    wait_for(lambda: not mount.staged())
     theirs = hashlib.sha256()
     for chunk in mount.sdk.get_object("f"):
         theirs.update(chunk)

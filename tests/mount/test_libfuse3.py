@@ -222,7 +222,7 @@ def test_what_is_asked_of_an_open_file_without_a_name(either: Mounted) -> None:
         assert (found.st_size, found.st_mode & 0o777) == (3, 0o600)
         file.seek(0)
         assert file.read() == b"abc"
-    assert either.keys() == []
+    wait_for(lambda: either.keys() == [])
 
 
 def test_an_open_file_without_a_name_and_hard_remove(mount_with: MountFactory) -> None:
@@ -236,7 +236,7 @@ def test_an_open_file_without_a_name_and_hard_remove(mount_with: MountFactory) -
         assert file.read() == b"abc"
         with pytest.raises(OSError, match=r"Stale|No such"):
             os.fchmod(file.fileno(), 0o600)
-    assert running.keys() == []
+    wait_for(lambda: running.keys() == [])
 
 
 def test_sigterm_ends_it_well(on_3: Mounted) -> None:

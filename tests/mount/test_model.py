@@ -229,7 +229,7 @@ class FilePrograms(RuleBasedStateMachine):
         wanted = [f"{self.prefix}/{name}{'/' * is_dir[name]}" for name in found]
         assert sorted(keys) == sorted([f"{self.prefix}/", *wanted])
         assert self.mount.judge.uploads() == []
-        wait_for(lambda: not list(self.mount.cache_dir.glob("staging/*/*.data")), 3)
+        wait_for(lambda: not self.mount.staged())
 
     def _drop_all(self) -> None:
         while self.open:

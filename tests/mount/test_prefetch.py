@@ -1,11 +1,10 @@
 """Fetching ahead across files: parallel where a directory is walked, nothing where it is not."""
 
-import json
 import os
 import time
 
 from tests.mount.test_budgets import fill, in_flight, round_trips
-from tests.mounting import Mounted, run
+from tests.mounting import Mounted, run, wait_for
 
 
 def test_cat_of_a_directory_is_parallel(far_mount: Mounted) -> None:
@@ -68,9 +67,8 @@ def test_memory_is_given_back(mount: Mounted) -> None:
     os.listdir(mount.path / "d")
     for number in range(10):
         (mount.path / f"d/{number:04}").read_bytes()
-    time.sleep(3)
-    status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
-    assert status["read_ahead_bytes"] == 0
+    assert mount.status()["read_ahead_bytes"] > 0
+    wait_for(lambda: mount.status()["read_ahead_bytes"] == 0)
 
 
 def test_names_from_elsewhere_are_walked_too(far_mount: Mounted) -> None:

@@ -516,9 +516,11 @@ def test_the_status(mount: Mounted) -> None:
     with (mount.path / "f").open("wb") as file:
         file.write(b"12345")
         file.flush()
-        status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
+        status = mount.status()
         assert (status["open_files"], status["dirty_files"], status["staged_bytes"]) == (1, 1, 5)
-    status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
+    mount.released()
+    status = mount.status()
+    assert status["staged_bytes"] == 0
     assert status["dirty_files"] == 0
     assert status["requests"]["PUT"] == 1
     assert status["url"] == f"{mount.kind}://{mount.bucket}"

@@ -59,6 +59,7 @@ def own_status(mount: Mounted) -> dict[str, Any]:
 def test_a_page_about_one_mount(shared: Mounted) -> None:
     """Uptime, requests, throughput, cache, dirty files, staged bytes, pid and url."""
     (shared.path / "a").write_bytes(b"x" * 2048)
+    shared.released()
     with (shared.path / "b").open("wb", buffering=0) as file:
         file.write(b"y" * 4096)
         assert own_status(shared)["dirty_files"] == 1
@@ -71,7 +72,9 @@ def test_a_page_about_one_mount(shared: Mounted) -> None:
     assert re.search(r"state +ok, up \d+ s", page)
     # A process that is started closes its copy of the descriptor, and so the file is uploaded soon.
     assert re.search(r"files +1 open, [01] not yet uploaded, 0 uploading; 4\.0 KiB staged", page)
-    assert re.search(r"bucket +has append, bucket tags, exclusive, object tags, symlinks", page)
+    assert re.search(
+        r"bucket +has append, bucket tags, exclusive, exclusive copies, object tags", page
+    )
     assert re.search(r"by kind .*PUT [12]", page)
     assert re.search(r"sent +[26]\.\d KiB", page)
     assert told["mountpoint"] == str(shared.path)

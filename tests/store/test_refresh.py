@@ -18,6 +18,7 @@ from tagfs.store.s3 import S3
 from tagfs.store.signing import Authority
 from tagfs.store.transport import Options, Transport
 from tests.store.loopback import LoopbackServer, answer, error
+from tests.waiting import wait_for
 
 GET = Request(operation="GetObject", method="GET", key="k")
 HEAD = Request(operation="HeadObject", method="HEAD", key="k")
@@ -77,13 +78,6 @@ def serve():
 
 def signers(server) -> list[str]:
     return ["new" if "new" in asked.headers["authorization"] else "old" for asked in server.asked]
-
-
-def wait_for(condition) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_they_are_renewed_five_minutes_early_and_nobody_waits(serve):
