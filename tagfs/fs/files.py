@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from tagfs.errors import BadHandle, TagfsError
 from tagfs.fs.attributes import Attributes
 from tagfs.fs.environment import Environment
+from tagfs.fs.inodes import Inodes
 from tagfs.fs.journal import Journal
 from tagfs.fs.node import FileNode, Handle
 from tagfs.fs.paths import is_below
@@ -26,6 +27,12 @@ class OpenFiles:
         self._nodes: dict[str, FileNode] = {}
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
+        self.inodes = Inodes(env.root.prefix)
+
+    def number(self, path: str) -> int:
+        """Return the inode number of what is at a path."""
+        node = self._nodes.get(path)
+        return self.inodes.at(path) if node is None else node.ino
 
     def node(self, path: str) -> FileNode | None:
         """Return the node of an open path."""
@@ -53,7 +60,7 @@ class OpenFiles:
         node.exclusive = exclusive
         node.create(attributes)
         with self._lock:
-            self._nodes[path] = node
+            self._take_path(path, node)
             return self._add_handle(node, writable=True, append=append)
 
     def make_directory(
@@ -65,7 +72,7 @@ class OpenFiles:
         node.exclusive = True
         node.create(attributes)
         with self._lock:
-            self._nodes[path] = node
+            self._take_path(path, node)
             return self._add_handle(node, writable=True, append=False)
 
     def open(
@@ -80,7 +87,8 @@ class OpenFiles:
                 if changed is not None and node is not changed:
                     continue  # it was closed meanwhile: what is on the service counts again
                 if node is None:
-                    node = self._nodes[path] = FileNode(self._env, self._journal, path, info)
+                    node = FileNode(self._env, self._journal, path, info)
+                    self._take_path(path, node)
                     info = None
                 handle = self._add_handle(node, writable=writable, append=append)
             if info is not None:
@@ -120,6 +128,7 @@ class OpenFiles:
             node = self._nodes.pop(path, None)
         if node is not None:
             node.lose_name()
+            self.inodes.lost_name(node)
         return node
 
     def move_aside(self, path: str, aside: str) -> FileNode | None:
@@ -129,6 +138,7 @@ class OpenFiles:
             if node is not None:
                 node.path = aside
                 self._nodes[aside] = node
+                self.inodes.moved(node.ino, path, aside, node)
             return node
 
     def move(
@@ -145,8 +155,10 @@ class OpenFiles:
                 self._nodes[new] = node
         if replaced is not None:
             replaced.lose_name()
+            self.inodes.lost_name(replaced)
         if node is not None:
             node.moved(new, info, before)
+            self.inodes.moved(node.ino, old, new, node)
 
     def below(self, directory: str) -> list[FileNode]:
         """Return the open files in a directory, at any depth."""
@@ -170,6 +182,14 @@ class OpenFiles:
         """Return all open files that have a name."""
         with self._lock:
             return list(self._nodes.values())
+
+    def _take_path(self, path: str, node: FileNode) -> None:
+        """Put a node where none is, or one whose object is gone."""
+        before = self._nodes.get(path)
+        if before is not None:
+            self.inodes.lost_name(before)
+        self.inodes.opened(path, node)
+        self._nodes[path] = node
 
     def _add_handle(self, node: FileNode, *, writable: bool, append: bool) -> Handle:
         handle = Handle(next(self._numbers), node, writable=writable, append=append)

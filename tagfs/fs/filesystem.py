@@ -32,7 +32,7 @@ from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import Journal
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
-from tagfs.fs.paths import is_aside
+from tagfs.fs.paths import is_aside, join, split
 from tagfs.fs.pending import PendingChanges
 from tagfs.fs.prefetch import Prefetcher
 from tagfs.fs.reader import SMALL
@@ -132,13 +132,14 @@ class FileSystem:
         """Forget the handle of a directory."""
         self._directories.pop(fh, None)
 
-    def readdir(self, fh: int) -> Iterator[tuple[str, int]]:
-        """Yield name and type bits of all entries of an open directory; 0 is an unknown type."""
+    def readdir(self, fh: int) -> Iterator[tuple[str, int, int]]:
+        """Yield name, type bits (0 if unknown) and inode number of all that is in a directory."""
         path = self._directories[fh]
         names = self._prefetcher.listing(path, self.tree.names(path))
-        yield ".", stat.S_IFDIR
-        yield "..", stat.S_IFDIR
-        yield from names
+        yield ".", stat.S_IFDIR, self.files.number(path)
+        yield "..", stat.S_IFDIR, self.files.number(split(path)[0])
+        for name, kind in names:
+            yield name, kind, self.files.number(join(path, name))
 
     def readlink(self, path: str) -> str:
         """Return the text of a symlink."""
@@ -489,15 +490,18 @@ class FileSystem:
         return True
 
     def _node_stat(self, node: FileNode) -> Stat:
-        return _to_stat(node.attributes, node.size, links=0 if node.unlinked else 1)
+        links = 0 if node.unlinked else 1
+        return _to_stat(node.attributes, node.size, links=links, ino=node.ino)
 
     def _stat(self, entry: Entry) -> Stat:
         gone = entry.node is not None and entry.node.unlinked
-        return _to_stat(entry.attributes, entry.size, links=0 if gone else 1)
+        ino = self.files.number(entry.path) if entry.node is None else entry.node.ino
+        return _to_stat(entry.attributes, entry.size, links=0 if gone else 1, ino=ino)
 
 
-def _to_stat(attributes: Attributes, size: int, links: int) -> Stat:
+def _to_stat(attributes: Attributes, size: int, *, links: int, ino: int) -> Stat:
     return {
+        "st_ino": ino,
         "st_mode": attributes.mode,
         # A directory's link count of 1 keeps find(1) from guessing how many directories it holds.
         "st_nlink": links,

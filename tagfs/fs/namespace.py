@@ -178,6 +178,7 @@ class Namespace:
         with self._temporaries.taken(path), self._still(path) as node:
             self._remove(path, node)
             self._files.unlink(path)
+        self._files.inodes.removed(path)
         if node is not None:
             self._behind.drop(node)
 
@@ -241,6 +242,7 @@ class Namespace:
             raise NotEmpty(path)
         self._parents.keep(path)
         self._env.bucket.delete(prefix)
+        self._files.inodes.removed(path)
 
     # Renaming
 
@@ -252,12 +254,17 @@ class Namespace:
         """
         if new == old:
             return
+        if is_aside(new):
+            self._put_aside(old, new)
+            return
+        number = self._files.number(old)
+        self._rename_over(old, new, exclusive=exclusive)
+        self._files.inodes.moved(number, old, new, self._files.node(new))
+
+    def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
         if exclusive:
             self.replaced.settle(new)
             self._rename(old, new, exclusive=True)
-            return
-        if is_aside(new):
-            self._put_aside(old, new)
             return
         if new in self.replaced:
             source = self._tree.find(old)

@@ -55,6 +55,7 @@ class FileNode:
 
     Attributes:
         path: where it is now; changes with a rename.
+        ino: its inode number, which stays while it is open.
         key: its object.
         info: the version on the service that it derives from; None before the first upload.
         attributes: as stat shows them; authoritative while `staged` is there.
@@ -81,6 +82,7 @@ class FileNode:
         self.env = env
         self.journal = journal
         self.path = path
+        self.ino = 0
         self.key = env.root.to_key(path) if key is None else key
         self.lock = threading.RLock()
         self.info = info

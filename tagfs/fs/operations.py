@@ -57,7 +57,7 @@ class Operations:
     def opendir(self, path: str) -> int:
         return self._fs.opendir(path)
 
-    def readdir(self, path: str | None, fh: int) -> Iterator[tuple[str, int]]:
+    def readdir(self, path: str | None, fh: int) -> Iterator[tuple[str, int, int]]:
         return self._guarded("readdir", path, self._fs.readdir(fh))
 
     def releasedir(self, _path: str | None, fh: int) -> None:

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 Operations = Callable[..., Any]
 """`operations(name, *arguments)`, the callbacks that it has being its attributes."""
 
-TIMEOUTS: Mapping[str, Any] = {
+DEFAULTS: Mapping[str, Any] = {
     "attr_timeout": 1,  # seconds; nothing can invalidate the kernel's caches, so they stay short
     "entry_timeout": 1,
     "negative_timeout": 1,
+    "use_ino": True,  # libfuse's own numbers change with every mount
 }
+"""Options that both have, as they are unless the user says otherwise."""
 
 
 _Largest = ctypes.c_char * (16 * 1024 * 1024)

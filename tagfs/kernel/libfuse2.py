@@ -9,7 +9,7 @@ from typing import Any
 
 from tagfs.errors import SettingsError
 from tagfs.kernel.binding import (
-    TIMEOUTS,
+    DEFAULTS,
     Operations,
     buffer_of,
     names_into,
@@ -34,7 +34,7 @@ ENCODING = "tagfs_path"
 OPTIONS: Mapping[str, Any] = {
     "big_writes": True,  # 128 KiB instead of 4 KiB for each write
     "max_read": 131072,
-    **TIMEOUTS,
+    **DEFAULTS,
 }
 
 
@@ -96,8 +96,8 @@ class Session(fuse.FUSE):  # type: ignore[misc]
     def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
         stat = fuse.c_stat()
         entries = self.operations("readdir", self._decode_optional_path(path), fip.contents.fh)
-        for name, kind in entries:
-            stat.st_mode = kind
+        for name, kind, ino in entries:
+            stat.st_mode, stat.st_ino = kind, ino
             if filler(buf, name.encode(self.encoding), stat, 0) != 0:
                 break
         return 0

@@ -16,7 +16,7 @@ from typing import Any
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.kernel.binding import (
-    TIMEOUTS,
+    DEFAULTS,
     Operations,
     buffer_of,
     names_into,
@@ -160,8 +160,8 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
         self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any, _flags: int
     ) -> int:
         stat = mfusepy.c_stat()
-        for name, kind in self._call("readdir", _optional(path), fip.contents.fh):
-            stat.st_mode = kind
+        for name, kind, ino in self._call("readdir", _optional(path), fip.contents.fh):
+            stat.st_mode, stat.st_ino = kind, ino
             if filler(buf, name.encode("utf-8", "surrogateescape"), stat, 0, 0) != 0:
                 break
         return 0
@@ -209,7 +209,7 @@ def _optional(path: bytes | None) -> str | None:
 def to_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what libfuse 3 reads itself of options that were meant for libfuse 2."""
     elsewhere = GONE.union(NUMBERS, CAPABILITIES)
-    chosen: dict[str, Any] = {**TIMEOUTS}
+    chosen: dict[str, Any] = {**DEFAULTS}
     if _number() >= (3, 12):
         chosen |= THREADS
     chosen |= {name: value for name, value in options.items() if name not in elsewhere}

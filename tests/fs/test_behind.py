@@ -91,7 +91,7 @@ def read(tree: FileSystem, path: str) -> bytes:
 
 def names(tree: FileSystem, path: str) -> dict[str, int]:
     fh = tree.opendir(path)
-    found = {name: kind for name, kind in tree.readdir(fh) if name not in (".", "..")}
+    found = {name: kind for name, kind, _ in tree.readdir(fh) if name not in (".", "..")}
     tree.releasedir(fh)
     return found
 

@@ -61,7 +61,7 @@ def test_an_unlinked_open_file_is_gone_and_readable(tree: FileSystem, bucket: Me
     tree.rename("/f", ASIDE)
     with pytest.raises(NotFound):
         tree.getattr("/f")
-    assert list(tree.readdir(tree.opendir("/"))) == [(".", 0o40000), ("..", 0o40000)]
+    assert [name for name, *_ in tree.readdir(tree.opendir("/"))] == [".", ".."]
     time.sleep(0.3)
     assert bucket.known("f") is None
     with pytest.raises(NotFound):

@@ -171,7 +171,7 @@ def test_it_looks_deleted_from_the_beginning(service: Service, tree: FileSystem,
             with pytest.raises(NotFound):
                 call()
         directory = tree.opendir("/d")
-        assert "f" not in {name for name, _ in tree.readdir(directory)}
+        assert "f" not in {name for name, *_ in tree.readdir(directory)}
     assert "d/f" not in service.present()
 
 

@@ -396,7 +396,9 @@ class World:
 
     def _list(self, fs: FileSystem, path: str) -> None:
         seen: list[set[str]] = []
-        self._try(f"list {path}", lambda: seen.append({n for n, _ in fs.readdir(fs.opendir(path))}))
+        self._try(
+            f"list {path}", lambda: seen.append({n for n, *_ in fs.readdir(fs.opendir(path))})
+        )
         start = path.rstrip("/") + "/"
         names = {p[len(start) :] for p in (*self.files, *self.directories) if p.startswith(start)}
         mine = {o.path for o in self.opened if o.host == self._host and o.path.startswith(start)}
