@@ -1,9 +1,10 @@
 """Which bucket and key a request is for: by host name, or by path on addresses and plain names.
 
 A host is the service itself if it is an address, has no dot, or begins with one of the service's
-own labels (`s3`, `oss-cn-hangzhou`, ...); otherwise what stands before such a label, before
-`localhost`, or before the first dot is the bucket. The raw path is split before it is decoded, and
-decoded once: SDKs send the slashes of a key as `%2F`, and keys may hold `//` and `..`.
+own labels (`s3`, `oss-cn-hangzhou`, ...); otherwise what stands before such a label (the last, for
+buckets may be called so), before `localhost`, or before the first dot is the bucket. The raw path
+is split before it is decoded, and decoded once: SDKs send the slashes of a key as `%2F`, and keys
+may hold `//` and `..`.
 """
 
 import ipaddress
@@ -31,9 +32,10 @@ def bucket_of_host(host: str, labels: re.Pattern[str]) -> str | None:
     if _is_address(name):
         return None
     words = name.split(".")
-    for at, word in enumerate(words):
-        if labels.fullmatch(word) or word == "localhost":
-            return ".".join(words[:at]) or None
+    ends = [at for at, word in enumerate(words) if labels.fullmatch(word)]
+    ends = ends or [at for at, word in enumerate(words) if word == "localhost"]
+    if ends:
+        return ".".join(words[: ends[-1]]) or None
     return words[0] if len(words) > 1 else None
 
 

@@ -41,7 +41,7 @@ async def AppendObject(context: Context) -> Reply:
         "ETag": f'"{record.etag}"',
         f"{context.dialect.family}next-append-position": str(record.size),
     }
-    if context.dialect.part_crc64:
+    if rules.tells_crc64:
         headers |= crc64_header(context, record.crc64)
     return Reply(headers=headers)
 

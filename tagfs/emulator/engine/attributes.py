@@ -122,13 +122,13 @@ def content_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     """Return the headers that GET and HEAD show of a content."""
     headers = {"ETag": f'"{record.etag}"', "Accept-Ranges": "bytes"}
     if record.md5 and context.dialect.shows_md5:
-        headers.update(md5_header(record))
+        headers.update(md5_header(record.md5))
     return {**headers, **crc64_header(context, record.crc64)}
 
 
-def md5_header(record: ObjectRecord) -> dict[str, str]:
-    """Return the header of a content's MD5."""
-    return {"Content-MD5": base64.b64encode(bytes.fromhex(record.md5)).decode("ascii")}
+def md5_header(md5: str) -> dict[str, str]:
+    """Return the header of a content's MD5, which is given in hex."""
+    return {"Content-MD5": base64.b64encode(bytes.fromhex(md5)).decode("ascii")}
 
 
 def crc64_header(context: Context, crc64: int | None) -> dict[str, str]:

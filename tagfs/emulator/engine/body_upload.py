@@ -78,8 +78,12 @@ def too_large() -> ServiceError:
     return ServiceError("EntityTooLarge", extra={"MaxSizeAllowed": str(SINGLE_LIMIT)})
 
 
-async def read_document(context: Context, *, integrity: bool = False) -> bytes:
+async def read_document(
+    context: Context, *, integrity: bool = False, of_object: bool = False
+) -> bytes:
     """Return a body that is a document and thus small; `integrity` demands a checksum of it.
+
+    With `of_object` a CRC64 that comes along is not the document's: see `check_crc64`.
 
     Raises:
         ServiceError: it is not small, or not what was promised.
@@ -95,9 +99,27 @@ async def read_document(context: Context, *, integrity: bool = False) -> bytes:
             raise ServiceError("MalformedXML", "The body is over 2 MB.")
     data = b"".join(parts)
     if not is_wrapped(context):
-        promises = context.dialect.promises(context.request.headers)
+        headers = context.request.headers
+        if of_object:
+            headers = {name: headers[name] for name in headers if not _is_crc64(name)}
+        promises = context.dialect.promises(headers)
         if integrity and not promises.given:
             raise ServiceError(*context.dialect.no_digest)
         promises.update(data)
         promises.check(hashlib.md5(data).hexdigest(), crc64(data), {})
     return data
+
+
+def check_crc64(context: Context, crc: int) -> None:
+    """Compare an object's CRC64 with the one that the request promises, if it does.
+
+    Raises:
+        ServiceError: they differ.
+    """
+    headers = context.request.headers
+    claims = {name: headers[name] for name in headers if _is_crc64(name)}
+    context.dialect.promises(claims).check("", crc, {})
+
+
+def _is_crc64(name: str) -> bool:
+    return name.lower().endswith("crc64ecma")

@@ -61,6 +61,7 @@ class AppendRules:
         etag: the ETag after an append, of the old one, the new CRC64 and size, and the body's MD5.
         tells_position: whether the refusal of a wrong position tells the right one.
         ignores_empty: whether an append of nothing changes nothing.
+        tells_crc64: whether the answer has the CRC64.
         refuses_archived: whether objects of an archive class are never appendable.
     """
 
@@ -71,6 +72,7 @@ class AppendRules:
     etag: Callable[[str, int, int, str], str]
     tells_position: bool
     ignores_empty: bool
+    tells_crc64: bool
     refuses_archived: bool
 
 
@@ -152,7 +154,7 @@ class Dialect:
         tells_server_time: whether they tell how long the service took.
         signed_parameters: query parameters that belong to the resource of an old signature, in
             lower case.
-        not_emulated: sub-resources that the service has and the emulator has not.
+        bucket_first: whether a bucket that does not exist is told before who asks is known.
         versions: whether a version that does not exist is an error.
         dotted_buckets: whether the names of buckets may have dots.
         check_key: raises an error if an object must not be called so.
@@ -195,7 +197,6 @@ class Dialect:
         random_etags: whether the ETag of an upload is opaque, not the MD5 of the parts' MD5s.
         shows_md5: whether GET, HEAD and PUT show Content-MD5.
         crc64_header: the header of a content's CRC64; empty: there is none.
-        part_crc64: whether the answer to a part has it.
         etag_headers: whether answers that are documents have the ETag, and CRC64, in headers too.
         shown_kinds: the kinds of objects that GET, HEAD and listings tell.
         lists_restores: whether listings tell what is restored.
@@ -218,7 +219,9 @@ class Dialect:
         checks_exclusive: whether it must say true or false.
         exists: the code of the refusal to overwrite.
         completes_all: whether `complete-all` stands for the list of parts.
+        repeats_completion: whether completing an upload again, with the same parts, succeeds again.
         tells_completed: whether the answer to a completed upload has the object's ETag.
+        decodes_deleted: whether `EncodingType` says that the keys to delete are percent-encoded.
         quiet_is_empty: whether a quiet deletion is answered by nothing.
         links: its symlinks, if it has them.
         appends: its appendable objects, if it has them.
@@ -240,7 +243,7 @@ class Dialect:
     names_hosts: bool = True
     tells_server_time: bool = False
     signed_parameters: frozenset[str] = frozenset()
-    not_emulated: frozenset[str]
+    bucket_first: bool = False
     versions: bool = True
     dotted_buckets: bool = True
     check_key: Callable[[str], None]
@@ -281,7 +284,6 @@ class Dialect:
     random_etags: bool = False
     shows_md5: bool = False
     crc64_header: str = ""
-    part_crc64: bool = False
     etag_headers: bool = False
     shown_kinds: frozenset[str] = frozenset()
     lists_restores: bool = False
@@ -302,7 +304,9 @@ class Dialect:
     checks_exclusive: bool = False
     exists: str = ""
     completes_all: bool = False
+    repeats_completion: bool = False
     tells_completed: bool = True
+    decodes_deleted: bool = False
     quiet_is_empty: bool = False
     links: LinkRules | None = None
     appends: AppendRules | None = None

@@ -73,7 +73,7 @@ async def ListMultipartUploads(context: Context) -> Reply:
         element("Bucket", context.bucket.name),
         element("KeyMarker", encode(key_marker)),
         element("UploadIdMarker", id_marker),
-        _next(items[-1] if truncated and items else None, encode, empty=empty),
+        _next(items[-1] if items and (truncated or empty) else None, encode, empty=empty),
         element("Delimiter", encode(delimiter)) if delimiter or empty else "",
         element("Prefix", encode(prefix)),
         element("MaxUploads", limit),

@@ -6,8 +6,13 @@ from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from tagfs.emulator.engine.attributes import answer_headers, crc64_header, read_attributes
-from tagfs.emulator.engine.body_upload import read_document, receive
+from tagfs.emulator.engine.attributes import (
+    answer_headers,
+    crc64_header,
+    md5_header,
+    read_attributes,
+)
+from tagfs.emulator.engine.body_upload import check_crc64, read_document, receive
 from tagfs.emulator.engine.conditions import (
     guard_overwrite,
     guard_version,
@@ -92,15 +97,17 @@ async def UploadPart(context: Context) -> Reply:
             raise ServiceError("NoSuchUpload")
     finally:
         staged.discard()
-    headers = {"ETag": f'"{part.etag}"'}
-    if context.dialect.part_crc64:
-        headers |= crc64_header(context, part.crc64)
+    headers = {"ETag": f'"{part.etag}"', **crc64_header(context, part.crc64)}
+    if context.dialect.shows_md5:
+        headers |= md5_header(staged.md5)
     return Reply(headers=headers)
 
 
 async def CompleteMultipartUpload(context: Context) -> Reply:
     """Join the parts that the body names, or all of them, into the object."""
-    data = await read_document(context)
+    data = await read_document(context, of_object=True)
+    if (done := _repeated(context, data)) is not None:
+        return _completed(context, done)
     upload = demand_upload(context)
     guard_overwrite(context, exclusive=upload.exclusive, ec=_CONFLICT)
     if context.dialect.conditional_completion:
@@ -110,7 +117,28 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
     _check_sizes(used, context.config.minimum_part_size)
     make_parents(context)
     record = _joined(context, upload, used)
+    check_crc64(context, record.crc64 or 0)
     context.storage.uploads.complete(upload, record, used)
+    return _completed(context, record)
+
+
+def _repeated(context: Context, data: bytes) -> ObjectRecord | None:
+    """Return what was made when this upload was completed with these parts before."""
+    if not context.dialect.repeats_completion:
+        return None
+    identity = context.parameter("uploadId") or ""
+    done = context.storage.uploads.completed(context.bucket.id, context.key, identity)
+    if done is None:
+        return None
+    record, used = done
+    try:
+        _named_parts(context, data, used)
+    except ServiceError:
+        return None
+    return record
+
+
+def _completed(context: Context, record: ObjectRecord) -> Reply:
     encoding, encode = encoder(context)
     reply = context.document(
         "CompleteMultipartUploadResult",
@@ -121,6 +149,7 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
         element("ETag", f'"{record.etag}"' if context.dialect.tells_completed else ""),
     )
     reply.headers |= answer_headers(context, record)
+    reply.headers |= crc64_header(context, record.crc64)
     return reply
 
 

@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+from tagfs.emulator.engine.addressing import decode
 from tagfs.emulator.engine.attributes import read_attributes, refuse_archived, stored_reply
 from tagfs.emulator.engine.body_upload import read_document, receive
 from tagfs.emulator.engine.conditions import (
@@ -74,8 +75,6 @@ async def GetObject(context: Context) -> Reply:
     reply.start, reply.length = chosen or (0, view.content.size)
     if chosen is not None:
         reply.status = 206
-        if not context.dialect.part_crc64:
-            reply.headers.pop(f"{context.family}checksum-crc64ecma", None)  # it is the whole one's
         end = reply.start + reply.length - 1
         reply.headers["Content-Range"] = f"bytes {reply.start}-{end}/{view.content.size}"
     content = context.storage.contents.open(view.content.extents)
@@ -134,7 +133,10 @@ async def DeleteMultipleObjects(context: Context) -> Reply:
     root = parse(data)
     if root is None or root.tag != "Delete":
         raise ServiceError("MalformedXML")
+    encodes = text_of(root, "EncodingType") == "url"
     keys = [_key_of(node) for node in root.findall("Object")]
+    if encodes and context.dialect.decodes_deleted:
+        keys = [decode(key) for key in keys]
     if not 0 < len(keys) <= _DELETE_LIMIT:
         raise ServiceError("MalformedXML")
     failed = _delete(context, keys)
@@ -142,7 +144,7 @@ async def DeleteMultipleObjects(context: Context) -> Reply:
     if is_quiet and context.dialect.quiet_is_empty:
         return Reply()
     encoding, encode = encoder(context)
-    if text_of(root, "EncodingType") == "url":
+    if encodes:
         encoding, encode = url_encoder(context)
     gone = () if is_quiet else (key for key in keys if key not in failed)
     return context.document(

@@ -56,7 +56,7 @@ class EngineService:
     def identify(self, request: Request) -> Call:
         """Tell what is asked for."""
         target = split_target(request.host, request.path, self._dialect.host_labels)
-        route = self._rules.routes.find(request, target, self._dialect.not_emulated)
+        route = self._rules.routes.find(request, target)
         return Call(
             operation=route.operation,
             method=request.method,
@@ -84,7 +84,9 @@ class EngineService:
 
     async def _dispatch(self, request: Request, call: Call) -> Reply:
         target = split_target(request.host, request.path, self._dialect.host_labels)
-        route = self._rules.routes.find(request, target, self._dialect.not_emulated)
+        route = self._rules.routes.find(request, target)
+        if self._dialect.bucket_first:
+            self._check_bucket(call)
         is_unsigned = route.operation in self._rules.unsigned
         if is_unsigned:
             caller = Caller(anonymous=True)
@@ -101,6 +103,7 @@ class EngineService:
         )
         self._check_names(request, call)
         if not is_unsigned:
+            self._check_bucket(call)
             self._check_access(context, route)
         return await route.handler(context)
 
@@ -115,10 +118,15 @@ class EngineService:
         if self._dialect.versions and request.query.get("versionId", "null") != "null":
             raise ServiceError("NoSuchVersion")
 
+    def _check_bucket(self, call: Call) -> None:
+        is_new = call.bucket is None or call.operation == "PutBucket"
+        if not is_new and self._storage.buckets.get(call.bucket or "") is None:
+            if not is_bucket_name(call.bucket or "", dots=self._dialect.dotted_buckets):
+                raise ServiceError("InvalidBucketName", extra={"BucketName": call.bucket or ""})
+            raise ServiceError("NoSuchBucket", extra={"BucketName": call.bucket or ""})
+
     def _check_access(self, context: Context, route: Route) -> None:
         """Let strangers read what is public, and nothing else."""
-        if context.call.bucket is not None and route.operation != "PutBucket":
-            _ = context.bucket  # or NoSuchBucket
         if not context.caller.anonymous:
             return
         if route.operation in _READS and self._is_public(context):

@@ -65,7 +65,7 @@ def view_headers(context: Context, view: View) -> dict[str, str]:
         rules = _rules(context)
         described = view.shown if rules.own_class else view.content
         if view.content.md5:
-            headers |= md5_header(view.content)
+            headers |= md5_header(view.content.md5)
         if not rules.shows_crc64:
             headers.pop(context.family + context.dialect.crc64_header, None)
     headers |= class_header(context, described)

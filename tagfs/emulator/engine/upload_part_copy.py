@@ -27,6 +27,7 @@ from tagfs.emulator.xml_text import element
 
 _T = TypeVar("_T")
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})")
+_OPEN_RANGE = re.compile(r"bytes=(\d{1,18})-")
 _READ_IN_PLACE = 256 * 1024
 _DIGEST_LIMIT = 64 * 1024 * 1024
 
@@ -70,7 +71,10 @@ async def UploadPartCopy(context: Context) -> Reply:
 def _range(context: Context, size: int) -> tuple[int, int]:
     text = context.own(f"{SOURCE}-range")
     match = _RANGE.fullmatch(text or "")
-    if text is None or (match is None and not context.dialect.copies.checks_range):
+    is_lax = not context.dialect.copies.checks_range
+    if is_lax and (open_end := _OPEN_RANGE.fullmatch(text or "")) and int(open_end[1]) < size:
+        return int(open_end[1]), size - int(open_end[1])
+    if text is None or (match is None and is_lax):
         return 0, size
     if match is None:
         message = "The copy-source-range value must be of the form bytes=first-last"

@@ -18,7 +18,7 @@ from tagfs.emulator.engine.ranges import choose_range
 from tagfs.emulator.engine.tags import TagRules
 from tagfs.emulator.obs.errors import ERRORS
 from tagfs.emulator.s3.checksums import S3Promises
-from tagfs.emulator.s3.dialect import HOST_LABELS, NO_DIGEST, NOT_EMULATED
+from tagfs.emulator.s3.dialect import HOST_LABELS, NO_DIGEST
 from tagfs.emulator.s3.errors import render_error
 from tagfs.emulator.s3.tags import refusals
 from tagfs.emulator.storage.records import Kind
@@ -75,7 +75,6 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         render_error=render_error,
         heads_errors=True,
         expired_token="SecurityTokenExpired",  # noqa: S106 - a code
-        not_emulated=NOT_EMULATED,
         check_key=check_key,
         blank="%20",
         promises=S3Promises,
@@ -104,6 +103,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         shown_classes={"WARM": "STANDARD_IA", "COLD": "GLACIER"},
         archives=frozenset({"COLD", "DEEP_ARCHIVE"}),
         meta_limit=8 * 1024,
+        decodes_deleted=True,
         crc64_header="checksum-crc64ecma",
         shown_kinds=frozenset({Kind.APPENDABLE, Kind.SYMLINK}),
         lists_location=True,
@@ -129,6 +129,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             etag=_appended_etag,
             tells_position=False,
             ignores_empty=False,
+            tells_crc64=False,
             refuses_archived=True,
         ),
         copies=CopyRules(tags="REPLACE"),  # section 9: a copy drops tags unless told

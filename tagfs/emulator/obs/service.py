@@ -12,6 +12,7 @@ from tagfs.emulator.obs import buckets, filesystem, metadata
 from tagfs.emulator.obs.dialect import make_dialect
 from tagfs.emulator.obs.options import read_options
 from tagfs.emulator.s3.authentication import Authenticator
+from tagfs.emulator.s3.service import NOT_EMULATED
 from tagfs.emulator.storage.engine import Storage
 
 _LINKS: Table = {
@@ -60,6 +61,8 @@ class ObsService(EngineService):
             objects=objects,
             buckets=_BUCKET,
             sources=("x-obs-copy-source", "x-amz-copy-source"),
+            not_emulated=NOT_EMULATED,
+            ignored=frozenset({"symlink"}) if chosen["symlinks"] == "ignored" else frozenset(),
         )
         dialect = make_dialect(chosen)
         rules = Rules(

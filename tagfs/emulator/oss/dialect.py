@@ -25,19 +25,13 @@ CLASSES = frozenset({"Standard", "IA", *ARCHIVES})
 OBJECT_ACLS = frozenset({"default", "private", "public-read", "public-read-write"})
 OWNER = "<ID>1000000000000000</ID><DisplayName>1000000000000000</DisplayName>"
 _KEY_LIMIT = 1023
-_NOT_EMULATED = """
-    versions versioning lifecycle policy cors website logging referer encryption replication
-    inventory worm requestPayment transferAcceleration accessmonitor resourceGroup
-    publicAccessBlock cname metaQuery x-oss-process x-oss-dir x-oss-rename x-oss-delete seal
-    callback
-"""
 
 
 def make_dialect() -> Dialect:
     """Return OSS."""
     return Dialect(
         server="AliyunOSS",
-        host_labels=re.compile("oss(?:-[a-z0-9-]+)?"),
+        host_labels=re.compile("oss(?:-accelerate[a-z-]*|-internal|-[a-z]{2}-[a-z0-9-]+)?"),
         families=("x-oss-",),
         namespace="",
         owner=OWNER,
@@ -47,7 +41,7 @@ def make_dialect() -> Dialect:
         request_id_bytes=12,
         names_hosts=False,
         tells_server_time=True,
-        not_emulated=frozenset(_NOT_EMULATED.split()),
+        bucket_first=True,
         versions=False,
         dotted_buckets=False,
         check_key=check_key,
@@ -82,7 +76,6 @@ def make_dialect() -> Dialect:
         random_etags=True,
         shows_md5=True,
         crc64_header="hash-crc64ecma",
-        part_crc64=True,
         etag_headers=True,
         shown_kinds=frozenset(Kind),
         lists_restores=True,
@@ -117,6 +110,7 @@ def make_dialect() -> Dialect:
             etag=lambda _, crc, size, __: f"{crc:016X}{size:08X}00000000",
             tells_position=True,
             ignores_empty=True,
+            tells_crc64=True,
             refuses_archived=False,
         ),
         copies=CopyRules(

@@ -9,6 +9,14 @@ from tagfs.emulator.oss.authentication import Authenticator
 from tagfs.emulator.oss.dialect import make_dialect
 from tagfs.emulator.storage.engine import Storage
 
+_NOT_EMULATED = frozenset(
+    """
+    versions versioning lifecycle policy cors website logging referer encryption replication
+    inventory worm requestPayment transferAcceleration accessmonitor resourceGroup
+    publicAccessBlock cname metaQuery x-oss-process x-oss-dir x-oss-rename x-oss-delete seal
+    callback
+""".split()
+)
 _OBJECT: Table = {
     **OBJECT,
     ("HEAD", "objectMeta"): objects.GetObjectMeta,
@@ -39,6 +47,7 @@ class OssService(EngineService):
             objects=_OBJECT,
             buckets=_BUCKET,
             sources=("x-oss-copy-source",),
+            not_emulated=_NOT_EMULATED,
         )
         rules = Rules(dialect=make_dialect(), routes=routes, authenticator=Authenticator(config))
         super().__init__(storage, config, rules)

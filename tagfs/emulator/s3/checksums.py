@@ -13,6 +13,7 @@ from fastcrc.crc32 import iscsi
 
 from tagfs.emulator.engine.errors import ServiceError
 
+_MD5_SIZE = 16
 _PREFIX = "x-amz-checksum-"
 _CRC64 = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma", "x-amz-checksum-crc64ecma")
 
@@ -78,16 +79,20 @@ class S3Promises:
         Raises:
             ServiceError: something differs.
         """
-        if self._md5 and _raw(self._md5) != bytes.fromhex(md5):
-            raise ServiceError("BadDigest")
+        if self._md5 is not None:
+            claimed = _raw(self._md5)
+            if len(claimed) != _MD5_SIZE:
+                raise ServiceError("InvalidDigest")
+            if claimed != bytes.fromhex(md5):
+                raise ServiceError("BadDigest")
         digest = self._whole.digest() if self._whole is not None else b""
         if self._sha256 and digest.hex() != self._sha256.lower():
             raise ServiceError("XAmzContentSHA256Mismatch")
         if self._base64_sha256 and _raw(self._base64_sha256) != digest:
             raise ServiceError("BadDigest")
         for name, hasher in self._hashers.items():
-            claimed = self._headers.get(name) or trailer.get(name, "")
-            if _raw(claimed) != hasher.digest():
+            promised = self._headers.get(name) or trailer.get(name, "")
+            if _raw(promised) != hasher.digest():
                 raise ServiceError("BadDigest", f"The {name} you specified did not match.")
         for name in _CRC64:
             if (claim := self._headers.get(name)) and claim != str(crc):

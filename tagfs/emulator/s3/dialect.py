@@ -16,17 +16,8 @@ from tagfs.emulator.s3.errors import ERRORS, render_error
 from tagfs.emulator.s3.tags import refusals
 from tagfs.emulator.xml_text import element
 
-HOST_LABELS = re.compile("(?:s3|obs)(?:-[a-z0-9-]+)?")
+HOST_LABELS = re.compile("(?:s3|obs)(?:-accelerate|-fips|-website|-[a-z]{2}-[a-z0-9-]+)?")
 NO_DIGEST = ("InvalidRequest", "Missing required header for this request: Content-MD5")
-NOT_EMULATED = frozenset(
-    """
-    versions lifecycle policy policyStatus cors website logging notification encryption replication
-    inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
-    publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
-    customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
-    x-image-process fileinterface
-    """.split()
-)
 _KEY_LIMIT = 1024
 
 _SYMBOLS = frozenset("_.:/=+-@")
@@ -76,7 +67,6 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         errors=ERRORS,
         render_error=render_error,
         expired_token="ExpiredToken",  # noqa: S106 - a code
-        not_emulated=NOT_EMULATED,
         check_key=check_key,
         promises=S3Promises,
         no_digest=NO_DIGEST,
@@ -91,6 +81,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         conditional_completion=not is_rgw,
         acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
+        repeats_completion=not is_rgw,
         tells_completed=not is_rgw,
         tagging_modifies=is_rgw,
         keeps_upload_tags=not is_rgw,

@@ -11,6 +11,15 @@ from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.options import read_options
 from tagfs.emulator.storage.engine import Storage
 
+NOT_EMULATED = frozenset(
+    """
+    versions lifecycle policy policyStatus cors website logging notification encryption replication
+    inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
+    publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
+    customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
+    x-image-process fileinterface
+    """.split()
+)
 _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
@@ -35,6 +44,7 @@ class S3Service(EngineService):
             objects=OBJECT,
             buckets=_BUCKET,
             sources=("x-amz-copy-source",),
+            not_emulated=NOT_EMULATED,
         )
         dialect = make_dialect(read_options(config.options))
         authenticator = Authenticator(config, dialect)

@@ -17,6 +17,7 @@ from tagfs.emulator.storage.objects import Objects
 from tagfs.emulator.storage.records import Attributes, ObjectRecord, PartRecord, UploadRecord
 
 _PART = "number, size, etag, crc64, mtime_ms, extents"
+_REMEMBERED = 1000  # completed uploads
 _UPLOAD = "id, bucket, key, created_ms, exclusive, attributes"
 
 
@@ -27,6 +28,7 @@ class Uploads:
         self._db = database
         self._contents = contents
         self._objects = objects
+        self._completed: dict[str, tuple[UploadRecord, ObjectRecord, list[PartRecord]]] = {}
 
     def begin(
         self, bucket: int, key: str, now_ms: int, attributes: Attributes, *, exclusive: bool
@@ -102,6 +104,18 @@ class Uploads:
             unused = [part for part in self.parts(upload.id) if part.number not in numbers]
             self._objects.write(upload.bucket, replace(record, extents=extents))
             self._end(upload.id, tuple(extent for part in unused for extent in part.extents))
+        self._completed[upload.id] = (upload, record, used)
+        if len(self._completed) > _REMEMBERED:
+            del self._completed[next(iter(self._completed))]
+
+    def completed(
+        self, bucket: int, key: str, identity: str
+    ) -> tuple[ObjectRecord, list[PartRecord]] | None:
+        """Return what a completed upload became, and of which parts, while it is remembered."""
+        found = self._completed.get(identity)
+        if found is None or (found[0].bucket, found[0].key) != (bucket, key):
+            return None
+        return found[1], found[2]
 
     def abort(self, upload: UploadRecord) -> None:
         """Throw an upload and its parts away."""

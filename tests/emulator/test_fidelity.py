@@ -1,0 +1,252 @@
+"""What the services do that is easy to get wrong, from what is known of each."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import oss2
+import pytest
+
+from tests.emulator.emulation import Emulator, oss2_bucket
+from tests.emulator.wire import Answer, Wire, md5_of, parts_document
+
+OWN = {"oss": "x-oss-", "obs": "x-obs-", "s3": "x-amz-"}
+Wires = dict[str, Wire]
+
+
+@pytest.fixture(scope="module")
+def wires(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wires]:
+    """The three services, none of which asks who sends a request."""
+    with ExitStack() as stack:
+        found = {}
+        for service in OWN:
+            data = tmp_path_factory.mktemp(service) / "data"
+            options = ["--service", service, "--no-verify", "--bucket", "bkt"]
+            running = Emulator(data, *options, "--minimum-part-size", "1")
+            found[service] = Wire(stack.enter_context(running).port)
+        yield found
+
+
+@pytest.fixture(params=OWN)
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def wire(wires: Wires, service: str) -> Wire:
+    return wires[service]
+
+
+UNKNOWN = [
+    ("DELETE", "/bkt/victim?live"),
+    ("DELETE", "/bkt/victim?x-obs-accesslabel"),
+    ("DELETE", "/bkt/victim?taging"),
+    ("DELETE", "/victims?style&styleName=x"),
+    ("DELETE", "/victims?metadataTable"),
+    ("DELETE", "/victims?qosInfo"),
+    ("PUT", "/bkt/victim?qosInfo"),
+    ("GET", "/bkt?qosInfo"),
+    ("GET", "/bkt/victim?nothing-of-the-kind"),
+    ("HEAD", "/bkt/victim?nothing-of-the-kind"),
+    ("POST", "/bkt/victim?nothing-of-the-kind"),
+]
+
+
+@pytest.mark.parametrize(("method", "target"), UNKNOWN)
+def test_an_unknown_subresource_is_never_the_plain_operation(
+    wire: Wire, service: str, method: str, target: str
+) -> None:
+    wire("PUT", "/victims")
+    wire("PUT", "/bkt/victim", body=b"content")
+    answer = wire(method, target)
+    assert answer.status == (400 if service == "oss" else 501)
+    if method != "HEAD":
+        assert answer.code == "NotImplemented"
+    assert wire("GET", "/bkt/victim").body == b"content"
+    assert wire("GET", "/victims").status == 200
+
+
+def test_an_unknown_subresource_makes_no_bucket(wire: Wire) -> None:
+    assert wire("PUT", "/new1?qosInfo").status == 404
+    assert wire("GET", "/new1").code == "NoSuchBucket"
+
+
+@pytest.mark.parametrize(
+    "query", ["prefix=&marker=&delimiter=&encoding-type=", "list-type=2&start-after"]
+)
+def test_parameters_without_a_value_are_no_subresource(wire: Wire, query: str) -> None:
+    assert wire("GET", f"/bkt?{query}").text("Name") == "bkt"
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (oss2.Bucket.get_bucket_stat, oss2.exceptions.NoSuchBucket),
+        (oss2.Bucket.list_objects, oss2.exceptions.NoSuchBucket),
+        (oss2.Bucket.create_bucket, oss2.exceptions.AccessDenied),
+    ],
+)
+def test_oss_looks_for_the_bucket_before_the_key_pair(
+    emulator: Emulator, operation: object, expected: type[Exception]
+) -> None:
+    stranger = oss2_bucket(emulator, "no-such-bucket", oss2.AuthV4("nobody", "nothing"))
+    assert callable(operation)
+    with pytest.raises(oss2.exceptions.ServerError) as caught:
+        operation(stranger)
+    if expected is oss2.exceptions.NoSuchBucket:
+        assert isinstance(caught.value, expected)
+    else:
+        assert (caught.value.status, caught.value.code) == (403, "InvalidAccessKeyId")
+
+
+def test_oss_knows_the_key_pair_once_the_bucket_is_there(emulator: Emulator, name: str) -> None:
+    stranger = oss2_bucket(emulator, name, oss2.AuthV4("nobody", "nothing"))
+    with pytest.raises(oss2.exceptions.ServerError) as caught:
+        stranger.list_objects()
+    assert (caught.value.status, caught.value.code) == (403, "InvalidAccessKeyId")
+
+
+def _upload(wire: Wire, key: str, *bodies: bytes) -> tuple[str, list[tuple[int, str]]]:
+    identity = wire("POST", f"/bkt/{key}?uploads").text("UploadId") or ""
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        target = f"/bkt/{key}?partNumber={number}&uploadId={identity}"
+        parts.append((number, wire("PUT", target, body=body).headers["ETag"]))
+    return identity, parts
+
+
+def test_completing_an_upload_again(wire: Wire, service: str) -> None:
+    """S3 says the same again for a while, and does nothing; OSS and OBS do not."""
+    identity, parts = _upload(wire, "again", b"one", b"two")
+    target, document = f"/bkt/again?uploadId={identity}", parts_document(parts)
+    first = wire("POST", target, body=document)
+    assert first.status == 200
+    wire("PUT", "/bkt/again", body=b"newer")
+    again = wire("POST", target, {"If-None-Match": "*"}, document)
+    if service == "s3":
+        assert (again.status, again.text("ETag")) == (200, first.text("ETag"))
+        others = wire("POST", target, body=parts_document([*parts[:1], (2, parts[0][1])]))
+        assert others.code == "NoSuchUpload"
+        assert wire("DELETE", target).code == "NoSuchUpload"
+    else:
+        assert (again.status, again.code) == (404, "NoSuchUpload")
+    assert wire("GET", "/bkt/again").body == b"newer"
+
+
+HOSTS = {
+    "oss": [
+        ("oss-data.localhost", "oss-data"),
+        ("oss-python.oss-cn-hangzhou.aliyuncs.com", "oss-python"),
+        ("plain.oss-cn-hangzhou-internal.aliyuncs.com", "plain"),
+        ("oss-cn-hangzhou.aliyuncs.com", None),
+        ("oss-accelerate.aliyuncs.com", None),
+    ],
+    "obs": [
+        ("obs-local.localhost", "obs-local"),
+        ("obs-data.obs.cn-north-4.myhuaweicloud.com", "obs-data"),
+        ("s3-data.obs.cn-north-4.myhuaweicloud.com", "s3-data"),
+        ("obs.localhost", None),
+        ("obs.cn-north-4.myhuaweicloud.com", None),
+    ],
+    "s3": [
+        ("s3-local.localhost", "s3-local"),
+        ("s3-data.s3.eu-central-1.amazonaws.com", "s3-data"),
+        ("dotted.name.s3.amazonaws.com", "dotted.name"),
+        ("s3.localhost", None),
+        ("s3-eu-west-1.amazonaws.com", None),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("service", "host", "bucket"),
+    [(service, *case) for service, cases in HOSTS.items() for case in cases],
+    indirect=["service"],
+)
+def test_buckets_may_be_called_after_the_service(wire: Wire, host: str, bucket: str | None) -> None:
+    answer = wire("GET", "/", host=host)
+    if bucket is None:
+        assert "bkt" in answer.texts("Name")
+        return
+    assert answer.code == "NoSuchBucket"
+    assert wire("PUT", "/", host=host).status == 200
+    assert wire("GET", "/", host=host).text("Name") == bucket
+
+
+def _delete(wire: Wire, *keys: str, options: str = "") -> Answer:
+    inner = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
+    body = f"<Delete>{options}{inner}</Delete>".encode()
+    return wire("POST", "/bkt?delete", {"Content-MD5": md5_of(body)}, body)
+
+
+def test_obs_decodes_the_keys_that_it_deletes(wires: Wires) -> None:
+    wire = wires["obs"]
+    wire("PUT", "/bkt/d%2Fx%20y", body=b"1")
+    url = "<EncodingType>url</EncodingType>"
+    assert _delete(wire, "d%2Fx%20y", options=url).text("Key") == "d/x%20y"
+    assert wire("GET", "/bkt/d%2Fx%20y").status == 404
+    wire("PUT", "/bkt/a%2541", body=b"1")
+    assert _delete(wire, "a%41").text("Key") == "a%41"
+    assert wire("GET", "/bkt/a%2541").status == 404
+
+
+def test_obs_tells_the_crc64_of_parts_and_ranges(wires: Wires) -> None:
+    wire, name = wires["obs"], "x-obs-checksum-crc64ecma"
+    whole = wire("PUT", "/bkt/whole", body=b"onetwo").headers[name]
+    ranged = wire("GET", "/bkt/whole", {"Range": "bytes=0-1"})
+    assert (ranged.status, ranged.headers[name]) == (206, whole)
+    identity, parts = _upload(wire, "parts", b"one", b"two")
+    target = f"/bkt/parts?uploadId={identity}"
+    part = wire("PUT", f"{target}&partNumber=1", body=b"one").headers[name]
+    assert part == wire("PUT", "/bkt/one", body=b"one").headers[name]
+    wrong = wire("POST", target, {name: "1"}, parts_document(parts))
+    assert (wrong.status, wrong.code) == (400, "BadDigest")
+    done = wire("POST", target, {name: whole}, parts_document(parts))
+    assert (done.status, done.headers[name]) == (200, whole)
+
+
+def test_oss_tells_the_md5_of_a_part(wires: Wires) -> None:
+    wire = wires["oss"]
+    identity, _ = _upload(wire, "md5")
+    answer = wire("PUT", f"/bkt/md5?partNumber=1&uploadId={identity}", body=b"part")
+    assert answer.headers["Content-MD5"] == md5_of(b"part")
+
+
+def test_oss_tells_the_last_upload_even_of_a_whole_listing(wires: Wires) -> None:
+    wire = wires["oss"]
+    identity, _ = _upload(wire, "zz-last")
+    listed = wire("GET", "/bkt?uploads&prefix=zz-last")
+    assert listed.text("IsTruncated") == "false"
+    assert (listed.text("NextKeyMarker"), listed.text("NextUploadIdMarker")) == (
+        "zz-last",
+        identity,
+    )
+    assert wire("GET", "/bkt?uploads&prefix=zz-none").text("NextKeyMarker") == ""
+
+
+@pytest.mark.parametrize(("text", "size"), [("bytes=4-", 2), ("bytes=0-1", 2), ("junk", 6)])
+def test_oss_copies_an_open_range(wires: Wires, text: str, size: int) -> None:
+    wire = wires["oss"]
+    wire("PUT", "/bkt/source", body=b"onetwo")
+    identity, _ = _upload(wire, "open")
+    target = f"/bkt/open?partNumber=1&uploadId={identity}"
+    headers = {"x-oss-copy-source": "/bkt/source", "x-oss-copy-source-range": text}
+    assert wire("PUT", target, headers).status == 200
+    assert wire("GET", f"/bkt/open?uploadId={identity}").text("Size") == str(size)
+
+
+@pytest.mark.parametrize("text", ["YWJyYWNhZGFicmE=", "garbage", ""])
+def test_s3_tells_a_malformed_md5_from_a_wrong_one(wires: Wires, text: str) -> None:
+    wire = wires["s3"]
+    assert wire("PUT", "/bkt/k", {"Content-MD5": text}, b"body").code == "InvalidDigest"
+    assert wire("PUT", "/bkt/k", {"Content-MD5": md5_of(b"other")}, b"body").code == "BadDigest"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("deflate, gzip", "deflate, gzip"), ("aws-chunked,gzip", "gzip"), ("aws-chunked", None)],
+)
+def test_s3_keeps_an_encoding_as_it_came(wires: Wires, sent: str, kept: str | None) -> None:
+    wire = wires["s3"]
+    wire("PUT", "/bkt/encoded", {"Content-Encoding": sent}, b"body")
+    assert wire("HEAD", "/bkt/encoded").headers["Content-Encoding"] == kept
