@@ -36,7 +36,7 @@ from tests.judges import KEY_ID, SECRET
 
 TAGS = TagSet({"team": "blue", "keep+for ever": "ja é:1"})
 OTHER = TagSet({"team": "red"})
-META = {"mode": "33188", "note": "a b"}
+META = {"mode": "33188", "note": "grün b"}
 CHUNK = b"0123456789abcdef" * 6400  # 100 KiB, the smallest part
 
 

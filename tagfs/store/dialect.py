@@ -135,6 +135,7 @@ class Dialect:
         expired_codes: error codes that fresh credentials may cure.
         throttled_codes: error codes that mean "slow down".
         metadata_name: regular expression that names of user metadata match whole.
+        encoded_words: whether metadata beyond ASCII goes as encoded words (RFC 2047).
         content_type: what the service keeps when none is sent.
         usual_encryption: what is told of objects for which nobody chose one.
         uncopied: headers that are kept with an object and taken from no copy's source, by the names
@@ -192,6 +193,7 @@ class Dialect:
     expired_codes: frozenset[str] = frozenset()
     throttled_codes: frozenset[str] = frozenset()
     metadata_name: str = "[a-z0-9-]+"
+    encoded_words: bool = False
     content_type: str = "application/octet-stream"
     usual_encryption: str = ""
     uncopied: Mapping[str, str] = field(default_factory=lambda: NOTHING)

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from tagfs.errors import InvalidRequest, MalformedResponse, ValueTooLarge
 from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType
+from tagfs.store.encoded_words import decode_words, encode_words
 from tagfs.store.tags import TagSet, render_tagging
 
 if TYPE_CHECKING:  # a dialect's module uses this one for its dates
@@ -113,7 +114,10 @@ def render_metadata(
         lower = name.lower()
         if not re.fullmatch(dialect.metadata_name, lower):
             raise InvalidRequest(f"metadata name {name!r} is not allowed by {dialect.title}")
-        headers[dialect.metadata_prefix + lower] = check_value(lower, value)
+        checked = check_value(lower, value)
+        headers[dialect.metadata_prefix + lower] = (
+            encode_words(checked) if dialect.encoded_words else checked
+        )
         size += len(lower) + len(value.encode())
     if size > dialect.limits.max_metadata:
         raise ValueTooLarge(
@@ -186,10 +190,13 @@ def parse_detail(dialect: "Dialect", headers: Mapping[str, str], storage_class: 
     prefix, meta = dialect.header_prefix, dialect.metadata_prefix
     count = headers.get(prefix + "tagging-count")
     restored = 'ongoing-request="false"' in headers.get(prefix + "restore", "")
+    metadata = {
+        name[len(meta) :]: value for name, value in headers.items() if name.startswith(meta)
+    }
+    if dialect.encoded_words:
+        metadata = {name: decode_words(value) for name, value in metadata.items()}
     return Detail(
-        metadata={
-            name[len(meta) :]: value for name, value in headers.items() if name.startswith(meta)
-        },
+        metadata=metadata,
         headers=_parse_kept(dialect, headers, storage_class),
         tag_count=None if count is None else _number(headers, prefix + "tagging-count"),
         crc64=parse_crc64(dialect, headers),

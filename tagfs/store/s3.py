@@ -157,6 +157,7 @@ S3: Final = Dialect(
         {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequests"}
     ),
     metadata_name="[a-z0-9._-]+",
+    encoded_words=True,  # "Working with object metadata": other bytes are taken for Latin-1
     content_type="binary/octet-stream",
     usual_encryption="AES256",
     uncopied={

@@ -250,3 +250,30 @@ def test_s3_keeps_an_encoding_as_it_came(wires: Wires, sent: str, kept: str | No
     wire = wires["s3"]
     wire("PUT", "/bkt/encoded", {"Content-Encoding": sent}, b"body")
     assert wire("HEAD", "/bkt/encoded").headers["Content-Encoding"] == kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("plain", "plain"),
+        # The example of the manual, which goes as UTF-8 and is taken for Latin-1.
+        ("ÄMÄZÕÑ S3", "=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?="),
+        ("=?UTF-8?B?w4Q=?=", "=?UTF-8?B?w4Q=?="),
+        ("=?UTF-8?Q?gr=C3=BCn?=", "=?UTF-8?B?Z3LDvG4=?="),
+        ("=?UTF-8?B?cGxhaW4=?=", "plain"),
+        ("=?no-such?B?w4Q=?=", "=?no-such?B?w4Q=?="),
+    ],
+)
+def test_s3_shows_metadata_beyond_ascii_as_encoded_words(
+    wires: Wires, sent: str, shown: str
+) -> None:
+    wire = wires["s3"]
+    wire("PUT", "/bkt/meta", {"x-amz-meta-a": sent.encode()})
+    assert wire("HEAD", "/bkt/meta").headers["x-amz-meta-a"] == shown
+
+
+@pytest.mark.parametrize("service", ["oss", "obs"], indirect=True)
+def test_oss_and_obs_show_the_bytes_that_were_sent(wire: Wire, service: str) -> None:
+    wire("PUT", "/bkt/meta", {f"{OWN[service]}meta-a": "grün =?UTF-8?B?w4Q=?=".encode()})
+    shown = wire("HEAD", "/bkt/meta").headers[f"{OWN[service]}meta-a"]
+    assert shown.encode("latin-1").decode() == "grün =?UTF-8?B?w4Q=?="

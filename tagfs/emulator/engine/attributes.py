@@ -3,6 +3,7 @@
 import base64
 
 from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.encoded_words import shown_text, stored_text
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.tags import parse_header
@@ -65,8 +66,9 @@ def read_meta(context: Context) -> dict[str, str]:
                 bare = lower[len(prefix) :]
                 if not context.dialect.meta_name(bare):
                     raise ServiceError("InvalidArgument", f"The name {lower} is not allowed.")
-                meta[bare] = f"{meta[bare]},{value}" if bare in meta else value
-                size += len(bare) + len(value.encode("utf-8", "surrogateescape"))
+                kept = stored_text(value) if context.dialect.encoded_words else value
+                meta[bare] = f"{meta[bare]},{kept}" if bare in meta else kept
+                size += len(bare) + len(kept.encode("utf-8", "surrogateescape"))
     if size > context.dialect.meta_limit:
         raise ServiceError(context.dialect.meta_error, extra={"Size": str(size)})
     return meta
@@ -105,7 +107,8 @@ def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     own = context.dialect.family  # of the last two, says the Python SDK of OBS, whoever calls
     headers = dict(shown_uncopied(context, attributes.headers))
     for name, value in attributes.meta.items():
-        headers[f"{family}meta-{name}"] = value
+        shown = shown_text(value) if context.dialect.encoded_words else value
+        headers[f"{family}meta-{name}"] = shown
     visible = not context.caller.anonymous and "deny_tags" not in context.request.modes
     if attributes.tags and visible and context.dialect.counts_tags:
         headers[f"{family}tagging-count"] = str(len(attributes.tags))

@@ -193,6 +193,7 @@ class Dialect:
         meta_limit: how many bytes the names and values of the user metadata may have.
         meta_error: the code of the refusal of more.
         meta_name: tells whether the name of a metadata header is allowed.
+        encoded_words: whether metadata beyond ASCII is kept and shown as RFC 2047 has it.
         upper_etags: whether ETags have capital letters.
         random_etags: whether the ETag of an upload is opaque, not the MD5 of the parts' MD5s.
         shows_md5: whether GET, HEAD and PUT show Content-MD5.
@@ -280,6 +281,7 @@ class Dialect:
     meta_limit: int
     meta_error: str = "MetadataTooLarge"
     meta_name: Callable[[str], bool] = lambda _: True
+    encoded_words: bool = False
     upper_etags: bool = False
     random_etags: bool = False
     shows_md5: bool = False

@@ -77,6 +77,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         classes={name: name for name in _CLASSES.split()},
         archives=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
         meta_limit=2 * 1024,
+        encoded_words=not is_rgw,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=not is_rgw,
         acls=chosen["acls"] == "on",
