@@ -9,14 +9,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from tagfs.errors import AlreadyExists, NotFound, StagingFull, Unreachable, Unsupported
+from tagfs.errors import (
+    AlreadyExists,
+    NotFound,
+    ObjectChanged,
+    StagingFull,
+    Unreachable,
+    Unsupported,
+)
 from tagfs.fs.environment import Environment
 from tagfs.fs.inheriting import inherited_from, merged_headers, merged_metadata
 from tagfs.fs.journal import Journal
 from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.staging import Fetch, StagedFile
 from tagfs.fs.uploads import Destination, Uploader
-from tagfs.store.bucket import NewObject, ObjectInfo, Upload
+from tagfs.store.bucket import NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
@@ -50,22 +57,27 @@ class Delivery:
             AlreadyExists: `to.exclusive`, and somebody else has made it.
         """
         try:
+            return self._finish(staged, to, fetch)
+        except Unsupported:
+            if not to.appendable:
+                raise
+            return self._finish(staged, replace(to, appendable=False), fetch)
+        except AlreadyExists:
+            if not to.new.exclusive or (to.exclusive and not self._made(to.key)):
+                raise
+        # Somebody else created it since it was looked up. Not asked to be exclusive, this file
+        # replaces that one, and keeps its tags like every other rewrite.
+        kept = replace(self._beside(to), exclusive=False, tags=to.kept)
+        return self._finish(staged, replace(to, new=kept, appendable=False), fetch)
+
+    def _finish(self, staged: StagedFile, to: Destination, fetch: Fetch) -> ObjectInfo:
+        """Upload, and remember what was sent if no answer came: it may be there."""
+        try:
             return self.uploader.finish(staged, to, fetch)
         except Unreachable:
             if (to.new, staged.size) not in self._unsure:
                 self._unsure.append((to.new, staged.size))
             raise
-        except Unsupported:
-            if not to.appendable:
-                raise
-            return self.uploader.finish(staged, replace(to, appendable=False), fetch)
-        except AlreadyExists:
-            if not to.new.exclusive or (to.exclusive and not self._is_ours(to.key)):
-                raise
-        # Somebody else created it since it was looked up. Not asked to be exclusive, this file
-        # replaces that one, and keeps its tags like every other rewrite.
-        kept = replace(self._beside(to), exclusive=False, tags=to.kept)
-        return self.uploader.finish(staged, replace(to, new=kept, appendable=False), fetch)
 
     def _beside(self, to: Destination) -> NewObject:
         """Return what travels with a file that replaces what somebody else has just made."""
@@ -82,6 +94,24 @@ class Delivery:
             ),
         )
 
+    def check_unchanged(self, to: Destination) -> None:
+        """Raise if somebody else has made or replaced the object: an upload sent again comes late.
+
+        Raises:
+            ObjectChanged
+        """
+        before = to.base or to.replaced
+        if before is not None and before.type is ObjectType.APPENDABLE:
+            return  # an append says itself where it begins
+        try:
+            found = self._bucket.head(to.key, max_age=0)
+        except NotFound:
+            return
+        if before is not None and before.etag == found.etag:
+            return
+        if not self._may_be_ours(found):
+            raise ObjectChanged(f"{to.key}: somebody else has made or replaced it since")
+
     def may_be_there(self, key: str) -> bool:
         """Say whether an object of a new file may be there all the same."""
         return bool(self._unsure) or self.uploader.owned == key
@@ -90,23 +120,30 @@ class Delivery:
         """Take away what an attempt without an answer may have made: the file has another name."""
         if self.may_be_there(key):
             with contextlib.suppress(NotFound):
-                if self._is_ours(key):
-                    self._bucket.delete(key)
+                found = self._bucket.head(key, max_age=0)
+                if self._is_ours(found):
+                    self._bucket.delete(key, meant=found)
             self._unsure.clear()
             self.uploader.owned = ""
 
-    def _is_ours(self, key: str) -> bool:
-        """Say whether what is at the key was made by an attempt of this file without an answer.
+    def _made(self, key: str) -> bool:
+        """Say whether what is at a key was made by an attempt of this file without an answer."""
+        return self.may_be_there(key) and self._is_ours(self._bucket.head(key, max_age=0))
+
+    def _is_ours(self, found: ObjectInfo) -> bool:
+        """Say whether what was found was made by an attempt of this file without an answer.
 
         Its metadata tells: nobody else wrote at the same nanosecond.
         """
-        if self.uploader.owned == key:
+        if self.uploader.owned == found.key:
             return True
         sent = [(new.metadata, size) for new, size in self._unsure if "mtime" in new.metadata]
-        if not sent:
-            return False
-        found = self._bucket.head(key, max_age=0)
         return ((found.detail.metadata if found.detail else {}), found.size) in sent
+
+    def _may_be_ours(self, found: ObjectInfo) -> bool:
+        """Say the same, and of objects without times that are of the right size."""
+        timeless = {size for new, size in self._unsure if "mtime" not in new.metadata}
+        return found.size in timeless or self._is_ours(found)
 
     # The note
 

@@ -18,6 +18,7 @@ from tagfs.errors import (
     AlreadyExists,
     FileTooLarge,
     NotFound,
+    ObjectChanged,
     TagfsError,
     Unsupported,
 )
@@ -221,7 +222,7 @@ class FileNode:
     def flush(self, *, again: bool = False) -> None:
         """Upload what was changed; the service has accepted it when this returns.
 
-        `again`: its failure was told before.
+        `again`: its failure was told before. What somebody else made meanwhile is not replaced.
 
         Raises:
             TagfsError: it has not; the object is as it was, and the staged file stays on disk.
@@ -239,12 +240,15 @@ class FileNode:
         to = self._destination()
         self._delivery.promise(staged, to)
         try:
+            if again and not self.is_dir:
+                self._delivery.check_unchanged(to)
             info = self._deliver(staged, to)
         except TagfsError as error:
             self.failed = True
             self.journal.keep(staged)
+            untold = not again or isinstance(error, ObjectChanged)
             log.log(
-                logging.DEBUG if again else logging.ERROR,
+                logging.ERROR if untold else logging.DEBUG,
                 "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
                 self.path,
                 error,

@@ -469,6 +469,65 @@ def test_what_somebody_else_made_is_not_replaced(
     assert len(list(tmp_path.glob("*.data"))) == 1  # for `tagfs recover`
 
 
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_upload_that_is_sent_again_spares_what_is_newer(
+    bucket: Bucket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    was_there: bool,
+    stored: bool,
+) -> None:
+    """F8. It comes late, and another host has written to the same file meanwhile."""
+    monkeypatch.setattr(behind, "FIRST_RETRY", 0.1)
+    if was_there:
+        put(bucket, "f", b"old")
+    with tree_of(bucket, tmp_path, uploads_behind=4, stored=stored) as tree:
+        bucket.failure = Unreachable("out of reach")
+        rewrite(tree, b"ours")
+        wait_for(lambda: tree.state()["failing_uploads"])
+        put(bucket, "f", b"newer, theirs")
+        bucket.failure = None
+        until_settled(tree)
+        assert bucket.get("f").data == b"newer, theirs"
+        assert read(tree, "/f") == b"newer, theirs"
+    assert "somebody else has made or replaced it" in caplog.text
+    (staged,) = tmp_path.glob("*.data")  # for `tagfs recover`
+    assert staged.read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_upload_that_is_sent_again_replaces_its_own_first_attempt(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    """... whose answer was lost; what the file was made of is no obstacle either."""
+    monkeypatch.setattr(behind, "FIRST_RETRY", 0.1)
+    put(bucket, "f", b"old")
+    with tree_of(bucket, tmp_path, uploads_behind=4, stored=stored) as tree:
+        for failing in ("before", "after"):
+            setattr(bucket, failing, _lose("put"))
+            rewrite(tree, failing.encode())
+            wait_for(lambda: tree.state()["failing_uploads"])
+            setattr(bucket, failing, None)
+            until_settled(tree)
+            assert bucket.get("f").data == failing.encode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def rewrite(tree: FileSystem, data: bytes) -> None:
+    """Write a file anew, as a shell does, whether it is there or not."""
+    if tree.tree.find("/f") is None:
+        write(tree, "/f", data, flags=os.O_TRUNC)
+        return
+    fh, _ = tree.open("/f", os.O_WRONLY)
+    tree.truncate("/f", 0, fh)
+    tree.write(fh, 0, data)
+    tree.flush(fh)
+    tree.release(fh)
+
+
 def test_a_directory_that_somebody_else_made_stays_theirs(
     tree: FileSystem, bucket: Bucket, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,7 +196,7 @@ WORKER = textwrap.dedent(
 )
 
 
-def work(mount: Mounted, directory: Path) -> list[dict[str, dict[str, str | None]]]:
+def work(mount: Mounted, directory: Path) -> list[dict[str, Any]]:
     """Run all workers in a directory; return what they tell. Whoever hangs is a failure."""
     workers = [
         subprocess.Popen(
