@@ -162,10 +162,11 @@ def _write(path: Path, entry: JournalEntry | RenameEntry, *, lasting: bool = Fal
 
 def _sync(fd: int, note: Path) -> None:
     os.fdatasync(fd)
-    if not note.exists():  # the upload ended meanwhile
+    try:
+        _sync_path(note)
+    except FileNotFoundError:  # the upload ended meanwhile, or the file was deleted
         return
-    for path in (note, note.parent):
-        _sync_path(path)
+    _sync_path(note.parent)
 
 
 def _sync_path(path: Path) -> None:

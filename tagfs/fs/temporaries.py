@@ -62,8 +62,8 @@ class Temporaries:
         """Note that a file is being made here, if its name says that it will be renamed."""
         if destination(path) is None:
             return
+        self._forget(path)  # what waits for another file that had this name
         with self._lock:
-            self._waiting.pop(path, None)  # of another file that had this name
             self._made[path] = None
             while len(self._made) > MANY:
                 self._made.pop(next(iter(self._made)))
@@ -142,18 +142,29 @@ class Temporaries:
 
     def _send_quietly(self, paths: list[str]) -> None:
         for path in paths:
+            waiting = self._waiting.get(path)
+            if waiting is None:
+                continue
             try:
                 self.settle(path)
             except NotFound:
-                self._drop(path)  # deleted by somebody else: there is nothing to set them on
+                self._drop(path, waiting)  # deleted by somebody else: nothing to set them on
             except TagfsError as error:
-                self._drop(path)
+                self._drop(path, waiting)
                 self._trusted = False
                 log.error("%s: mode, owner and times were not set: %s", path, error)  # noqa: TRY400
 
-    def _drop(self, path: str) -> None:
+    def _forget(self, path: str) -> None:
+        """Let nothing be sent of what waits for a path; what is being sent is waited for."""
+        waiting = self._waiting.get(path)
+        if waiting is not None:
+            with waiting.lock:
+                self._drop(path, waiting)
+
+    def _drop(self, path: str, waiting: _Waiting) -> None:
         with self._lock:
-            self._waiting.pop(path, None)
+            if self._waiting.get(path) is waiting:
+                del self._waiting[path]
 
 
 def destination(path: str) -> str | None:

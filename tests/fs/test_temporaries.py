@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ class Bucket(MemoryBucket):
         super().__init__()
         self.calls: list[str] = []
         self.refuses = False
+        self.holds = False  # what is sent late stops before it gets there
+        self.reached, self.go_on = threading.Event(), threading.Event()
 
     def copy(self, source: ObjectInfo, key: str, **chosen: object) -> ObjectInfo:
         self._note(f"copy {key}")
@@ -37,6 +40,9 @@ class Bucket(MemoryBucket):
 
     def _note(self, call: str) -> None:
         self.calls.append(call)
+        if self.holds and isinstance(threading.current_thread(), threading.Timer):
+            self.reached.set()
+            assert self.go_on.wait(10)
         if self.refuses:
             raise AccessDenied(call)
 
@@ -176,6 +182,51 @@ def test_an_unlinked_one_takes_them_with_it(tree: FileSystem, bucket: Bucket) ->
     tree.unlink(TEMPORARY)
     time.sleep(2 * GRACE)
     assert bucket.calls == []
+
+
+def remove_and_write(tree: FileSystem, _bucket: Bucket) -> None:
+    tree.unlink(TEMPORARY)
+    write(tree, TEMPORARY, b"same")
+
+
+def rename_over(tree: FileSystem, _bucket: Bucket) -> None:
+    write(tree, "/d/other", b"same")
+    tree.rename("/d/other", TEMPORARY)
+
+
+def rename_and_write(tree: FileSystem, _bucket: Bucket) -> None:
+    tree.rename(TEMPORARY, "/d/f")
+    write(tree, TEMPORARY, b"same")
+
+
+def removed_elsewhere(tree: FileSystem, bucket: Bucket) -> None:
+    bucket.delete(TEMPORARY[1:])
+    write(tree, TEMPORARY, b"same")
+
+
+@pytest.mark.parametrize(
+    "make", [remove_and_write, rename_over, rename_and_write, removed_elsewhere]
+)
+def test_what_is_made_meanwhile_does_not_get_them(
+    tree: FileSystem, bucket: Bucket, make: Callable[[FileSystem, Bucket], None]
+) -> None:
+    """F8. They are being sent, slowly, while another file takes that name."""
+    write(tree, TEMPORARY, b"same")
+    bucket.holds = True
+    edit(tree)
+    assert bucket.reached.wait(5)
+    making = threading.Thread(target=make, args=(tree, bucket))
+    making.start()
+    making.join(0.1)
+    bucket.go_on.set()
+    making.join(10)
+    assert not making.is_alive()
+    time.sleep(3 * GRACE)
+    assert bucket.get(TEMPORARY[1:]).data == b"same"
+    assert kept(bucket, TEMPORARY[1:])["mode"] == str(stat.S_IFREG | 0o600)
+    assert kept(bucket, TEMPORARY[1:])["mtime"] != "7"
+    if make is rename_and_write:
+        assert kept(bucket, "d/f") == ALL
 
 
 @pytest.mark.parametrize(
