@@ -50,12 +50,17 @@ class Delivery:
 
     # The object
 
-    def upload(self, staged: StagedFile, to: Destination, fetch: Fetch) -> ObjectInfo:
+    def upload(
+        self, staged: StagedFile, to: Destination, fetch: Fetch, *, again: bool = False
+    ) -> ObjectInfo:
         """Make the object what the staged file is; return what it became.
 
         Raises:
             AlreadyExists: `to.exclusive`, and somebody else has made it.
+            ObjectChanged: `again`, so it comes late, and somebody else has made or replaced it.
         """
+        if again:
+            self._check_unchanged(to)
         try:
             return self._finish(staged, to, fetch)
         except Unsupported:
@@ -94,7 +99,7 @@ class Delivery:
             ),
         )
 
-    def check_unchanged(self, to: Destination) -> None:
+    def _check_unchanged(self, to: Destination) -> None:
         """Raise if somebody else has made or replaced the object: an upload sent again comes late.
 
         Raises:

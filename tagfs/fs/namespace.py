@@ -204,7 +204,7 @@ class Namespace:
         if node is not None:
             node.detach()
         self._parents.keep(path)
-        self._env.bucket.delete(entry.key)
+        self._delete(entry.key)
 
     def _put_aside(self, path: str, aside: str) -> None:
         """Take the name of an open file away: it is being unlinked, or another takes its place.
@@ -241,8 +241,12 @@ class Namespace:
         if any(key != prefix for key in self._parents.keys_in(prefix, limit=2)):
             raise NotEmpty(path)
         self._parents.keep(path)
-        self._env.bucket.delete(prefix)
+        self._delete(prefix)
         self._files.inodes.removed(path)
+
+    def _delete(self, key: str) -> None:
+        """Delete what was just looked at: sent again, after an answer was lost, nothing newer."""
+        self._env.bucket.delete(key, meant=self._env.bucket.known(key, max_age=RECENT))
 
     # Renaming
 

@@ -240,15 +240,12 @@ class FileNode:
         to = self._destination()
         self._delivery.promise(staged, to)
         try:
-            if again and not self.is_dir:
-                self._delivery.check_unchanged(to)
-            info = self._deliver(staged, to)
+            info = self._deliver(staged, to, again=again)
         except TagfsError as error:
             self.failed = True
             self.journal.keep(staged)
-            untold = not again or isinstance(error, ObjectChanged)
             log.log(
-                logging.ERROR if untold else logging.DEBUG,
+                logging.ERROR if not again or isinstance(error, ObjectChanged) else logging.DEBUG,
                 "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
                 self.path,
                 error,
@@ -261,10 +258,10 @@ class FileNode:
         if edited and info.type is ObjectType.APPENDABLE:
             self.attributes = self._owed = attributes  # it was extended by bytes alone
 
-    def _deliver(self, staged: StagedFile, to: Destination) -> ObjectInfo:
+    def _deliver(self, staged: StagedFile, to: Destination, *, again: bool) -> ObjectInfo:
         bucket = self.env.bucket
         try:
-            return self._delivery.upload(staged, to, self._fetch)
+            return self._delivery.upload(staged, to, self._fetch, again=again and not self.is_dir)
         except AlreadyExists:
             if not self.is_dir:
                 raise

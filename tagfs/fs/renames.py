@@ -6,6 +6,7 @@ source stays whole. A note in the journal lets `tagfs recover` do the same after
 
 import logging
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, wait
 
 from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError, Unreachable
@@ -55,7 +56,7 @@ class DirectoryRename:
             # A batch before may have been deleted: only what is seen at its old place is taken
             # away at the new one, and nothing if that cannot be seen.
             stays = [info.key for info in self._list(source)]
-            self._undo([target + key[len(source) :] for key in stays], note)
+            self._undo({target + key[len(source) :]: None for key in stays}, note)
             note.done()
             raise
         except Unreachable:  # which of them are deleted, nobody knows: the note stays
@@ -101,15 +102,14 @@ class DirectoryRename:
     def _copy_all(
         self, infos: list[ObjectInfo], source: str, target: str, note: RenameNote
     ) -> None:
-        copied: list[str] = []
+        copied: dict[str, ObjectInfo | None] = {}
         pending: deque[tuple[str, Future[ObjectInfo]]] = deque()
 
         def settle(*, at_most: int) -> None:
             # The oldest first: to wait for whichever is done costs a look at all of them each time.
             while len(pending) > at_most:
                 key, future = pending.popleft()
-                future.result()
-                copied.append(key)
+                copied[key] = future.result()
 
         # The marker comes last: a directory that is replaced keeps its own until all else is there.
         ordered = sorted(infos, key=lambda info: info.key == source)
@@ -120,15 +120,20 @@ class DirectoryRename:
                 pending.append((key, self._env.executor.submit(self._copy, info, key)))
             settle(at_most=0)
         except BaseException:
-            started = [key for key, future in pending if not future.cancel()]
+            started = {key: None for key, future in pending if not future.cancel()}
             wait([future for _, future in pending])
-            self._undo(copied + started, note)
+            self._undo({**copied, **started}, note)
             raise
 
-    def _undo(self, keys: list[str], note: RenameNote) -> None:
-        """Take copies away; of what stays, the note remains too, for `tagfs recover`."""
+    def _undo(self, copies: Mapping[str, ObjectInfo | None], note: RenameNote) -> None:
+        """Take copies away; of what stays, the note remains too, for `tagfs recover`.
+
+        What was made of them is known of those that ended; of others, None.
+        """
+        keys = list(copies)
+        meant = {key: info for key, info in copies.items() if info is not None}
         try:
-            failed = self._env.bucket.delete_many(keys)
+            failed = self._env.bucket.delete_many(keys, meant=meant)
         except TagfsError as error:
             failed = dict.fromkeys(keys, str(error))
         if not failed:

@@ -16,10 +16,11 @@ from tagfs.fs.node import Handle
 from tagfs.fs.notes import RenameEntry, parse_note
 from tagfs.fs.paths import Root
 from tagfs.recovery.renames import RenameFinisher
-from tagfs.store.bucket import BytesSource, NewObject
+from tagfs.store.bucket import BytesSource, NewObject, ObjectInfo
+from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.tags import TagSet
-from tests.fs.trees import environment_of, tree_of
+from tests.fs.trees import environment_of, tree_of, write
 
 ASIDE = "/.fuse_hidden0000000100000001"
 
@@ -242,3 +243,27 @@ def test_two_writers_released_at_once_upload_late_pages(
     with ThreadPoolExecutor(2) as executor:
         list(executor.map(tree.release, (first, second)))
     assert bucket.get("f").data == b"new"
+
+
+class Deletions(MemoryBucket):
+    """Notes which versions are meant by deletions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meant: dict[str, str | None] = {}
+
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
+        self.meant[key] = None if meant is None else meant.etag
+        super().delete(key, meant=meant)
+
+
+def test_what_is_deleted_says_which_version_is_meant(tmp_path: Path) -> None:
+    """F8. Sent again after an answer was lost, a deletion strikes nothing that is newer."""
+    bucket = Deletions()
+    with tree_of(CachedBucket(bucket, ttl=60, tag_ttl=60), tmp_path) as tree:
+        tree.mkdir("/d", 0o755)
+        write(tree, "/d/f", b"content")
+        made = {key: bucket.head(key).etag for key in ("d/f", "d/")}
+        tree.unlink("/d/f")
+        tree.rmdir("/d")
+    assert bucket.meant == made
