@@ -54,7 +54,12 @@ def main_group() -> None:
     help="mount options",
     shell_complete=complete_options,
 )
-@click.option("-f", "--foreground", is_flag=True, help="stay in the foreground, log to stderr")
+@click.option(
+    "-f",
+    "--foreground",
+    is_flag=True,
+    help="stay in the foreground, log to stderr unless there is a log_file",
+)
 def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foreground: bool) -> None:  # noqa: FBT001
     """Mount URL (oss://, obs:// or s3://bucket[/prefix]) on the directory MOUNTPOINT.
 
@@ -72,7 +77,10 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
     from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
 
     if foreground:
-        logs.to_stderr(chosen.log_level)
+        if chosen.log_file is None:
+            logs.to_stderr(chosen.log_level)
+        else:
+            logs.to_file(chosen.log_level, chosen.log_file)
         serve(chosen, directory, lambda: None, foreground=True)
         return
 

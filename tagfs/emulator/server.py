@@ -9,6 +9,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tagfs.emulator.config import EmulatorConfig
+from tagfs.emulator.engine.addressing import is_bucket_name
 from tagfs.emulator.faults import FaultBoard
 from tagfs.emulator.http_server import HttpServer
 from tagfs.emulator.messages import Service
@@ -67,6 +68,11 @@ async def _serve(config: EmulatorConfig) -> None:
 
 def _fill(storage: Storage, config: EmulatorConfig) -> None:
     now_ms = int(time.time() * 1000)
+    for name in config.buckets:
+        if not is_bucket_name(name, dots=config.service != "oss"):
+            raise ValueError(
+                f"{name!r} can be no bucket: 3 to 63 lower-case letters, digits and '-'"
+            )
     storage.ensure_buckets(config.buckets, now_ms)
     for specification in config.generate:
         if not config.buckets:

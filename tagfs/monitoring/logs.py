@@ -1,4 +1,4 @@
-"""Where log lines go: stderr in the foreground, syslog or a file in the background.
+"""Where log lines go: the file that was chosen, else stderr in the foreground, else syslog.
 
 Under systemd the foreground is the journal: lines carry their priority there, and no time, which
 the journal adds itself.
@@ -49,7 +49,16 @@ def to_background(level: str, file: Path | None, fallback: Path) -> None:
         handler.setFormatter(logging.Formatter(_FORMAT))
         _install(handler, level)
         return
-    target = (file or fallback).absolute()
+    to_file(level, file or fallback)
+
+
+def to_file(level: str, file: Path) -> None:
+    """Write log lines to a file.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    target = file.absolute()
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handler = _OwnFile(target, maxBytes=_LARGEST, backupCount=1)

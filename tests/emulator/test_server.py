@@ -202,6 +202,9 @@ def test_a_length_is_required(tmp_path):
         (("--listen", "nowhere"), "HOST:PORT"),
         (("--fault", "explode"), "unknown fault"),
         (("--generate", "x", "--bucket", "bkt"), "TEMPLATE"),
+        (("--bucket", "xt"), "can be no bucket"),
+        (("--bucket", "Upper"), "can be no bucket"),
+        (("--bucket", "with.dots"), "can be no bucket"),
     ],
 )
 def test_bad_usage_is_one_line(tmp_path, options, complaint):

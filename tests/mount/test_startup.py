@@ -214,3 +214,10 @@ def test_the_demo(tmp_path: Path) -> None:
         demo.communicate(timeout=20)
     assert not os.path.ismount(point)
     assert demo.returncode == 0
+
+
+def test_a_log_file_is_heeded_in_the_foreground(mount_with: MountFactory, tmp_path: Path) -> None:
+    file = tmp_path / "own.log"
+    running = mount_with(f"log_file={file}")
+    assert "is mounted on" in file.read_text()
+    assert running.log() == ""

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="misc"
 # Lambdas that bind a loop variable by a default have no type that could be inferred.
 
+import errno
 import os
 import socket
 import stat
@@ -333,6 +334,41 @@ class TestRename:
         pair.works(plant)
         with pytest.raises(OSError, match="cross-device"):
             os.rename(pair.on_mount / "file", pair.roots[0] / "new")
+
+    @pytest.mark.parametrize("how", ["rmdir", "rename"])
+    def test_an_open_directory_without_a_name(self, pair: Pair, how: str) -> None:
+        def lose(root: Path) -> None:
+            if how == "rmdir":
+                os.rmdir(root / "dir")
+            else:
+                os.mkdir(root / "other")
+                os.rename(root / "other", root / "dir")
+
+        def attempt(root: Path) -> tuple[int, list[str]]:
+            (root / "dir").mkdir()
+            fd = os.open(root / "dir", os.O_RDONLY)
+            try:
+                lose(root)
+                return os.fstat(fd).st_nlink, os.listdir(fd)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+                raise FileNotFoundError(errno.ENOENT, "as libfuse 3 puts it") from error
+            finally:
+                os.close(fd)
+
+        pair.deviates("removed-directory", attempt)
+
+    def test_a_directory_that_is_removed_while_it_is_read(self, pair: Pair) -> None:
+        def attempt(root: Path) -> list[str]:
+            (root / "dir").mkdir()
+            stream = Directory(root / "dir")
+            os.rmdir(root / "dir")
+            seen = stream.rest()
+            stream.close()
+            return seen
+
+        assert pair.works(attempt) == []
 
     def test_an_open_file_keeps_its_descriptor(self, pair: Pair) -> None:
         def attempt(root: Path) -> Any:
