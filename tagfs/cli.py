@@ -14,7 +14,7 @@ from tagfs.doctor.command import doctor_command
 from tagfs.errors import TagfsError
 from tagfs.extras import EMULATOR, how_to_add
 from tagfs.host.background import run_in_background
-from tagfs.host.mountpoint import check_mountpoint
+from tagfs.host.mountpoint import check_apart, check_mountpoint
 from tagfs.host.remount import OF_TABLE, left_alone, remount
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
@@ -74,6 +74,8 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
         return
     chosen = choose(parse_url(url), given)
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
+    names = ("cache_dir", "log_file", "request_log", "credentials", "ca_bundle")
+    check_apart(directory, {name: getattr(chosen, name) for name in names})
     from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
 
     if foreground:

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tagfs.errors import SettingsError
@@ -38,6 +39,23 @@ def check_mountpoint(path: Path, *, nonempty: bool = False) -> Path:
     if not nonempty and any(path.iterdir()):
         raise SettingsError(f"{path} is not empty: choose another, or add -o nonempty")
     return path
+
+
+def check_apart(mountpoint: Path, files: Mapping[str, Path | None]) -> None:
+    """See that nothing that the mount itself reads and writes lies where it will be.
+
+    Each use of it would be a call to ourselves, made while another one is answered. `files` by the
+    options that name them.
+
+    Raises:
+        SettingsError
+    """
+    point = Path(os.path.realpath(mountpoint))
+    for option, path in files.items():
+        if path is not None and Path(os.path.realpath(path)).is_relative_to(point):
+            raise SettingsError(
+                f"{option} {path} would be in the mount itself: choose another with -o {option}="
+            )
 
 
 def is_stale(path: Path) -> bool:

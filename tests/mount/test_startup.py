@@ -65,6 +65,21 @@ def test_background_mount_and_umount(service: Emulator, bucket: str, point: Path
     wait_for(lambda: not list(staging.iterdir()))
 
 
+@pytest.mark.parametrize("option", ["cache_dir", "log_file", "request_log", "credentials"])
+def test_what_it_writes_and_reads_itself_is_elsewhere(
+    service: Emulator, bucket: str, point: Path, tmp_path: Path, option: str
+) -> None:
+    """F5. Or a call would wait for another one that it makes: of a home directory, say."""
+    link = tmp_path / "link"
+    link.symlink_to(point)
+    (point / "kept").write_text("OSS_ACCESS_KEY_ID=a\nOSS_ACCESS_KEY_SECRET=b\n")
+    (point / "kept").chmod(0o600)
+    done = mount_in_background(
+        service, f"oss://{bucket}", point, options=f"nonempty,{option}={link}/kept"
+    )
+    assert_refused(done, point, option, "would be in the mount itself")
+
+
 def test_as_mount_8_calls_it(service: Emulator, bucket: str, point: Path) -> None:
     chosen = f"rw,_netdev,nofail,x-systemd.automount,endpoint={service.url},cache_dir={point}.c"
     keys = [f"{k}={v}" for k, v in KEYS.items()]
