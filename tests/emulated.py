@@ -86,8 +86,7 @@ def emulator(
 @contextlib.contextmanager
 def moto(directory: Path, buckets: int = 150) -> Iterator[Emulator]:
     """Run moto's server: an S3 that others wrote. It logs no requests."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     environment = {**os.environ, "S3_UPLOAD_PART_MIN_SIZE": str(100 * 1024)}
@@ -96,7 +95,7 @@ def moto(directory: Path, buckets: int = 150) -> Iterator[Emulator]:
         subprocess.Popen(command, stderr=log, env=environment) as process,
     ):
         try:
-            _wait_for(port, process)
+            wait_for_port(port, process)
             names = [f"bucket-{number}" for number in range(buckets)]
             for name in names:
                 assert requests.put(f"{url}/{name}", timeout=10).status_code == 200
@@ -106,14 +105,22 @@ def moto(directory: Path, buckets: int = 150) -> Iterator[Emulator]:
             process.wait(10)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server listens."""
     end = time.monotonic() + 30
     while True:
-        assert process.poll() is None, "moto ended"
+        assert process.poll() is None, f"{process.args!r} ended"
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
-            assert time.monotonic() < end, "moto does not answer"
+            assert time.monotonic() < end, f"{process.args!r} does not answer"
             time.sleep(0.1)
         else:
             return

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from tagfs.errors import FileTooLarge, TagfsError
+from tagfs.errors import FileTooLarge, TagfsError, Unsupported
 from tagfs.fs.ranges import Ranges
 from tagfs.fs.staging import FETCH_BLOCK, Fetch, StagedFile, StagedSource
 from tagfs.store.bucket import (
@@ -214,8 +214,19 @@ class Uploader:
         if staged.size <= self._part_size * (1 if base else 2):
             staged.fill(0, staged.size, fetch)
             return self._bucket.put(to.key, StagedSource(staged.fd, 0, staged.size), to.new)
-        if base is not None:
-            return self._edit(staged, to, base, fetch)
+        return self._finish_large(staged, to, base, fetch)
+
+    def _finish_large(
+        self, staged: StagedFile, to: Destination, base: ObjectInfo | None, fetch: Fetch
+    ) -> ObjectInfo:
+        """Upload in parts; of a changed object only what changed, where parts can be copied."""
+        if base is not None and self._bucket.capabilities.part_copies:
+            try:
+                return self._edit(staged, to, base, fetch)
+            except Unsupported:
+                if self._bucket.capabilities.part_copies:
+                    raise
+        staged.fill(0, staged.size, fetch)
         return self._finish_stream(staged, self._begin(to.key, to.new))
 
     def abandon(self) -> None:

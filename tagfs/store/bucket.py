@@ -256,6 +256,7 @@ class Capabilities:
     Attributes:
         exclusive: a write can be made to fail where the key is taken.
         exclusive_copies: a copy as well.
+        part_copies: parts of an upload can be copied from another object.
         rename: one request renames a file, or a directory with all that is in it. Directories
             are real there: they are not gone with the last of their entries.
     """
@@ -266,6 +267,7 @@ class Capabilities:
     append: bool = True
     exclusive: bool = True
     exclusive_copies: bool = True
+    part_copies: bool = True
     rename: bool = False
 
 
@@ -394,6 +396,7 @@ class Bucket(Protocol):
 
         Raises:
             ObjectChanged
+            Unsupported: it copies no parts, and `capabilities` says so from now on.
         """
         ...
 

@@ -72,6 +72,7 @@ class Calls:
         self._sees_uncopied = False  # an object was seen to have what no copy takes along
         self._tags_readable = False  # an object's tags were read: the right to do so is there
         self._tags_proven = False  # PUT ?tagging is surely no PutObject
+        self._proof = threading.Lock()  # one asks, the others wait for the answer
         self._heeds: bool | None = None  # whether sub-resources are looked at
         self._heeding_asked = False
         self._lists = False  # the bucket was listed: the right to do so is there

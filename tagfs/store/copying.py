@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from tagfs.errors import AccessDenied, BadCredentials, FileTooLarge, InvalidRequest, ObjectChanged
+from tagfs.errors import (
+    AccessDenied,
+    BadCredentials,
+    FileTooLarge,
+    IntegrityError,
+    InvalidRequest,
+    MalformedResponse,
+    ObjectChanged,
+)
 from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
 from tagfs.store.dialect import Carrier, MetadataEdit
@@ -310,8 +318,18 @@ class Copying(Multipart):
         )
 
     def _copied(self, answer: Response, made: ObjectInfo) -> ObjectInfo:
-        """Complete the description of a copy by what the answer tells."""
-        copied = parse_copied(answer.body)
+        """Complete the description of a copy by what the answer tells.
+
+        Raises:
+            MalformedResponse: it is no answer to a copy. A server that ignores the source has
+                written an empty object instead; whoever copies must not delete the source.
+        """
+        try:
+            copied = parse_copied(answer.body)
+        except MalformedResponse as failure:
+            raise self._warn(MalformedResponse(f"CopyObject of {made.key!r}: {failure}")) from None
+        if not copied.etag:
+            return self._looked_at(made)
         crc = parse_crc64(self.dialect, answer.headers)
         detail = made.detail
         if detail is not None:
@@ -327,3 +345,15 @@ class Copying(Multipart):
             last_modified_ns=self._date(answer) if moment is None else moment,
             detail=detail,
         )
+
+    def _looked_at(self, made: ObjectInfo) -> ObjectInfo:
+        """Return the description of a copy whose ETag was not told.
+
+        Raises:
+            IntegrityError: it is no copy.
+        """
+        found = self.head(made.key, expected=made.type)
+        if found.size != made.size:
+            failure = f"{made.key!r}: {found.size} bytes in a copy of {made.size}"
+            raise self._warn(IntegrityError(failure))
+        return found

@@ -23,10 +23,11 @@ from tagfs.store.calls import logger
 from tagfs.store.checksum import combine_all, etag_of_parts
 from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
-from tagfs.store.failures import find_failure
+from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.headers import parse_crc64, parse_etag, render_new
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire import (
+    Copied,
     parse_completed,
     parse_copied,
     parse_parts,
@@ -112,13 +113,34 @@ class Multipart(Appending):
         headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = self._part_request(upload, "UploadPartCopy", "PUT", number)
         request = replace(request, headers=headers, labour=labour(length))
-        trial = self._try_condition(request)
-        copied = self._ask(request, parse_copied)
-        if trial is not None:
-            trial.result()
+        with self._needs("part_copies"):
+            trial = self._try_condition(request)
+            try:
+                copied = self._copy_once(request)
+            finally:
+                wait([trial] if trial is not None else [])
+            if trial is not None:
+                trial.result()
         if not self._checks_copied:
             self._uploads.note_source(upload.upload_id, source)
         return Part(number=number, etag=copied.etag, size=length)
+
+    def _copy_once(self, request: Request) -> Copied:
+        """Have one part copied.
+
+        Raises:
+            BucketLacks: the source is ignored, so that the part is empty: rclone's server does so.
+        """
+        answer = self._call(request)
+        if not answer.body.strip():
+            raise BucketLacks(f"{request}: nothing was copied, and nothing said of it")
+        try:
+            copied = parse_copied(answer.body)
+        except MalformedResponse as failure:
+            raise self._warn(MalformedResponse(f"{request}: {failure}")) from None
+        if not copied.etag:
+            raise self._warn(MalformedResponse(f"{request}: the answer has no ETag"))
+        return copied
 
     def _try_condition(self, request: Request) -> Future[None] | None:
         """Find out once, by a condition that cannot hold, whether copies of parts heed theirs.
@@ -138,7 +160,7 @@ class Multipart(Appending):
 
     def _try_heeding(self, trial: Request) -> None:
         try:
-            self._ask(trial, parse_copied)
+            self._copy_once(trial)
         except ObjectChanged:
             self._checks_copied = True
         else:

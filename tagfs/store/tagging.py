@@ -117,13 +117,17 @@ class Tagging(Proving):
         """
         if self._tags_proven:
             return
-        try:
+        with self._proof:
+            self._read_proof(key)
+
+    def _read_proof(self, key: str) -> None:
+        """Prove tags, unless another thread has done so meanwhile."""
+        if self._tags_proven:
+            return
+        with contextlib.suppress(AccessDenied):
             self._get_raw("GetObjectTagging", key)
-        except AccessDenied:
+        if not self._tags_proven:
             self._check_heeding()
-        else:
-            if not self._tags_proven:
-                self._check_heeding()
 
     def _see_how_kept(self, key: str, tags: TagSet, sent: TagSet) -> None:
         """Find out once if the service decodes what it gets; where not, send it as it is.
@@ -228,7 +232,7 @@ class Tagging(Proving):
                 answer = self._call(request, allow=NO_TAGS_CODES)
             except MalformedResponse as failure:  # it is too large
                 if not self._tags_proven and self._is_ignored():
-                    raise BucketLacks(str(failure)) from failure
+                    raise BucketLacks(self._why("object_tags")) from failure
                 raise
             tags = self._read_raw(request, answer)
         self._tags_readable |= key is not None
@@ -253,7 +257,8 @@ class Tagging(Proving):
             tags = NO_TAGS if empty else parse_tag_set(answer.body)
         except MalformedResponse as failure:
             if self._is_other(request, answer, is_set=False):
-                raise BucketLacks(f"{request}: {failure}") from failure
+                known = self._why("object_tags") if self._is_ignored() else ""
+                raise BucketLacks(known or f"{request}: {failure}") from failure
             raise
         if self._is_other(request, answer, is_set=True):
             raise BucketLacks(self._why("object_tags"))

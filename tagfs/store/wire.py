@@ -215,9 +215,12 @@ def parse_completed(body: bytes) -> str:
 
 
 def parse_copied(body: bytes) -> Copied:
-    """Read the answer to CopyObject or UploadPartCopy; without an ETag nothing was copied."""
+    """Read the answer to CopyObject or UploadPartCopy; without that document nothing was copied.
+
+    The ETag is "" where it is not told: rclone's server does not after a copy onto itself.
+    """
     root = _parse(body, "CopyObjectResult", "CopyPartResult", "UploadPartCopyResult")
-    etag = parse_etag(_required(root, "ETag"))
+    etag = parse_etag(_fields(root).get("ETag", ""))
     text = _fields(root).get("LastModified", "")
     return Copied(etag, _time(text) if text else None)
 

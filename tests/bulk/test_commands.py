@@ -38,7 +38,7 @@ class TestSetAndGet:
 
     def test_replace_reads_only_to_know_that_there_can_be_tags(self, tree: Subject) -> None:
         log = tree.requests()
-        tree.run("replace", "team=blue", f"{tree.url}/a", f"{tree.url}/b")
+        tree.run("replace", "team=blue", f"{tree.url}/a", f"{tree.url}/logs/deep/q.gz")
         assert log.kinds() == {"GET tagging": 1, "PUT tagging": 2}
         assert tree.tags("a") == {"team": "blue"}
 
