@@ -87,12 +87,9 @@ class ObjectInfo:
         return replace(self, detail=detail)
 
     def check_same(self, found: "ObjectInfo") -> None:
-        """Raise if two answers tell different sizes of one version: one of them was a part's.
+        """Raise IntegrityError if two answers tell different sizes of one version: one is a part's.
 
         A link is told with a size of its own or with its target's, and is left out.
-
-        Raises:
-            IntegrityError
         """
         linked = ObjectType.SYMLINK in (self.type, found.type)
         if linked or not self.etag or self.etag != found.etag or self.size == found.size:
