@@ -27,12 +27,16 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "obs": functools.partial(emulator, buckets=200, service="obs"),
     "s3": functools.partial(emulator, buckets=200, service="s3"),
     "rgw": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
+    "ignoring": functools.partial(
+        emulator, buckets=20, service="s3", options=("subresources=ignored", "ranges=200")
+    ),
     "moto": functools.partial(moto, buckets=100),
     "ceph": ceph,
     "fuse3": on_libfuse3,
 }
-"""Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it, "fuse3" OSS on
-libfuse 3. Everything else runs on the libfuse that TAGFS_FUSE names: TAGFS_FUSE=3 scripts/test."""
+"""Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it, "ignoring" an S3
+that knows no tags and takes requests for them for others, "fuse3" OSS on libfuse 3. Everything else
+runs on the libfuse that TAGFS_FUSE names: TAGFS_FUSE=3 scripts/test."""
 
 ALL = pytest.mark.services("oss", "obs", "s3")
 """Marks what holds on every service."""

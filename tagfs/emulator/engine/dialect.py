@@ -211,6 +211,7 @@ class Dialect:
             raises ValueError.
         choose_range: the start and length of the part that a Range header asks for, of the
             headers and the content's size.
+        range_status: of an answer that has a part of the content.
         head_ranges: whether HEAD knows ranges.
         all_conditions: whether If-Unmodified-Since counts beside If-Match.
         conditional_writes: whether If-Match and If-None-Match guard a PUT.
@@ -297,6 +298,7 @@ class Dialect:
     uploads_name_owner: bool = True
     continuation: tuple[Callable[[str], str], Callable[[str], str]]
     choose_range: Callable[[Mapping[str, str], int], tuple[int, int] | None]
+    range_status: int = 206
     head_ranges: bool = True
     all_conditions: bool = False
     conditional_writes: bool = False

@@ -74,7 +74,7 @@ async def GetObject(context: Context) -> Reply:
     _override(context, reply)
     reply.start, reply.length = chosen or (0, view.content.size)
     if chosen is not None:
-        reply.status = 206
+        reply.status = context.dialect.range_status
         end = reply.start + reply.length - 1
         reply.headers["Content-Range"] = f"bytes {reply.start}-{end}/{view.content.size}"
     content = context.storage.contents.open(view.content.extents)
@@ -97,7 +97,7 @@ async def HeadObject(context: Context) -> Reply:
     reply = Reply(headers=view_headers(context, view))
     reply.headers["Content-Length"] = str(view.content.size)
     if chosen is not None:
-        reply.status = 206
+        reply.status = context.dialect.range_status
         start, length = chosen
         reply.headers["Content-Length"] = str(length)
         reply.headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{view.content.size}"

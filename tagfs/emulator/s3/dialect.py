@@ -80,6 +80,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         encoded_words=not is_rgw,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=not is_rgw,
+        range_status=int(chosen["ranges"]),
         acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
         repeats_completion=not is_rgw,

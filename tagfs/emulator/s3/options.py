@@ -10,6 +10,10 @@ mimic=aws|rgw          rgw: as Ceph RGW 16 was measured to do: tags given when a
 tagging_count=on|off   off: no x-amz-tagging-count, as LocalStack (default on)
 acls=on|off            off: as in buckets whose owner is enforced: no ACL can be set (default on)
 conditional=on|off     off: If-Match and If-None-Match do not guard a PUT (default on)
+subresources=heeded|ignored
+                       ignored: as rclone's server does: ?tagging and ?acl are taken for nothing,
+                       so that PUT KEY?tagging is PutObject and DELETE KEY?tagging DeleteObject
+ranges=206|200         200: what answers a part with 200 and Content-Range, as rclone's server
 """
 
 from collections.abc import Iterable
@@ -19,6 +23,8 @@ _KNOWN = {
     "tagging_count": ("on", "off"),
     "acls": ("on", "off"),
     "conditional": ("on", "off"),
+    "subresources": ("heeded", "ignored"),
+    "ranges": ("206", "200"),
 }
 
 

@@ -28,6 +28,11 @@ _BUCKET: Table = {
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "ownershipControls"): acl.GetBucketOwnershipControls,
 }
+_IGNORED = frozenset({"tagging", "acl"})
+
+
+def _without(table: Table, ignored: frozenset[str]) -> Table:
+    return {route: handler for route, handler in table.items() if route[1] not in ignored}
 
 
 class S3Service(EngineService):
@@ -39,14 +44,17 @@ class S3Service(EngineService):
         Raises:
             ValueError: an option makes no sense.
         """
+        chosen = read_options(config.options)
+        ignored = _IGNORED if chosen["subresources"] == "ignored" else frozenset()
         routes = Routes(
             service=buckets.ListBuckets,
-            objects=OBJECT,
-            buckets=_BUCKET,
+            objects=_without(OBJECT, ignored),
+            buckets=_without(_BUCKET, ignored),
             sources=("x-amz-copy-source",),
             not_emulated=NOT_EMULATED,
+            ignored=ignored,
         )
-        dialect = make_dialect(read_options(config.options))
+        dialect = make_dialect(chosen)
         authenticator = Authenticator(config, dialect)
         rules = Rules(dialect=dialect, routes=routes, authenticator=authenticator)
         super().__init__(storage, config, rules)
