@@ -179,6 +179,28 @@ def _with_type(info: ObjectInfo, mode: int, metadata: Mapping[str, str], default
     return kind | permissions
 
 
+DIRECTORY: Final = "application/x-directory"
+"""Content-Type of directory markers, as ossfs 1 and s3fs write it."""
+
+
+def is_old_directory(info: ObjectInfo) -> bool:
+    """Say whether an object without a slash stands for a directory: s3fs wrote such long ago.
+
+    Only what a HEAD says can tell, so not of an object that was just listed.
+    """
+    if info.detail is None or info.size or info.key.endswith("/"):
+        return False
+    mode = parse_mode(_first(info.detail.metadata, "mode")) or 0
+    kind = info.detail.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == DIRECTORY and stat.S_IFMT(mode) not in _FILE_TYPES
+
+
+def as_directory(attributes: Attributes) -> Attributes:
+    """Return what was read as a file's as a directory's: who may read it may enter it."""
+    permissions = stat.S_IMODE(attributes.mode)
+    return replace(attributes, mode=stat.S_IFDIR | permissions | (permissions & 0o444) >> 2)
+
+
 _FILE_TYPES: Final = frozenset(
     {stat.S_IFREG, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFBLK, stat.S_IFCHR}
 )

@@ -9,13 +9,14 @@ from typing import Literal
 
 from tagfs.errors import (
     AlreadyExists,
+    CrossDevice,
     IsADirectory,
     NotADirectory,
     NotEmpty,
     NotFound,
     NotPermitted,
 )
-from tagfs.fs.attributes import Attributes, with_attributes
+from tagfs.fs.attributes import DIRECTORY, Attributes, with_attributes
 from tagfs.fs.backups import Backups
 from tagfs.fs.behind import WriteBehind
 from tagfs.fs.contenttypes import by_name
@@ -241,7 +242,10 @@ class Namespace:
         if any(key != prefix for key in self._parents.keys_in(prefix, limit=2)):
             raise NotEmpty(path)
         self._parents.keep(path)
+        old = self._tree.old_directory(path)
         self._delete(prefix)
+        if old is not None:
+            self._env.bucket.delete(old.key, meant=old)
         self._files.inodes.removed(path)
 
     def _delete(self, key: str) -> None:
@@ -310,6 +314,8 @@ class Namespace:
         if self._env.bucket.capabilities.rename:
             self._native.move_directory(source, new, target)
             return
+        if self._tree.old_directory(source.path) is not None:
+            raise CrossDevice(f"{source.path}: s3fs made it long ago; mv(1) copies it")
         self._parents.keep(source.path)
         DirectoryRename(self._env, self._files).run(source.path, new, replaces=target is not None)
 
@@ -459,7 +465,3 @@ class Namespace:
             with suppress(NotFound):
                 info = self._env.bucket.head(info.key, expected=info.type, max_age=RECENT)
         return inherited_from(info)
-
-
-DIRECTORY = "application/x-directory"
-"""Content-Type of directory markers, as ossfs 1 and s3fs write it."""

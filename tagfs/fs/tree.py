@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
-from tagfs.fs.attributes import Attributes, parse_attributes
+from tagfs.fs.attributes import Attributes, as_directory, is_old_directory, parse_attributes
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
@@ -130,6 +130,8 @@ class Tree:
             self._plain_links = self._plain_links or info.type is not ObjectType.SYMLINK
             text = known_text(info)
             size = info.size if text is None else len(text.encode("utf-8", "surrogateescape"))
+        if self._env.choices.stored and is_old_directory(info):
+            attributes = as_directory(attributes)
         entry = Entry(path=path, key=info.key, attributes=attributes, size=size, info=info)
         self._last = entry
         return entry
@@ -141,6 +143,20 @@ class Tree:
         except AccessDenied as error:
             self._denials.pass_over(UNDESCRIBED, error)
             return info
+
+    def old_directory(self, path: str) -> ObjectInfo | None:
+        """Return the object without a slash that stands for a directory, if there is one.
+
+        What may be one is looked at; where nothing is known of an object no request is made.
+        """
+        known = self._env.bucket.known(self._env.root.to_key(path))
+        if known is None or known.size or not self._env.choices.stored:
+            return None
+        try:
+            info = self._described(known)
+        except NotFound:
+            return None
+        return info if is_old_directory(info) else None
 
     def names(self, path: str) -> Iterator[tuple[str, int]]:
         """Yield name and type bits of all entries of a directory; 0 where the type is not known.
@@ -258,6 +274,8 @@ class Tree:
         if known is None or known.detail is None:
             may_be_link = self._plain_links or not self._env.bucket.capabilities.symlinks
             return 0 if may_be_link or not info.size else stat.S_IFREG
+        if is_old_directory(known):
+            return stat.S_IFDIR
         return parse_attributes(known, self._env.default_file()).type
 
     def _hide(self, key: str) -> None:
