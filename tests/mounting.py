@@ -17,6 +17,7 @@ import oss2
 from tests.emulated import Emulator
 from tests.judges import KEY_ID, REGIONS, SECRET, Judge, OssJudge, judge_of
 from tests.waiting import wait_for as wait_for  # noqa: PLC0414  (for those who import it from here)
+from tests.zygote import Copy, start
 
 KEYS = {
     "OSS_ACCESS_KEY_ID": KEY_ID,
@@ -60,9 +61,7 @@ class Mounted:
         log_file: what the mount logged.
     """
 
-    def __init__(
-        self, service: Emulator, bucket: str, path: Path, process: subprocess.Popen[bytes]
-    ) -> None:
+    def __init__(self, service: Emulator, bucket: str, path: Path, process: Copy) -> None:
         self.service = service
         self.bucket = bucket
         self.path = path
@@ -167,9 +166,8 @@ def mounted(
     url = f"{service.service}://{bucket}" + (f"/{prefix}" if prefix else "")
     log_file = path.with_suffix(".log")
     with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            command(service, url, path, options), env={**os.environ, **keys}, stderr=log
-        )
+        arguments = command(service, url, path, options)[3:]  # without python -m tagfs
+        process = start(arguments, {**os.environ, **keys}, log.fileno())
     mount = Mounted(service, bucket, path, process)
     try:
         wait_for(lambda: os.path.ismount(path) or process.poll() is not None)
