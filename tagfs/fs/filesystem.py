@@ -440,6 +440,8 @@ class FileSystem:
         """
         for change, error in self._pending.close():
             log.error("%s: %s: %s", change.path, change.kind.value, error)
+            if isinstance(error, Unreachable):
+                give_up()
         self._temporaries.close()
         self._behind.close(give_up)
         for node in self.files.all():

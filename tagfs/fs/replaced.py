@@ -178,11 +178,17 @@ class ReplacedFiles:
 
     def _delete_object(self, path: str, meant: ObjectInfo | None, since: float) -> None:
         key = self._env.root.to_key(path)
-        self._parents.keep(path)
-        if self._clock() - since > RECENT and not self._is_still(key, meant):
-            log.info("%s: somebody has made it anew since it was unlinked here: it stays", path)
-            return
-        self._env.bucket.delete(key, meant=meant)
+
+        def is_newer() -> bool:
+            return self._clock() - since > RECENT and not self._is_still(key, meant)
+
+        # Either may take long: the look at its directory, and the wait until another attempt.
+        if not is_newer():
+            self._parents.keep(path)
+            if not is_newer():
+                self._env.bucket.delete(key, meant=meant)
+                return
+        log.info("%s: gone or made anew since it was unlinked here: nothing is deleted", path)
 
     def _is_still(self, key: str, meant: ObjectInfo | None) -> bool:
         """Say whether a key holds what was to be deleted, by asking the service."""

@@ -4,21 +4,27 @@ No callback may wait for /proc of its caller. A descriptor that is close-on-exec
 execve(2), whose task then holds its exec_update_lock until FUSE's FLUSH is answered; and reading
 /proc/PID/fd, fdinfo, syscall, stat or cmdline of a task takes that same lock. A callback that
 waited for it would never answer: neither the program nor tagfs nor any `ps` of the host would go
-on. So a thread of its own looks, and the callback waits for milliseconds. No answer in that time
-is an answer as well, "unknown", and whoever asks has a safe way to go on without knowing. The
+on. So a thread of its own looks, and the callback waits for milliseconds, or as long as
+that thread does not wait for the kernel. No answer in that time is an answer as well, "unknown", and whoever asks has a safe way to go on without knowing. The
 thread ends its look by itself as soon as the call is answered.
 """
 
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
 PATIENCE = 0.05
-"""Seconds that a callback waits for a look at its caller; it takes 0.1 ms."""
+"""Seconds after which a look that waits for the kernel is given up; one takes 0.1 ms."""
+
+LONGEST = 2.0
+"""Seconds after which any is given up: on a busy host a thread may get no processor for a while,
+which is no reason not to know."""
 
 LOOKERS = 4
 """Threads that look, and so callers within execve(2) that may hold one each. While they do, no
@@ -31,9 +37,12 @@ class Lookers:
     They are daemons: the process may end while one of them waits for the kernel.
     """
 
-    def __init__(self, threads: int = LOOKERS, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, threads: int = LOOKERS, patience: float = PATIENCE, longest: float = LONGEST
+    ) -> None:
         self._threads = threads
         self._patience = patience
+        self._longest = longest
         self._lock = threading.Lock()
         self._started = 0
         self._busy = 0
@@ -44,9 +53,11 @@ class Lookers:
         if not self._reserve():
             return None
         answers: list[T] = []
+        looker: list[int] = []
         over, given_up = threading.Event(), threading.Event()
 
         def run() -> None:
+            looker.append(threading.get_native_id())
             if not given_up.is_set():
                 with contextlib.suppress(Exception):  # an unreadable /proc tells nothing
                     answers.append(look())
@@ -55,10 +66,12 @@ class Lookers:
             over.set()
 
         self._looks.put(run)
-        if over.wait(self._patience):
-            return answers[0] if answers else None
-        given_up.set()
-        return None
+        end = time.monotonic() + self._longest
+        while not over.wait(self._patience):
+            if time.monotonic() >= end or (looker and _waits_for_the_kernel(looker[0])):
+                given_up.set()
+                return None
+        return answers[0] if answers else None
 
     def _reserve(self) -> bool:
         """Make sure that a thread is there for one look more."""
@@ -77,3 +90,15 @@ class Lookers:
     def _serve(self) -> None:
         while True:
             self._looks.get()()
+
+
+def _waits_for_the_kernel(thread: int) -> bool:
+    """Say whether a thread of this process waits uninterruptibly, as for another one's lock.
+
+    Its state is behind a lock of this process, which nobody holds: it never calls execve(2).
+    """
+    try:
+        stat = Path(f"/proc/self/task/{thread}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "D"

@@ -175,7 +175,7 @@ def threads() -> int:
 
 def test_nobody_waits_for_a_look_that_does_not_end(stuck) -> None:
     """F5. No callback waits for anything that its caller's kernel call may hold."""
-    lookers, before = Lookers(threads=2, patience=0.02), threads()
+    lookers, before = Lookers(threads=2, patience=0.02, longest=0.02), threads()
     start = time.monotonic()
     asking = [threading.Thread(target=lookers.ask, args=(stuck,)) for _ in range(50)]
     for one in asking:
@@ -189,6 +189,17 @@ def test_nobody_waits_for_a_look_that_does_not_end(stuck) -> None:
     stuck.let_go.set()
     wait_for(lambda: lookers.ask(lambda: 1))  # as soon as those calls are answered
     assert threads() - before <= 2
+
+
+def test_a_look_that_only_lacks_a_processor_is_waited_for() -> None:
+    """... or `cmd > file` would be two uploads on a busy host."""
+    lookers = Lookers(threads=1, patience=0.01, longest=10)
+
+    def slow() -> int:
+        time.sleep(0.2)
+        return 1
+
+    assert lookers.ask(slow) == 1
 
 
 def test_one_look_follows_the_other_on_one_thread() -> None:

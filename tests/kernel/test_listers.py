@@ -64,7 +64,7 @@ def test_nothing_is_known_of_a_process_that_cannot_be_seen() -> None:
 
 
 def test_arguments_that_do_not_come_are_not_waited_for(tmp_path: Path) -> None:
-    lookers = Lookers(threads=1, patience=0.01)
+    lookers = Lookers(threads=1, patience=0.01, longest=0.01)
     let_go = threading.Event()
     assert lookers.ask(lambda: let_go.wait(30)) is None
     with program(tmp_path, "coreutils", "ls") as pid:

@@ -16,7 +16,7 @@ import pytest
 from tests.mount.conftest import Faults, MountFactory
 from tests.mounting import Mounted, unmount
 
-SECONDS = float(os.environ.get("TAGFS_RACE_SECONDS", "8"))
+SECONDS = float(os.environ.get("TAGFS_RACE_SECONDS", "5"))
 
 PROCESSES = 16
 NOBODY = 65534
