@@ -277,3 +277,28 @@ def test_oss_and_obs_show_the_bytes_that_were_sent(wire: Wire, service: str) -> 
     wire("PUT", "/bkt/meta", {f"{OWN[service]}meta-a": "grün =?UTF-8?B?w4Q=?=".encode()})
     shown = wire("HEAD", "/bkt/meta").headers[f"{OWN[service]}meta-a"]
     assert shown.encode("latin-1").decode() == "grün =?UTF-8?B?w4Q=?="
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/bkt/%FF"),
+        ("PUT", "/bkt/%FF"),
+        ("GET", "/bkt?prefix=%FF"),
+        ("GET", "/bkt?uploads&key-marker=%FF"),
+        ("GET", "/bkt?list-type=2&continuation-token=junk"),
+        ("GET", "/bkt?list-type=2&continuation-token=%C3%A4"),
+    ],
+)
+def test_what_is_not_utf8_is_refused(wire: Wire, service: str, method: str, target: str) -> None:
+    code = "InvalidObjectName" if service == "oss" and "/bkt/" in target else "InvalidArgument"
+    assert wire(method, target).code == code
+
+
+def test_the_source_or_target_that_is_not_utf8_is_refused(wire: Wire, service: str) -> None:
+    copied = wire("PUT", "/bkt/copy", {f"{OWN[service]}copy-source": "/bkt/%FF"})
+    assert copied.code == "InvalidArgument"
+    linked = wire("PUT", "/bkt/link?symlink", {f"{OWN[service]}symlink-target": "%FF"})
+    assert linked.code == {"oss": "InvalidObjectName", "obs": "InvalidArgument"}.get(
+        service, "NotImplemented"
+    )

@@ -15,15 +15,17 @@ class Answer:
     headers: Message
     body: bytes
 
+    @property
+    def _root(self) -> ElementTree.Element:
+        return ElementTree.fromstring(self.body.decode("utf-8", "replace"))
+
     def text(self, name: str) -> str | None:
         """Return the text of an element of the body, wherever it stands; None if there is none."""
-        found = ElementTree.fromstring(self.body).find(f".//{{*}}{name}")
+        found = self._root.find(f".//{{*}}{name}")
         return None if found is None else found.text or ""
 
     def texts(self, name: str) -> list[str]:
-        return [
-            node.text or "" for node in ElementTree.fromstring(self.body).findall(f".//{{*}}{name}")
-        ]
+        return [node.text or "" for node in self._root.findall(f".//{{*}}{name}")]
 
     @property
     def code(self) -> str | None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from tagfs.emulator.engine.attributes import crc64_header, read_attributes
 from tagfs.emulator.engine.body_upload import receive
 from tagfs.emulator.engine.context import Context
-from tagfs.emulator.engine.dialect import AppendRules
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.rules import AppendRules
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.blobs import Staged
 from tagfs.emulator.storage.crc64 import crc64_combine

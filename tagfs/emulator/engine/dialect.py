@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagfs.emulator.engine.errors import ErrorTable, Render
+from tagfs.emulator.engine.rules import AppendRules, CopyRules, LinkRules, RestoreRules
 from tagfs.emulator.engine.tags import TagRules
 from tagfs.emulator.messages import Request
 from tagfs.emulator.time_formats import exact_time
@@ -26,113 +27,6 @@ class Promises(Protocol):
     def update(self, data: bytes) -> None: ...
 
     def check(self, md5: str, crc: int, trailer: Mapping[str, str]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkRules:
-    """The symlinks of a service.
-
-    Attributes:
-        later_time: whether Last-Modified through a link is the later of both times, not the link's.
-        own_class: whether the storage class through a link is the link's, not its target's.
-        shows_crc64: whether the target's CRC64 is told through a link.
-        crc64: that of a link itself.
-        always_quoted: whether a target is percent-encoded even where it is plain ASCII.
-        refuses_body: whether a request that makes a link must have no body.
-    """
-
-    later_time: bool
-    own_class: bool
-    shows_crc64: bool
-    crc64: int | None
-    always_quoted: bool
-    refuses_body: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppendRules:
-    """The appendable objects of a service.
-
-    Attributes:
-        limit: how many bytes one may have.
-        last_position: where the last append may begin.
-        too_large: the code of the refusal of more.
-        no_position: the code of the refusal of a request without a position.
-        etag: the ETag after an append, of the old one, the new CRC64 and size, and the body's MD5.
-        tells_position: whether the refusal of a wrong position tells the right one.
-        ignores_empty: whether an append of nothing changes nothing.
-        tells_crc64: whether the answer has the CRC64.
-        refuses_archived: whether objects of an archive class are never appendable.
-    """
-
-    limit: int
-    last_position: int
-    too_large: str
-    no_position: str
-    etag: Callable[[str, int, int, str], str]
-    tells_position: bool
-    ignores_empty: bool
-    tells_crc64: bool
-    refuses_archived: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyRules:
-    """The copies of a service.
-
-    Attributes:
-        tags: what becomes of tags unless a directive says so: COPY or REPLACE.
-        edits_in_place: whether a copy onto itself takes the request's metadata whatever the
-            directive, and keeps class and kind; if not, one that changes nothing is refused.
-        any_size: whether the size does not matter within one bucket and class.
-        too_large: the code and the message of the refusal of a source that is too large.
-        known_status: the code of the refusal where If-None-Match or If-Modified-Since fails.
-        conditional: whether conditions on the source are looked at.
-        keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
-            metadata.
-        quotes_etag: whether the ETag in the answer stands in quotes.
-        refuses_body: whether a request with a body is refused.
-        checks_range: whether a malformed range of a part is an error, not the whole object.
-        digests_parts: whether the ETag of a copied part is its MD5, while it is not too large.
-    """
-
-    tags: str = "COPY"
-    edits_in_place: bool = False
-    any_size: bool = False
-    too_large: tuple[str, str | None] = (
-        "InvalidRequest",
-        "The specified copy source is larger than the maximum allowable size for a copy source: "
-        f"{5 * 1024**3}",
-    )
-    known_status: str = "PreconditionFailed"
-    conditional: bool = True
-    keeps_replaced_tags: bool = True
-    quotes_etag: bool = True
-    refuses_body: bool = True
-    checks_range: bool = True
-    digests_parts: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreRules:
-    """How a service restores archived objects.
-
-    Attributes:
-        most_days: for how many days at most.
-        default_days: for how many if the request does not say; None: it must.
-        bad_days: the code of the refusal of too many.
-        not_archived: the code and the message of the refusal of what is not archived.
-        shortens: whether a restored copy's life can be made shorter.
-    """
-
-    most_days: int = 30
-    default_days: int | None = None
-    bad_days: str = "InvalidArgument"
-    not_archived: tuple[str, str] = (
-        "InvalidObjectState",
-        "Restore is not allowed for the storage class.",
-    )
-    shortens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

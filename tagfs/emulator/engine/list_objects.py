@@ -115,7 +115,7 @@ def _key_of(context: Context, token: str) -> str:
 
 def render_token(key: str) -> str:
     """Return a continuation token: the key in base64, which is nobody's business."""
-    return base64.urlsafe_b64encode(b"1" + key.encode("utf-8", "surrogateescape")).decode()
+    return base64.urlsafe_b64encode(b"1" + key.encode()).decode()
 
 
 def parse_token(token: str) -> str:
@@ -124,4 +124,4 @@ def parse_token(token: str) -> str:
     Raises:
         ValueError: it is no token.
     """
-    return base64.b64decode(token, b"-_", validate=True)[1:].decode("utf-8", "surrogateescape")
+    return base64.b64decode(token, b"-_", validate=True)[1:].decode()

@@ -2,8 +2,8 @@
 
 from tagfs.emulator.engine.body_upload import read_document
 from tagfs.emulator.engine.context import Context
-from tagfs.emulator.engine.dialect import RestoreRules
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.rules import RestoreRules
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.time_formats import MILLISECONDS
 from tagfs.emulator.xml_text import parse, text_of

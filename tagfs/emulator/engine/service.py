@@ -113,8 +113,8 @@ class EngineService:
             raise ServiceError("InvalidBucketName", extra={"BucketName": call.bucket})
         if call.key is not None:
             self._dialect.check_key(call.key)
-            if not is_text(call.key):
-                raise ServiceError("InvalidArgument", "The key is not UTF-8.")
+        if not all(map(is_text, request.query.values())):
+            raise ServiceError("InvalidArgument", "A parameter is not UTF-8.")
         if self._dialect.versions and request.query.get("versionId", "null") != "null":
             raise ServiceError("NoSuchVersion")
 

@@ -14,8 +14,8 @@ from tagfs.emulator.engine.attributes import (
 )
 from tagfs.emulator.engine.conditions import guard_overwrite, refuse_conditions
 from tagfs.emulator.engine.context import Context
-from tagfs.emulator.engine.dialect import LinkRules
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.rules import LinkRules
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.blobs import stage_bytes
 from tagfs.emulator.storage.records import Kind, ObjectRecord

@@ -3,18 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 
+from tagfs.emulator.engine.addressing import is_text
 from tagfs.emulator.engine.body_upload import SINGLE_LIMIT
-from tagfs.emulator.engine.dialect import (
-    AppendRules,
-    CopyRules,
-    Dialect,
-    LinkRules,
-    RestoreRules,
-)
+from tagfs.emulator.engine.dialect import Dialect
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import OWNER_ID
 from tagfs.emulator.engine.list_objects import parse_token, render_token
 from tagfs.emulator.engine.ranges import choose_range
+from tagfs.emulator.engine.rules import AppendRules, CopyRules, LinkRules, RestoreRules
 from tagfs.emulator.engine.tags import TagRules
 from tagfs.emulator.obs.errors import ERRORS
 from tagfs.emulator.s3.checksums import S3Promises
@@ -143,10 +139,12 @@ def _appended_etag(old: str, crc: int, size: int, md5: str) -> str:  # noqa: ARG
 
 
 def check_key(key: str) -> None:
-    """Make sure that an object may be called so: 1 to 1024 characters.
+    """Make sure that an object may be called so: 1 to 1024 characters, all of them UTF-8.
 
     Raises:
         ServiceError: it may not.
     """
     if not 0 < len(key) <= _KEY_LIMIT:
         raise ServiceError("KeyTooLongError")
+    if not is_text(key):
+        raise ServiceError("InvalidArgument", "The key is not UTF-8.")

@@ -6,14 +6,9 @@ import re
 from collections.abc import Mapping
 
 from tagfs.emulator.engine.body_upload import SINGLE_LIMIT
-from tagfs.emulator.engine.dialect import (
-    AppendRules,
-    CopyRules,
-    Dialect,
-    LinkRules,
-    RestoreRules,
-)
+from tagfs.emulator.engine.dialect import Dialect
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.rules import AppendRules, CopyRules, LinkRules, RestoreRules
 from tagfs.emulator.oss.errors import ERRORS, render_error
 from tagfs.emulator.oss.ranges import choose_range
 from tagfs.emulator.oss.tags import BUCKET_TAGS, OBJECT_TAGS
@@ -178,7 +173,7 @@ def check_key(key: str) -> None:
 
 def render_token(key: str) -> str:
     """Return a continuation token: base64 of a one-field protobuf, as the manual's samples look."""
-    data = key.encode("utf-8", "surrogateescape")
+    data = key.encode()
     length = bytearray()
     rest = len(data)
     while rest > 0x7F:  # noqa: PLR2004 - seven bits a byte
@@ -197,4 +192,4 @@ def parse_token(token: str) -> str:
     start = next((at for at, byte in enumerate(data[1:], 2) if not byte & 0x80), None)
     if start is None:
         raise ValueError("a token without a length")
-    return data[start:].decode("utf-8", "surrogateescape")
+    return data[start:].decode()

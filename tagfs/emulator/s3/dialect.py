@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Mapping
 
 from tagfs.emulator.engine.addressing import is_text
-from tagfs.emulator.engine.dialect import CopyRules, Dialect
+from tagfs.emulator.engine.dialect import Dialect
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import OWNER_ID
 from tagfs.emulator.engine.list_objects import parse_token, render_token
 from tagfs.emulator.engine.ranges import choose_range
+from tagfs.emulator.engine.rules import CopyRules
 from tagfs.emulator.engine.tags import TagRules
 from tagfs.emulator.s3.checksums import S3Promises
 from tagfs.emulator.s3.errors import ERRORS, render_error
