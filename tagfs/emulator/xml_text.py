@@ -6,6 +6,10 @@ from xml.etree import ElementTree
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 _SPECIAL = re.compile('[&<>"\r]')
+_PRIVATE = 0xF700  # where control characters stand for themselves meanwhile
+_CONTROLS = frozenset(range(1, 0x20)) - frozenset(b"\t\n\r")
+_REAL = {_PRIVATE + code: code for code in _CONTROLS}
+_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(x[0-9A-Fa-f]{1,6}|[0-9]{1,7});")
 _DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -47,6 +51,21 @@ def parse(data: bytes) -> ElementTree.Element | None:
     for node in root.iter():
         node.tag = node.tag.rpartition("}")[2]
     return root
+
+
+def parse_lax(data: bytes) -> ElementTree.Element | None:
+    """Read a document that may hold control characters, which XML 1.0 forbids."""
+    root = parse(_CONTROL.sub(_stand_in, data))
+    for node in root.iter() if root is not None else ():
+        node.text = (node.text or "").translate(_REAL)
+    return root
+
+
+def _stand_in(match: re.Match[bytes]) -> bytes:
+    code = match[0][0]
+    if match[1] is not None:
+        code = int(match[1].lstrip(b"x"), 16 if match[1].startswith(b"x") else 10)
+    return chr(_PRIVATE + code).encode() if code in _CONTROLS else match[0]
 
 
 def text_of(node: ElementTree.Element, name: str) -> str | None:

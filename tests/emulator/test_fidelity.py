@@ -21,6 +21,7 @@ def wires(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wires]:
         for service in OWN:
             data = tmp_path_factory.mktemp(service) / "data"
             options = ["--service", service, "--no-verify", "--bucket", "bkt"]
+            options += ["--option", "posix=tree"] if service == "obs" else []
             running = Emulator(data, *options, "--minimum-part-size", "1")
             found[service] = Wire(stack.enter_context(running).port)
         yield found
@@ -302,3 +303,192 @@ def test_the_source_or_target_that_is_not_utf8_is_refused(wire: Wire, service: s
     assert linked.code == {"oss": "InvalidObjectName", "obs": "InvalidArgument"}.get(
         service, "NotImplemented"
     )
+
+
+def test_oss_heeds_the_acl_that_comes_with_a_completion(wires: Wires) -> None:
+    wire = wires["oss"]
+    identity, parts = _upload(wire, "acl", b"one")
+    target = f"/bkt/acl?uploadId={identity}"
+    wire("POST", target, {"x-oss-object-acl": "private"}, parts_document(parts))
+    assert wire("GET", "/bkt/acl?acl").text("Grant") == "private"
+
+
+@pytest.mark.parametrize(
+    ("shown", "key"), [(b"a&#01;b", "a%01b"), (b"a&#x1F;b", "a%1Fb"), (b"a\x0cb", "a%0Cb")]
+)
+def test_oss_deletes_keys_that_xml_cannot_hold(wires: Wires, shown: bytes, key: str) -> None:
+    wire = wires["oss"]
+    wire("PUT", f"/bkt/{key}", body=b"1")
+    body = b"<Delete><Object><Key>" + shown + b"</Key></Object></Delete>"
+    target = "/bkt?delete&encoding-type=url"
+    answer = wire("POST", target, {"Content-MD5": md5_of(body)}, body)
+    assert (answer.status, answer.text("Key")) == (200, key)
+    assert wire("GET", f"/bkt/{key}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("storage_class", "tier", "status", "code", "told"),
+    [
+        ("ColdArchive", "Bulk", 202, None, "Bulk"),
+        ("ColdArchive", "wrong-tier", 400, "InvalidArgument", None),
+        ("Archive", "Bulk", 400, "MalformedXML", None),
+    ],
+)
+def test_oss_restores_by_tiers(
+    wires: Wires, storage_class: str, tier: str, status: int, code: str | None, told: str | None
+) -> None:
+    wire, key = wires["oss"], f"/bkt/{storage_class}-{tier}"
+    wire("PUT", key, {"x-oss-storage-class": storage_class}, b"1")
+    tiers = f"<JobParameters><Tier>{tier}</Tier></JobParameters>"
+    body = f"<RestoreRequest><Days>2</Days>{tiers}</RestoreRequest>".encode()
+    answer = wire("POST", f"{key}?restore", body=body)
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.headers["x-oss-object-restore-priority"] == told
+
+
+def test_oss_keeps_the_type_of_a_copy_that_names_none(wires: Wires) -> None:
+    wire = wires["oss"]
+    headers = {"Content-Type": "text/plain", "Cache-Control": "no-cache"}
+    wire("PUT", "/bkt/typed", headers, b"1")
+    replaced = {"x-oss-copy-source": "/bkt/typed", "x-oss-metadata-directive": "REPLACE"}
+    wire("PUT", "/bkt/copied", replaced)
+    shown = wire("HEAD", "/bkt/copied").headers
+    assert (shown["Content-Type"], shown["Cache-Control"]) == ("text/plain", None)
+
+
+def test_oss_describes_a_bucket(wires: Wires) -> None:
+    wire = wires["oss"]
+    found = wire("GET", "/bkt?bucketInfo")
+    assert (found.text("Comment"), found.text("Versioning")) == ("", None)
+    assert found.text("BlockPublicAccess") == "true"
+    assert found.text("ResourceGroupId")
+    assert wire("GET", "/bkt?stat").text("LastModifiedTime") == "0"
+
+
+def test_oss_finds_buckets_by_their_tags(wires: Wires) -> None:
+    wire = wires["oss"]
+    for name, value in (("blue", "1"), ("green", "2")):
+        wire("PUT", f"/{name}", {"x-oss-bucket-tagging": f"env=test&n={value}"})
+    query = "%22env%22%3A%22test%22%2C%22n%22%3A%222%22"
+    assert wire("GET", f"/?tagging={query}").texts("Name") == ["green"]
+
+
+def test_everybody_may_write_where_the_bucket_says_so(emulator: Emulator, name: str) -> None:
+    oss2_bucket(emulator, name).put_bucket_acl("public-read-write")
+    stranger = oss2.Bucket(oss2.AnonymousAuth(), emulator.url, name)
+    stranger.put_object("k", b"from nobody")
+    assert stranger.get_object("k").read() == b"from nobody"
+    oss2_bucket(emulator, name).put_bucket_acl("public-read")
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        stranger.put_object("k", b"again")
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "told"),
+    [
+        ("max-buckets=1&prefix=page-", ["page-1"], "page-1"),
+        ("max-buckets=1&prefix=page-&continuation-token=page-1", ["page-2"], None),
+        ("prefix=page-", ["page-1", "page-2"], None),
+    ],
+)
+def test_s3_lists_buckets_by_pages(
+    wires: Wires, query: str, names: list[str], told: str | None
+) -> None:
+    wire = wires["s3"]
+    for name in ("page-1", "page-2"):
+        wire("PUT", f"/{name}")
+    answer = wire("GET", f"/?{query}")
+    assert (answer.texts("Name"), answer.text("ContinuationToken")) == (names, told)
+
+
+def test_s3_deletes_a_bucket_with_an_upload_under_way(wires: Wires) -> None:
+    wire = wires["s3"]
+    wire("PUT", "/begun")
+    wire("POST", "/begun/k?uploads")
+    wire("PUT", "/begun/k", body=b"1")
+    assert wire("DELETE", "/begun").code == "BucketNotEmpty"
+    wire("DELETE", "/begun/k")
+    assert wire("DELETE", "/begun").status == 204
+
+
+def test_s3_deletes_the_versions_that_are_named(wires: Wires) -> None:
+    wire = wires["s3"]
+    etag = wire("PUT", "/bkt/one", body=b"1").headers["ETag"]
+    wire("PUT", "/bkt/two", body=b"2")
+    inner = "".join(f"<Object><Key>{k}</Key><ETag>{etag}</ETag></Object>" for k in ("one", "two"))
+    body = f"<Delete>{inner}</Delete>".encode()
+    answer = wire("POST", "/bkt?delete", {"Content-MD5": md5_of(body)}, body)
+    assert (answer.texts("Key"), answer.texts("Code")) == (["one", "two"], ["PreconditionFailed"])
+    assert wire("GET", "/bkt/two").body == b"2"
+
+
+def test_s3_refuses_an_empty_token(wires: Wires) -> None:
+    target = "/bkt?list-type=2&continuation-token="
+    assert wires["s3"]("GET", target).code == "InvalidArgument"
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        ("/tree/k", {"x-obs-checksum-crc64ecma": "0"}),
+        ("/tree/k", {"x-obs-storage-class": "INTELLIGENT_TIERING"}),
+        (
+            "/newtree",
+            {
+                "x-obs-fs-file-interface": "Enabled",
+                "x-obs-storage-class": "INTELLIGENT_TIERING",
+            },
+        ),
+    ],
+)
+def test_file_systems_of_obs_refuse_what_they_have_not(
+    wires: Wires, target: str, headers: dict[str, str]
+) -> None:
+    answer = wires["obs"]("PUT", target, headers)
+    assert (answer.status, answer.code) == (405, "FsNotSupport")
+
+
+def test_file_systems_of_obs_make_what_is_modified(wires: Wires) -> None:
+    wire = wires["obs"]
+    made = wire("PUT", "/tree/made?modify&position=0", {"x-obs-meta-a": "b"}, b"content")
+    assert made.status == 200
+    found = wire("GET", "/tree/made")
+    assert (found.body, found.headers["x-obs-meta-a"]) == (b"content", "b")
+    assert wire("PUT", "/tree/none?modify&position=1", body=b"1").status == 404
+
+
+def test_obs_sets_the_class_of_a_bucket(wires: Wires) -> None:
+    wire = wires["obs"]
+    wire("PUT", "/classy")
+    body = b"<StorageClass>WARM</StorageClass>"
+    assert wire("PUT", "/classy?storageClass", body=body).status == 200
+    wire("PUT", "/classy/k", body=b"1")
+    assert wire("HEAD", "/classy/k").headers["x-obs-storage-class"] == "WARM"
+    body = b"<StorageClass>NONE</StorageClass>"
+    assert wire("PUT", "/classy?storageClass", body=body).status == 400
+
+
+def test_obs_keeps_the_class_of_what_is_not_restored(wires: Wires) -> None:
+    wire = wires["obs"]
+    wire("PUT", "/bkt/cold", {"x-obs-storage-class": "COLD"}, b"1")
+    headers = {"x-obs-metadata-directive": "REPLACE_NEW"}
+    changed = wire("PUT", "/bkt/cold?metadata", {**headers, "x-obs-storage-class": "WARM"})
+    assert (changed.status, changed.code) == (403, "InvalidObjectState")
+    assert wire("HEAD", "/bkt/cold").headers["x-obs-storage-class"] == "COLD"
+    assert wire("PUT", "/bkt/cold?metadata", {**headers, "x-obs-meta-a": "b"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed"), [("POSIX", {"tree"}), ("OBJECT", {"bkt"}), ("Wrong", {"bkt", "tree"})]
+)
+def test_obs_lists_buckets_of_a_type(wires: Wires, kind: str, listed: set[str]) -> None:
+    names = wires["obs"]("GET", "/", {"x-obs-bucket-type": kind}).texts("Name")
+    assert {"bkt", "tree"} & set(names) == listed
+
+
+def test_obs_lists_buckets_by_pages(wires: Wires) -> None:
+    wire = wires["obs"]
+    first = wire("GET", "/?max-keys=1")
+    assert (first.text("IsTruncated"), len(first.texts("Name"))) == ("true", 1)
+    second = wire("GET", f"/?max-keys=1&marker={first.text('NextMarker')}")
+    assert second.texts("Name") > first.texts("Name")

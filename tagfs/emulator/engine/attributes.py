@@ -98,6 +98,8 @@ def read_class(context: Context, default: str = "") -> str:
         name = of_bucket if of_bucket in classes else of_bucket.upper()
     if name not in classes:
         raise ServiceError(context.dialect.bad_class)
+    if name in context.dialect.not_in_file_systems and context.is_posix:
+        raise ServiceError("FsNotSupport")
     return classes[name]
 
 

@@ -30,6 +30,8 @@ async def receive(context: Context) -> Staged:
     if body.length is None and not body.chunked:
         raise ServiceError("MissingContentLength")
     _check_size(body.length)
+    if context.is_posix and any(map(_is_crc64, context.request.headers)):
+        raise ServiceError("FsNotSupport")
     promises = context.dialect.promises(context.request.headers)
     incoming = context.storage.receive()
     wrapped = None

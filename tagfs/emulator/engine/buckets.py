@@ -8,6 +8,9 @@ from tagfs.emulator.messages import Reply
 async def DeleteBucket(context: Context) -> Reply:
     """Remove an empty bucket."""
     bucket = context.bucket
+    if context.dialect.deletes_uploads and context.storage.buckets.holds_no_object(bucket.id):
+        for upload in context.storage.uploads.under_way(bucket.id, "", ("", "")):
+            context.storage.uploads.abort(upload)
     if not context.storage.buckets.is_empty(bucket.id):
         raise ServiceError("BucketNotEmpty", extra={"BucketName": bucket.name})
     context.storage.buckets.delete(bucket.id)

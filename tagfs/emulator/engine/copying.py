@@ -121,6 +121,8 @@ def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attri
     replaces = _directive(context, "metadata", "COPY") == "REPLACE"
     if replaces or edits:
         headers, meta = read_headers(context), read_meta(context)
+        if rules.keeps_type and not context.header("Content-Type"):
+            headers["Content-Type"] = kept.headers["Content-Type"]
     if replaces and not rules.keeps_replaced_tags:
         tags = {}
     elif _directive(context, "tagging", rules.tags) == "REPLACE":

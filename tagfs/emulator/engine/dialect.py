@@ -75,10 +75,12 @@ class Dialect:
         canned_acls: the words that callers of a family may use, where not all of them.
         default_shows_bucket: whether an object shows its own ACL unless that is `default`; if not,
             either of its own and its bucket's lets everybody read.
+        public_lists: whether everybody may list a bucket that everybody may read.
         grants: whether ACLs are more than words.
         acls: whether ACLs can be set; if not, the bucket's owner owns all there is.
         classes: storage classes as requests may name them, with the service's own names.
         bad_class: the code of the refusal of another class.
+        not_in_file_systems: those that file systems have not.
         shown_classes: how the service names its classes to callers that speak x-amz-*.
         shows_standard: whether GET and HEAD show the class of a standard object too.
         answers_class: whether the answer to a stored object has its class.
@@ -101,6 +103,7 @@ class Dialect:
         always_marks: whether a truncated listing without a delimiter has a NextMarker too.
         writes_empty: whether listings write empty elements.
         uploads_name_owner: whether listings of uploads and parts name their owner.
+        empty_token: whether an empty continuation token counts as none.
         continuation: how a key becomes a continuation token, and a token a key again; the latter
             raises ValueError.
         choose_range: the start and length of the part that a Range header asks for, of the
@@ -115,9 +118,13 @@ class Dialect:
         checks_exclusive: whether it must say true or false.
         exists: the code of the refusal to overwrite.
         completes_all: whether `complete-all` stands for the list of parts.
+        completion_sets_acl: whether the ACL that comes with the completion of an upload counts.
         repeats_completion: whether completing an upload again, with the same parts, succeeds again.
         tells_completed: whether the answer to a completed upload has the object's ETag.
         decodes_deleted: whether `EncodingType` says that the keys to delete are percent-encoded.
+        deletes_any_key: whether keys that XML cannot hold can be deleted in bulk none the less.
+        deletes_versions: whether the ETag of a key to delete in bulk must be the object's.
+        deletes_uploads: whether a bucket can be deleted while uploads are under way.
         quiet_is_empty: whether a quiet deletion is answered by nothing.
         links: its symlinks, if it has them.
         appends: its appendable objects, if it has them.
@@ -164,10 +171,12 @@ class Dialect:
     default_acl: str = "private"
     canned_acls: Mapping[str, frozenset[str]] = field(default_factory=dict)
     default_shows_bucket: bool = False
+    public_lists: bool = False
     grants: bool = True
     acls: bool = True
     classes: Mapping[str, str]
     bad_class: str = "InvalidStorageClass"
+    not_in_file_systems: frozenset[str] = frozenset()
     shown_classes: Mapping[str, str] = field(default_factory=dict)
     shows_standard: bool = False
     answers_class: bool = True
@@ -190,6 +199,7 @@ class Dialect:
     always_marks: bool = False
     writes_empty: bool = False
     uploads_name_owner: bool = True
+    empty_token: bool = True
     continuation: tuple[Callable[[str], str], Callable[[str], str]]
     choose_range: Callable[[Mapping[str, str], int], tuple[int, int] | None]
     range_status: int = 206
@@ -202,9 +212,13 @@ class Dialect:
     checks_exclusive: bool = False
     exists: str = ""
     completes_all: bool = False
+    completion_sets_acl: bool = False
     repeats_completion: bool = False
     tells_completed: bool = True
     decodes_deleted: bool = False
+    deletes_any_key: bool = False
+    deletes_versions: bool = False
+    deletes_uploads: bool = False
     quiet_is_empty: bool = False
     links: LinkRules | None = None
     appends: AppendRules | None = None

@@ -113,10 +113,10 @@ def grants_of(acl: str) -> tuple[Grant, ...]:
     return CANNED["private"]
 
 
-def is_public(acl: str) -> bool:
-    """Tell whether a stored ACL lets everybody read."""
+def is_public(acl: str, permission: str = "READ") -> bool:
+    """Tell whether a stored ACL lets everybody read, or do what else a permission is for."""
     return any(
-        grant.who == EVERYONE and grant.permission in {"READ", "FULL_CONTROL"}
+        grant.who == EVERYONE and grant.permission in {permission, "FULL_CONTROL"}
         for grant in grants_of(acl)
     )
 

@@ -33,6 +33,8 @@ async def ListObjectsV2(context: Context) -> Reply:
     if context.is_posix:
         raise ServiceError("FsNotSupport")
     token = context.parameter("continuation-token") or ""
+    if context.parameter("continuation-token") == "" and not context.dialect.empty_token:
+        raise ServiceError("InvalidArgument", "The continuation token provided is incorrect")
     start = context.parameter("start-after") or ""
     query = _query(context, _key_of(context, token) if token else start)
     page = _page(context, query)

@@ -22,10 +22,11 @@ from tagfs.emulator.engine.conditions import (
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.key_encoding import encoder
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.crc64 import crc64_combine
-from tagfs.emulator.storage.records import Kind, ObjectRecord, PartRecord, UploadRecord
+from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord, PartRecord, UploadRecord
 from tagfs.emulator.xml_text import element, parse, text_of
 
 _MOST_PARTS = 10_000
@@ -212,8 +213,14 @@ def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> O
         etag=f"{context.dialect.etag(_digest(context, used))}-{len(used)}",
         crc64=crc,
         mtime_ms=context.now_ms,
-        attributes=upload.attributes,
+        attributes=_attributes(context, upload),
     )
+
+
+def _attributes(context: Context, upload: UploadRecord) -> Attributes:
+    if context.dialect.completion_sets_acl and context.own(context.dialect.acl_header):
+        return replace(upload.attributes, acl=read_acl(context))
+    return upload.attributes
 
 
 def _digest(context: Context, used: list[PartRecord]) -> str:

@@ -20,7 +20,7 @@ from tagfs.emulator.engine.symlinks import look_through, view_headers
 from tagfs.emulator.engine.uncopied import etag_of
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Kind, ObjectRecord
-from tagfs.emulator.xml_text import element, group, parse, text_of
+from tagfs.emulator.xml_text import element, group, parse, parse_lax, text_of
 
 _DELETE_LIMIT = 1000
 _OVERRIDES = {
@@ -130,7 +130,7 @@ async def DeleteObject(context: Context) -> Reply:
 async def DeleteMultipleObjects(context: Context) -> Reply:
     """Remove up to 1000 objects."""
     data = await read_document(context, integrity=True)
-    root = parse(data)
+    root = parse_lax(data) if context.dialect.deletes_any_key else parse(data)
     if root is None or root.tag != "Delete":
         raise ServiceError("MalformedXML")
     encodes = text_of(root, "EncodingType") == "url"
@@ -139,7 +139,8 @@ async def DeleteMultipleObjects(context: Context) -> Reply:
         keys = [decode(key) for key in keys]
     if not 0 < len(keys) <= _DELETE_LIMIT:
         raise ServiceError("MalformedXML")
-    failed = _delete(context, keys)
+    failed = _unwanted(context, keys, root)
+    failed |= _delete(context, [key for key in keys if key not in failed])
     is_quiet = (text_of(root, "Quiet") or "").lower() == "true"
     if is_quiet and context.dialect.quiet_is_empty:
         return Reply()
@@ -159,6 +160,20 @@ def _failed(context: Context, shown: str, why: ServiceError) -> str:
     failure = complete(why, context.dialect.errors)
     code, message = element("Code", failure.code), element("Message", failure.message)
     return group("Error", element("Key", shown), code, message)
+
+
+def _unwanted(
+    context: Context, keys: list[str], root: ElementTree.Element
+) -> dict[str, ServiceError]:
+    """Return the keys whose objects are other versions than those that are to go."""
+    if not context.dialect.deletes_versions:
+        return {}
+    failed = {}
+    for key, node in zip(keys, root.findall("Object"), strict=True):
+        wanted, record = text_of(node, "ETag"), context.storage.objects.get(context.bucket.id, key)
+        if wanted and record is not None and not matches(wanted, record.etag):
+            failed[key] = ServiceError("PreconditionFailed")
+    return failed
 
 
 def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:

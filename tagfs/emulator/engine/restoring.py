@@ -14,10 +14,12 @@ _DAY_MS = 24 * 3600 * MILLISECONDS
 async def RestoreObject(context: Context) -> Reply:
     """Begin to restore an object (202), or prolong what is restored (200)."""
     rules = context.dialect.restores
-    days = _days(await read_document(context), rules)
+    data = await read_document(context)
+    days = _days(data, rules)
     record = context.demand()
     if record.attributes.storage_class not in context.dialect.archives:
         raise ServiceError(*rules.not_archived)
+    tier = _tier(data, rules, record.attributes.storage_class)
     now = context.now_ms
     if record.restored_from_ms > now:
         raise ServiceError("RestoreAlreadyInProgress")
@@ -28,7 +30,8 @@ async def RestoreObject(context: Context) -> Reply:
         raise ServiceError("ObjectHasAlreadyRestored")
     since = record.restored_from_ms if is_restored else ready
     context.storage.objects.set_restored(context.bucket.id, record.key, since, until)
-    return Reply(status=200 if is_restored else 202)
+    headers = {f"{context.family}object-restore-priority": tier} if tier else {}
+    return Reply(status=200 if is_restored else 202, headers=headers)
 
 
 def _days(data: bytes, rules: RestoreRules) -> int:
@@ -41,3 +44,17 @@ def _days(data: bytes, rules: RestoreRules) -> int:
     if not 1 <= int(text) <= rules.most_days:
         raise ServiceError(rules.bad_days, f"Days must be between 1 and {rules.most_days}.")
     return int(text)
+
+
+def _tier(data: bytes, rules: RestoreRules, storage_class: str) -> str | None:
+    """Return how fast it is to be done, where that is looked at."""
+    root = parse(data) if data and rules.tiers is not None else None
+    job = None if root is None else root.find("JobParameters")
+    if job is None or rules.tiers is None:
+        return None
+    if storage_class not in rules.tiers:
+        raise ServiceError("MalformedXML", "The class of the object knows no job parameters.")
+    tier = text_of(job, "Tier")
+    if tier not in rules.tiers[storage_class]:
+        raise ServiceError("InvalidArgument", "There is no such tier.")
+    return tier

@@ -1,6 +1,6 @@
 """How services differ in links, appends, copies and restores: the parts of a dialect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -67,6 +67,7 @@ class CopyRules:
         keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
             metadata.
         quotes_etag: whether the ETag in the answer stands in quotes.
+        keeps_type: whether a copy that replaces the metadata, and names no content type, keeps it.
         refuses_body: whether a request with a body is refused.
         checks_range: whether a malformed range of a part is an error, not the whole object.
         digests_parts: whether the ETag of a copied part is its MD5, while it is not too large.
@@ -84,6 +85,7 @@ class CopyRules:
     conditional: bool = True
     keeps_replaced_tags: bool = True
     quotes_etag: bool = True
+    keeps_type: bool = False
     refuses_body: bool = True
     checks_range: bool = True
     digests_parts: bool = True
@@ -98,6 +100,7 @@ class RestoreRules:
         default_days: for how many if the request does not say; None: it must.
         bad_days: the code of the refusal of too many.
         not_archived: the code and the message of the refusal of what is not archived.
+        tiers: how fast it can be done, for the classes that have a choice; None: nobody looks.
         shortens: whether a restored copy's life can be made shorter.
     """
 
@@ -108,4 +111,5 @@ class RestoreRules:
         "InvalidObjectState",
         "Restore is not allowed for the storage class.",
     )
+    tiers: Mapping[str, frozenset[str]] | None = None
     shortens: bool = True

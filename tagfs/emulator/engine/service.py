@@ -19,6 +19,7 @@ from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.time_formats import MILLISECONDS
 
 _log = logging.getLogger(__name__)
+_LISTS = frozenset({"ListObjects", "ListObjectsV2"})
 _READS = frozenset({"GetObject", "HeadObject", "GetObjectMeta"})
 
 
@@ -130,6 +131,11 @@ class EngineService:
         if not context.caller.anonymous:
             return
         if route.operation in _READS and self._is_public(context):
+            return
+        lists = self._dialect.public_lists and route.operation in _LISTS
+        if lists and is_public(context.bucket.acl):
+            return
+        if route.operation == "PutObject" and is_public(context.bucket.acl, "WRITE"):
             return
         raise ServiceError("AccessDenied")
 

@@ -7,9 +7,10 @@ from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import BucketRecord
 from tagfs.emulator.time_formats import exact_time
-from tagfs.emulator.xml_text import element, escape, group, parse
+from tagfs.emulator.xml_text import element, escape, group, parse, text_of
 
 _VERSION = "3.0"
+_MOST = 1000
 
 
 async def ApiVersion(_: Context) -> Reply:
@@ -31,6 +32,8 @@ async def PutBucket(context: Context) -> Reply:
     if asked not in context.dialect.classes:
         raise ServiceError("InvalidArgument", "No such storage class.")
     is_posix = (context.own("fs-file-interface") or "").lower() == "enabled"
+    if is_posix and asked in context.dialect.not_in_file_systems:
+        raise ServiceError("FsNotSupport")
     if context.storage.buckets.get(name) is None:
         context.storage.buckets.create(
             name,
@@ -87,6 +90,16 @@ async def GetBucketStorageClass(context: Context) -> Reply:
     return context.document("StorageClass", name)
 
 
+async def PutBucketStorageClass(context: Context) -> Reply:
+    """Set the storage class of new objects."""
+    root = parse(await read_document(context))
+    name = None if root is None else root.text or text_of(root, "DefaultStorageClass")
+    if name is None or name not in context.dialect.classes:
+        raise ServiceError("MalformedXML")
+    context.storage.buckets.set_class(context.bucket.id, context.dialect.classes[name])
+    return Reply()
+
+
 async def GetBucketQuota(context: Context) -> Reply:
     """Say that there is no quota."""
     _ = context.bucket  # or NoSuchBucket
@@ -96,11 +109,22 @@ async def GetBucketQuota(context: Context) -> Reply:
 async def ListBuckets(context: Context) -> Reply:
     """Enumerate the buckets, perhaps those of one type."""
     kind = (context.own("bucket-type") or "").upper()
-    found = [each for each in context.storage.buckets.all() if kind in {"", each.kind}]
+    kind = kind if kind in {"OBJECT", POSIX} else ""  # another value counts for nothing
+    marker, limit = context.parameter("marker") or "", context.number("max-keys", _MOST, _MOST)
+    found = [
+        each
+        for each in context.storage.buckets.all()
+        if kind in {"", each.kind} and each.name > marker
+    ]
+    shown, truncated = found[:limit], len(found) > limit
     return context.document(
         "ListAllMyBucketsResult",
         owner(context),
-        group("Buckets", *(_summary(context, bucket) for bucket in found)),
+        element("IsTruncated", "true" if truncated else "false"),
+        element("Marker", marker),
+        element("NextMarker", shown[-1].name) if truncated and shown else "",
+        element("MaxKeys", limit),
+        group("Buckets", *(_summary(context, bucket) for bucket in shown)),
     )
 
 

@@ -96,6 +96,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         untagged="404",
         canned_acls={"x-obs-": _WORDS},
         classes=_CLASSES,
+        not_in_file_systems=frozenset({"INTELLIGENT_TIERING"}),
         shown_classes={"WARM": "STANDARD_IA", "COLD": "GLACIER"},
         archives=frozenset({"COLD", "DEEP_ARCHIVE"}),
         meta_limit=8 * 1024,

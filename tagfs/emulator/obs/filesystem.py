@@ -6,6 +6,7 @@ from tagfs.emulator.engine.body_upload import receive
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.directories import has_children, make_parents
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.objects import PutObject
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.blobs import Staged
 from tagfs.emulator.storage.contents import Extents, slice_extents
@@ -51,9 +52,11 @@ def _source(context: Context) -> str:
 
 
 async def ModifyObject(context: Context) -> Reply:
-    """Write over a range of a file, which grows as it must."""
+    """Write over a range of a file, which grows as it must; at position 0 it is made."""
     _demand_posix(context)
     position = _number(context, "position")
+    if position == 0 and context.find() is None:
+        return await PutObject(context)
     old = context.demand()
     staged = await receive(context)
     try:

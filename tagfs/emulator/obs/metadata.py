@@ -7,6 +7,7 @@ from tagfs.emulator.engine.attributes import (
     read_meta,
     read_standard_headers,
     read_tags,
+    refuse_archived,
 )
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
@@ -39,6 +40,8 @@ def _edited(context: Context, record: ObjectRecord) -> Attributes:
         raise ServiceError("InvalidRequest", "Changing the storage class needs REPLACE_NEW.")
     if asked and context.is_posix and context.key.endswith("/"):
         raise ServiceError("FsNotSupport")
+    if asked:
+        refuse_archived(context, record)
     headers = {name: text for name, text in old.headers.items() if is_uncopied(name)}
     headers |= read_standard_headers(context)
     if directive == "REPLACE_NEW":

@@ -36,6 +36,8 @@ _BUCKET: Table = {
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "storageinfo"): buckets.GetBucketStorageInfo,
     ("GET", "storageClass"): buckets.GetBucketStorageClass,
+    ("PUT", "storageClass"): buckets.PutBucketStorageClass,
+    ("PUT", "storagePolicy"): buckets.PutBucketStorageClass,
     ("GET", "storagePolicy"): buckets.GetBucketStorageClass,
     ("GET", "quota"): buckets.GetBucketQuota,
 }

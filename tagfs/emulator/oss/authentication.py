@@ -163,6 +163,8 @@ class Authenticator:
         self._check_access_key(access_key_id)
         if region != self._config.region:
             message = "Invalid signing region in Authorization header."
+            if "Authorization" not in request.headers:
+                message = "The signing region in credential is invalid."
             raise ServiceError("InvalidArgument", message, ec="0002-00000226")
         if day != claim.moment[:8]:
             raise ServiceError("InvalidArgument", "Invalid signing date in Authorization header.")

@@ -1,5 +1,7 @@
 """Buckets of OSS: making, describing and enumerating them, and the ACLs, which are words."""
 
+import re
+
 from tagfs.emulator.engine.body_upload import read_document
 from tagfs.emulator.engine.context import Context, owner
 from tagfs.emulator.engine.errors import ServiceError
@@ -7,10 +9,10 @@ from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.oss.dialect import CLASSES, OBJECT_ACLS
 from tagfs.emulator.storage.records import BucketRecord
-from tagfs.emulator.time_formats import MILLISECONDS
 from tagfs.emulator.xml_text import element, group, parse, text_of
 
 _ACLS = OBJECT_ACLS - {"default"}
+_PAIR = re.compile(r'"([^"]*)":"([^"]*)"')
 _DEFAULT, _MOST = 100, 1000
 
 
@@ -55,11 +57,12 @@ async def GetBucketInfo(context: Context) -> Reply:
             "Bucket",
             _summary(context, bucket),
             element("DataRedundancyType", "LRS"),
-            element("Versioning", ""),
             element("AccessMonitor", "Disabled"),
             element("TransferAcceleration", "Disabled"),
             element("CrossRegionReplication", "Disabled"),
-            element("BlockPublicAccess", "false"),
+            element("BlockPublicAccess", "true"),
+            element("Comment", ""),
+            element("ResourceGroupId", "rg-default-id"),
             owner(context),
             group("AccessControlList", element("Grant", bucket.acl)),
             group("ServerSideEncryptionRule", element("SSEAlgorithm", "None")),
@@ -97,7 +100,7 @@ async def GetBucketStat(context: Context) -> Reply:
         "ObjectCount": count,
         "MultipartUploadCount": uploads,
         "LiveChannelCount": 0,
-        "LastModifiedTime": context.now_ms // MILLISECONDS,
+        "LastModifiedTime": 0,
         "StandardStorage": size,
         "StandardObjectCount": count,
     }
@@ -166,6 +169,9 @@ async def ListBuckets(context: Context) -> Reply:
 
 
 def _has_tag(context: Context, bucket: BucketRecord) -> bool:
+    wanted = _PAIR.findall(context.parameter("tagging") or "")
+    if not all(bucket.tags.get(key) == value for key, value in wanted):
+        return False
     key, value = context.parameter("tag-key"), context.parameter("tag-value")
     if not key:
         return True

@@ -88,6 +88,8 @@ def make_dialect() -> Dialect:
         checks_exclusive=True,
         exists="FileAlreadyExists",
         completes_all=True,
+        completion_sets_acl=True,
+        deletes_any_key=True,
         quiet_is_empty=True,
         links=LinkRules(
             later_time=True,
@@ -113,6 +115,7 @@ def make_dialect() -> Dialect:
             any_size=True,
             too_large=("EntityTooLarge", None),
             known_status="NotModified",
+            keeps_type=True,  # the tests of oss v2 say so, and why no other header
             refuses_body=False,
             checks_range=False,  # UploadPartCopy page
             digests_parts=False,  # opaque; an MD5 would mean reading everything twice
@@ -121,6 +124,10 @@ def make_dialect() -> Dialect:
             most_days=7,
             default_days=1,
             bad_days="MalformedXML",
+            tiers={
+                "ColdArchive": frozenset({"Expedited", "Standard", "Bulk"}),
+                "DeepColdArchive": frozenset({"Expedited", "Standard"}),
+            },
             not_archived=("OperationNotSupported", "The object is not archived."),
         ),
     )

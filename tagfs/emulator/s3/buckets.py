@@ -7,6 +7,7 @@ from tagfs.emulator.messages import Reply
 from tagfs.emulator.time_formats import exact_time
 from tagfs.emulator.xml_text import element, escape, group, parse
 
+_MOST = 10_000
 _FIRST_REGION = "us-east-1"
 
 
@@ -40,14 +41,26 @@ async def GetBucketLocation(context: Context) -> Reply:
 
 async def ListBuckets(context: Context) -> Reply:
     """Enumerate the buckets."""
-    prefix = context.parameter("prefix") or ""
-    found = (each for each in context.storage.buckets.all() if each.name.startswith(prefix))
+    prefix, token = context.parameter("prefix") or "", context.parameter("continuation-token")
+    limit = context.number("max-buckets", _MOST, _MOST)
+    found = [
+        each
+        for each in context.storage.buckets.all()
+        if each.name.startswith(prefix) and each.name > (token or "")
+    ]
+    shown, more = found[:limit], len(found) > limit
     summaries = (
         group(
             "Bucket",
             element("Name", bucket.name),
             element("CreationDate", exact_time(bucket.created_ms)),
         )
-        for bucket in found
+        for bucket in shown
     )
-    return context.document("ListAllMyBucketsResult", owner(context), group("Buckets", *summaries))
+    return context.document(
+        "ListAllMyBucketsResult",
+        owner(context),
+        group("Buckets", *summaries),
+        element("ContinuationToken", shown[-1].name) if more else "",
+        element("Prefix", prefix) if prefix else "",
+    )

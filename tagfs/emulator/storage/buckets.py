@@ -58,10 +58,12 @@ class Buckets:
 
     def is_empty(self, bucket: int) -> bool:
         """Tell whether nothing would be lost with this bucket."""
-        return (
-            self._db.one("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,)) is None
-            and self._db.one("SELECT 1 FROM uploads WHERE bucket = ? LIMIT 1", (bucket,)) is None
-        )
+        uploads = self._db.one("SELECT 1 FROM uploads WHERE bucket = ? LIMIT 1", (bucket,))
+        return uploads is None and self.holds_no_object(bucket)
+
+    def holds_no_object(self, bucket: int) -> bool:
+        """Tell whether a bucket has nothing but perhaps uploads."""
+        return self._db.one("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,)) is None
 
     def delete(self, bucket: int) -> None:
         """Remove an empty bucket."""
@@ -71,6 +73,13 @@ class Buckets:
     def set_tags(self, bucket: int, tags: dict[str, str]) -> None:
         """Replace a bucket's tag set."""
         self._db.execute("UPDATE buckets SET tags = ? WHERE id = ?", (dump(tags), bucket))
+        self._read()
+
+    def set_class(self, bucket: int, storage_class: str) -> None:
+        """Replace the class that a bucket's new objects have."""
+        self._db.execute(
+            "UPDATE buckets SET storage_class = ? WHERE id = ?", (storage_class, bucket)
+        )
         self._read()
 
     def set_acl(self, bucket: int, acl: str) -> None:
