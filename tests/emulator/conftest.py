@@ -1,6 +1,7 @@
 import gc
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import oss2
 import pytest
 
 from tests.emulator.emulation import Emulator, oss2_bucket, v1_auth, v4_auth
+from tests.emulator.wire import OWN, Wire, Wires
 
 _numbers = count()
 _HERE = Path(__file__).parent
@@ -59,3 +61,28 @@ def bucket(emulator: Emulator, name: str) -> oss2.Bucket:
 @pytest.fixture(params=["v1", "v4"])
 def signed_bucket(request: pytest.FixtureRequest, emulator: Emulator, name: str) -> oss2.Bucket:
     return oss2_bucket(emulator, name, v1_auth() if request.param == "v1" else v4_auth())
+
+
+@pytest.fixture(scope="session")
+def wires(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wires]:
+    """The three services, none of which asks who sends a request."""
+    with ExitStack() as stack:
+        found = {}
+        for service in OWN:
+            data = tmp_path_factory.mktemp(service) / "data"
+            options = ["--service", service, "--no-verify", "--bucket", "bkt"]
+            options += ["--option", "posix=tree"] if service == "obs" else []
+            running = Emulator(data, *options, "--minimum-part-size", "1")
+            found[service] = Wire(stack.enter_context(running).port)
+        yield found
+
+
+@pytest.fixture(params=OWN)
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def wire(wires: Wires, service: str) -> Wire:
+    return wires[service]

@@ -1,42 +1,10 @@
 """What the services do that is easy to get wrong, from what is known of each."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-
 import oss2
 import pytest
 
 from tests.emulator.emulation import Emulator, oss2_bucket
-from tests.emulator.wire import Answer, Wire, md5_of, parts_document
-
-OWN = {"oss": "x-oss-", "obs": "x-obs-", "s3": "x-amz-"}
-Wires = dict[str, Wire]
-
-
-@pytest.fixture(scope="module")
-def wires(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wires]:
-    """The three services, none of which asks who sends a request."""
-    with ExitStack() as stack:
-        found = {}
-        for service in OWN:
-            data = tmp_path_factory.mktemp(service) / "data"
-            options = ["--service", service, "--no-verify", "--bucket", "bkt"]
-            options += ["--option", "posix=tree"] if service == "obs" else []
-            running = Emulator(data, *options, "--minimum-part-size", "1")
-            found[service] = Wire(stack.enter_context(running).port)
-        yield found
-
-
-@pytest.fixture(params=OWN)
-def service(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def wire(wires: Wires, service: str) -> Wire:
-    return wires[service]
-
+from tests.emulator.wire import OWN, Wire, Wires, md5_of, parts_document, upload
 
 UNKNOWN = [
     ("DELETE", "/bkt/victim?live"),
@@ -107,18 +75,9 @@ def test_oss_knows_the_key_pair_once_the_bucket_is_there(emulator: Emulator, nam
     assert (caught.value.status, caught.value.code) == (403, "InvalidAccessKeyId")
 
 
-def _upload(wire: Wire, key: str, *bodies: bytes) -> tuple[str, list[tuple[int, str]]]:
-    identity = wire("POST", f"/bkt/{key}?uploads").text("UploadId") or ""
-    parts = []
-    for number, body in enumerate(bodies, 1):
-        target = f"/bkt/{key}?partNumber={number}&uploadId={identity}"
-        parts.append((number, wire("PUT", target, body=body).headers["ETag"]))
-    return identity, parts
-
-
 def test_completing_an_upload_again(wire: Wire, service: str) -> None:
     """S3 says the same again for a while, and does nothing; OSS and OBS do not."""
-    identity, parts = _upload(wire, "again", b"one", b"two")
+    identity, parts = upload(wire, "again", b"one", b"two")
     target, document = f"/bkt/again?uploadId={identity}", parts_document(parts)
     first = wire("POST", target, body=document)
     assert first.status == 200
@@ -174,48 +133,16 @@ def test_buckets_may_be_called_after_the_service(wire: Wire, host: str, bucket: 
     assert wire("GET", "/", host=host).text("Name") == bucket
 
 
-def _delete(wire: Wire, *keys: str, options: str = "") -> Answer:
-    inner = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
-    body = f"<Delete>{options}{inner}</Delete>".encode()
-    return wire("POST", "/bkt?delete", {"Content-MD5": md5_of(body)}, body)
-
-
-def test_obs_decodes_the_keys_that_it_deletes(wires: Wires) -> None:
-    wire = wires["obs"]
-    wire("PUT", "/bkt/d%2Fx%20y", body=b"1")
-    url = "<EncodingType>url</EncodingType>"
-    assert _delete(wire, "d%2Fx%20y", options=url).text("Key") == "d/x%20y"
-    assert wire("GET", "/bkt/d%2Fx%20y").status == 404
-    wire("PUT", "/bkt/a%2541", body=b"1")
-    assert _delete(wire, "a%41").text("Key") == "a%41"
-    assert wire("GET", "/bkt/a%2541").status == 404
-
-
-def test_obs_tells_the_crc64_of_parts_and_ranges(wires: Wires) -> None:
-    wire, name = wires["obs"], "x-obs-checksum-crc64ecma"
-    whole = wire("PUT", "/bkt/whole", body=b"onetwo").headers[name]
-    ranged = wire("GET", "/bkt/whole", {"Range": "bytes=0-1"})
-    assert (ranged.status, ranged.headers[name]) == (206, whole)
-    identity, parts = _upload(wire, "parts", b"one", b"two")
-    target = f"/bkt/parts?uploadId={identity}"
-    part = wire("PUT", f"{target}&partNumber=1", body=b"one").headers[name]
-    assert part == wire("PUT", "/bkt/one", body=b"one").headers[name]
-    wrong = wire("POST", target, {name: "1"}, parts_document(parts))
-    assert (wrong.status, wrong.code) == (400, "BadDigest")
-    done = wire("POST", target, {name: whole}, parts_document(parts))
-    assert (done.status, done.headers[name]) == (200, whole)
-
-
 def test_oss_tells_the_md5_of_a_part(wires: Wires) -> None:
     wire = wires["oss"]
-    identity, _ = _upload(wire, "md5")
+    identity, _ = upload(wire, "md5")
     answer = wire("PUT", f"/bkt/md5?partNumber=1&uploadId={identity}", body=b"part")
     assert answer.headers["Content-MD5"] == md5_of(b"part")
 
 
 def test_oss_tells_the_last_upload_even_of_a_whole_listing(wires: Wires) -> None:
     wire = wires["oss"]
-    identity, _ = _upload(wire, "zz-last")
+    identity, _ = upload(wire, "zz-last")
     listed = wire("GET", "/bkt?uploads&prefix=zz-last")
     assert listed.text("IsTruncated") == "false"
     assert (listed.text("NextKeyMarker"), listed.text("NextUploadIdMarker")) == (
@@ -229,48 +156,11 @@ def test_oss_tells_the_last_upload_even_of_a_whole_listing(wires: Wires) -> None
 def test_oss_copies_an_open_range(wires: Wires, text: str, size: int) -> None:
     wire = wires["oss"]
     wire("PUT", "/bkt/source", body=b"onetwo")
-    identity, _ = _upload(wire, "open")
+    identity, _ = upload(wire, "open")
     target = f"/bkt/open?partNumber=1&uploadId={identity}"
     headers = {"x-oss-copy-source": "/bkt/source", "x-oss-copy-source-range": text}
     assert wire("PUT", target, headers).status == 200
     assert wire("GET", f"/bkt/open?uploadId={identity}").text("Size") == str(size)
-
-
-@pytest.mark.parametrize("text", ["YWJyYWNhZGFicmE=", "garbage", ""])
-def test_s3_tells_a_malformed_md5_from_a_wrong_one(wires: Wires, text: str) -> None:
-    wire = wires["s3"]
-    assert wire("PUT", "/bkt/k", {"Content-MD5": text}, b"body").code == "InvalidDigest"
-    assert wire("PUT", "/bkt/k", {"Content-MD5": md5_of(b"other")}, b"body").code == "BadDigest"
-
-
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [("deflate, gzip", "deflate, gzip"), ("aws-chunked,gzip", "gzip"), ("aws-chunked", None)],
-)
-def test_s3_keeps_an_encoding_as_it_came(wires: Wires, sent: str, kept: str | None) -> None:
-    wire = wires["s3"]
-    wire("PUT", "/bkt/encoded", {"Content-Encoding": sent}, b"body")
-    assert wire("HEAD", "/bkt/encoded").headers["Content-Encoding"] == kept
-
-
-@pytest.mark.parametrize(
-    ("sent", "shown"),
-    [
-        ("plain", "plain"),
-        # The example of the manual, which goes as UTF-8 and is taken for Latin-1.
-        ("ÄMÄZÕÑ S3", "=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?="),
-        ("=?UTF-8?B?w4Q=?=", "=?UTF-8?B?w4Q=?="),
-        ("=?UTF-8?Q?gr=C3=BCn?=", "=?UTF-8?B?Z3LDvG4=?="),
-        ("=?UTF-8?B?cGxhaW4=?=", "plain"),
-        ("=?no-such?B?w4Q=?=", "=?no-such?B?w4Q=?="),
-    ],
-)
-def test_s3_shows_metadata_beyond_ascii_as_encoded_words(
-    wires: Wires, sent: str, shown: str
-) -> None:
-    wire = wires["s3"]
-    wire("PUT", "/bkt/meta", {"x-amz-meta-a": sent.encode()})
-    assert wire("HEAD", "/bkt/meta").headers["x-amz-meta-a"] == shown
 
 
 @pytest.mark.parametrize("service", ["oss", "obs"], indirect=True)
@@ -307,7 +197,7 @@ def test_the_source_or_target_that_is_not_utf8_is_refused(wire: Wire, service: s
 
 def test_oss_heeds_the_acl_that_comes_with_a_completion(wires: Wires) -> None:
     wire = wires["oss"]
-    identity, parts = _upload(wire, "acl", b"one")
+    identity, parts = upload(wire, "acl", b"one")
     target = f"/bkt/acl?uploadId={identity}"
     wire("POST", target, {"x-oss-object-acl": "private"}, parts_document(parts))
     assert wire("GET", "/bkt/acl?acl").text("Grant") == "private"
@@ -381,114 +271,3 @@ def test_everybody_may_write_where_the_bucket_says_so(emulator: Emulator, name: 
     oss2_bucket(emulator, name).put_bucket_acl("public-read")
     with pytest.raises(oss2.exceptions.AccessDenied):
         stranger.put_object("k", b"again")
-
-
-@pytest.mark.parametrize(
-    ("query", "names", "told"),
-    [
-        ("max-buckets=1&prefix=page-", ["page-1"], "page-1"),
-        ("max-buckets=1&prefix=page-&continuation-token=page-1", ["page-2"], None),
-        ("prefix=page-", ["page-1", "page-2"], None),
-    ],
-)
-def test_s3_lists_buckets_by_pages(
-    wires: Wires, query: str, names: list[str], told: str | None
-) -> None:
-    wire = wires["s3"]
-    for name in ("page-1", "page-2"):
-        wire("PUT", f"/{name}")
-    answer = wire("GET", f"/?{query}")
-    assert (answer.texts("Name"), answer.text("ContinuationToken")) == (names, told)
-
-
-def test_s3_deletes_a_bucket_with_an_upload_under_way(wires: Wires) -> None:
-    wire = wires["s3"]
-    wire("PUT", "/begun")
-    wire("POST", "/begun/k?uploads")
-    wire("PUT", "/begun/k", body=b"1")
-    assert wire("DELETE", "/begun").code == "BucketNotEmpty"
-    wire("DELETE", "/begun/k")
-    assert wire("DELETE", "/begun").status == 204
-
-
-def test_s3_deletes_the_versions_that_are_named(wires: Wires) -> None:
-    wire = wires["s3"]
-    etag = wire("PUT", "/bkt/one", body=b"1").headers["ETag"]
-    wire("PUT", "/bkt/two", body=b"2")
-    inner = "".join(f"<Object><Key>{k}</Key><ETag>{etag}</ETag></Object>" for k in ("one", "two"))
-    body = f"<Delete>{inner}</Delete>".encode()
-    answer = wire("POST", "/bkt?delete", {"Content-MD5": md5_of(body)}, body)
-    assert (answer.texts("Key"), answer.texts("Code")) == (["one", "two"], ["PreconditionFailed"])
-    assert wire("GET", "/bkt/two").body == b"2"
-
-
-def test_s3_refuses_an_empty_token(wires: Wires) -> None:
-    target = "/bkt?list-type=2&continuation-token="
-    assert wires["s3"]("GET", target).code == "InvalidArgument"
-
-
-@pytest.mark.parametrize(
-    ("target", "headers"),
-    [
-        ("/tree/k", {"x-obs-checksum-crc64ecma": "0"}),
-        ("/tree/k", {"x-obs-storage-class": "INTELLIGENT_TIERING"}),
-        (
-            "/newtree",
-            {
-                "x-obs-fs-file-interface": "Enabled",
-                "x-obs-storage-class": "INTELLIGENT_TIERING",
-            },
-        ),
-    ],
-)
-def test_file_systems_of_obs_refuse_what_they_have_not(
-    wires: Wires, target: str, headers: dict[str, str]
-) -> None:
-    answer = wires["obs"]("PUT", target, headers)
-    assert (answer.status, answer.code) == (405, "FsNotSupport")
-
-
-def test_file_systems_of_obs_make_what_is_modified(wires: Wires) -> None:
-    wire = wires["obs"]
-    made = wire("PUT", "/tree/made?modify&position=0", {"x-obs-meta-a": "b"}, b"content")
-    assert made.status == 200
-    found = wire("GET", "/tree/made")
-    assert (found.body, found.headers["x-obs-meta-a"]) == (b"content", "b")
-    assert wire("PUT", "/tree/none?modify&position=1", body=b"1").status == 404
-
-
-def test_obs_sets_the_class_of_a_bucket(wires: Wires) -> None:
-    wire = wires["obs"]
-    wire("PUT", "/classy")
-    body = b"<StorageClass>WARM</StorageClass>"
-    assert wire("PUT", "/classy?storageClass", body=body).status == 200
-    wire("PUT", "/classy/k", body=b"1")
-    assert wire("HEAD", "/classy/k").headers["x-obs-storage-class"] == "WARM"
-    body = b"<StorageClass>NONE</StorageClass>"
-    assert wire("PUT", "/classy?storageClass", body=body).status == 400
-
-
-def test_obs_keeps_the_class_of_what_is_not_restored(wires: Wires) -> None:
-    wire = wires["obs"]
-    wire("PUT", "/bkt/cold", {"x-obs-storage-class": "COLD"}, b"1")
-    headers = {"x-obs-metadata-directive": "REPLACE_NEW"}
-    changed = wire("PUT", "/bkt/cold?metadata", {**headers, "x-obs-storage-class": "WARM"})
-    assert (changed.status, changed.code) == (403, "InvalidObjectState")
-    assert wire("HEAD", "/bkt/cold").headers["x-obs-storage-class"] == "COLD"
-    assert wire("PUT", "/bkt/cold?metadata", {**headers, "x-obs-meta-a": "b"}).status == 200
-
-
-@pytest.mark.parametrize(
-    ("kind", "listed"), [("POSIX", {"tree"}), ("OBJECT", {"bkt"}), ("Wrong", {"bkt", "tree"})]
-)
-def test_obs_lists_buckets_of_a_type(wires: Wires, kind: str, listed: set[str]) -> None:
-    names = wires["obs"]("GET", "/", {"x-obs-bucket-type": kind}).texts("Name")
-    assert {"bkt", "tree"} & set(names) == listed
-
-
-def test_obs_lists_buckets_by_pages(wires: Wires) -> None:
-    wire = wires["obs"]
-    first = wire("GET", "/?max-keys=1")
-    assert (first.text("IsTruncated"), len(first.texts("Name"))) == ("true", 1)
-    second = wire("GET", f"/?max-keys=1&marker={first.text('NextMarker')}")
-    assert second.texts("Name") > first.texts("Name")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from email.message import Message
 from xml.etree import ElementTree
 
+OWN = {"oss": "x-oss-", "obs": "x-obs-", "s3": "x-amz-"}
+"""The services, and what their headers begin with."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -60,6 +63,9 @@ class Wire:
             connection.close()
 
 
+Wires = dict[str, Wire]
+
+
 def md5_of(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body).digest()).decode()
 
@@ -70,3 +76,12 @@ def parts_document(parts: Iterable[tuple[int, str]]) -> bytes:
         for number, etag in parts
     )
     return f"<CompleteMultipartUpload>{inner}</CompleteMultipartUpload>".encode()
+
+
+def upload(wire: Wire, key: str, *bodies: bytes) -> tuple[str, list[tuple[int, str]]]:
+    identity = wire("POST", f"/bkt/{key}?uploads").text("UploadId") or ""
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        target = f"/bkt/{key}?partNumber={number}&uploadId={identity}"
+        parts.append((number, wire("PUT", target, body=body).headers["ETag"]))
+    return identity, parts
