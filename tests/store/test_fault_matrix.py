@@ -143,8 +143,11 @@ class TestToldApart:
         here, there, proxy = pair
         upload, parts = uploading(here, "")
         strike(proxy, "POST uploadId", lost, lambda: put(there, "f", b"theirs"))
-        with pytest.raises(NoSuchUpload):
+        if here.dialect.service == "s3":  # says again that it did so, and it did
             here.complete_upload(upload, parts)
+        else:
+            with pytest.raises(NoSuchUpload):
+                here.complete_upload(upload, parts)
         assert there.get("f").data == b"theirs"
 
     def test_an_exclusive_copy_that_another_made_first(self, pair: Pair) -> None:
