@@ -21,14 +21,14 @@ from tagfs.store.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.headers import parse_crc64, parse_etag, render_new
 from tagfs.store.tags import NO_TAGS
-from tagfs.store.writing import Writing
+from tagfs.store.trying import Trying
 
 _MISPLACED: Final = "PositionNotEqualToLength"
 _NOT_APPENDABLE: Final = "ObjectNotAppendable"
 _BLOCK = 8 * 1024**2  # bytes read at once when an append is compared
 
 
-class Appending(Writing):
+class Appending(Trying):
     """The appending part of `Client`; see `Bucket` for what the methods promise."""
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:

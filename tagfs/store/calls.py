@@ -75,6 +75,8 @@ class Calls:
         self._proof = threading.Lock()  # one asks, the others wait for the answer
         self._heeds: bool | None = None  # whether sub-resources are looked at
         self._heeding_asked = False
+        self._copies_done = False  # a copy is surely no empty object
+        self._aborts_done = False  # the end of an upload is surely no deletion
         self._lists = False  # the bucket was listed: the right to do so is there
         self._lacks: dict[str, str] = {}  # capability -> how that was found out
         self._links_tried = not dialect.probes_links

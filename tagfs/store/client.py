@@ -1,8 +1,8 @@
 """`Client`: a bucket served over HTTP, whatever the service; and how one is opened.
 
 The class is put together from modules by what they do to objects: calls <- reading <- sending and
-calls <- proving <- tagging <- carrying, then both <- writing <- appending <- multipart <-
-copying <- renaming <- probing.
+calls <- proving <- tagging <- carrying, then both <- writing <- trying <- appending <-
+multipart <- copying <- renaming <- probing.
 """
 
 from dataclasses import dataclass, replace

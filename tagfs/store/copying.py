@@ -210,6 +210,7 @@ class Copying(Multipart):
         described: bool = False,
     ) -> ObjectInfo:
         """Copy in one request; `described`: with metadata and headers as `source` says."""
+        self._try_copies(key)
         headers = self._copy_source(source)
         headers |= self._kept_class(source)
         headers[self._header("metadata-directive")] = self.dialect.copy_metadata
@@ -271,6 +272,7 @@ class Copying(Multipart):
         return self._tags_to_keep(key)
 
     def _set_in_place(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
+        self._try_copies(info.key)
         headers = self._copy_source(info) | self._kept_class(info)
         headers |= render_metadata(self.dialect, new.metadata, new.headers)
         headers[self._header("metadata-directive")] = self.dialect.replace_metadata

@@ -205,7 +205,10 @@ class Multipart(Appending):
     def abort_upload(self, upload: Upload) -> None:
         """Throw an upload away; see `Bucket.abort_upload`."""
         request = self._part_request(upload, "AbortMultipartUpload", "DELETE")
-        self._call(request, allow={_GONE})
+        if self._ends_uploads(upload.key):
+            self._call(request, allow={_GONE})
+        else:
+            logger.warning("%s: it might delete the object, so the upload is left behind", request)
         self._uploads.end(upload.key, upload.upload_id)
 
     def _newer_tags(self, upload: Upload) -> TagSet | None:

@@ -17,6 +17,7 @@ PUT ?metadata, POST ?rename      that a service knows, so that another is refuse
                                  tried on a key of their own
 POST ?uploads, ?uploadId         answers must be the documents that are due; parts go nowhere
                                  without an upload id that the service gave
+DELETE ?uploadId, x-*-copy-source  `trying`
 POST ?delete                     the same; nothing is lost by a deletion that is not done
 GET ?symlink, ?uploadId          only headers and documents that are due are read
 """

@@ -43,6 +43,8 @@ class Sending(Reading):
             and self._capabilities.exclusive
             and operation in self.dialect.exclusive_operations
         ):
+            if self._heeds is False:  # then conditions may be ignored as well
+                self._check_free(key)
             return dict([header])
         self._check_free(key)
         return {}

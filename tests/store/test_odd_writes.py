@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from tagfs.errors import IntegrityError, MalformedResponse, TagfsError, Unsupported
+from tagfs.errors import AlreadyExists, IntegrityError, MalformedResponse, TagfsError, Unsupported
 from tagfs.store import retry
 from tagfs.store.bucket import BytesSource, NewObject, ObjectInfo, Part, Upload
 from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.exchange import Request
 from tests.emulated import PAIR
-from tests.store.loopback import LoopbackServer, answer
+from tests.store.loopback import LoopbackServer, answer, error
 from tests.store.service import proven
 
 SOURCE = ObjectInfo(key="k", size=10, etag="E", last_modified_ns=0)
@@ -104,3 +105,55 @@ def test_a_part_needs_the_headers_of_a_part(script):
     client, _ = script(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
     with pytest.raises(TagfsError):
         client.upload_part(UPLOAD, 1, BytesSource(b"x"))
+
+
+MISSING = error(404, "NoSuchKey")
+DONE = answer(200, b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>")
+COPIES = {name: OPERATIONS[name] for name in ("copy", "set_metadata")}
+
+
+def ignoring(client):
+    """Return a client that knows that sub-resources are ignored."""
+    client._ignores(Request(operation="GetBucketTags", method="GET", query={"tagging": ""}))
+    client._tags_proven = False
+    return client
+
+
+@pytest.mark.parametrize("operation", COPIES)
+def test_where_sub_resources_are_ignored_copies_are_tried_on_nothing(script, operation):
+    client, server = script(MISSING, DONE)
+    COPIES[operation](ignoring(client))
+    COPIES[operation](client)
+    trial, *others = [asked.target for asked in server.asked]
+    assert trial == "/bkt/.tagfs-trial"
+    assert server.asked[0].headers["x-amz-copy-source"] == "/bkt/.tagfs-no-object"
+    assert len(others) == 2
+
+
+@pytest.mark.parametrize("operation", COPIES)
+def test_no_copy_goes_out_where_it_would_be_an_empty_object(script, operation):
+    client, server = script(EMPTY, answer(204))
+    with pytest.raises(Unsupported, match="makes no copies"):
+        COPIES[operation](ignoring(client))
+    assert {asked.target for asked in server.asked} == {"/bkt/.tagfs-trial"}
+    assert [asked.method for asked in server.asked] == ["PUT", "DELETE"]
+
+
+def test_the_end_of_an_upload_deletes_nothing(script, caplog):
+    for tried in (answer(204), MISSING):
+        client, server = script(tried)
+        ignoring(client).abort_upload(UPLOAD)
+        assert [asked.target.partition("?")[0] for asked in server.asked] == [
+            "/bkt/.tagfs-no-object"
+        ]
+    assert "left behind" in caplog.text
+    client, server = script(error(404, "NoSuchUpload"), answer(204))
+    ignoring(client).abort_upload(UPLOAD)
+    assert server.asked[-1].target.startswith("/bkt/k?")
+
+
+def test_an_exclusive_write_looks_first_where_conditions_may_be_ignored(script):
+    client, server = script(answer(200))
+    with pytest.raises(AlreadyExists):
+        ignoring(client).put("k", BytesSource(b"x"), NewObject(exclusive=True))
+    assert [asked.method for asked in server.asked] == ["HEAD"]

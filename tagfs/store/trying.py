@@ -1,0 +1,72 @@
+"""Requests tried on names where nothing is, before they may cost something elsewhere.
+
+A server that ignores sub-resources may ignore more: the source of a copy, so that a copy is a
+PutObject of nothing, or an upload's id, so that the end of an upload is a DeleteObject. Both are
+tried once on such a server, by a request that only a server which looks at everything refuses.
+Servers that look at sub-resources are believed, and cost nothing.
+"""
+
+from urllib.parse import quote
+
+from tagfs.errors import MalformedResponse
+from tagfs.store.exchange import Request
+from tagfs.store.failures import BucketLacks
+from tagfs.store.wire import parse_copied
+from tagfs.store.writing import Writing
+
+_TRIAL = ".tagfs-trial"
+_NOTHING = ".tagfs-no-object"
+_NO_UPLOAD = "tagfs-no-upload"
+
+
+class Trying(Writing):
+    """Makes sure that a request is not taken for another one that destroys."""
+
+    def _try_copies(self, key: str) -> None:
+        """Find out once whether copies are done, by one whose source is not there.
+
+        Raises:
+            BucketLacks: a copy over `key` would be an empty object.
+        """
+        if self._heeds is not False or self._copies_done:
+            return
+        trial = _beside(key, _TRIAL)
+        source = f"/{self.name}/{quote(_beside(key, _NOTHING), safe='/-_.~')}"
+        request = Request(
+            operation="CopyObject",
+            method="PUT",
+            key=trial,
+            headers={self._header("copy-source"): source},
+            subresource="copy",
+            quiet=True,
+        )
+        answer = self.transport.request(request)
+        if answer.error is None:
+            self._delete_trial(trial)
+            try:
+                parse_copied(answer.body)
+            except MalformedResponse as failure:
+                ignored = "the source of a copy is ignored: it would be an empty object"
+                raise BucketLacks(f"bucket {self.name!r} makes no copies ({ignored})") from failure
+        self._copies_done = True
+
+    def _ends_uploads(self, key: str) -> bool:
+        """Tell whether AbortMultipartUpload at `key` is surely no DeleteObject; asks once."""
+        if self._heeds is not False or self._aborts_done:
+            return True
+        request = Request(
+            operation="AbortMultipartUpload",
+            method="DELETE",
+            key=_beside(key, _NOTHING),
+            query={"uploadId": _NO_UPLOAD},
+            subresource="uploadId",
+            quiet=True,
+        )
+        answer = self.transport.request(request)
+        self._aborts_done = answer.code == "NoSuchUpload"
+        return self._aborts_done
+
+
+def _beside(key: str, name: str) -> str:
+    directory = key.rpartition("/")[0]
+    return f"{directory}/{name}" if directory else name
