@@ -267,3 +267,20 @@ def test_what_is_deleted_says_which_version_is_meant(tmp_path: Path) -> None:
         tree.unlink("/d/f")
         tree.rmdir("/d")
     assert bucket.meant == made
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_mode_set_along_with_an_owner_leaves_the_sticky_bit(
+    tree: FileSystem,
+    bucket: MemoryBucket,
+    asked: bool,  # noqa: FBT001
+) -> None:
+    """... which libfuse makes two calls of; after a program's chmod it asks for the attributes."""
+    put(bucket, "f", b"content")
+    tree.chmod("/f", 0o7777)
+    tree.getattr("/f")
+    tree.chmod("/f", 0o777)
+    if asked:
+        tree.getattr("/f")
+    tree.chown("/f", 5, 5)
+    assert tree.getattr("/f")["st_mode"] & 0o7777 == (0o777 if asked else 0o1777)

@@ -100,6 +100,14 @@ def test_there_and_back(numbers: Inodes) -> None:
     assert numbers.at("/b") == number_of("prefix/b")
 
 
+def test_back_over_another(numbers: Inodes) -> None:
+    own = numbers.at("/a")
+    numbers.moved(own, "/a", "/b", None)
+    assert numbers.at("/a") != own  # somebody made it anew
+    numbers.moved(own, "/b", "/a", None)
+    assert numbers.at("/a") == own
+
+
 def test_two_change_places(numbers: Inodes) -> None:
     one, two = numbers.at("/1"), numbers.at("/2")
     for old, new in (("/1", "/t"), ("/2", "/1"), ("/t", "/2")):
