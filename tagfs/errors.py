@@ -86,6 +86,12 @@ class AccessDenied(TagfsError):
     errno = errno.EACCES
 
 
+class Denied(str):
+    """Why one of many keys was not deleted, where that is certain: it may not be, and stays."""
+
+    __slots__ = ()
+
+
 class BadCredentials(AccessDenied):
     """The access key is unknown, its secret is wrong or its token has expired."""
 

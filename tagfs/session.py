@@ -90,6 +90,8 @@ def serve(
 def _check(settings: Settings, client: Client) -> None:
     client.check(settings.url.prefix)
     client.probe(settings.url.prefix)
+    if not settings.read_only:
+        client.probe_deletion(settings.url.prefix)
     waiting = notice(settings)
     if waiting:
         log.warning("%s", waiting)

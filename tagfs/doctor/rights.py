@@ -10,7 +10,7 @@ from tagfs.doctor.actions import ACTIONS, NEEDED_FOR
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import AccessDenied, Archived, NotFound, TagfsError, Unsupported
 from tagfs.store.client import Client
-from tagfs.store.probing import NO_OBJECT
+from tagfs.store.deletable import NO_OBJECT
 
 _LESSER = frozenset({"bucket tagging"})
 """Rights that a mount can do without."""

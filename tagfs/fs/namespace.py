@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import (
+    AccessDenied,
     AlreadyExists,
     CrossDevice,
     IsADirectory,
@@ -15,6 +16,7 @@ from tagfs.errors import (
     NotEmpty,
     NotFound,
     NotPermitted,
+    TagfsError,
 )
 from tagfs.fs.attributes import DIRECTORY, Attributes, with_attributes
 from tagfs.fs.backups import Backups
@@ -405,15 +407,32 @@ class Namespace:
         key = self._env.root.to_key(new)
         able = self._env.bucket.capabilities
         exclusive = exclusive and able.exclusive and able.exclusive_copies
+        if not self._env.bucket.may_delete(info.key, surely=target is not None):
+            raise AccessDenied(f"{source.path}: may not be deleted, so it stays where it is")
         if source.is_link:
             moved = move_link(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
         else:
             moved = self._copy_file(source, info, new, target, attributes, exclusive=exclusive)
         self._parents.keep(source.path)
-        self._env.bucket.delete(info.key, meant=info)
+        try:
+            self._env.bucket.delete(info.key, meant=info)
+        except AccessDenied as error:
+            self._take_back(moved, target, error)
+            raise
         if node is not None or replaced is not None:
             self._files.move(source.path, new, moved, info)
         self._backups.note(source.path, new)
+
+    def _take_back(self, moved: ObjectInfo, target: Entry | None, error: AccessDenied) -> None:
+        """Delete a copy whose source may not be deleted, if it is still that copy."""
+        if target is not None:
+            log.error("%s: is replaced by what could not be deleted: %s", moved.key, error)
+            return
+        try:
+            if self._env.bucket.head(moved.key, max_age=0).etag == moved.etag:
+                self._env.bucket.delete(moved.key, meant=moved)
+        except TagfsError as failure:
+            log.error("%s: a copy left over from a failed rename: %s", moved.key, failure)  # noqa: TRY400  (it is told in one line)
 
     def _copy_file(
         self,

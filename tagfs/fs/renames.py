@@ -6,10 +6,11 @@ source stays whole. A note in the journal lets `tagfs recover` do the same after
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 
-from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError, Unreachable
+from tagfs.errors import AccessDenied, CrossDevice, Denied, InvalidRequest, TagfsError, Unreachable
 from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import RenameNote
@@ -47,16 +48,16 @@ class DirectoryRename:
             raise InvalidRequest(f"{old} cannot be moved into itself")
         source, target = self._env.root.to_prefix(old), self._env.root.to_prefix(new)
         infos = self._list(source)
+        if not self._env.bucket.may_delete(source, surely=True):
+            raise AccessDenied(f"{old}: may not be deleted, so it stays where it is")
         note = RenameNote(self._env.staging.directory, source, target, replaces=replaces)
         self._copy_all(infos, source, target, note)
         note.deleting()
         try:
             self._finish(old, new, infos)
         except AccessDenied:  # to delete: nothing is to be there twice
-            # A batch before may have been deleted: only what is seen at its old place is taken
-            # away at the new one, and nothing if that cannot be seen.
-            stays = [info.key for info in self._list(source)]
-            self._undo({target + key[len(source) :]: None for key in stays}, note)
+            # A batch before may have been deleted.
+            self._delete_copies(source, target, replaces=replaces)
             note.done()
             raise
         except Unreachable:  # which of them are deleted, nobody knows: the note stays
@@ -70,19 +71,53 @@ class DirectoryRename:
 
     def _finish(self, old: str, new: str, infos: list[ObjectInfo]) -> None:
         """Delete what is copied, and let open files go on under their new paths."""
-        target = self._env.root.to_prefix(new)
+        source, target = self._env.root.to_prefix(old), self._env.root.to_prefix(new)
         versions = {info.key: info for info in infos}
         failed = self._env.bucket.delete_many(list(versions), meant=versions)
+        if failed and all(isinstance(reason, Denied) for reason in failed.values()):
+            self._bring_back([key for key in versions if key not in failed], source, target)
+            raise AccessDenied(f"{old}: {len(failed)} keys of it may not be deleted: it stays")
         for node in self._files.below(old):
             path = new + node.path[len(old) :]
             moved = None
             if not node.is_new and not node.is_dir:
-                moved = self._env.bucket.head(self._env.root.to_key(path))
+                with suppress(AccessDenied):  # who reads on finds out
+                    moved = self._env.bucket.head(self._env.root.to_key(path))
             self._files.move(node.path, path, moved, versions.get(node.key))
         for key, reason in failed.items():
             log.error("%s: moved to %s but not deleted: %s", key, target, reason)
         if failed:
             raise TagfsError(f"{old}: moved, but {len(failed)} keys of it could not be deleted")
+
+    def _bring_back(self, keys: Sequence[str], source: str, target: str) -> None:
+        """Copy what was deleted back, because the rest of its directory stays."""
+        submit = self._env.executor.submit
+        pending = [(key, submit(self._put_back, target + key[len(source) :], key)) for key in keys]
+        for key, future in pending:
+            try:
+                future.result()
+            except TagfsError as error:
+                told = "%s: is now below %s alone: %s"
+                log.error(told, key, target, error)  # noqa: TRY400  (it is told in one line)
+
+    def _delete_copies(self, source: str, target: str, *, replaces: bool) -> None:
+        """Delete the copies of what is seen at its old place; of nothing if that cannot be seen.
+
+        The marker of an empty directory that was there before stays.
+        """
+        keys = [info.key for info in self._list(source) if not (replaces and info.key == source)]
+        copies = {target + key[len(source) :]: None for key in keys}
+        for key, reason in self._delete(copies).items():
+            log.error("%s: a copy left over from a failed rename: %s", key, reason)
+
+    def _put_back(self, copy: str, key: str) -> None:
+        able = self._env.bucket.capabilities
+        exclusive = able.exclusive and able.exclusive_copies
+        found = self._env.bucket.head(copy)
+        if found.type is ObjectType.SYMLINK:
+            move_link(self._env.bucket, found, key, keep=False, exclusive=able.exclusive)
+        else:
+            self._env.bucket.copy(found, key, tags=Keep.SOURCE, exclusive=exclusive)
 
     def _list(self, prefix: str) -> list[ObjectInfo]:
         infos: list[ObjectInfo] = []
@@ -130,16 +165,19 @@ class DirectoryRename:
 
         What was made of them is known of those that ended; of others, None.
         """
-        keys = list(copies)
-        meant = {key: info for key, info in copies.items() if info is not None}
-        try:
-            failed = self._env.bucket.delete_many(keys, meant=meant)
-        except TagfsError as error:
-            failed = dict.fromkeys(keys, str(error))
+        failed = self._delete(copies)
         if not failed:
             note.done()
         for key, reason in failed.items():
             log.error("%s: a copy left over from a failed rename: %s", key, reason)
+
+    def _delete(self, copies: Mapping[str, ObjectInfo | None]) -> Mapping[str, str]:
+        """Delete copies; return those that could not be deleted, with the reasons."""
+        meant = {key: info for key, info in copies.items() if info is not None}
+        try:
+            return self._env.bucket.delete_many(list(copies), meant=meant)
+        except TagfsError as error:
+            return dict.fromkeys(copies, str(error))
 
     def _copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
         if info.type is ObjectType.SYMLINK:

@@ -21,7 +21,6 @@ from tagfs.store.tags import TagRules, TagSet
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 """No metadata, no headers."""
 
-
 KNOWN_KEYS: Final = 1000
 """Keys of a remembered listing that `Bucket.known_keys` returns at most."""
 
@@ -298,10 +297,7 @@ class Bucket(Protocol):
         ...
 
     def scan(self, prefix: str) -> Iterator[Page]:
-        """Yield all pages of the directory `prefix` ("" or ending in "/"), delimiter "/".
-
-        Pages come as they arrive, so memory stays bounded however many keys there are.
-        """
+        """Yield all pages of the directory `prefix` ("" or ending in "/") as they arrive."""
         ...
 
     def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
@@ -479,9 +475,12 @@ class Bucket(Protocol):
         """Delete one object; a missing one is no error.
 
         `meant` is the version that is to go. After an attempt without an answer, no further one is
-        made if another version is there: somebody has made that since. The first attempt asks
-        nothing.
+        made if another version is there: somebody has made that since.
         """
+        ...
+
+    def may_delete(self, key: str, *, surely: bool = False) -> bool:
+        """Say whether objects beside `key` may be deleted; `surely`: by what is known of these."""
         ...
 
     def delete_many(
@@ -489,6 +488,7 @@ class Bucket(Protocol):
     ) -> Mapping[str, str]:
         """Delete objects in batches; return, for each key that failed, the reason.
 
+        What surely stays because it may not be deleted has `Denied` for a reason.
         `meant` holds the versions that are to go, by key; see `delete`.
         """
         ...

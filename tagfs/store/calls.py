@@ -19,6 +19,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
+from tagfs.store.deletable import Deletable
 from tagfs.store.dialect import Carrier, Dialect
 from tagfs.store.exchange import Request, Response, check_key
 from tagfs.store.failures import ORDINARY, BucketLacks, find_failure
@@ -86,6 +87,7 @@ class Calls:
         self._trying: Future[None] | None = None
         self._locks = KeyLocks()
         self._uploads = OpenUploads()
+        self._deletable = Deletable()
         # They make single requests only and never wait for one another.
         self._threads = ThreadPoolExecutor(transport.options.parallel, "tagfs-request")
         # For what the others may wait for.

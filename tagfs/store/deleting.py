@@ -7,10 +7,19 @@ key meanwhile. Who says which version is meant is spared that.
 import functools
 from collections.abc import Callable, Mapping, Sequence
 
-from tagfs.errors import Interrupted, NotFound, TagfsError, Unsupported
+from tagfs.errors import (
+    AccessDenied,
+    BadCredentials,
+    Denied,
+    Interrupted,
+    NotFound,
+    TagfsError,
+    Unsupported,
+)
 from tagfs.store.bucket import NONE_MEANT, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
-from tagfs.store.exchange import Request
+from tagfs.store.deletable import NO_OBJECT
+from tagfs.store.exchange import Request, Response
 from tagfs.store.sending import Sending
 from tagfs.store.wire import is_representable, parse_deleted, render_delete
 
@@ -43,7 +52,67 @@ class Deleting(Sending):
         self._check_key(key)
         is_gone = None if meant is None else lambda: not self._is_there(key, meant)
         request = Request(operation="DeleteObject", method="DELETE", key=key, took_effect=is_gone)
-        self._call(request, allow={"NoSuchKey"})
+        try:
+            self._call(request, allow={"NoSuchKey"})
+        except AccessDenied:
+            self._deletable.forget(key)
+            raise
+        self._deletable.note(key)
+
+    def may_delete(self, key: str, *, surely: bool = False) -> bool:
+        """Say whether what is beside `key` may be deleted; see `Bucket.may_delete`."""
+        if self._deletable.knows(key, surely=surely):
+            return True
+        allowed = self._try_deletion(key)
+        if allowed:
+            self._deletable.note(key)
+        return allowed
+
+    def _try_deletion(self, key: str) -> bool:
+        """Delete something beside `key` that is not there."""
+        trial = key.rpartition("/")[0] + "/" + NO_OBJECT if "/" in key else NO_OBJECT
+        request = Request(operation="DeleteObject", method="DELETE", key=trial, quiet=True)
+        try:
+            answer = self._call(request, allow={"NoSuchKey"})
+        except BadCredentials:
+            raise
+        except AccessDenied:
+            return False
+        self._drop_marker(trial, answer)
+        return True
+
+    def probe_deletion(self, prefix: str = "") -> None:
+        """Find out, and say, if objects may be deleted; renames are made only then."""
+        try:
+            self._deletable.everywhere = self._try_deletion(prefix)
+        except TagfsError as failure:
+            logger.info("whether objects may be deleted stays unknown: %s", failure)
+            return
+        if not self._deletable.everywhere:
+            logger.warning(
+                "bucket %r on %s: objects may not be deleted, so nothing is renamed either",
+                self.name,
+                self.dialect.title,
+            )
+
+    def _drop_marker(self, trial: str, answer: Response) -> None:
+        """Take away what a deletion on trial leaves in a bucket that keeps versions."""
+        version = answer.headers.get(self._header("version-id"), "")
+        if answer.headers.get(self._header("delete-marker")) != "true" or not version:
+            return
+        request = Request(
+            operation="DeleteObject",
+            method="DELETE",
+            key=trial,
+            query={"versionId": version},
+            quiet=True,
+        )
+        try:
+            self._call(request)
+        except Interrupted:
+            raise
+        except TagfsError as failure:
+            logger.info("a delete marker of %r, made on trial, stays: %s", trial, failure)
 
     def delete_many(
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
@@ -56,7 +125,7 @@ class Deleting(Sending):
         for start in range(0, len(batched), self.limits.delete_batch):
             batch = batched[start : start + self.limits.delete_batch]
             try:
-                failed.update(self._delete_batch(batch, meant))
+                failed.update(self._delete_batch(batch, meant, first=start == 0 and not failed))
             except Unsupported:
                 failed.update(self._delete_singly(batch, meant))
             except Interrupted:
@@ -67,11 +136,17 @@ class Deleting(Sending):
                 failed.update(dict.fromkeys(batch, str(failure)))
         return failed
 
-    def _delete_batch(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> dict[str, str]:
+    def _delete_batch(
+        self, keys: Sequence[str], meant: Mapping[str, ObjectInfo], *, first: bool
+    ) -> dict[str, str]:
         """Delete a batch; after a lost answer, go on with those keys that hold what is meant.
 
         Every further round has fewer keys, so there is an end to it.
+
+        Raises:
+            AccessDenied: all of the first batch are refused, each by itself, in an answer of 200.
         """
+        asked = keys
         failed: dict[str, str] = {}
         while keys:
             current = _Round(keys, lambda keys: self._still_there(keys, meant))
@@ -79,6 +154,13 @@ class Deleting(Sending):
             keys = current.left if current.is_over else []
         for key, reason in failed.items():
             logger.warning("DeleteMultipleObjects of %r: %s", key, reason)
+            if reason.startswith("AccessDenied"):
+                failed[key] = Denied(reason)
+                self._deletable.forget(key)
+        if first and len(failed) == len(asked):
+            reason = next(iter(failed.values()))
+            if all(isinstance(reason, Denied) for reason in failed.values()):
+                raise AccessDenied(f"DeleteMultipleObjects: {reason}")
         return failed
 
     def _request_deletion(self, current: _Round, *, look: bool) -> dict[str, str]:
@@ -118,7 +200,7 @@ class Deleting(Sending):
     def _delete_singly(
         self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]
     ) -> dict[str, str]:
-        failed = {}
+        failed: dict[str, str] = {}
         begun = [
             (key, self._threads.submit(self.delete, key, meant=meant.get(key))) for key in keys
         ]
@@ -127,6 +209,8 @@ class Deleting(Sending):
                 outcome.result()
             except Interrupted:
                 raise
+            except AccessDenied as failure:
+                failed[key] = Denied(failure)
             except TagfsError as failure:
                 failed[key] = str(failure)
         return failed

@@ -1,7 +1,6 @@
 """What a bucket is and can do, asked once when it is mounted."""
 
 from dataclasses import replace
-from typing import Final
 
 from tagfs.errors import (
     AccessDenied,
@@ -14,15 +13,13 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.calls import logger
+from tagfs.store.deletable import NO_OBJECT
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.renaming import Renaming
 from tagfs.store.wire import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
-
-NO_OBJECT: Final = ".tagfs-no-object"
-"""Name of an object that is never there: asking for its tags says whether there can be any."""
 
 
 class Probing(Renaming):

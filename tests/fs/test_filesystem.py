@@ -181,11 +181,12 @@ def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
 
     with monkeypatch.context() as patch:
         patch.setattr(bucket, "delete_many", delete_half, raising=True)
-        patch.setattr("tagfs.fs.renames.DirectoryRename._undo", lambda _s, keys, _n: kept(keys))
+        patch.setattr("tagfs.fs.renames.DirectoryRename._delete", lambda _s, keys: kept(keys))
         undone: list[str] = []
 
-        def kept(keys: list[str]) -> None:
+        def kept(keys: list[str]) -> dict[str, str]:
             undone.extend(keys)
+            return {}
 
         with pytest.raises(AccessDenied):
             tree.rename("/d", "/e")

@@ -186,6 +186,7 @@ DENIED = {
     "bucket tags": ("deny:op=GetBucketTags",),
     "objects": ("deny:op=HeadObject", "deny:op=GetObject", "deny:op=GetSymlink"),
     "objects above": ("deny:op=HeadObject:key=t", "deny:op=HeadObject:key=t/"),
+    "deleting": ("deny_delete",),
 }
 """Rights that are missing, as faults of the emulator."""
 
@@ -208,6 +209,8 @@ REFUSED = {
         "rename over",
     },
     "objects above": set[str](),
+    # `mkdir, rmdir` is refused its second half.
+    "deleting": {"rename over", "remove", "rename", "rename a directory", "mkdir, rmdir"},
 }
 """Calls that are EACCES, all others being done."""
 
@@ -364,3 +367,69 @@ def test_no_tagging_header_is_sent_where_there_are_no_tags(
     hits = refusals.by_fault()
     assert hits[NO_TAGS_AT_ALL[1]] == 0
     assert hits[NO_TAGS_AT_ALL[0]] == 1  # the mount asked if there are any
+
+
+def own(key: str) -> dict[str, str]:
+    return {"own": key.replace("/", "-")}
+
+
+TREE = {"f": b"f", "g": b"g", "d/1": b"1", "d/2": b"2", "d/e/3": b"3", "t/": b""}
+
+
+@ALL
+@pytest.mark.parametrize("when", ["before it is mounted", "afterwards"])
+def test_a_rename_that_cannot_delete_its_source_leaves_everything(
+    mount_with: MountFactory, refusals: Faults, when: str
+) -> None:
+    """G13, D7. Append-only keys may put but not delete; AWS says so in an answer of 200."""
+    if when == "before it is mounted":
+        refusals.set("deny_delete")
+    mount = mount_with()
+    for key, data in TREE.items():
+        mount.judge.put(key, data, own(key))
+    refusals.set("deny_delete")
+    for old, new in (("f", "g"), ("d", "n"), ("d", "t"), ("f", "n")):
+        if when == "afterwards" and new == "n" and old == "f":
+            continue  # believed to be allowed, and the copy cannot be taken away either
+        with pytest.raises(PermissionError):
+            (mount.path / old).rename(mount.path / new)
+    refusals.clear()
+    assert mount.keys() == sorted(TREE)
+    for key, data in TREE.items():
+        assert mount.content(key) == data
+        assert mount.tags(key) == own(key)
+    (mount.path / "f").rename(mount.path / "g")
+    (mount.path / "d").rename(mount.path / "t")
+    assert mount.keys() == ["g", "t/", "t/1", "t/2", "t/e/3"]
+
+
+@ALL
+@pytest.mark.parametrize("denied", ["d/*", "d/1", "d/e/*"])
+def test_a_directory_of_which_some_may_not_be_deleted_stays_whole(
+    mount: Mounted, refusals: Faults, denied: str
+) -> None:
+    """... whether it is found out before anything is copied, or when half of it is deleted."""
+    for key, data in TREE.items():
+        mount.judge.put(key, data, own(key))
+    refusals.set(f"deny_delete={denied}")
+    with pytest.raises(PermissionError):
+        (mount.path / "d").rename(mount.path / "n")
+    refusals.clear()
+    assert mount.keys() == sorted(TREE)
+    for key, data in TREE.items():
+        assert mount.content(key) == data
+        assert mount.tags(key) == own(key)
+
+
+@ALL
+def test_a_copy_whose_source_may_not_be_deleted_is_taken_away(
+    mount: Mounted, refusals: Faults
+) -> None:
+    """... where only the source is locked."""
+    mount.judge.put("f", b"f", TAGS)
+    refusals.set("deny:op=DeleteObject:key=f")
+    with pytest.raises(PermissionError):
+        (mount.path / "f").rename(mount.path / "n")
+    assert mount.keys() == ["f"]
+    assert (mount.path / "f").read_bytes() == b"f"
+    assert not (mount.path / "n").exists()

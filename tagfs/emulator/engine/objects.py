@@ -1,5 +1,6 @@
 """PutObject, GetObject, HeadObject and the deletions."""
 
+from fnmatch import fnmatchcase
 from xml.etree import ElementTree
 
 from tagfs.emulator.engine.addressing import decode
@@ -115,7 +116,7 @@ def _override(context: Context, reply: Reply) -> None:
 
 async def DeleteObject(context: Context) -> Reply:
     """Remove an object; a missing one is removed as well as any."""
-    if "deny_delete" in context.request.modes:
+    if _is_kept(context, context.key):
         raise ServiceError("AccessDenied")
     wanted = context.header("If-Match")
     if wanted is not None and context.dialect.conditional_writes:
@@ -178,21 +179,26 @@ def _unwanted(
 
 def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
     """Delete objects and return those that would not go; children go before their directories."""
-    if "deny_delete" in context.request.modes:
-        if context.dialect.quiet_is_empty:  # no place for an error of a key
-            raise ServiceError("AccessDenied")
-        return dict.fromkeys(keys, ServiceError("AccessDenied"))
+    failed = {key: ServiceError("AccessDenied") for key in keys if _is_kept(context, key)}
+    if failed and context.dialect.quiet_is_empty:  # no place for an error of a key
+        raise ServiceError("AccessDenied")
+    free = [key for key in keys if key not in failed]
     if not context.is_posix:
-        context.storage.objects.delete_many(context.bucket.id, keys)
-        return {}
-    failed: dict[str, ServiceError] = {}
-    for key in sorted(keys, reverse=True):
+        context.storage.objects.delete_many(context.bucket.id, free)
+        return failed
+    for key in sorted(free, reverse=True):
         try:
             refuse_directory(context, key)
             context.storage.objects.delete(context.bucket.id, key)
         except ServiceError as error:
             failed[key] = error
     return failed
+
+
+def _is_kept(context: Context, key: str) -> bool:
+    """Tell whether a fault forbids to delete an object."""
+    pattern = context.request.modes.get("deny_delete")
+    return pattern is not None and fnmatchcase(key, pattern or "*")
 
 
 def _key_of(node: ElementTree.Element) -> str:

@@ -159,6 +159,10 @@ class Writing(Tagging):
                 lambda _, at: self._known.deleted(key, at, self._clocks.oldest()),
             )
 
+    def may_delete(self, key: str, *, surely: bool = False) -> bool:
+        """Say whether objects beside a key may be deleted."""
+        return self._inner.may_delete(key, surely=surely)
+
     def delete_many(
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
     ) -> Mapping[str, str]:
