@@ -1,0 +1,44 @@
+"""The processes that mounts of tests are: the command itself, and processes like any other."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import wait_for
+from tests.zygote import Copy, start
+
+
+def run(stderr: Path, *arguments: str, **environment: str) -> Copy:
+    with stderr.open("ab") as file:
+        return start(arguments, {**os.environ, **environment}, file.fileno())
+
+
+def test_its_status_and_what_it_says(tmp_path: Path) -> None:
+    said = tmp_path / "stderr"
+    assert run(said, "status", str(tmp_path / "none")).wait(60) == 1
+    assert said.read_text().startswith("tagfs: ")
+    assert run(said, "no-such-command").wait(60) == 2
+    assert run(said, "--version").wait(60) == 0
+
+
+def test_its_environment_is_its_own(tmp_path: Path) -> None:
+    said = tmp_path / "stderr"
+    assert run(said, "doctor", "oss://bucket", TAGFS_TTL="soon").wait(60) == 1
+    assert "TAGFS_TTL=soon: expected seconds" in said.read_text()
+    assert "TAGFS_TTL" not in os.environ
+
+
+def test_signals_and_time(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    copy = run(tmp_path / "stderr", "emulator", "--listen", "127.0.0.1:0", "--data", str(data))
+    wait_for(data.exists)
+    assert copy.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        copy.wait(0.05)
+    copy.send_signal(signal.SIGKILL)
+    assert copy.wait(10) == -signal.SIGKILL
+    copy.terminate()  # it is gone: nothing happens
+    assert copy.poll() == -signal.SIGKILL
