@@ -7,7 +7,7 @@ from tagfs.emulator.engine.encoded_words import shown_text, stored_text
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.tags import parse_header
-from tagfs.emulator.engine.uncopied import read_uncopied, shown_uncopied
+from tagfs.emulator.engine.uncopied import is_checksum, read_uncopied, shown_uncopied
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
 from tagfs.emulator.time_formats import MILLISECONDS, http_date
@@ -108,6 +108,8 @@ def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     attributes, family = record.attributes, context.family
     own = context.dialect.family  # of the last two, says the Python SDK of OBS, whoever calls
     headers = dict(shown_uncopied(context, attributes.headers))
+    if (context.header("x-amz-checksum-mode") or "").upper() != "ENABLED":
+        headers = {name: text for name, text in headers.items() if not is_checksum(name)}
     for name, value in attributes.meta.items():
         shown = shown_text(value) if context.dialect.encoded_words else value
         headers[f"{family}meta-{name}"] = shown
@@ -186,9 +188,15 @@ def stored_reply(context: Context, record: ObjectRecord) -> Reply:
     """Return the answer to a request that stored a content."""
     headers = content_headers(context, record)
     del headers["Accept-Ranges"]
+    headers |= checksums(record.attributes.headers)
     if context.dialect.answers_class:
         headers.update(class_header(context, record))
     return Reply(headers=headers)
+
+
+def checksums(headers: dict[str, str]) -> dict[str, str]:
+    """Return the checksums among the headers that are kept with an object."""
+    return {name: text for name, text in headers.items() if is_checksum(name)}
 
 
 def answer_headers(context: Context, record: ObjectRecord) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from tagfs.emulator.engine.chunked import ChunkedBody
 from tagfs.emulator.engine.context import Context
@@ -50,7 +51,7 @@ async def receive(context: Context) -> Staged:
         incoming.discard()
         raise
     _check_decoded_size(context, staged)
-    return staged
+    return replace(staged, checksums=promises.kept)
 
 
 def _check_decoded_size(context: Context, staged: Staged) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tagfs.emulator.engine.addressing import decode, is_text
 from tagfs.emulator.engine.attributes import (
     answer_headers,
+    checksums,
     read_class,
     read_headers,
     read_meta,
@@ -120,7 +121,8 @@ def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attri
     meta, tags = kept.meta, kept.tags
     replaces = _directive(context, "metadata", "COPY") == "REPLACE"
     if replaces or edits:
-        headers, meta = read_headers(context), read_meta(context)
+        headers = {**read_headers(context), **checksums(kept.headers)}
+        meta = read_meta(context)
         if rules.keeps_type and not context.header("Content-Type"):
             headers["Content-Type"] = kept.headers["Content-Type"]
     if replaces and not rules.keeps_replaced_tags:

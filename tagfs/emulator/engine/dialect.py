@@ -20,9 +20,13 @@ _AMZ_SCHEMES = frozenset({"AWS", "AWS4-HMAC-SHA256"})
 
 
 class Promises(Protocol):
-    """What a request promises of its body; `given` tells whether it promises anything."""
+    """What a request promises of its body; `given` tells whether it promises anything.
+
+    `kept` are the headers that the service keeps of it.
+    """
 
     given: bool
+    kept: dict[str, str]
 
     def update(self, data: bytes) -> None: ...
 

@@ -98,7 +98,7 @@ async def UploadPart(context: Context) -> Reply:
             raise ServiceError("NoSuchUpload")
     finally:
         staged.discard()
-    headers = {"ETag": f'"{part.etag}"', **crc64_header(context, part.crc64)}
+    headers = {"ETag": f'"{part.etag}"', **crc64_header(context, part.crc64), **staged.checksums}
     if context.dialect.shows_md5:
         headers |= md5_header(staged.md5)
     return Reply(headers=headers)

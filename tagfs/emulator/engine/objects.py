@@ -1,5 +1,6 @@
 """PutObject, GetObject, HeadObject and the deletions."""
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from xml.etree import ElementTree
 
@@ -18,7 +19,7 @@ from tagfs.emulator.engine.directories import make_parents, refuse_directory
 from tagfs.emulator.engine.errors import ServiceError, complete
 from tagfs.emulator.engine.key_encoding import encoder, url_encoder
 from tagfs.emulator.engine.symlinks import look_through, view_headers
-from tagfs.emulator.engine.uncopied import etag_of
+from tagfs.emulator.engine.uncopied import etag_of, is_checksum
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Kind, ObjectRecord
 from tagfs.emulator.xml_text import element, group, parse, parse_lax, text_of
@@ -43,6 +44,7 @@ async def PutObject(context: Context) -> Reply:
     try:
         _guard(context)
         make_parents(context)
+        kept = {**attributes.headers, **staged.checksums}
         record = ObjectRecord(
             key=context.key,
             kind=Kind.NORMAL,
@@ -51,7 +53,7 @@ async def PutObject(context: Context) -> Reply:
             md5=staged.md5,
             crc64=staged.crc64,
             mtime_ms=context.now_ms,
-            attributes=attributes,
+            attributes=replace(attributes, headers=kept),
         )
         context.storage.objects.put(context.bucket.id, record, staged)
     finally:
@@ -76,6 +78,7 @@ async def GetObject(context: Context) -> Reply:
     reply.start, reply.length = chosen or (0, view.content.size)
     if chosen is not None:
         reply.status = context.dialect.range_status
+        _forget_checksums(reply)
         end = reply.start + reply.length - 1
         reply.headers["Content-Range"] = f"bytes {reply.start}-{end}/{view.content.size}"
     content = context.storage.contents.open(view.content.extents)
@@ -99,10 +102,17 @@ async def HeadObject(context: Context) -> Reply:
     reply.headers["Content-Length"] = str(view.content.size)
     if chosen is not None:
         reply.status = context.dialect.range_status
+        _forget_checksums(reply)
         start, length = chosen
         reply.headers["Content-Length"] = str(length)
         reply.headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{view.content.size}"
     return reply
+
+
+def _forget_checksums(reply: Reply) -> None:
+    """Take the checksums away from a range, for they are the whole content's."""
+    for name in filter(is_checksum, list(reply.headers)):
+        del reply.headers[name]
 
 
 def _override(context: Context, reply: Reply) -> None:

@@ -65,7 +65,12 @@ def shown_uncopied(context: Context, headers: dict[str, str]) -> dict[str, str]:
 
 def is_uncopied(name: str) -> bool:
     """Tell whether a header that is kept with an object is one of these."""
-    return name.startswith("x-")
+    return name.startswith("x-") and not is_checksum(name)
+
+
+def is_checksum(name: str) -> bool:
+    """Tell whether a header that is kept with an object is a checksum of its content, as S3 has."""
+    return name.startswith("x-amz-checksum-")
 
 
 def etag_of(headers: dict[str, str], md5: str) -> str:

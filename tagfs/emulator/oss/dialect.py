@@ -140,6 +140,7 @@ class OssPromises:
         self._md5 = headers.get("Content-MD5")
         self._crc64 = headers.get("x-oss-hash-crc64ecma")
         self.given = self._md5 is not None
+        self.kept: dict[str, str] = {}
 
     def update(self, data: bytes) -> None:
         """Take the next bytes of the body, whose checksums are computed anyway."""

@@ -62,6 +62,7 @@ class S3Promises:
         base64_sha256 = headers.get("Content-SHA256") or ""
         self._whole = hashlib.sha256() if self._sha256 or base64_sha256 else None
         self._base64_sha256 = base64_sha256
+        self.kept: dict[str, str] = {}
         self.given = bool(self._md5 or base64_sha256 or trailer) or any(
             name.lower().startswith(_PREFIX) for name in headers
         )
@@ -92,6 +93,7 @@ class S3Promises:
             raise ServiceError("BadDigest")
         for name, hasher in self._hashers.items():
             promised = self._headers.get(name) or trailer.get(name, "")
+            self.kept[name] = promised
             if _raw(promised) != hasher.digest():
                 raise ServiceError("BadDigest", f"The {name} you specified did not match.")
         for name in _CRC64:

@@ -10,7 +10,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
@@ -21,13 +21,17 @@ INLINE_LIMIT = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """Bytes that arrived whole and belong to no object yet: in memory, or in a temporary file."""
+    """Bytes that arrived whole and belong to no object yet: in memory, or in a temporary file.
+
+    `checksums` are headers with what the client said of them, which held.
+    """
 
     size: int
     md5: str
     crc64: int
     data: bytes = b""
     path: Path | None = None
+    checksums: dict[str, str] = field(default_factory=dict)
 
     def discard(self) -> None:
         """Remove the temporary file; harmless once an object has taken it over."""

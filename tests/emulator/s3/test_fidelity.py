@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.wire import Wires, md5_of
+from tests.emulator.wire import Wires, md5_of, upload
 
 
 @pytest.mark.parametrize("text", ["YWJyYWNhZGFicmE=", "garbage", ""])
@@ -84,3 +84,29 @@ def test_s3_deletes_the_versions_that_are_named(wires: Wires) -> None:
 def test_s3_refuses_an_empty_token(wires: Wires) -> None:
     target = "/bkt?list-type=2&continuation-token="
     assert wires["s3"]("GET", target).code == "InvalidArgument"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-amz-checksum-crc32", "NhCmhg=="),
+        ("x-amz-checksum-crc32c", "mnG7TA=="),
+        ("x-amz-checksum-sha1", "qvTGHdzF6KLavt4PO0gs2a6pQ00="),
+        ("x-amz-checksum-sha256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="),
+    ],
+)
+def test_s3_keeps_the_checksum_that_came(wires: Wires, name: str, value: str) -> None:
+    wire = wires["s3"]
+    assert wire("PUT", "/bkt/summed", {name: value}, b"hello").headers[name] == value
+    wire("PUT", "/bkt/copy", {"x-amz-copy-source": "/bkt/summed"})
+    for key in ("summed", "copy"):
+        for method in ("HEAD", "GET"):
+            asked = wire(method, f"/bkt/{key}", {"x-amz-checksum-mode": "ENABLED"})
+            assert asked.headers[name] == value
+            assert wire(method, f"/bkt/{key}").headers[name] is None
+    ranged = {"x-amz-checksum-mode": "ENABLED", "Range": "bytes=0-1"}
+    assert wire("GET", "/bkt/summed", ranged).headers[name] is None
+    assert wire("PUT", "/bkt/summed", {name: value}, b"other").code == "BadDigest"
+    identity, _ = upload(wire, "parts")
+    target = f"/bkt/parts?partNumber=1&uploadId={identity}"
+    assert wire("PUT", target, {name: value}, b"hello").headers[name] == value
