@@ -24,6 +24,7 @@ def bucket_settings(
         timeout=settings.timeout,
         tags_denied=settings.tags_denied,
         storage_class=settings.storage_class,
+        acl=settings.acl,
         observer=observer,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         obs_tag_urlencode=settings.obs_tag_urlencode,

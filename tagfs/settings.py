@@ -57,6 +57,7 @@ class Settings:
     timeout: float = 60.0
     durability: Literal["service", "local"] = "service"
     replace_tags: Literal["keep", "drop"] = "keep"
+    acl: str = "keep"
     content_type: Literal["auto", "off"] = "auto"
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
@@ -180,6 +181,13 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _acl(text: str) -> str:
+    """Read keep, off or a canned word; which there are is the service's to say."""
+    if not re.fullmatch("[a-z]+(-[a-z]+)*", text):
+        raise ValueError(text)
+    return text
+
+
 def _command(text: str) -> str:
     """Read a command; a mount in the background has another working directory."""
     words = shlex.split(text)
@@ -222,6 +230,7 @@ OPTIONS: Final[Mapping[str, _Option]] = {
     "timeout": _Option(_seconds, "seconds"),
     "durability": _Option(_one_of("service", "local"), "service or local"),
     "replace_tags": _Option(_one_of("keep", "drop"), "keep or drop"),
+    "acl": _Option(_acl, "keep, off, or a canned ACL such as bucket-owner-full-control"),
     "content_type": _Option(_one_of("auto", "off"), "auto or off"),
     "tags_denied": _Option(_one_of("fail", "drop"), "fail or drop"),
     "storage_class": _Option(str, "a storage class of the service"),

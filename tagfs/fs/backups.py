@@ -47,11 +47,12 @@ class Backups:
             return NO_HEIR
         key, bucket = self._env.root.to_key(backup), self._env.bucket
         asked = self._env.executor.submit(bucket.head, key, max_age=RECENT)
+        acl = self._env.executor.submit(bucket.get_acl, key)
         try:
             tags = bucket.get_tags(key, max_age=RECENT) or None
         except (NotFound, Unsupported):
             tags = None
         try:
-            return inherited_from(asked.result(), tags)
+            return inherited_from(asked.result(), tags, acl.result() or None)
         except NotFound:
             return NO_HEIR

@@ -23,7 +23,7 @@ from tagfs.fs.journal import Journal
 from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.staging import Fetch, StagedFile
 from tagfs.fs.uploads import Destination, Uploader
-from tagfs.store.bucket import NewObject, ObjectInfo, ObjectType, Upload
+from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
@@ -198,6 +198,7 @@ class Delivery:
             metadata=dict(to.new.metadata),
             headers=dict(to.new.headers),
             tags=dict(to.new.tags) if isinstance(to.new.tags, TagSet) else None,
+            acl=None if isinstance(to.new.acl, Keep) else dict(to.new.acl),
             exclusive=to.exclusive,
             base_etag=before.etag if before else None,
             base_size=staged.base_size,

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from tagfs.fs.attributes import RESERVED
 from tagfs.fs.contenttypes import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
-from tagfs.store.bucket import NOTHING, ObjectInfo
+from tagfs.store.bucket import NOTHING, Detail, ObjectInfo
 from tagfs.store.tags import TagSet
 
 _ENCRYPTION: Final = "server-side-encryption"
@@ -21,9 +21,10 @@ _ATTRIBUTES: Final = RESERVED - {"xattr"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inherited:
-    """What is left to a new file; `tags` None if there is no set that it should get."""
+    """What is left to a new file; `tags` and `acl` None if there are none that it should get."""
 
     tags: TagSet | None = None
+    acl: Mapping[str, str] | None = None
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
@@ -32,17 +33,21 @@ NO_HEIR: Final = Inherited()
 """A new file that takes no other's place."""
 
 
-def inherited_from(info: ObjectInfo | None, tags: TagSet | None = None) -> Inherited:
+def inherited_from(
+    info: ObjectInfo | None,
+    tags: TagSet | None = None,
+    acl: Mapping[str, str] | None = None,
+) -> Inherited:
     """Return what an object leaves to the file that takes its place."""
-    if info is None or info.detail is None:
-        return Inherited(tags=tags)
-    return Inherited(tags=tags, metadata=info.detail.metadata, headers=info.detail.headers)
+    detail = (info.detail if info else None) or Detail()
+    return Inherited(tags=tags, acl=acl, metadata=detail.metadata, headers=detail.headers)
 
 
 class Heir(Protocol):
     """An open file that is not on the service yet."""
 
     tags: TagSet | None
+    acl: Mapping[str, str] | None
     metadata: Mapping[str, str]
     headers: Mapping[str, str]
 
@@ -51,6 +56,8 @@ def take_over(heir: Heir, left: Inherited, old: str, new: str, *, typed: bool) -
     """Give a file, made for the path `old`, what is left to it at the path `new`."""
     if heir.tags is None:
         heir.tags = left.tags
+    if heir.acl is None:
+        heir.acl = left.acl
     heir.metadata = merged_metadata(heir.metadata, left.metadata)
     heir.headers = merged_headers(heir.headers, left.headers, old, new, typed=typed)
 

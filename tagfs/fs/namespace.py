@@ -43,7 +43,7 @@ from tagfs.fs.replaced import ReplacedFiles
 from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import BytesSource, Detail, Keep, NewObject, ObjectInfo
+from tagfs.store.bucket import NOTHING, BytesSource, Detail, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -162,7 +162,10 @@ class Namespace:
             if not self._env.choices.keep_replaced_tags:
                 return NO_HEIR
             return Inherited(
-                tags=replaced.tags, metadata=replaced.metadata, headers=replaced.headers
+                tags=replaced.tags,
+                acl=replaced.acl,
+                metadata=replaced.metadata,
+                headers=replaced.headers,
             )
         return self._backups.left_to(path)
 
@@ -376,8 +379,9 @@ class Namespace:
                 node.tags = left.tags if node.tags is None and keep else node.tags
             else:
                 left = self._left_by(target)
-            if node.tags is None and not keep:
-                node.tags = NO_TAGS
+            if not keep:
+                node.tags = NO_TAGS if node.tags is None else node.tags
+                node.acl = NOTHING
             take_over(node, left, old, new, typed=self._is_typed(node.attributes))
             node.replaces = None if target is None else target.info
             replaced = self._files.node(new)
@@ -446,10 +450,11 @@ class Namespace:
     ) -> ObjectInfo:
         """Copy a file to its new name, with what it brings and what it finds there."""
         tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
+        acl: Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
         if target is not None and target.info is not None:
             left = self._left_by(target)
             if self._env.choices.keep_replaced_tags:
-                tags = Keep.SOURCE_OR_REPLACED
+                tags = acl = Keep.SOURCE_OR_REPLACED
         else:
             left = self.left_to(new)
             if left.tags and not self._env.bucket.get_tags(info.key, max_age=RECENT):
@@ -466,6 +471,7 @@ class Namespace:
             info,
             self._env.root.to_key(new),
             tags=tags,
+            acl=acl if left.acl is None else left.acl,
             exclusive=exclusive,
             metadata=metadata if attributes is not None or metadata != had.metadata else None,
             headers=headers if info.detail is not None and headers != had.headers else None,

@@ -61,7 +61,7 @@ class FileNode:
         info: the version on the service that it derives from; None before the first upload.
         attributes: as stat shows them; authoritative while `staged` is there.
         metadata, headers: what else the object carries, kept over every rewrite.
-        tags: of a file that is not on the service yet: the set that it will be created with.
+        tags, acl: of a file that is not on the service yet: what it will be created with.
         replaces: what a file that is not uploaded yet was renamed over.
         exclusive: O_EXCL: creation fails when the key is taken on the service.
         unlinked: it has no name any more, and nothing of it is to be uploaded.
@@ -91,6 +91,7 @@ class FileNode:
         self.metadata: Mapping[str, str] = {}
         self.headers: Mapping[str, str] = {}
         self.tags: TagSet | None = None
+        self.acl: Mapping[str, str] | None = None
         self.replaces: ObjectInfo | None = None
         self.exclusive = False
         self.unlinked = False
@@ -388,8 +389,7 @@ class FileNode:
         with self.lock:
             self.unlinked = True
             self._record_anew()
-            self.info = None
-            self.tags = None
+            self.info = self.tags = None
 
     def met(self, info: ObjectInfo) -> None:
         """Take over a newer version from the service, if nothing was changed here."""
@@ -477,6 +477,7 @@ class FileNode:
             metadata=self._all_metadata(self.attributes),
             headers=self.headers,
             tags=NO_TAGS if is_first and self.tags is None else self._kept_tags(),
+            acl=Keep.REPLACED if self.acl is None else self.acl,
             exclusive=is_first,
         )
         streamed = new
@@ -516,10 +517,9 @@ class FileNode:
 
     def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
         self.info = info
-        self.tags = None
-        self.exclusive = False
+        self.tags = self.acl = None
         self.replaces = None
-        self.dirty = self.failed = self._edited = False
+        self.exclusive = self.dirty = self.failed = self._edited = False
         staged.rebase()
         self._delivery.done(staged)
         if self.env.choices.stored and info.detail is not None:

@@ -51,7 +51,7 @@ class JournalEntry:
     """What a staged file is for.
 
     Attributes:
-        tags: the tag set to create it with; None keeps the replaced object's.
+        tags, acl: what to create it with; None keeps the replaced object's.
         exclusive: O_EXCL: never to replace an object.
         base_etag: version that the unchanged ranges come from; None for a new file.
         base_size: bytes of the base that show through where nothing was written.
@@ -71,6 +71,7 @@ class JournalEntry:
     base_size: int
     size: int
     written: list[tuple[int, int]] = field(default_factory=list)
+    acl: dict[str, str] | None = None
     upload_id: str | None = None
     begun: Begun | None = None
     part_size: int = 8 * 1024**2
@@ -137,6 +138,7 @@ def _parse_file(fields: "_Fields") -> JournalEntry:
         metadata=fields.texts("metadata"),
         headers=fields.texts("headers"),
         tags=fields.texts("tags") if fields.has("tags") else None,
+        acl=fields.texts("acl") if fields.has("acl") else None,
         exclusive=fields.flag("exclusive"),
         base_etag=fields.token("base_etag"),
         base_size=fields.number("base_size"),

@@ -1,6 +1,7 @@
 """Symlinks on the service: reading what one says, and writing one under another key."""
 
 from dataclasses import replace
+from typing import Literal
 
 from tagfs.errors import (
     NameTooLong,
@@ -82,23 +83,24 @@ def move_link(
 ) -> ObjectInfo:
     """Write a link anew under another key: same text, so perhaps another stored target.
 
-    Its tags go with it; if it has none and `keep`, those of the object that is replaced stay.
+    Its tags and its ACL go with it; what it has not stays, if `keep`, from the replaced object.
     """
     if info.detail is None:
         info = bucket.head(info.key, expected=info.type, max_age=RECENT)
     text = read_link(bucket, info)
     untouched = to_target(key, text) == to_target(info.key, text)
     if info.type is not ObjectType.SYMLINK or untouched:
-        return bucket.copy(
-            info, key, tags=Keep.SOURCE_OR_REPLACED if keep else Keep.SOURCE, exclusive=exclusive
-        )
-    tags = bucket.get_tags(info.key, max_age=RECENT)
+        kept: Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
+        kept = Keep.SOURCE_OR_REPLACED if keep else kept
+        return bucket.copy(info, key, tags=kept, acl=kept, exclusive=exclusive)
+    tags, acl = bucket.get_tags(info.key, max_age=RECENT), bucket.get_acl(info.key)
     detail = info.detail
     metadata = {k: v for k, v in detail.metadata.items() if k != METADATA_NAME} if detail else {}
     new = NewObject(
         metadata={**metadata, **link_metadata(key, text)},
         headers=dict(detail.headers) if detail else {},
         tags=Keep.REPLACED if keep and not tags else tags,
+        acl=Keep.REPLACED if keep and not acl else acl,
         exclusive=exclusive,
     )
     return bucket.put_symlink(key, to_target(key, text), new)

@@ -71,6 +71,7 @@ TOPICS: Final = (
             _O("tag_ttl", "60", "The same for tags."),
             _O("replace_tags", "keep", "A file renamed over another one: it keeps what it does not bring itself (tags, Content-Type and other headers, user metadata, encryption), or drop it all as POSIX has it.", ("keep", "drop")),
             _O("content_type", "auto", "Content-Type of new files: by the name (mime.types), or off: the service's default.", ("auto", "off")),
+            _O("acl", "keep", "ACLs of objects. keep: every rewrite reads an object's ACL and sends it, for services reset it. off: neither. A canned word (public-read, bucket-owner-full-control, ...): sent with every write."),
             _O("tags_denied", "fail", "Rewriting an object whose tags may not be read: fail (EACCES), or drop them.", ("fail", "drop")),
             _O("append_objects", "", "Pattern of names, such as *.log, whose new files become appendable objects: only what is added is sent."),
             _O("durability", "service", "What close waits for. service: the service has the file. local: the local disk has it, and it is uploaded within moments, many files at once; fsync still waits for the service.", ("service", "local")),

@@ -27,8 +27,8 @@ VERSION = 1
 LOCK, RECORD = "lock", "mount.json"
 
 KEPT = (
-    "endpoint region addressing timeout parallel tags_denied storage_class ca_bundle credentials "
-    "credential_process credentials_profile instance_role"
+    "endpoint region addressing timeout parallel tags_denied storage_class acl "
+    "ca_bundle credentials credential_process credentials_profile instance_role"
 ).split()
 """Mount options that say how to reach the bucket; what is staged is finished with the same."""
 

@@ -90,6 +90,7 @@ class Finisher:
             metadata=entry.metadata,
             headers=entry.headers,
             tags=Keep.REPLACED if entry.tags is None else TagSet(entry.tags),
+            acl=Keep.REPLACED if entry.acl is None else entry.acl,
             exclusive=exclusive,
         )
         try:

@@ -58,7 +58,9 @@ class Appending(Trying):
             # would stay as they are.
             self._check_free(key)
             tags = NO_TAGS if new.tags is Keep.REPLACED else self._tags_for(key, new)
+            acl = self._acl_ahead(key, replace(new, exclusive=True))()
             headers = render_new(self.dialect, new, tags, self.storage_class)
+            headers |= self._acl_headers(acl)
             request = self._append_request(key, 0, source, headers)
             answer = self._call(request, allow={_MISPLACED, _NOT_APPENDABLE})
             made = replace(
@@ -71,6 +73,7 @@ class Appending(Trying):
             else:
                 raise AlreadyExists(f"{request}: {answer}")
             self._deliver_tags(Carrier.APPEND, key, tags)
+            self._deliver_acl(key, acl)
             return made
 
     def _check_append(self, key: str, size: int) -> None:

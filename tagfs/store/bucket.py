@@ -16,8 +16,10 @@ from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
 from tagfs.errors import IntegrityError
+from tagfs.store import limits
 from tagfs.store.tags import TagRules, TagSet
 
+Limits = limits.Limits
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 """No metadata, no headers."""
 
@@ -155,6 +157,7 @@ class NewObject:
         metadata: user metadata, complete.
         headers: standard headers, complete (see `Detail.headers`).
         tags: the tag set, or `Keep.REPLACED`.
+        acl: the ACL (see `tagfs.store.acl`), or `Keep.REPLACED`.
         exclusive: fail with `AlreadyExists` when the key is taken, where the service has a
             header for it (`Capabilities.exclusive`).
     """
@@ -162,6 +165,7 @@ class NewObject:
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     tags: TagSet | Literal[Keep.REPLACED] = Keep.REPLACED
+    acl: Mapping[str, str] | Literal[Keep.REPLACED] = Keep.REPLACED
     exclusive: bool = False
 
 
@@ -198,14 +202,15 @@ class BytesSource:
 class Upload:
     """A multipart upload that was begun.
 
-    `tags` are those sent when it began; `complete_upload` sends them again if an edit through
-    this process changed the replaced object's tags in between.
+    `tags` and `acl` are those sent when it began; `complete_upload` sends tags again if an edit
+    through this process changed the replaced object's in between.
     """
 
     key: str
     upload_id: str
     new: NewObject = field(default_factory=NewObject)
     tags: TagSet | None = None
+    acl: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,33 +221,6 @@ class Part:
     etag: str
     size: int
     crc64: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Numbers that a service fixes (bytes, unless named otherwise).
-
-    Attributes:
-        max_key: bytes of a key in UTF-8.
-        max_metadata: bytes of all user metadata, names and values.
-        max_object: one object.
-        max_put: one PutObject.
-        max_parts: number of parts in one upload.
-        min_part: every part but the last.
-        max_part: one part.
-        max_copy_part: one part copied by the service.
-        delete_batch: keys in one DeleteMultipleObjects.
-    """
-
-    max_key: int = 1023
-    max_metadata: int = 8192
-    max_object: int = 48_800 * 1024**3
-    max_put: int = 5 * 1024**3
-    max_parts: int = 10_000
-    min_part: int = 100 * 1024
-    max_part: int = 5 * 1024**3
-    max_copy_part: int = 5 * 1024**3
-    delete_batch: int = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,12 +396,14 @@ class Bucket(Protocol):
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object of any size and type on the service, metadata and tags included.
 
         `metadata`, `headers`: user metadata and standard headers that the copy gets instead of
         the source's (of no link).
+        `acl`: the source's; if that has none, one that is given, or that of what is replaced.
         `known_tags`: those of the source, where they are known: some services drop them.
 
         Raises:
@@ -532,6 +512,14 @@ class Bucket(Protocol):
 
     def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
         """`update_tags` for the bucket; a set that only loses tags loses exactly those."""
+        ...
+
+    def get_acl(self, key: str) -> Mapping[str, str]:
+        """Return what gives a rewritten object its ACL again; empty if that takes nothing.
+
+        Raises:
+            NotFound
+        """
         ...
 
     # Housekeeping

@@ -18,6 +18,7 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
+from tagfs.store.aclnotes import AclNotes
 from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
 from tagfs.store.deletable import Deletable
 from tagfs.store.dialect import Carrier, Dialect
@@ -48,6 +49,7 @@ class Calls:
         name: the bucket's.
         tags_denied_drop: rewrite objects whose tags may not be read, and lose the tags.
         storage_class: of new objects; None for the bucket's own.
+        acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Calls:
         *,
         tags_denied_drop: bool = False,
         storage_class: str | None = None,
+        acl: str = "off",
     ) -> None:
         self.name = name
         self.dialect = dialect
@@ -67,6 +70,8 @@ class Calls:
         self.transport = transport
         self.tags_denied_drop = tags_denied_drop
         self.storage_class = storage_class
+        self.acl_choice = acl
+        self._acls = AclNotes()
         self._capabilities = dialect.capabilities
         self._carries: dict[Carrier, bool] = {}
         self._literal_tags: bool | None = None

@@ -40,6 +40,7 @@ class BucketSettings:
         timeout: seconds for one request with all its attempts, transfers not counted.
         tags_denied: what to do when an object must be rewritten whose tags may not be read.
         storage_class: of new objects; None for the bucket's own.
+        acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         observer: told of every attempt.
         ca_bundle: file of certificates to trust instead of the usual ones.
         obs_tag_urlencode: see `TagEscape`; of OBS alone.
@@ -56,6 +57,7 @@ class BucketSettings:
     timeout: float = 60.0
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
+    acl: str = "off"
     observer: Observer | None = None
     ca_bundle: str | None = None
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
@@ -123,6 +125,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         transport,
         tags_denied_drop=settings.tags_denied == "drop",
         storage_class=settings.storage_class,
+        acl=settings.acl,
     )
 
 

@@ -13,6 +13,8 @@ from tagfs.errors import (
     MalformedResponse,
     ObjectChanged,
 )
+from tagfs.store.acl import DEFAULT_ACL, Acl
+from tagfs.store.acls import KEPT, OFF
 from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
 from tagfs.store.dialect import Carrier, MetadataEdit
@@ -29,6 +31,7 @@ from tagfs.store.multipart import Multipart, labour
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 from tagfs.store.wire import parse_copied
 
+CopyAcl = Acl | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 
 
@@ -44,6 +47,7 @@ class Copying(Multipart):
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object; see `Bucket.copy`."""
@@ -55,26 +59,65 @@ class Copying(Multipart):
         if described or self._may_be_uncopied(source):
             source = self._described(source, metadata, headers)
         with self._locks.hold(source.key, key):
+            asked = self._acl_for_copy(source, key, acl)
             chosen = self._tags_for_copy(source, key, tags)
             if source.type is ObjectType.SYMLINK and not self.dialect.copies_links:
-                return self._copy_link(source, key, chosen, exclusive=exclusive)
+                return self._copy_link(source, key, chosen, asked(), exclusive=exclusive)
             if self._is_large(source):
-                return self._copy_large(source, key, chosen, exclusive=exclusive)
+                return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
+            # Nothing is replaced: the copy need not wait for the answer, because the source is
+            # there, with its ACL, until its copy has it too.
+            late = acl is Keep.SOURCE and self.acl_choice == KEPT
+            sent = DEFAULT_ACL if late else asked()
             try:
-                if described and chosen is None:
-                    return self._kept(
-                        Carrier.REMADE_COPY,
-                        source.key,
-                        known_tags,
-                        lambda: self._copy_whole(
-                            source, key, None, exclusive=exclusive, described=True
-                        ),
-                    )
-                return self._copy_whole(
-                    source, key, chosen, exclusive=exclusive, described=described
+                made = self._copy_small(
+                    source,
+                    key,
+                    chosen,
+                    sent,
+                    exclusive=exclusive,
+                    described=described,
+                    known_tags=known_tags,
                 )
             except FileTooLarge:
-                return self._copy_large(source, key, chosen, exclusive=exclusive)
+                return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
+            if late and (wanted := asked()):
+                self._set_acl(key, wanted)
+                self._acls.note(key, wanted)
+            else:
+                self._deliver_acl(key, sent)
+            return made
+
+    def _acl_for_copy(self, source: ObjectInfo, key: str, acl: CopyAcl) -> Callable[[], Acl]:
+        """Begin to ask for the ACL of a copy: the source's, else a given or the replaced one's."""
+        if self.acl_choice not in (KEPT, OFF):
+            return self._acl_ahead(key, NewObject())
+        own = self._ahead(source.key)
+        given = DEFAULT_ACL if isinstance(acl, Keep) or self.acl_choice == OFF else acl
+        other = self._ahead(key) if acl is Keep.SOURCE_OR_REPLACED else lambda: given
+        return lambda: own() or other()
+
+    def _copy_small(  # noqa: PLR0913  all that a copy may have otherwise
+        self,
+        source: ObjectInfo,
+        key: str,
+        chosen: TagSet | None,
+        acl: Acl,
+        *,
+        exclusive: bool,
+        described: bool,
+        known_tags: TagSet | None,
+    ) -> ObjectInfo:
+        """Copy in one request; see to it that tags stay where metadata is replaced."""
+
+        def copy() -> ObjectInfo:
+            return self._copy_whole(
+                source, key, chosen, acl, exclusive=exclusive, described=described
+            )
+
+        if described and chosen is None:
+            return self._kept(Carrier.REMADE_COPY, source.key, known_tags, copy)
+        return copy()
 
     def set_metadata(
         self,
@@ -102,12 +145,13 @@ class Copying(Multipart):
                 )
             if self._is_large(info):
                 return self._copy_by_parts(info, info.key, new)
+            acl = self._acl_ahead(info.key, NewObject())
             try:
                 return self._kept(
                     Carrier.METADATA,
                     info.key,
                     known_tags,
-                    lambda: self._set_in_place(info, new),
+                    lambda: self._set_in_place(info, new, acl()),
                 )
             except FileTooLarge:
                 return self._copy_by_parts(info, info.key, new)
@@ -205,13 +249,14 @@ class Copying(Multipart):
         source: ObjectInfo,
         key: str,
         tags: TagSet | None,
+        acl: Acl,
         *,
         exclusive: bool,
-        described: bool = False,
+        described: bool,
     ) -> ObjectInfo:
         """Copy in one request; `described`: with metadata and headers as `source` says."""
         self._try_copies(key)
-        headers = self._copy_source(source)
+        headers = self._copy_source(source) | self._acl_headers(acl)
         headers |= self._kept_class(source)
         headers[self._header("metadata-directive")] = self.dialect.copy_metadata
         if source.detail is not None:
@@ -238,7 +283,7 @@ class Copying(Multipart):
         return made
 
     def _copy_link(
-        self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
+        self, source: ObjectInfo, key: str, tags: TagSet | None, acl: Acl, *, exclusive: bool
     ) -> ObjectInfo:
         """Write a link anew: a copy of it may be one of its target."""
         described = self.head(source.key, expected=ObjectType.SYMLINK)
@@ -249,12 +294,13 @@ class Copying(Multipart):
             metadata=detail.metadata,
             headers=detail.headers,
             tags=self._source_tags(source.key) if tags is None else tags,
+            acl=acl,
             exclusive=exclusive,
         )
         return self.put_symlink(key, detail.target, new)
 
     def _copy_large(
-        self, source: ObjectInfo, key: str, tags: TagSet | None, *, exclusive: bool
+        self, source: ObjectInfo, key: str, tags: TagSet | None, acl: Acl, *, exclusive: bool
     ) -> ObjectInfo:
         described = source if source.detail else self.head(source.key)
         detail = described.detail or Detail()
@@ -262,6 +308,7 @@ class Copying(Multipart):
             metadata=detail.metadata,
             headers=detail.headers,
             tags=self._source_tags(source.key) if tags is None else tags,
+            acl=acl,
             exclusive=exclusive,
         )
         logger.info("copying %r in parts: %d bytes", source.key, source.size)
@@ -271,13 +318,14 @@ class Copying(Multipart):
         """Return the tags to give to a copy made in parts, which carry none themselves."""
         return self._tags_to_keep(key)
 
-    def _set_in_place(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
+    def _set_in_place(self, info: ObjectInfo, new: NewObject, acl: Acl) -> ObjectInfo:
         self._try_copies(info.key)
-        headers = self._copy_source(info) | self._kept_class(info)
+        headers = self._copy_source(info) | self._kept_class(info) | self._acl_headers(acl)
         headers |= render_metadata(self.dialect, new.metadata, new.headers)
         headers[self._header("metadata-directive")] = self.dialect.replace_metadata
         headers.update(self._tagging_headers(None))
         answer = self._call(self._copy_request(info.key, headers, info.size))
+        self._deliver_acl(info.key, acl)
         made = self._made(info.key, answer, new, NO_TAGS)
         before = info.detail or Detail()
         detail = made.detail and replace(

@@ -52,6 +52,7 @@ class Deleting(Sending):
         self._check_key(key)
         is_gone = None if meant is None else lambda: not self._is_there(key, meant)
         request = Request(operation="DeleteObject", method="DELETE", key=key, took_effect=is_gone)
+        self._acls.note(key, None)
         try:
             self._call(request, allow={"NoSuchKey"})
         except AccessDenied:
@@ -118,6 +119,8 @@ class Deleting(Sending):
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
     ) -> dict[str, str]:
         """Delete objects in batches; see `Bucket.delete_many`."""
+        for key in keys:
+            self._acls.note(key, None)
         # What XML cannot carry (control characters) goes in URLs, one by one.
         singly = [key for key in keys if not is_representable(key)]
         failed = self._delete_singly(singly, meant)

@@ -136,6 +136,8 @@ class Dialect:
         throttled_codes: error codes that mean "slow down".
         metadata_name: regular expression that names of user metadata match whole.
         encoded_words: whether metadata beyond ASCII goes as encoded words (RFC 2047).
+        acl_header: the header that sets an ACL by a word, without prefix.
+        ownership: whether a bucket tells by ?ownershipControls that it has ACLs switched off.
         content_type: what the service keeps when none is sent.
         usual_encryption: what is told of objects for which nobody chose one.
         uncopied: headers that are kept with an object and taken from no copy's source, by the names
@@ -195,6 +197,8 @@ class Dialect:
     metadata_name: str = "[a-z0-9-]+"
     encoded_words: bool = False
     content_type: str = "application/octet-stream"
+    acl_header: str = "acl"
+    ownership: bool = False
     usual_encryption: str = ""
     uncopied: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     archived: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ What travels with an object (metadata, headers, tags) is sent when the upload be
 none of it, copied ones neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
 from typing import Final
@@ -17,6 +17,7 @@ from tagfs.errors import (
     ObjectChanged,
     TagfsError,
 )
+from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.appending import Appending
 from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.calls import logger
@@ -59,32 +60,37 @@ class Multipart(Appending):
         """Begin an upload; see `Bucket.start_upload`."""
         self._check_key(key)
         with self._locks.hold(key):
+            acl = self._acl_ahead(key, new)
             if new.tags is Keep.REPLACED and self._tags_readable:
-                upload = self._start_hopefully(key, new)
+                upload = self._start_hopefully(key, new, acl)
             else:
-                upload = self._initiate(key, new, self._tags_for(key, new))
+                tags = self._tags_for(key, new)
+                upload = self._initiate(key, new, tags, acl())
             self._uploads.begin(key, upload.upload_id)
             return upload
 
-    def _start_hopefully(self, key: str, new: NewObject) -> Upload:
+    def _start_hopefully(self, key: str, new: NewObject, asked_acl: Callable[[], Acl]) -> Upload:
         """Begin an upload without tags while it is asked for those to keep; again if there are any.
 
-        They travel with the beginning, so to wait for them costs a round trip; most have none.
+        They travel with the beginning, so to wait for them costs a round trip; most have none. So
+        it is with an ACL.
         """
         asked = self._threads.submit(self._tags_to_keep, key)
-        upload = self._initiate(key, new, NO_TAGS)
+        first = DEFAULT_ACL if new.acl is Keep.REPLACED else asked_acl()
+        upload = self._initiate(key, new, NO_TAGS, first)
         try:
-            tags = asked.result()
+            tags, acl = asked.result(), asked_acl()
         except BaseException:
             self._abort_quietly(upload)
             raise
-        if not tags:
+        if not tags and acl == first:
             return upload
         self._abort_quietly(upload)
-        return self._initiate(key, new, tags)
+        return self._initiate(key, new, tags, acl)
 
-    def _initiate(self, key: str, new: NewObject, tags: TagSet) -> Upload:
+    def _initiate(self, key: str, new: NewObject, tags: TagSet, acl: Acl) -> Upload:
         headers = render_new(self.dialect, new, tags, self.storage_class)
+        headers |= self._acl_headers(acl)
         if "InitiateMultipartUpload" in self.dialect.exclusive_operations:
             headers |= self._guard("InitiateMultipartUpload", key, exclusive=new.exclusive)
         request = Request(
@@ -96,7 +102,7 @@ class Multipart(Appending):
             subresource="uploads",
         )
         upload_id = self._ask(request, parse_upload_id)
-        return Upload(key=key, upload_id=upload_id, new=new, tags=tags)
+        return Upload(key=key, upload_id=upload_id, new=new, tags=tags, acl=acl)
 
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
         """Send one part; see `Bucket.upload_part`."""
@@ -199,6 +205,7 @@ class Multipart(Appending):
                 self.put_tags(upload.key, wanted)
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))
                 made = replace(made, detail=detail)
+            self._deliver_acl(upload.key, upload.acl)
             self._uploads.end(upload.key, upload.upload_id)
             return made
 

@@ -31,6 +31,8 @@ class Renaming(Copying):
             took_effect=lambda: self._was_renamed(key, new, source),
         )
         with self._locks.hold(key, new), self._needs("rename"):
+            self._acls.note(key, None)
+            self._acls.note(new, None)
             answer = self._call(request, allow={"NoSuchKey"})
             if answer.error is None:
                 return

@@ -159,6 +159,7 @@ S3: Final = Dialect(
     metadata_name="[a-z0-9._-]+",
     encoded_words=True,  # "Working with object metadata": other bytes are taken for Latin-1
     content_type="binary/octet-stream",
+    ownership=True,
     usual_encryption="AES256",
     uncopied={
         ENCRYPTION: "x-amz-server-side-encryption",

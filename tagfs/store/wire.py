@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from tagfs.errors import InvalidRequest, MalformedResponse
+from tagfs.store.acl import Grant, Policy
 from tagfs.store.bucket import ObjectInfo, ObjectType, Page, Part
 from tagfs.store.headers import parse_etag, parse_type
 from tagfs.store.tags import TagSet
@@ -31,6 +32,7 @@ _NAMESPACE = re.compile(rb"""^([^<]*(?:<\?[^>]*>)?\s*<[A-Za-z]+)\s+xmlns=(?:"[^"
 _ERROR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*<Error[\s>]")
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_GRANTEES = frozenset({"ID", "URI", "Canned", "EmailAddress"})
 _DIGITS = re.compile("[0-9]{1,20}")
 _SHOWN = 80  # characters of a document that an error message quotes
 
@@ -284,6 +286,30 @@ def parse_bucket_info(body: bytes) -> BucketDescription:
         hierarchical=fields.get("HierarchicalNamespace", "") == "Enabled",
         versioning=fields.get("Versioning", ""),
     )
+
+
+def parse_policy(body: bytes) -> Policy:
+    """Read the answer to GetObjectAcl: OSS has a word in a Grant, the others who may do what."""
+    root = _parse(body, "AccessControlPolicy")
+    listed = root.find("AccessControlList")
+    if listed is None:
+        raise MalformedResponse("an ACL without a list")
+    grants, words = [], []
+    for node in listed.iterfind("Grant"):
+        grantee, permission = node.find("Grantee"), node.findtext("Permission")
+        if not len(node):
+            words.append(_text(node.text or ""))
+            continue
+        named = [] if grantee is None else [c for c in grantee if c.tag in _GRANTEES and c.text]
+        if permission is None or not named:
+            raise MalformedResponse("a grant without a grantee, or of nothing")
+        grants.append(Grant(named[0].tag, named[0].text or "", permission))
+    return Policy(root.findtext("Owner/ID") or "", tuple(grants), tuple(words))
+
+
+def parse_ownership(body: bytes) -> str:
+    """Read the answer to GetBucketOwnershipControls."""
+    return _parse(body, "OwnershipControls").findtext("Rule/ObjectOwnership") or ""
 
 
 def find_root(body: bytes) -> str | None:

@@ -18,6 +18,7 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
+from tagfs.store.acls import Acls
 from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.calls import logger
 from tagfs.store.carrying import Carrying
@@ -41,7 +42,7 @@ _TRIES = 3
 _CLOCK_STEP_NS = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
 
 
-class Writing(Deleting, Carrying):
+class Writing(Deleting, Carrying, Acls):
     """The writing part of `Client`; see `Bucket` for what the methods promise."""
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -50,12 +51,15 @@ class Writing(Deleting, Carrying):
         if source.size > self.limits.max_put:
             raise FileTooLarge(f"{source.size} bytes in one PutObject of {key!r}")
         with self._locks.hold(key):
+            asked = self._acl_ahead(key, new)
             tags = self._tags_for(key, new)
+            acl = asked()
+            headers = self._headers_for("PutObject", key, new, tags) | self._acl_headers(acl)
             request = Request(
                 operation="PutObject",
                 method="PUT",
                 key=key,
-                headers=self._headers_for("PutObject", key, new, tags),
+                headers=headers,
                 body=source,
                 tells="etag",
             )
@@ -65,6 +69,7 @@ class Writing(Deleting, Carrying):
             if answer.error is not None:
                 made = self._settle(request, answer, made)
             self._deliver_tags(Carrier.PUT, key, tags)
+            self._deliver_acl(key, acl)
             return made
 
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
@@ -81,10 +86,11 @@ class Writing(Deleting, Carrying):
         with self._locks.hold(key), self._needs("symlinks"):
             if not self._links_tried:
                 self._try_links(key)
+            asked = self._acl_ahead(key, new)
             tags = self._tags_for(key, new)
-            request = self._link_request(
-                key, target, self._headers_for("PutSymlink", key, new, tags)
-            )
+            acl = asked()
+            headers = self._headers_for("PutSymlink", key, new, tags) | self._acl_headers(acl)
+            request = self._link_request(key, target, headers)
             answer = self._guarded(request, self._send)
             made = self._made(key, answer, new, tags)
             detail = made.detail and replace(made.detail, target=target, crc64=None)
@@ -92,6 +98,7 @@ class Writing(Deleting, Carrying):
             if answer.error is not None:
                 made = self._settle(request, answer, made)
             self._deliver_tags(Carrier.SYMLINK, key, tags)
+            self._deliver_acl(key, acl)
             return made
 
     def _shows_no_tags(self, key: str) -> bool:

@@ -119,7 +119,7 @@ def test_a_field_of_any_value_is_sound_or_refused(field: str, value: Any) -> Non
 def test_a_field_that_is_missing_is_never_guessed(field: str) -> None:
     fields = json.loads(render_note(ENTRY))
     del fields[field]
-    optional = {"tags", "upload_id", "begun"}
+    optional = {"tags", "acl", "upload_id", "begun"}
     if field in optional:
         without: dict[str, Any] = {field: None}
         assert parse_note(json.dumps(fields)) == replace(ENTRY, **without)

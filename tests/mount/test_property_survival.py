@@ -12,7 +12,7 @@ import pytest
 from tests.emulated import Emulator
 from tests.mount.test_tag_survival import CASES, PART, Case
 from tests.mounting import Mounted, mounted
-from tests.properties import Properties, everything
+from tests.properties import ACL, Properties, everything, granted
 
 _COPIES = {"cp -a --preserve=xattr", "cp -a --preserve=xattr of parts", "shutil.copy2"}
 """Ways that make another file: what it gets is up to the tool, which knows of extended attributes
@@ -38,9 +38,14 @@ def test_g12_what_an_object_has_survives(kept: Mounted, tmp_path: Path, case: Ca
     content = b"x" * (3 * PART[kept.kind] + 5 if case.large else 10)
     properties = Properties(kept)
     wanted = everything(kept.kind)
-    properties.put(f"{prefix}/f", content, wanted)
+    words = granted(kept.kind) if "parts" in case.name or "rsync" in case.name else {}
+    words = words or {ACL[kept.kind]: "public-read"}
+    properties.put(f"{prefix}/f", content, {**wanted, **words})
+    acl = properties.acl(f"{prefix}/f")
+    assert acl not in ("default", [])
     case.deed(kept.path / prefix, tmp_path)
     key = f"{prefix}/{case.key}"
     assert properties.lost(key, wanted) == {}
+    assert properties.acl(key) == acl
     if case.after is not None:
         assert kept.content(key) == case.after(content)

@@ -7,7 +7,7 @@ from tagfs.emulator.engine.encoded_words import shown_text, stored_text
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.tags import parse_header
-from tagfs.emulator.engine.uncopied import is_checksum, read_uncopied, shown_uncopied
+from tagfs.emulator.engine.uncopied import ENCRYPTION, is_checksum, read_uncopied, shown_uncopied
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
 from tagfs.emulator.time_formats import MILLISECONDS, http_date
@@ -191,6 +191,8 @@ def stored_reply(context: Context, record: ObjectRecord) -> Reply:
     headers |= checksums(record.attributes.headers)
     if context.dialect.answers_class:
         headers.update(class_header(context, record))
+    kept = shown_uncopied(context, record.attributes.headers)
+    headers.update({name: text for name, text in kept.items() if ENCRYPTION in name})
     return Reply(headers=headers)
 
 

@@ -7,7 +7,7 @@ from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 
 _REDIRECT = "website-redirect-location"
-_SSE = "server-side-encryption"
+ENCRYPTION = "server-side-encryption"
 
 
 class _Encryption(NamedTuple):
@@ -21,10 +21,10 @@ class _Encryption(NamedTuple):
 _DEFAULT_KEY = "arn:aws:kms:us-east-1:123456789012:key/default"
 _WORDS = {
     "x-amz-": _Encryption(
-        f"{_SSE}-aws-kms-key-id", ("AES256", "aws:kms", "aws:kms:dsse"), _DEFAULT_KEY
+        f"{ENCRYPTION}-aws-kms-key-id", ("AES256", "aws:kms", "aws:kms:dsse"), _DEFAULT_KEY
     ),
-    "x-obs-": _Encryption(f"{_SSE}-kms-key-id", ("AES256", "kms"), _DEFAULT_KEY),
-    "x-oss-": _Encryption(f"{_SSE}-key-id", ("AES256", "KMS", "SM4")),
+    "x-obs-": _Encryption(f"{ENCRYPTION}-kms-key-id", ("AES256", "kms"), _DEFAULT_KEY),
+    "x-oss-": _Encryption(f"{ENCRYPTION}-key-id", ("AES256", "KMS", "SM4")),
 }
 
 
@@ -37,14 +37,14 @@ def read_uncopied(context: Context) -> dict[str, str]:
     own, words, found = context.dialect.family, _WORDS[context.family], {}
     if (where := context.own(_REDIRECT)) is not None:
         found[own + _REDIRECT] = where
-    word, key_id = context.own(_SSE), context.own(words.key_id)
+    word, key_id = context.own(ENCRYPTION), context.own(words.key_id)
     if word is not None and word not in words.methods:
         raise ServiceError("InvalidArgument", "The encryption method specified is not supported")
     with_key = "kms" in (word or "").lower()
     if key_id and not with_key:
         raise ServiceError("InvalidArgument", "A key id without kms makes no sense.")
     if word is not None:
-        found[own + _SSE] = word.removeprefix("aws:") if own == "x-obs-" else word
+        found[own + ENCRYPTION] = word.removeprefix("aws:") if own == "x-obs-" else word
     if with_key and (key_id or words.default_key):
         found[own + _WORDS[own].key_id] = key_id or words.default_key
     return found
@@ -55,11 +55,11 @@ def shown_uncopied(context: Context, headers: dict[str, str]) -> dict[str, str]:
     own, family = context.dialect.family, context.family
     if own == family:
         return headers
-    names = {own + _REDIRECT: family + _REDIRECT, own + _SSE: family + _SSE}
+    names = {own + _REDIRECT: family + _REDIRECT, own + ENCRYPTION: family + ENCRYPTION}
     names[own + _WORDS[own].key_id] = family + _WORDS[family].key_id
     shown = {names.get(name, name): text for name, text in headers.items()}
-    if shown.get(family + _SSE) == "kms":
-        shown[family + _SSE] = "aws:kms"
+    if shown.get(family + ENCRYPTION) == "kms":
+        shown[family + ENCRYPTION] = "aws:kms"
     return shown
 
 
@@ -78,5 +78,5 @@ def etag_of(headers: dict[str, str], md5: str) -> str:
 
     OSS writes the method in capitals, and keeps the MD5.
     """
-    encrypted = any(name.endswith(_SSE) and "kms" in word for name, word in headers.items())
+    encrypted = any(name.endswith(ENCRYPTION) and "kms" in word for name, word in headers.items())
     return secrets.token_hex(16) if encrypted else md5

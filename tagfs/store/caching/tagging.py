@@ -77,6 +77,10 @@ class Tagging(Looking):
                 self._known.doubt_tags,
             )
 
+    def get_acl(self, key: str) -> Mapping[str, str]:
+        """Return an object's ACL, asked for each time: it is a right."""
+        return self._inner.get_acl(key)
+
     def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
         """Return the tag set of the bucket."""
 

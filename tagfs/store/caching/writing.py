@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal
 
 from tagfs.errors import NotFound, ObjectChanged
 from tagfs.store.bucket import NONE_MEANT, Keep, NewObject, ObjectInfo, Part, Source, Upload
@@ -76,6 +77,7 @@ class Writing(Tagging):
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
@@ -97,6 +99,7 @@ class Writing(Tagging):
                     exclusive=exclusive,
                     metadata=metadata,
                     headers=headers,
+                    acl=acl,
                     known_tags=known,
                 ),
                 written,

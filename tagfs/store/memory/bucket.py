@@ -140,6 +140,7 @@ class MemoryBucket(MemoryRequests):
             tags = self._tags_for(key, new)
             with self._request("put", key), self._lock:
                 self._check_free(key, exclusive=new.exclusive)
+                self._shelf.set_acl(key, new)
                 return self._shelf.store(key, data, new_detail(new), tags, etag=content_etag(data))
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
@@ -172,6 +173,7 @@ class MemoryBucket(MemoryRequests):
         tags = NO_TAGS if new.tags is Keep.REPLACED else new.tags
         with self._edits.hold(key), self._request("start_append", key), self._lock:
             self._shelf.check_free(key)
+            self._shelf.set_acl(key, new)
             return self._shelf.store(
                 key,
                 data,
@@ -222,6 +224,7 @@ class MemoryBucket(MemoryRequests):
             data = stored.join(parts, self.limits.min_part)
             self._check_free(key, exclusive=stored.new.exclusive)
             del self._shelf.uploads[upload.upload_id]
+            self._shelf.set_acl(key, stored.new)
             return self._shelf.store(
                 key,
                 data,
@@ -245,6 +248,7 @@ class MemoryBucket(MemoryRequests):
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,  # noqa: ARG002 contract
     ) -> ObjectInfo:
         """Copy one object, metadata and tags included; a link is copied itself."""
@@ -256,6 +260,10 @@ class MemoryBucket(MemoryRequests):
             with self._request("copy", key), self._lock:
                 found = self._shelf.get_version(source)
                 self._check_free(key, exclusive=exclusive)
+                left = {} if isinstance(acl, Keep) else acl
+                if acl is Keep.SOURCE_OR_REPLACED:
+                    left = self._shelf.acls.get(key, {})
+                self._shelf.acls[key] = self._shelf.acls.get(source.key) or left
                 appendable = found.info.type is ObjectType.APPENDABLE
                 detail = found.detail
                 if metadata is not None:
@@ -282,8 +290,9 @@ class MemoryBucket(MemoryRequests):
             moved = self._below(key) if is_directory else [key]
             for stored in [self._shelf.get(found) for found in moved or [key]]:
                 old = stored.info.key
-                self._shelf.remove(old)
                 info = replace(stored.info, key=new + old[len(key) :])
+                self._shelf.acls[info.key] = self._shelf.acls.get(old, {})
+                self._shelf.remove(old)
                 self._shelf.place(replace(stored, info=info))
 
     def _below(self, prefix: str) -> Sequence[str]:
@@ -323,6 +332,7 @@ class MemoryBucket(MemoryRequests):
             tags = self._tags_for(key, new)
             with self._request("put_symlink", key), self._lock:
                 self._check_free(key, exclusive=new.exclusive)
+                self._shelf.set_acl(key, new)
                 return self._shelf.store(
                     key,
                     data,
@@ -361,6 +371,12 @@ class MemoryBucket(MemoryRequests):
                         with self._lock:
                             self._shelf.remove(key)
         return failed
+
+    def get_acl(self, key: str) -> Mapping[str, str]:
+        """Return the ACL that was sent with an object."""
+        with self._lock:
+            self._shelf.get(key)
+            return self._shelf.acls.get(key, {})
 
     # Housekeeping
 

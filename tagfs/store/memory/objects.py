@@ -102,6 +102,7 @@ class Shelf:
     def __init__(self, clock: Callable[[], int], *, counts_tags: bool) -> None:
         self.keys = SortedKeys()
         self.uploads: dict[str, StoredUpload] = {}
+        self.acls: dict[str, Mapping[str, str]] = {}
         self._objects: dict[str, StoredObject] = {}
         self._clock = clock
         self._counts_tags = counts_tags
@@ -150,6 +151,11 @@ class Shelf:
         )
         return self.place(StoredObject(info, data, tags))
 
+    def set_acl(self, key: str, new: NewObject) -> None:
+        """Give an object the ACL that was sent with it; that of a replaced one stays otherwise."""
+        if isinstance(new.acl, Mapping):
+            self.acls[key] = new.acl
+
     def place(self, stored: StoredObject) -> ObjectInfo:
         """Keep an object as it is; return what a HEAD tells of it."""
         key = stored.info.key
@@ -166,6 +172,7 @@ class Shelf:
         """Have no object of this key."""
         if self._objects.pop(key, None) is not None:
             self.keys.discard(key)
+            self.acls.pop(key, None)
 
     def upload(self, upload: Upload) -> StoredUpload:
         """Return an upload that must be there."""

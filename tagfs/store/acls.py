@@ -1,0 +1,190 @@
+"""ACLs of objects: read before a rewrite and sent with it, for no service keeps them by itself.
+
+An ACL is a right, so a rewrite reads it afresh, beside the tags: sent as it was a minute ago, it
+could publish what somebody has closed since. An answer, or a write of our own, that is at most
+RECENT old counts as fresh. Where a bucket has no ACLs, or they may not be set, nothing is asked.
+"""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import IntegrityError, MalformedResponse, NotFound, TagfsError, Unsupported
+from tagfs.store.acl import DEFAULT_ACL, DOCUMENT, WORD, Acl, acl_of
+from tagfs.store.bucket import Keep, NewObject
+from tagfs.store.calls import Calls, logger
+from tagfs.store.exchange import Request, Response
+from tagfs.store.wire import has_error_root, parse_ownership, parse_policy
+
+KEPT: Final = "keep"
+OFF: Final = "off"
+
+_MOST = 1024**2  # bytes of an ACL
+_FORBIDDEN = 403
+_NONE_HERE: Final[frozenset[int | str]] = frozenset(
+    {
+        405,
+        501,
+        "AccessControlListNotSupported",
+        "NotImplemented",
+        "MethodNotAllowed",
+        "FsNotSupport",
+    }
+)
+
+
+class Acls(Calls):
+    """The part of `Client` that carries ACLs; see `Bucket` for what the methods promise."""
+
+    def get_acl(self, key: str) -> Acl:
+        """Return the ACL of one object; see `Bucket.get_acl`."""
+        self._check_key(key)
+        if self.acl_choice != KEPT or self._acls.lacking or self._heeds is False:
+            return DEFAULT_ACL
+        self._ask_ownership()
+        request = self._acl_request("GetObjectAcl", "GET", key)
+        # A server that ignores the sub-resource sends the object, whatever that looks like.
+        request = replace(request, max_answer=_MOST, content=True, quiet=True)
+        try:
+            answer = self._call(request, allow={_FORBIDDEN, *_NONE_HERE})
+            if answer.status == _FORBIDDEN:
+                self._say_unread(f"{request}: {answer}")
+                return DEFAULT_ACL
+            acl = _read(request, answer)
+        except (Unsupported, MalformedResponse) as failure:
+            if self._acls.proven:  # it is none of those that have no ACLs
+                raise
+            self._lack_acls(str(failure))
+            return DEFAULT_ACL
+        self._acls.proven = True
+        return acl
+
+    def _acl_ahead(self, key: str, new: NewObject) -> Callable[[], Acl]:
+        """Begin to ask for the ACL to send with new content; what is returned waits for it."""
+        if self.acl_choice not in (KEPT, OFF):
+            chosen = {WORD: self.acl_choice}
+            return lambda: chosen
+        if new.acl is not Keep.REPLACED:
+            given = DEFAULT_ACL if self.acl_choice == OFF or self._acls.lacking else new.acl
+            return lambda: given
+        if new.exclusive:
+            return lambda: DEFAULT_ACL
+        return self._ahead(key)
+
+    def _ahead(self, key: str) -> Callable[[], Acl]:
+        """Begin to ask for the ACL of what is at `key`."""
+        if self.acl_choice != KEPT or self._acls.lacking:
+            return lambda: DEFAULT_ACL
+        recent = self._acls.recent(key)
+        if recent is not None:
+            return lambda: recent
+        return self._threads.submit(self._acl_to_keep, key).result
+
+    def _acl_to_keep(self, key: str) -> Acl:
+        try:
+            return self.get_acl(key)
+        except NotFound:
+            return DEFAULT_ACL
+
+    def _acl_headers(self, acl: Acl) -> dict[str, str]:
+        """Write an ACL as headers of the request that makes the object."""
+        return {
+            self._header(self.dialect.acl_header if name == WORD else name): text
+            for name, text in acl.items()
+            if name != DOCUMENT
+        }
+
+    def _deliver_acl(self, key: str, acl: Acl) -> None:
+        """Set what no header could say, now that the object is there, and remember it all."""
+        if DOCUMENT in acl:
+            self._set_acl(key, acl)
+        self._acls.note(key, DEFAULT_ACL if self._acls.lacking else acl)
+
+    def _set_acl(self, key: str, acl: Acl) -> None:
+        """Give an object an ACL; where that may not be, the log says so once."""
+        document = acl.get(DOCUMENT)
+        request = self._acl_request("PutObjectAcl", "PUT", key)
+        if document is None:
+            request = replace(request, headers=self._acl_headers(acl))
+        else:
+            headers = {"content-type": "application/xml"}
+            request = replace(request, headers=headers, body=document.encode())
+        answer = self._call(request, allow={_FORBIDDEN, *_NONE_HERE})
+        if answer.error is not None:
+            self._lack_acls(f"{request}: {answer}")
+
+    def _call(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
+        """Deliver a request; if its ACL is what is refused, without that."""
+        carried = {name for name in request.headers if name in self._acl_names()}
+        if not carried or self.acl_choice != KEPT or request.subresource == "acl":
+            return super()._call(request, allow=allow)
+        answer = super()._call(request, allow={*allow, _FORBIDDEN, *_NONE_HERE})
+        expected = answer.code in allow or answer.status in allow
+        if answer.error is None or expected:
+            return answer
+        headers = {k: text for k, text in request.headers.items() if k not in carried}
+        second = super()._call(replace(request, headers=headers), allow=allow)
+        self._lack_acls(f"{request}: {answer}")
+        return second
+
+    def _acl_names(self) -> frozenset[str]:
+        names = (self.dialect.acl_header, *_GRANTS)
+        return frozenset(map(self._header, names))
+
+    def _acl_request(self, operation: str, method: str, key: str) -> Request:
+        return Request(
+            operation=operation, method=method, key=key, query={"acl": ""}, subresource="acl"
+        )
+
+    def _ask_ownership(self) -> None:
+        """Find out once, beside the first question, whether the bucket has ACLs switched off."""
+        if self.dialect.ownership and self._acls.is_first():
+            with suppress(RuntimeError):  # the client is being closed
+                self._threads.submit(self._learn_ownership)
+
+    def _learn_ownership(self) -> None:
+        request = Request(
+            operation="GetBucketOwnershipControls",
+            method="GET",
+            query={"ownershipControls": ""},
+            subresource="ownershipControls",
+            max_answer=_MOST,
+            quiet=True,
+        )
+        with suppress(TagfsError):  # then each object is asked
+            if parse_ownership(self._call(request).body) == "BucketOwnerEnforced":
+                self._acls.lacking = "its owner owns all objects (BucketOwnerEnforced)"
+                logger.info("bucket %r has ACLs switched off: none are asked for", self.name)
+
+    def _lack_acls(self, reason: str) -> None:
+        """Note, and say once, that ACLs are not carried from now on."""
+        if self._acls.lacking:
+            return
+        self._acls.lacking = reason
+        if self._acls.proven:
+            told = "bucket %r: ACLs may not be set, and rewritten objects lose theirs: allow %s"
+            logger.warning(told, self.name, f"PutObjectAcl, or mount with acl=off ({reason})")
+        else:
+            logger.info("bucket %r has no ACLs: %s", self.name, reason)
+
+    def _say_unread(self, reason: str) -> None:
+        if not self._acls.said_unread:
+            self._acls.said_unread = True
+            logger.warning(
+                "bucket %r: ACLs may not be read, and rewritten objects lose theirs: allow "
+                "GetObjectAcl, or mount with acl=off (%s)",
+                self.name,
+                reason,
+            )
+
+
+def _read(request: Request, answer: Response) -> Acl:
+    if answer.error is not None:
+        raise Unsupported(f"{request}: {answer}")
+    if has_error_root(answer.body):
+        raise IntegrityError(f"{request}: an error instead of an ACL: {answer.body[:200]!r}")
+    return acl_of(parse_policy(answer.body), answer.body)
+
+
+_GRANTS: Final = ("grant-read", "grant-read-acp", "grant-write-acp", "grant-full-control")
