@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagfs import mount
+from tagfs.config.bucket_settings import UPLOAD_THREADS, bucket_settings
+from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
 from tagfs.fs.environment import Choices, Environment
@@ -27,10 +29,8 @@ from tagfs.kernel.lookers import Lookers
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.monitoring.traffic import Traffic
 from tagfs.monitoring.vitals import Vitals
-from tagfs.opening import UPLOAD_THREADS, bucket_settings
 from tagfs.recovery.directories import StagingDirectory
 from tagfs.recovery.notices import notice
-from tagfs.settings import Settings
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.client import Client, open_bucket
 from tagfs.store.exchange import Attempt, Observer

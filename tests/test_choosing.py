@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.choosing import choose, chosen_cache_dir
+from tagfs.config.resolve import choose, chosen_cache_dir
+from tagfs.config.settings import parse_url, split_options
 from tagfs.errors import SettingsError
-from tagfs.settings import parse_url, split_options
 
 URL = parse_url("oss://photos/2026")
 
@@ -20,7 +20,7 @@ def env(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _no_system_file(monkeypatch, tmp_path):
-    monkeypatch.setattr("tagfs.configfile.SYSTEM_FILE", tmp_path / "etc" / "tagfs.toml")
+    monkeypatch.setattr("tagfs.config.toml_file.SYSTEM_FILE", tmp_path / "etc" / "tagfs.toml")
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from tagfs.config.settings import Settings, parse_options, parse_url
 from tagfs.doctor.examination import examine
 from tagfs.doctor.findings import Finding, Level
 from tagfs.doctor.host import Host, check_host
@@ -23,7 +24,6 @@ from tagfs.doctor.network import check_network
 from tagfs.doctor.rights import attempt
 from tagfs.doctor.scratch import check_writing
 from tagfs.doctor.service import check_kind
-from tagfs.settings import Settings, parse_options, parse_url
 from tagfs.store.client import BucketSettings, open_bucket
 from tagfs.store.endpoints import Endpoint
 from tests.emulated import PAIR, Emulator, emulator
@@ -470,7 +470,7 @@ def test_the_cache_directory(tmp_path: Path) -> None:
 def test_no_libfuse(tmp_path: Path) -> None:
     script = (
         "from tagfs.doctor.host import Host, check_host;"
-        "from tagfs.settings import parse_options, parse_url;"
+        "from tagfs.config.settings import parse_options, parse_url;"
         f"s = parse_options(parse_url('oss://bucket'), {{'cache_dir': '{tmp_path}', 'fuse': '2'}});"
         "print(next(f for f in check_host(s, Host()) if f.check == 'libfuse'))"
     )

@@ -6,8 +6,8 @@ import os
 from hypothesis import example, given, settings, strategies as st
 
 from tagfs.bulk.attrdump import read_blocks
+from tagfs.config.settings import FUSE_OPTIONS, OPTIONS, parse_options, parse_url, split_options
 from tagfs.errors import SettingsError, TagfsError
-from tagfs.settings import FUSE_OPTIONS, OPTIONS, parse_options, parse_url, split_options
 from tagfs.store.endpoints import find_endpoint
 from tagfs.store.oss import OSS
 

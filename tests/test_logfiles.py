@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tagfs.config.settings import parse_options, parse_url
 from tagfs.errors import SettingsError
 from tagfs.monitoring import logs
 from tagfs.monitoring.logfiles import open_to_append
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.recovery.directories import StagingDirectory
-from tagfs.settings import parse_options, parse_url
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
 

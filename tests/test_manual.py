@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from tagfs.cli import main_group
+from tagfs.config.options import DESCRIBED
+from tagfs.config.settings import DANGEROUS, FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
 from tagfs.manual.__main__ import generated
 from tagfs.manual.examples import commands, has_example
-from tagfs.manual.options import DESCRIBED
-from tagfs.settings import DANGEROUS, FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "tagfs/data/share/man"

@@ -18,8 +18,8 @@ from typing import IO, Any, Final, Self
 
 from tagfs.bulk.durable import DurableLines
 from tagfs.bulk.places import Place
+from tagfs.config.settings import BucketUrl, parse_url
 from tagfs.errors import SettingsError
-from tagfs.settings import BucketUrl, parse_url
 from tagfs.store.tags import TagSet
 
 

@@ -15,8 +15,8 @@ from tagfs.bulk.patterns import Filter
 from tagfs.bulk.places import Places
 from tagfs.bulk.report import Report, Style
 from tagfs.bulk.targets import Item, find_items, read_target, rules_for
+from tagfs.config.settings import MAX_PARALLEL, split_options
 from tagfs.errors import TagfsError
-from tagfs.settings import MAX_PARALLEL, split_options
 from tagfs.store.tags import NO_TAGS, TagSet
 
 T = TypeVar("T")

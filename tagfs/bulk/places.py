@@ -12,12 +12,12 @@ from typing import Any, Final, Self
 
 from tagfs.bulk.access import Access, DirectAccess
 from tagfs.bulk.throughmount import MountAccess
-from tagfs.choosing import choose
+from tagfs.config.bucket_settings import bucket_settings
+from tagfs.config.resolve import choose
+from tagfs.config.settings import BucketUrl, Settings
 from tagfs.errors import BadCredentials
 from tagfs.fs.paths import Root
 from tagfs.host.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
-from tagfs.opening import bucket_settings
-from tagfs.settings import BucketUrl, Settings
 from tagfs.store.client import BucketSettings, credentials_for, find_dialect, open_bucket
 
 _REACHING: Final = (

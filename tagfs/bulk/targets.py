@@ -24,9 +24,9 @@ from tagfs.bulk.patterns import (
     literal_head,
 )
 from tagfs.bulk.places import Place, Places
+from tagfs.config.settings import parse_url
 from tagfs.errors import SettingsError
 from tagfs.host.mounts import find_mount, present_mounts
-from tagfs.settings import parse_url
 from tagfs.store.tags import TagRules
 
 _URL: Final = re.compile(r"(\w+://[^/]+)/*(.*)", re.DOTALL)

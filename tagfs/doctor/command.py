@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from tagfs.choosing import choose
+from tagfs.config.resolve import choose
+from tagfs.config.settings import parse_url, split_options
 from tagfs.doctor.findings import Level
-from tagfs.settings import parse_url, split_options
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "red"}
 

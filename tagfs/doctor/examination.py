@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
+from tagfs.config.bucket_settings import bucket_settings
+from tagfs.config.settings import Settings
 from tagfs.doctor.findings import Finding, Level, fail
 from tagfs.doctor.host import Host, check_host
 from tagfs.doctor.network import check_network
@@ -11,8 +13,6 @@ from tagfs.doctor.rights import check_rights
 from tagfs.doctor.scratch import check_writing
 from tagfs.doctor.service import check_bucket, check_credentials, check_kind
 from tagfs.errors import SettingsError, TagfsError
-from tagfs.opening import bucket_settings
-from tagfs.settings import Settings
 from tagfs.store.client import Client, credentials_for, open_bucket
 from tagfs.store.identity.credentials import CredentialsProvider
 

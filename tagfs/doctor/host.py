@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagfs import mount
+from tagfs.config.settings import DANGEROUS, Settings
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import SettingsError
 from tagfs.recovery.directories import staging_base
-from tagfs.settings import DANGEROUS, Settings
 
 _MOUNTERS = ("fusermount3", "fusermount")
 _SMALL = 1024**3  # bytes

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from tagfs.config.settings import BucketUrl, Settings, parse_url
 from tagfs.errors import SettingsError
 from tagfs.fs.paths import Root
-from tagfs.settings import BucketUrl, Settings, parse_url
 
 log = logging.getLogger(__name__)
 

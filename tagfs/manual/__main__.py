@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from tagfs.cli import main_group
+from tagfs.config.options import markdown
 from tagfs.manual.completion import FILES, script
-from tagfs.manual.options import markdown
 from tagfs.manual.pages import mount_fuse_tagfs_8, tagfs_1, tagfs_mount_8
 
 

@@ -5,8 +5,8 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from tagfs.manual.options import DESCRIBED, MountOption, written
-from tagfs.settings import FUSE_OPTIONS
+from tagfs.config.options import DESCRIBED, MountOption, written
+from tagfs.config.settings import FUSE_OPTIONS
 
 FILES: Final = {
     "bash": "bash-completion/completions/tagfs",

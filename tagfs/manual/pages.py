@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import click
 
 from tagfs import __version__
+from tagfs.config.options import TOPICS, written
+from tagfs.config.settings import FUSE_OPTIONS
 from tagfs.manual import roff
 from tagfs.manual.examples import EXAMPLES, commands
-from tagfs.manual.options import TOPICS, written
-from tagfs.settings import FUSE_OPTIONS
 
 ATTRIBUTES = (
     ("user.tag.KEY", "One tag of the object; of a directory, of its marker; of the root, of the bucket."),

@@ -8,11 +8,11 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from tagfs.config.settings import Settings
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.recent import RecentFailures
 from tagfs.monitoring.traffic import Traffic
-from tagfs.settings import Settings
 from tagfs.store.caching.cache import CachedBucket
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from tagfs.choosing import chosen_cache_dir
+from tagfs.config.resolve import chosen_cache_dir
+from tagfs.config.settings import split_options
 from tagfs.recovery.wording import count_text
-from tagfs.settings import split_options
 
 
 @click.command("recover")

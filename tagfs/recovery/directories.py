@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from tagfs.choosing import choose
+from tagfs.config.resolve import choose
+from tagfs.config.settings import Settings, parse_url
 from tagfs.errors import SettingsError
 from tagfs.recovery.private import write_text
-from tagfs.settings import Settings, parse_url
 
 log = logging.getLogger(__name__)
 

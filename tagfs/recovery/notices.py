@@ -1,9 +1,9 @@
 """What a mount says when it starts: that something of its bucket waits for `tagfs recover`."""
 
+from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.recovery.leftovers import LeftDirectory, find
 from tagfs.recovery.wording import count_text
-from tagfs.settings import Settings
 
 
 def notice(settings: Settings) -> str | None:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tagfs.config.bucket_settings import bucket_settings
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.fs.notes import JournalEntry
 from tagfs.fs.paths import Root
-from tagfs.opening import bucket_settings
 from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.leftovers import Contents, LeftDirectory, Problem, Staged, find
 from tagfs.recovery.private import Unsafe

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tagfs.settings import OPTIONS
+from tagfs.config.settings import OPTIONS
 from tests.bench.service import KEY, REGIONS, SECRET, cpu_seconds
 
 ENVIRONMENT = {

@@ -261,10 +261,10 @@ def test_the_package_is_on_top_and_knows_little() -> None:
         outside = {i for i in used if not i.startswith(("tagfs.bulk", "tagfs.store"))}
         allowed = {
             "tagfs",
-            "tagfs.choosing",
+            "tagfs.config.resolve",
             "tagfs.errors",
             "tagfs.host.mounts",
-            "tagfs.opening",
-            "tagfs.settings",
+            "tagfs.config.bucket_settings",
+            "tagfs.config.settings",
         }
         assert outside <= {*allowed, "tagfs.fs", "tagfs.fs.paths", "tagfs.fs.xattrs"}, name

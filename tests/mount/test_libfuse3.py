@@ -16,10 +16,10 @@ from types import SimpleNamespace
 import pytest
 
 from tagfs import mount as binding_choice
+from tagfs.config.settings import FUSE_OPTIONS
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.kernel import libfuse3
-from tagfs.settings import FUSE_OPTIONS
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import KEYS, Mounted, command, mounted, wait_for

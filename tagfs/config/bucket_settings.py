@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tagfs.settings import Settings
+from tagfs.config.settings import Settings
 from tagfs.store.client import BucketSettings
 from tagfs.store.exchange import Attempt
 from tagfs.store.identity.chain import CredentialsChoice

@@ -142,7 +142,7 @@ def help_text(width: int = 78) -> str:
 
 def markdown() -> str:
     """Return docs/options.md."""
-    lines = ["# Mount options", "", "Made by `scripts/man` from `tagfs/manual/options.py`.", ""]
+    lines = ["# Mount options", "", "Made by `scripts/man` from `tagfs/config/options.py`.", ""]
     lines += [
         "Each may also be said by the environment (`TAGFS_TTL=5`) or in the settings file; `-o` wins.",
         "",

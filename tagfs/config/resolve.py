@@ -9,9 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from tagfs.configfile import ConfigFiles
-from tagfs.errors import SettingsError
-from tagfs.settings import (
+from tagfs.config.settings import (
     DANGEROUS,
     FUSE_OPTIONS,
     OPTIONS,
@@ -21,6 +19,8 @@ from tagfs.settings import (
     check_options,
     default_cache_dir,
 )
+from tagfs.config.toml_file import ConfigFiles
+from tagfs.errors import SettingsError
 
 PREFIX: Final = "TAGFS_"
 

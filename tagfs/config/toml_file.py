@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tagfs.config.settings import BucketUrl, Given, parse_url
 from tagfs.errors import SettingsError
 from tagfs.ownfiles import Unreadable, Untrusted, expand, home, read_trusted
-from tagfs.settings import BucketUrl, Given, parse_url
 
 SYSTEM_FILE: Final = Path("/etc/tagfs.toml")
 NAME: Final = "tagfs.toml"
