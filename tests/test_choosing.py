@@ -255,7 +255,7 @@ def test_homes_that_are_none_are_passed_over(monkeypatch):
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("tagfs.ownfiles.os.open", refuse)
+    monkeypatch.setattr("tagfs.localfiles.trusted.os.open", refuse)
     assert choose(URL, {}, {"HOME": "/root"}).ttl == 60
     with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
         choose(URL, {"config": "/root/x.toml"}, {})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.ownfiles import home
+from tagfs.localfiles.trusted import home
 
 
 @pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"HOME": "/root"}])

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from tagfs.bulk.durable import DurableLines
 from tagfs.bulk.places import Place
 from tagfs.config.settings import BucketUrl, parse_url
 from tagfs.errors import SettingsError
+from tagfs.localfiles.append_log import DurableLines
 from tagfs.store.tags import TagSet
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tagfs.bulk.durable import DurableLines
 from tagfs.errors import SettingsError
+from tagfs.localfiles.append_log import DurableLines
 
 SYNC: Final = 0.25
 """Seconds of work that a power failure may let be done again."""

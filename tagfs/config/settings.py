@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from tagfs.errors import SettingsError
-from tagfs.ownfiles import home
+from tagfs.localfiles.trusted import home
 
 SERVICES: Final = ("oss", "obs", "s3")
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tagfs.config.settings import BucketUrl, Given, parse_url
 from tagfs.errors import SettingsError
-from tagfs.ownfiles import Unreadable, Untrusted, expand, home, read_trusted
+from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
 
 SYSTEM_FILE: Final = Path("/etc/tagfs.toml")
 NAME: Final = "tagfs.toml"

@@ -7,7 +7,7 @@ import click
 
 from tagfs.config.resolve import chosen_cache_dir
 from tagfs.config.settings import split_options
-from tagfs.recovery.wording import count_text
+from tagfs.terminal.format import count_text
 
 
 @click.command("recover")

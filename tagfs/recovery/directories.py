@@ -19,7 +19,7 @@ from urllib.parse import quote
 from tagfs.config.resolve import choose
 from tagfs.config.settings import Settings, parse_url
 from tagfs.errors import SettingsError
-from tagfs.recovery.private import write_text
+from tagfs.localfiles.private import write_text
 
 log = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 import functools
 from concurrent.futures import ThreadPoolExecutor
 
+from tagfs.localfiles.private import Unsafe
 from tagfs.recovery.exporting import Exporter
 from tagfs.recovery.leftovers import LeftDirectory, Problem, Staged
 from tagfs.recovery.lists import rename_line
-from tagfs.recovery.private import Unsafe
 from tagfs.recovery.sending import Sender, fetch_from
 from tagfs.recovery.sweep import Opened, Sweep, remains_of
-from tagfs.recovery.wording import shown, size_text
+from tagfs.terminal.format import shown, size_text
 
 
 def export(sweep: Sweep, exporter: Exporter, *, discard: bool) -> None:

@@ -13,7 +13,7 @@ from tagfs.recovery.lists import rename_line
 from tagfs.recovery.renames import RenameFinisher
 from tagfs.recovery.sending import Sender
 from tagfs.recovery.sweep import Opened, Sweep, bucket_name, remains_of, staged_name
-from tagfs.recovery.wording import count_text, shown, size_text
+from tagfs.terminal.format import count_text, shown, size_text
 
 FILES = 8
 """Staged files finished at a time."""

@@ -19,8 +19,7 @@ from typing import Self
 from tagfs.errors import SettingsError
 from tagfs.fs.notes import BadNote, JournalEntry, Phase, RenameEntry, parse_note, render_note
 from tagfs.fs.staging import SETTLED
-from tagfs.recovery.directories import LOCK, RECORD, MountRecord, staging_base
-from tagfs.recovery.private import (
+from tagfs.localfiles.private import (
     Unsafe,
     check_file,
     open_directory,
@@ -28,6 +27,7 @@ from tagfs.recovery.private import (
     read_text,
     write_text,
 )
+from tagfs.recovery.directories import LOCK, RECORD, MountRecord, staging_base
 
 BEGINNING = 60.0
 """Seconds for which a directory that does not say whose it is may belong to a mount that begins."""

@@ -4,7 +4,7 @@ from tagfs.fs.notes import Phase
 from tagfs.fs.ranges import Ranges
 from tagfs.recovery.leftovers import LeftDirectory, Renaming, Staged
 from tagfs.recovery.sweep import Sweep, bucket_name, staged_name
-from tagfs.recovery.wording import shown, size_text, time_text
+from tagfs.terminal.format import shown, size_text, time_text
 
 _STATES = {Phase.CLOSING: "staged", Phase.WRITING: "unfinished", Phase.UNLINKED: "deleted"}
 

@@ -3,7 +3,7 @@
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.recovery.leftovers import LeftDirectory, find
-from tagfs.recovery.wording import count_text
+from tagfs.terminal.format import count_text
 
 
 def notice(settings: Settings) -> str | None:

@@ -15,13 +15,13 @@ from tagfs.config.bucket_settings import bucket_settings
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.fs.notes import JournalEntry
 from tagfs.fs.paths import Root
+from tagfs.localfiles.private import Unsafe
 from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.leftovers import Contents, LeftDirectory, Problem, Staged, find
-from tagfs.recovery.private import Unsafe
 from tagfs.recovery.remains import Remains
 from tagfs.recovery.showing import Output
-from tagfs.recovery.wording import shown
 from tagfs.store.client import Client, open_bucket
+from tagfs.terminal.format import shown
 
 
 @dataclass(slots=True)

@@ -395,7 +395,7 @@ def test_homes_that_are_none_are_passed_over(service, tmp_path, monkeypatch):
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("tagfs.ownfiles.os.open", refuse)
+    monkeypatch.setattr("tagfs.localfiles.trusted.os.open", refuse)
     with pytest.raises(BadCredentials, match="no credentials: set"):
         find(service, tmp_path).get()
     with pytest.raises(BadCredentials, match="may not be read"):

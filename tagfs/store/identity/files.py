@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.ownfiles import Unreadable, Untrusted, read_secret
+from tagfs.localfiles.trusted import Unreadable, Untrusted, read_secret
 from tagfs.store.identity.credentials import Absent, Credentials, EnvironmentNames
 from tagfs.store.identity.passwords import is_password_file, pair_for
 from tagfs.store.identity.words import (

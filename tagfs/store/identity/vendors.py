@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.ownfiles import Unreadable, Untrusted, expand, home, read_trusted
+from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
 from tagfs.store.identity.credentials import Absent, Credentials
 from tagfs.store.identity.files import Process, read_private
 from tagfs.store.identity.refusals import OfMachine

@@ -1,0 +1,1 @@
+"""Files on this host that are ours alone and lasting."""
