@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from tagfs.store.client import BucketSettings, Client, open_bucket
-from tagfs.store.identity.credentials import Credentials, StaticCredentials
+from tagfs.store.credentials.values import Credentials, StaticCredentials
 
 PAIR = StaticCredentials(Credentials("emulator", "emulator-secret"))
 

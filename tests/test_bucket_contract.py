@@ -25,10 +25,11 @@ from tagfs.errors import (
     TooManyTags,
     Unsupported,
 )
-from tagfs.store.bucket import Bucket, BytesSource, Capabilities, Keep, NewObject, ObjectType
+from tagfs.store.bucket import Bucket, Capabilities
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.client import Client
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.ceph import CannotRun, ceph
 from tests.emulated import emulator, moto

@@ -15,7 +15,7 @@ OWNERS = {
     "prometheus_client": {"tagfs.monitoring.metrics"},
     "requests": {"tagfs.store.connections"},
     "urllib3": {"tagfs.store.connections"},
-    "lxml": {"tagfs.store.wire"},
+    "lxml": {"tagfs.store.wire.xml"},
     "cachetools": {"tagfs.store.caching.cache"},
 }
 """Third-party libraries that one module owns; everybody else goes through it."""
@@ -40,7 +40,7 @@ MAY_USE = {
 }
 """What each layer may import of tagfs besides itself; layers not named here are on top."""
 
-SEAM = {"tagfs.store.bucket", "tagfs.store.tags"}
+SEAM = {"tagfs.store.bucket", "tagfs.store.objects", "tagfs.store.tags"}
 """All that the tree knows of the store."""
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from tagfs.errors import AlreadyExists, NotFound
-from tagfs.store.bucket import Bucket, BytesSource, NewObject, ObjectType
+from tagfs.store.bucket import Bucket
+from tagfs.store.objects import BytesSource, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from tagfs.errors import AccessDenied, NotFound, Refused, TagfsError
 from tagfs.fs.paths import Root
 from tagfs.fs.xattrs import tag_name
 from tagfs.host.mounts import Mount
-from tagfs.store.dialect import Dialect
+from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
 

@@ -14,7 +14,7 @@ from tagfs.doctor.scratch import check_writing
 from tagfs.doctor.service import check_bucket, check_credentials, check_kind
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.client import Client, credentials_for, open_bucket
-from tagfs.store.identity.credentials import CredentialsProvider
+from tagfs.store.credentials.values import CredentialsProvider
 
 PATIENCE = 10.0
 """Seconds for one request: somebody waits."""

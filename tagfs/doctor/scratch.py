@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from tagfs.doctor.findings import Finding, Level, fail
 from tagfs.doctor.rights import attempt
 from tagfs.errors import AlreadyExists, NotFound, TagfsError
-from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.client import Client
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 
 NAME = ".tagfs-doctor-"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from tagfs.store.bucket import ObjectInfo, ObjectType
+from tagfs.store.objects import ObjectInfo, ObjectType
 
 RESERVED: Final = frozenset(
     {"mode", "uid", "gid", "mtime", "atime", "ctime", "rdev", "mtime-size"}

@@ -23,7 +23,7 @@ from tagfs.fs.journal import Journal
 from tagfs.fs.notes import Begun, JournalEntry, Phase
 from tagfs.fs.staging import Fetch, StagedFile
 from tagfs.fs.uploads import Destination, Uploader
-from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Upload
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import ObjectInfo
+from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 

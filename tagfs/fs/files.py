@@ -12,7 +12,7 @@ from tagfs.fs.inodes import Inodes
 from tagfs.fs.journal import Journal
 from tagfs.fs.node import FileNode, Handle
 from tagfs.fs.paths import is_below
-from tagfs.store.bucket import ObjectInfo
+from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 

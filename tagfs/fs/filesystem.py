@@ -42,7 +42,7 @@ from tagfs.fs.temporaries import Temporaries, destination
 from tagfs.fs.told import ToldSizes
 from tagfs.fs.tree import Entry, Tree
 from tagfs.fs.usermeta import UserMetadata
-from tagfs.store.bucket import ObjectInfo
+from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from tagfs.fs.attributes import RESERVED
 from tagfs.fs.contenttypes import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
-from tagfs.store.bucket import NOTHING, Detail, ObjectInfo
+from tagfs.store.objects import NOTHING, Detail, ObjectInfo
 from tagfs.store.tags import TagSet
 
 _ENCRYPTION: Final = "server-side-encryption"

@@ -12,7 +12,7 @@ from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
 from tagfs.fs.paths import is_below
 from tagfs.fs.tree import Entry
-from tagfs.store.bucket import BytesSource, NewObject, ObjectInfo
+from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 
 
 class NativeRename:

@@ -43,7 +43,7 @@ from tagfs.fs.replaced import ReplacedFiles
 from tagfs.fs.symlinks import make_link, move_link
 from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.tree import Entry, Tree
-from tagfs.store.bucket import NOTHING, BytesSource, Detail, Keep, NewObject, ObjectInfo
+from tagfs.store.objects import NOTHING, BytesSource, Detail, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)

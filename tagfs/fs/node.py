@@ -31,7 +31,7 @@ from tagfs.fs.paths import split
 from tagfs.fs.reader import Reader
 from tagfs.fs.staging import StagedFile
 from tagfs.fs.uploads import Destination
-from tagfs.store.bucket import Content, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.objects import Content, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)

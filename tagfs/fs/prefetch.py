@@ -24,7 +24,7 @@ from tagfs.fs.reader import SMALL
 from tagfs.fs.tree import Tree
 from tagfs.fs.walks import ListedDirectory, Walk
 from tagfs.fs.xattrs import Kind, parse_name
-from tagfs.store.bucket import Content
+from tagfs.store.objects import Content
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from tagfs.errors import IntegrityError, Interrupted
 from tagfs.fs.memory import MemoryBudget
-from tagfs.store.bucket import Bucket, Content, ObjectInfo
+from tagfs.store.bucket import Bucket
+from tagfs.store.objects import Content, ObjectInfo
 
 SMALL = 1024**2
 """Bytes up to which an object is read whole at once."""

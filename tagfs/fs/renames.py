@@ -16,7 +16,7 @@ from tagfs.fs.files import OpenFiles
 from tagfs.fs.journal import RenameNote
 from tagfs.fs.paths import is_below
 from tagfs.fs.symlinks import move_link
-from tagfs.store.bucket import Keep, ObjectInfo, ObjectType
+from tagfs.store.objects import Keep, ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)
 

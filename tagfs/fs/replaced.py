@@ -24,7 +24,7 @@ from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
 from tagfs.fs.parents import Parents
 from tagfs.fs.pending import Kind, PendingChanges
-from tagfs.store.bucket import ObjectInfo
+from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 

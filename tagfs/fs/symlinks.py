@@ -19,7 +19,8 @@ from tagfs.fs.links import (
     render_text,
     to_target,
 )
-from tagfs.store.bucket import Bucket, BytesSource, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.bucket import Bucket
+from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo, ObjectType
 
 
 def make_link(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo:

@@ -20,7 +20,7 @@ from tagfs.fs.paths import is_visible, join
 from tagfs.fs.rights import Denials
 from tagfs.fs.symlinks import known_text, read_link
 from tagfs.fs.temporaries import Temporaries
-from tagfs.store.bucket import Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
 
 log = logging.getLogger(__name__)
 

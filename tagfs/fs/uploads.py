@@ -17,16 +17,8 @@ from typing import Literal, NamedTuple
 from tagfs.errors import FileTooLarge, TagfsError, Unsupported
 from tagfs.fs.ranges import Ranges
 from tagfs.fs.staging import FETCH_BLOCK, Fetch, StagedFile, StagedSource
-from tagfs.store.bucket import (
-    Bucket,
-    Keep,
-    Limits,
-    NewObject,
-    ObjectInfo,
-    ObjectType,
-    Part,
-    Upload,
-)
+from tagfs.store.bucket import Bucket, Limits
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from tagfs.fs.files import OpenFiles
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.tree import Entry, Tree
 from tagfs.fs.xattrs import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
-from tagfs.store.bucket import Detail
+from tagfs.store.objects import Detail
 
 
 class UserMetadata:

@@ -12,7 +12,8 @@ from tagfs.fs.notes import JournalEntry
 from tagfs.fs.paths import Root
 from tagfs.recovery.remains import BLOCK, Remains
 from tagfs.recovery.sending import Sender
-from tagfs.store.bucket import Bucket, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.bucket import Bucket
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
 
 

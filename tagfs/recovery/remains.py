@@ -8,8 +8,8 @@ from pathlib import Path
 from tagfs.fs.notes import JournalEntry
 from tagfs.fs.ranges import Ranges
 from tagfs.fs.staging import Fetch, StagedFile, StagedSource
-from tagfs.store.bucket import Part
-from tagfs.store.checksum import crc64
+from tagfs.store.objects import Part
+from tagfs.store.wire.checksums import crc64
 
 BLOCK = 4 * 1024**2
 

@@ -15,7 +15,8 @@ from tagfs.fs.notes import RenameEntry, RenamePhase
 from tagfs.fs.paths import Root
 from tagfs.fs.symlinks import read_link
 from tagfs.recovery.finishing import Conflict
-from tagfs.store.bucket import Bucket, Detail, ObjectInfo, ObjectType
+from tagfs.store.bucket import Bucket
+from tagfs.store.objects import Detail, ObjectInfo, ObjectType
 
 BATCH = 1000
 

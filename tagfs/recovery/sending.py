@@ -14,7 +14,8 @@ from tagfs.fs.notes import Begun
 from tagfs.fs.staging import Fetch
 from tagfs.fs.uploads import Segment, part_bounds, plan_edit
 from tagfs.recovery.remains import Remains
-from tagfs.store.bucket import Bucket, Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
+from tagfs.store.bucket import Bucket
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.bucket import NOTHING
+from tagfs.store.objects import NOTHING
 
 Acl = Mapping[str, str]
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.dialect import Dialect
+from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.exchange import FIRST_REFUSAL, OK, Request, Response
-from tagfs.store.wire import ServiceError, has_error_root, parse_error
+from tagfs.store.wire.xml import ServiceError, has_error_root, parse_error
 
 _BAD_REQUEST = 400
 _PAGE = re.compile(rb"\s*(<!doctype\s+html|<html)[\s>]", re.IGNORECASE)

@@ -14,14 +14,14 @@ from tagfs.errors import (
     IntegrityError,
     PositionMismatch,
 )
-from tagfs.store.bucket import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.calls import logger
-from tagfs.store.checksum import combine, crc64
-from tagfs.store.dialect import Carrier
+from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.exchange import Request, Response
-from tagfs.store.headers import parse_crc64, parse_etag, render_new
+from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import NO_TAGS
 from tagfs.store.trying import Trying
+from tagfs.store.wire.checksums import combine, crc64
+from tagfs.store.wire.headers import parse_crc64, parse_etag, render_new
 
 _MISPLACED: Final = "PositionNotEqualToLength"
 _NOT_APPENDABLE: Final = "ObjectNotAppendable"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tagfs.errors import IntegrityError
-from tagfs.store.bucket import Source
-from tagfs.store.checksum import crc64
+from tagfs.store.objects import Source
+from tagfs.store.wire.checksums import crc64
 
 SMALL_BODY: Final = 1024**2
 """Bytes: content up to this is read at once and sent with its MD5, so that a body garbled on the

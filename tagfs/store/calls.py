@@ -19,12 +19,13 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.aclnotes import AclNotes
-from tagfs.store.bucket import Capabilities, ObjectInfo, ObjectType
+from tagfs.store.bucket import Capabilities
 from tagfs.store.deletable import Deletable
-from tagfs.store.dialect import Carrier, Dialect
+from tagfs.store.dialects.dialect import Carrier, Dialect
 from tagfs.store.exchange import Request, Response, check_key
 from tagfs.store.failures import ORDINARY, BucketLacks, find_failure
-from tagfs.store.keylocks import KeyLocks
+from tagfs.store.key_locks import KeyLocks
+from tagfs.store.objects import ObjectInfo, ObjectType
 from tagfs.store.openuploads import OpenUploads
 from tagfs.store.transport import Transport
 

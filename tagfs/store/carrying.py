@@ -10,7 +10,7 @@ before it is reported done.
 import logging
 
 from tagfs.errors import AccessDenied, TagfsError
-from tagfs.store.dialect import Carrier
+from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.tagging import Tagging
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 

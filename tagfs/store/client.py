@@ -10,17 +10,17 @@ from typing import Final, Literal
 
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket
-from tagfs.store.dialect import Dialect
+from tagfs.store.credentials.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
+from tagfs.store.credentials.values import CredentialsProvider
+from tagfs.store.dialects.dialect import Dialect
+from tagfs.store.dialects.obs import OBS, TagProfile, choose_tags
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.dialects.s3 import S3
+from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.endpoints import Addressing, find_endpoint
 from tagfs.store.exchange import Observer
-from tagfs.store.identity.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
-from tagfs.store.identity.credentials import CredentialsProvider
-from tagfs.store.obs import OBS, TagProfile, choose_tags
-from tagfs.store.oss import OSS
 from tagfs.store.probing import Probing
-from tagfs.store.s3 import S3
 from tagfs.store.signing import Authority
-from tagfs.store.tagescape import TagEscape
 from tagfs.store.transport import Options, Transport
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}

@@ -15,21 +15,15 @@ from tagfs.errors import (
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.acls import KEPT, OFF
-from tagfs.store.bucket import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.calls import logger
-from tagfs.store.dialect import Carrier, MetadataEdit
+from tagfs.store.dialects.dialect import Carrier, MetadataEdit
+from tagfs.store.dialects.header_names import REDIRECT, STORAGE_CLASS
 from tagfs.store.exchange import Request, Response
-from tagfs.store.headers import (
-    KEPT_HEADERS,
-    REDIRECT,
-    STORAGE_CLASS,
-    parse_crc64,
-    render_metadata,
-    render_uncopied,
-)
 from tagfs.store.multipart import Multipart, labour
+from tagfs.store.objects import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
-from tagfs.store.wire import parse_copied
+from tagfs.store.wire.headers import KEPT_HEADERS, parse_crc64, render_metadata, render_uncopied
+from tagfs.store.wire.xml import parse_copied
 
 CopyAcl = Acl | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from tagfs.errors import SettingsError
-from tagfs.store.dialect import Dialect
+from tagfs.store.dialects.dialect import Dialect
 
 Addressing = Literal["auto", "virtual", "path"]
 """Whether a bucket's name is in the host or in the path; "auto" decides by the host."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from tagfs.errors import InvalidRequest
-from tagfs.store.bucket import NOTHING, Source
-from tagfs.store.wire import MAX_DOCUMENT, ServiceError
+from tagfs.store.objects import NOTHING, Source
+from tagfs.store.wire.xml import MAX_DOCUMENT, ServiceError
 
 OK: Final = 200
 FIRST_REFUSAL: Final = 300

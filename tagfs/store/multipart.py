@@ -19,15 +19,15 @@ from tagfs.errors import (
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.appending import Appending
-from tagfs.store.bucket import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.calls import logger
-from tagfs.store.checksum import combine_all, etag_of_parts
-from tagfs.store.dialect import Carrier
+from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
-from tagfs.store.headers import parse_crc64, parse_etag, render_new
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
-from tagfs.store.wire import (
+from tagfs.store.wire.checksums import combine_all, etag_of_parts
+from tagfs.store.wire.headers import parse_crc64, parse_etag, render_new
+from tagfs.store.wire.xml import (
     Copied,
     parse_completed,
     parse_copied,

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
-from tagfs.store.bucket import ObjectInfo
+from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import TagSet
 
 RECENT = 1.0

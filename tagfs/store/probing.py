@@ -17,7 +17,7 @@ from tagfs.store.deletable import NO_OBJECT
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.renaming import Renaming
-from tagfs.store.wire import BucketDescription, parse_bucket_info
+from tagfs.store.wire.xml import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
 

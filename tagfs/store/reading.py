@@ -16,15 +16,15 @@ from tagfs.errors import (
     ObjectChanged,
     TagfsError,
 )
-from tagfs.store.bucket import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.calls import Calls, logger
-from tagfs.store.checksum import crc64
-from tagfs.store.dialect import ListKeys
+from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.exchange import Request
 from tagfs.store.extent import find_extent
 from tagfs.store.failures import find_failure
-from tagfs.store.headers import parse_etag, parse_md5, parse_object, parse_target
-from tagfs.store.wire import parse_listing
+from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.wire.checksums import crc64
+from tagfs.store.wire.headers import parse_etag, parse_md5, parse_object, parse_target
+from tagfs.store.wire.xml import parse_listing
 
 PAGE: Final = 1000
 """Entries; services give no more at once."""

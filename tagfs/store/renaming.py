@@ -1,11 +1,11 @@
 """Renames made by the service, which parallel file systems have."""
 
 from tagfs.errors import InvalidRequest, NotFound
-from tagfs.store.bucket import ObjectInfo
 from tagfs.store.calls import logger
 from tagfs.store.copying import Copying
 from tagfs.store.exchange import Request
 from tagfs.store.failures import find_failure
+from tagfs.store.objects import ObjectInfo
 
 
 class Renaming(Copying):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.dialect import Dialect
+from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.exchange import FIRST_FAILURE, Request
-from tagfs.store.headers import parse_http_date
+from tagfs.store.http_dates import parse_http_date
 
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 20.0

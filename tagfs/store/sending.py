@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import IntegrityError
-from tagfs.store.bucket import NewObject
 from tagfs.store.calls import logger
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks
-from tagfs.store.headers import parse_crc64, parse_md5, render_new
+from tagfs.store.objects import NewObject
 from tagfs.store.reading import Reading
 from tagfs.store.tags import TagSet
+from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
 
 _TRIES: Final = 3
 

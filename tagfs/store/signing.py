@@ -12,11 +12,11 @@ from typing import Final
 
 import tagfs
 from tagfs.errors import MalformedResponse, TagfsError
-from tagfs.store.dialect import Dialect, Signable
+from tagfs.store.credentials.values import Credentials, CredentialsProvider
+from tagfs.store.dialects.dialect import Dialect, Signable
 from tagfs.store.endpoints import Endpoint
 from tagfs.store.exchange import Request, Response
-from tagfs.store.headers import parse_http_date
-from tagfs.store.identity.credentials import Credentials, CredentialsProvider
+from tagfs.store.http_dates import parse_http_date
 from tagfs.store.retry import Course
 
 logger = logging.getLogger(__name__)

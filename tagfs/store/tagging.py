@@ -14,14 +14,14 @@ from tagfs.errors import (
     NotFound,
     Unsupported,
 )
-from tagfs.store.bucket import Keep, NewObject
-from tagfs.store.dialect import EmptyTagging
+from tagfs.store.dialects.dialect import EmptyTagging
+from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks
+from tagfs.store.objects import Keep, NewObject
 from tagfs.store.proving import NO_TAGS_CODES, Proving
-from tagfs.store.tagescape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
-from tagfs.store.wire import parse_tag_set, render_tag_set
+from tagfs.store.wire.xml import parse_tag_set, render_tag_set
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
 from tagfs.store import retry
 from tagfs.store.answers import is_strange, read_answer
 from tagfs.store.body import Body, Stream, prepare_body
-from tagfs.store.bucket import NOTHING
 from tagfs.store.connections import Connections, Exchange, NoAnswer, Patience, Sent
-from tagfs.store.dialect import Dialect
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.endpoints import Endpoint
 from tagfs.store.exchange import (
     FIRST_FAILURE,
@@ -30,10 +30,10 @@ from tagfs.store.exchange import (
     check_key,
     repair_header,
 )
-from tagfs.store.identity.credentials import Credentials
+from tagfs.store.objects import NOTHING
 from tagfs.store.retry import Course
 from tagfs.store.signing import Authority
-from tagfs.store.wire import MAX_DOCUMENT
+from tagfs.store.wire.xml import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tagfs.errors import MalformedResponse
 from tagfs.store.exchange import Request
 from tagfs.store.failures import BucketLacks
-from tagfs.store.wire import parse_copied
+from tagfs.store.wire.xml import parse_copied
 from tagfs.store.writing import Writing
 
 _TRIAL = ".tagfs-trial"

@@ -19,21 +19,17 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.acls import Acls
-from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.calls import logger
 from tagfs.store.carrying import Carrying
 from tagfs.store.deleting import Deleting
-from tagfs.store.dialect import Carrier
+from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.dialects.header_names import STORAGE_CLASS
 from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
-from tagfs.store.headers import (
-    STORAGE_CLASS,
-    parse_crc64,
-    parse_etag,
-    parse_http_date,
-    render_target,
-)
+from tagfs.store.http_dates import parse_http_date
+from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import TagSet
+from tagfs.store.wire.headers import parse_crc64, parse_etag, render_target
 
 TRIAL: Final = ".tagfs-trial-link"
 """Name of the link that is made and deleted to see whether a bucket has links."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tagfs.errors import TagfsError
 from tagfs.store.client import BucketSettings, Client, open_bucket
-from tagfs.store.identity.credentials import Credentials
+from tagfs.store.credentials.values import Credentials
 from tests.emulated import Emulator
 from tests.faulty.faults import Kind, every
 from tests.faulty.operations import Operation, plain, snapshot

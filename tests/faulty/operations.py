@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tagfs.errors import Unsupported
-from tagfs.store.bucket import (
+from tagfs.store.client import Client
+from tagfs.store.objects import (
     BytesSource,
     Content,
     Keep,
@@ -17,7 +18,6 @@ from tagfs.store.bucket import (
     Part,
     Upload,
 )
-from tagfs.store.client import Client
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.writing import TRIAL
 

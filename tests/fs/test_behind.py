@@ -22,9 +22,9 @@ from tagfs.errors import (
 )
 from tagfs.fs import behind
 from tagfs.fs.filesystem import FileSystem
-from tagfs.store.bucket import BytesSource, NewObject, ObjectInfo, Source
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Source
 from tagfs.store.tags import TagSet
 from tests.fs.trees import tree_of, write
 from tests.mounting import wait_for

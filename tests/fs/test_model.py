@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tagfs.errors import AlreadyExists, Unreachable
-from tagfs.store.bucket import BytesSource, NewObject
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 from tests.soak.model import PART, World
 

@@ -11,7 +11,7 @@ from tagfs.fs.attributes import Attributes, parse_attributes, parse_mode, parse_
 from tagfs.fs.links import OUTSIDE, link_metadata, read_text, render_text, to_target
 from tagfs.fs.paths import Root, is_visible, join, split
 from tagfs.fs.xattrs import Kind, parse_name, tag_name
-from tagfs.store.bucket import Detail, ObjectInfo, ObjectType
+from tagfs.store.objects import Detail, ObjectInfo, ObjectType
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 names = text.filter(lambda t: "/" not in t and is_visible(t)) | st.sampled_from(["a", "b"])

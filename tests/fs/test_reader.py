@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from tagfs.errors import ObjectChanged
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.reader import Reader
-from tagfs.store.bucket import BytesSource, Content, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, Content, NewObject
 
 DATA = random.Random(1).randbytes(20 * 1024**2 + 7)
 KERNEL = 128 * 1024

@@ -12,8 +12,8 @@ import pytest
 from tagfs.errors import AccessDenied, TagfsError
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.temporaries import GRACE, destination
-from tagfs.store.bucket import ObjectInfo
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import ObjectInfo
 from tests.fs.trees import tree_of, write
 from tests.waiting import wait_for
 

@@ -14,8 +14,8 @@ from tagfs.fs.paths import Root
 from tagfs.recovery.finishing import Conflict, Finisher
 from tagfs.recovery.remains import Remains
 from tagfs.recovery.sending import Sender
-from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 
 PART = 100 * 1024

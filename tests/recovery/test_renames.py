@@ -11,8 +11,8 @@ from tagfs.fs.notes import RenameEntry, RenamePhase
 from tagfs.fs.paths import Root
 from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.renames import RenameFinisher
-from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 
 COPYING = RenameEntry(source="old/", target="new/", phase=RenamePhase.COPYING, replaces=False)

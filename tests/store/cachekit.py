@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 
 TTL = 60.0

@@ -15,10 +15,10 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.caching.state import RECENT
 from tagfs.store.memory.bucket import MemoryBucket
+from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.tags import NO_TAGS
 from tests.store.cachekit import OTHER, TAG_TTL, TAGS, TTL, Gate, Kit, Threads
 

@@ -20,7 +20,7 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.bucket import BytesSource, Keep, NewObject
+from tagfs.store.objects import BytesSource, Keep, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.store.cachekit import Kit
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tagfs.errors import Interrupted, InvalidRequest, NotFound, ObjectChanged, Unreachable
-from tagfs.store.bucket import BytesSource, NewObject
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS
 from tests.store.cachekit import OTHER, TAGS, TTL, Gate, Kit, Threads
 

@@ -4,7 +4,7 @@ import time
 
 from hypothesis import given, strategies as st
 
-from tagfs.store.checksum import combine, combine_all, crc64
+from tagfs.store.wire.checksums import combine, combine_all, crc64
 
 PIECES = st.lists(st.binary(max_size=200), max_size=6)
 

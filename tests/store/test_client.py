@@ -30,11 +30,11 @@ from tagfs.errors import (
     ValueTooLarge,
 )
 from tagfs.store import retry
-from tagfs.store.bucket import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.credentials.values import Credentials, StaticCredentials
+from tagfs.store.dialects.oss import OSS
 from tagfs.store.endpoints import find_endpoint
-from tagfs.store.identity.credentials import Credentials, StaticCredentials
-from tagfs.store.oss import OSS
+from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.signing import Authority
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.transport import Options, Transport

@@ -10,10 +10,10 @@ import pytest
 import urllib3
 
 from tagfs.store.body import Stream
-from tagfs.store.bucket import BytesSource
 from tagfs.store.connections import Connections, NoAnswer, Patience
+from tagfs.store.dialects.oss import OSS
 from tagfs.store.endpoints import find_endpoint
-from tagfs.store.oss import OSS
+from tagfs.store.objects import BytesSource
 from tests.store.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
 
 PATIENCE = Patience(connect=5.0, read=5.0)

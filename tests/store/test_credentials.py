@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import BadCredentials
-from tagfs.store.identity.chain import CredentialsChoice, find_credentials
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.identity.files import KeyFile, Process
-from tagfs.store.identity.words import pair_of, parse_moment
-from tagfs.store.obs import OBS
-from tagfs.store.oss import OSS
-from tagfs.store.s3 import S3
+from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
+from tagfs.store.credentials.field_names import pair_of, parse_moment
+from tagfs.store.credentials.file_sources import KeyFile, Process
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.obs import OBS
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.dialects.s3 import S3
 
 DIALECTS = {"oss": OSS, "obs": OBS, "s3": S3}
 PAIR = Credentials("id", "S3CRET")

@@ -13,8 +13,8 @@ import botocore.session
 import oss2.credentials
 import pytest
 
-from tagfs.store.identity.chain import CredentialsChoice, find_credentials
-from tagfs.store.s3 import S3
+from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
+from tagfs.store.dialects.s3 import S3
 from tests.store.metadata import TOKEN, MetadataService, pair
 
 MOMENT = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from tagfs.store.encoded_words import decode_words, encode_words
+from tagfs.store.wire.encoded_words import decode_words, encode_words
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

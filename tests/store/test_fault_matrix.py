@@ -17,8 +17,8 @@ import pytest
 
 from tagfs.errors import AlreadyExists, NoSuchUpload, PositionMismatch
 from tagfs.store import retry, transport
-from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.objects import BytesSource, NewObject
 from tests.emulated import PAIR, Emulator, emulator
 from tests.faulty.faults import Meanwhile, dropped, lost
 from tests.faulty.matrix import Cell, Field

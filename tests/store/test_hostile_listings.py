@@ -7,7 +7,7 @@ import pytest
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.client import BucketSettings, Client, open_bucket
-from tagfs.store.identity.credentials import Credentials, StaticCredentials
+from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tests.store.loopback import LoopbackServer, answer
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from tagfs.errors import BadCredentials
 from tagfs.store.client import BucketSettings, credentials_for
-from tagfs.store.identity.chain import CredentialsChoice, find_credentials
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.obs import OBS
-from tagfs.store.oss import OSS
-from tagfs.store.s3 import S3
+from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.obs import OBS
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.dialects.s3 import S3
 from tests.store.metadata import ADDRESSES, MetadataService, pair
 
 DIALECTS = {"oss": OSS, "obs": OBS, "s3": S3}

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tagfs.store.keylocks import KeyLocks
+from tagfs.store.key_locks import KeyLocks
 
 
 def test_one_key_is_held_by_one_thread():

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from tagfs.errors import BadCredentials
-from tagfs.store.identity.chain import CredentialsChoice, find_credentials
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.obs import OBS
-from tagfs.store.oss import OSS
-from tagfs.store.s3 import S3
+from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.obs import OBS
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.dialects.s3 import S3
 from tests.store.metadata import ADDRESSES, TOKEN, MetadataService, pair
 
 DIALECTS = {"oss": OSS, "obs": OBS, "s3": S3}
@@ -179,7 +179,7 @@ class TestContainer:
 
     def test_the_address_of_ecs(self, service, monkeypatch):
         """The relative address is below ECS's own, which loopback stands in for."""
-        monkeypatch.setattr("tagfs.store.identity.metadata.CONTAINERS", service.url)
+        monkeypatch.setattr("tagfs.store.credentials.instance_metadata.CONTAINERS", service.url)
         service.hardened = False
         environment = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x?id=1"}
         assert find("s3", environment).get() == STS

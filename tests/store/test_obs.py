@@ -18,8 +18,9 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store import retry
-from tagfs.store.bucket import BytesSource, Capabilities, NewObject, ObjectInfo, ObjectType
+from tagfs.store.bucket import Capabilities
 from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR, emulator
 from tests.emulator.names import DOMAIN, resolve_locally

@@ -6,9 +6,9 @@ import pytest
 from obs.auth import Authentication
 from obs.convertor import Adapter
 
-from tagfs.store.dialect import Signable
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.obs import OBS, sign
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.dialect import Signable
+from tagfs.store.dialects.obs import OBS, sign
 
 AK = Credentials("AK", "SK")
 NOW = calendar.timegm((2024, 1, 2, 3, 4, 5))

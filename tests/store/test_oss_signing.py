@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from tagfs.store.dialect import Signable
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.oss import (
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.dialect import Signable
+from tagfs.store.dialects.oss import (
     OSS,
     canonical_request_v4,
     sign_v1,

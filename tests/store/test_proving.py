@@ -8,8 +8,8 @@ import pytest
 
 from tagfs.errors import AccessDenied, MalformedResponse, TagfsError, Unsupported
 from tagfs.store import retry
-from tagfs.store.bucket import BytesSource, NewObject
 from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR
 from tests.store.loopback import LoopbackServer, answer, error

@@ -9,12 +9,12 @@ import pytest
 
 from tagfs.errors import BadCredentials
 from tagfs.store import signing
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.obs import OBS
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.dialects.s3 import S3
 from tagfs.store.endpoints import find_endpoint
 from tagfs.store.exchange import Request
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.obs import OBS
-from tagfs.store.oss import OSS
-from tagfs.store.s3 import S3
 from tagfs.store.signing import Authority
 from tagfs.store.transport import Options, Transport
 from tests.store.loopback import LoopbackServer, answer, error

@@ -19,9 +19,9 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store import retry
-from tagfs.store.bucket import BytesSource, NewObject, Part
 from tagfs.store.client import BucketSettings, open_bucket
-from tagfs.store.dialect import Carrier
+from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.objects import BytesSource, NewObject, Part
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR, emulator
 from tests.emulator.s3.client import s3_client, tag_set, tags_of

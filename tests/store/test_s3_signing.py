@@ -10,10 +10,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as TheirCredentials
 from hypothesis import given, strategies as st
 
-from tagfs.store.dialect import Signable
+from tagfs.store.credentials.values import Credentials
+from tagfs.store.dialects.dialect import Signable
+from tagfs.store.dialects.s3 import S3, canonical_request, sign
 from tagfs.store.endpoints import find_endpoint
-from tagfs.store.identity.credentials import Credentials
-from tagfs.store.s3 import S3, canonical_request, sign
 
 PAIR = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 WITH_TOKEN = Credentials(PAIR.access_key_id, PAIR.secret_access_key, "TOKEN==")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tagfs.errors import InvalidTag
-from tagfs.store.tagescape import TagEscape
+from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagSet
 
 TEXT = st.text(st.characters(codec="utf-8", min_codepoint=32), min_size=1, max_size=8)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tagfs.errors import InvalidTag, TagKeyTooLong, TagValueTooLong, TooManyTags
-from tagfs.store.oss import OSS
+from tagfs.store.dialects.oss import OSS
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from tagfs.errors import TagfsError, Unreachable
 from tagfs.store.client import BucketSettings, open_bucket
-from tagfs.store.identity.credentials import Credentials, StaticCredentials
+from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tests.store.loopback import LoopbackServer, answer
 
 DAY = datetime.timedelta(days=1)

@@ -23,14 +23,14 @@ from tagfs.errors import (
     Unreachable,
 )
 from tagfs.store import connections, retry
-from tagfs.store.bucket import BytesSource
-from tagfs.store.checksum import crc64
+from tagfs.store.credentials.values import Credentials, StaticCredentials
+from tagfs.store.dialects.oss import OSS
 from tagfs.store.endpoints import find_endpoint
 from tagfs.store.exchange import Attempt, Request, Response
-from tagfs.store.identity.credentials import Credentials, StaticCredentials
-from tagfs.store.oss import OSS
+from tagfs.store.objects import BytesSource
 from tagfs.store.signing import Authority
 from tagfs.store.transport import Options, Transport
+from tagfs.store.wire.checksums import crc64
 from tests.store.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
 
 AK = Credentials("ak", "sk")

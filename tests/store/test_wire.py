@@ -5,22 +5,22 @@ from hypothesis import example, given, strategies as st
 from lxml import etree
 
 from tagfs.errors import InvalidRequest, MalformedResponse
-from tagfs.store import wire
-from tagfs.store.bucket import ObjectType, Part
+from tagfs.store.objects import ObjectType, Part
 from tagfs.store.tags import TagSet
+from tagfs.store.wire import xml
 
 PARSERS = [
-    wire.parse_listing,
-    wire.parse_tag_set,
-    wire.parse_upload_id,
-    wire.parse_parts,
-    wire.parse_completed,
-    wire.parse_copied,
-    wire.parse_error,
-    wire.parse_deleted,
-    wire.parse_bucket_info,
+    xml.parse_listing,
+    xml.parse_tag_set,
+    xml.parse_upload_id,
+    xml.parse_parts,
+    xml.parse_completed,
+    xml.parse_copied,
+    xml.parse_error,
+    xml.parse_deleted,
+    xml.parse_bucket_info,
 ]
-XML_TEXT = st.text(st.characters(codec="utf-8").filter(wire.is_representable), max_size=20)
+XML_TEXT = st.text(st.characters(codec="utf-8").filter(xml.is_representable), max_size=20)
 
 NAMES = st.sampled_from(
     "ListBucketResult Tagging TagSet Tag Key Value Contents Size ETag LastModified Type "
@@ -64,7 +64,7 @@ def test_any_bytes_give_a_value_or_our_error(parse):
 def test_entities_are_not_expanded():
     bomb = b'<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><Error><Code>&b;</Code></Error>'
     with pytest.raises(MalformedResponse, match="document type"):
-        wire.parse_error(bomb)
+        xml.parse_error(bomb)
 
 
 def test_files_are_not_read(tmp_path):
@@ -72,12 +72,12 @@ def test_files_are_not_read(tmp_path):
     secret.write_text("secret")
     body = f'<!DOCTYPE x [<!ENTITY a SYSTEM "file://{secret}">]><Error><Code>&a;</Code></Error>'
     with pytest.raises(MalformedResponse):
-        wire.parse_error(body.encode())
+        xml.parse_error(body.encode())
 
 
 def test_huge_documents_are_refused():
     with pytest.raises(MalformedResponse, match="bytes"):
-        wire.parse_error(b"<Error>" + b" " * wire.MAX_DOCUMENT + b"</Error>")
+        xml.parse_error(b"<Error>" + b" " * xml.MAX_DOCUMENT + b"</Error>")
 
 
 LISTING = """<?xml version="1.0" encoding="UTF-8"?>
@@ -92,7 +92,7 @@ LISTING = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def test_a_listing():
-    page = wire.parse_listing(LISTING.encode())
+    page = xml.parse_listing(LISTING.encode())
     (info,) = page.objects
     assert info.key == "d/a b\x01++中"
     assert info.size == 12
@@ -104,30 +104,30 @@ def test_a_listing():
 
 
 def test_a_listing_in_which_plus_is_a_blank():
-    (info,) = wire.parse_listing(LISTING.encode(), plus_is_blank=True).objects
+    (info,) = xml.parse_listing(LISTING.encode(), plus_is_blank=True).objects
     assert info.key == "d/a b\x01+ 中"
 
 
 def test_a_listing_that_is_not_encoded_is_not_decoded():
     plain = LISTING.replace("<EncodingType>url</EncodingType>", "")
-    (info,) = wire.parse_listing(plain.encode()).objects
+    (info,) = xml.parse_listing(plain.encode()).objects
     assert info.key == "d%2Fa%20b%01%2B+%E4%B8%AD"
 
 
 def test_a_last_page_has_no_token():
     last = LISTING.replace("<IsTruncated>true", "<IsTruncated>false")
-    assert wire.parse_listing(last.encode()).token is None
+    assert xml.parse_listing(last.encode()).token is None
 
 
 def test_a_page_without_a_marker_goes_on_after_its_last_entry():
     token = "<NextContinuationToken>CgJiYw--</NextContinuationToken>"
-    page = wire.parse_listing(LISTING.replace(token, "").encode())
+    page = xml.parse_listing(LISTING.replace(token, "").encode())
     assert page.token == "d/sub/"
 
 
 def test_a_marker_is_encoded_like_a_key():
     token = "<NextContinuationToken>CgJiYw--</NextContinuationToken>"
-    page = wire.parse_listing(LISTING.replace(token, "<NextMarker>d%2Fx</NextMarker>").encode())
+    page = xml.parse_listing(LISTING.replace(token, "<NextMarker>d%2Fx</NextMarker>").encode())
     assert page.token == "d/x"
 
 
@@ -143,33 +143,33 @@ def test_a_marker_is_encoded_like_a_key():
 )
 def test_a_listing_with_a_bad_entry_is_malformed(old, new):
     with pytest.raises(MalformedResponse):
-        wire.parse_listing(LISTING.replace(old, new).encode())
+        xml.parse_listing(LISTING.replace(old, new).encode())
 
 
 @given(st.dictionaries(XML_TEXT.filter(bool), XML_TEXT, max_size=10))
 @example({"a\rb": "\r\n \t", "<&>": "]]>"})
 def test_tag_sets_survive(pairs):
-    assert wire.parse_tag_set(wire.render_tag_set(pairs)) == TagSet(pairs)
+    assert xml.parse_tag_set(xml.render_tag_set(pairs)) == TagSet(pairs)
 
 
 @pytest.mark.parametrize("empty", ["<Tagging/>", "<Tagging><TagSet/></Tagging>"])
 def test_no_tags(empty):
-    assert wire.parse_tag_set(empty.encode()) == {}
+    assert xml.parse_tag_set(empty.encode()) == {}
 
 
 def test_nothing_is_not_an_empty_tag_set():
     with pytest.raises(MalformedResponse):
-        wire.parse_tag_set(b"")
+        xml.parse_tag_set(b"")
 
 
 def test_what_xml_cannot_carry_is_refused():
     with pytest.raises(InvalidRequest):
-        wire.render_tag_set({"a\x01": ""})
+        xml.render_tag_set({"a\x01": ""})
 
 
 @given(st.lists(XML_TEXT, max_size=5))
 def test_keys_to_delete_are_xml(keys):
-    root = etree.fromstring(wire.render_delete(keys))
+    root = etree.fromstring(xml.render_delete(keys))
     assert [node.text or "" for node in root.iterfind("Object/Key")] == keys
     assert root.findtext("Quiet") == "true"
 
@@ -180,8 +180,8 @@ def test_failed_deletes():
         "<Error><Key>b%2Fc</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
         "</DeleteResult>"
     )
-    assert wire.parse_deleted(body.encode()) == {"b/c": "AccessDenied: no"}
-    assert wire.parse_deleted(b"") == {}
+    assert xml.parse_deleted(body.encode()) == {"b/c": "AccessDenied: no"}
+    assert xml.parse_deleted(b"") == {}
 
 
 def test_parts():
@@ -191,15 +191,15 @@ def test_parts():
         '<Part><PartNumber>5</PartNumber><ETag>"E"</ETag><Size>7</Size>'
         "<HashCrc64ecma>99</HashCrc64ecma></Part></ListPartsResult>"
     )
-    page = wire.parse_parts(body.encode())
-    assert page == wire.PartPage((Part(number=5, etag="E", size=7, crc64=99),), "5")
+    page = xml.parse_parts(body.encode())
+    assert page == xml.PartPage((Part(number=5, etag="E", size=7, crc64=99),), "5")
 
 
 def test_a_copy_may_not_tell_its_etag():
-    assert wire.parse_copied(b"<CopyObjectResult/>") == wire.Copied("", None)
+    assert xml.parse_copied(b"<CopyObjectResult/>") == xml.Copied("", None)
     for other in (b"", b"<ListBucketResult/>", b"<Error/>"):
         with pytest.raises(MalformedResponse):
-            wire.parse_copied(other)
+            xml.parse_copied(other)
 
 
 def test_an_error():
@@ -207,4 +207,4 @@ def test_an_error():
         b"<Error><Code>AccessDenied</Code><Message>m</Message><RequestId>r</RequestId>"
         b"<Endpoint>e</Endpoint></Error>"
     )
-    assert wire.parse_error(body) == wire.ServiceError("AccessDenied", "m", "r", "e")
+    assert xml.parse_error(body) == xml.ServiceError("AccessDenied", "m", "r", "e")

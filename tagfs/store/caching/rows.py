@@ -10,7 +10,7 @@ import struct
 import threading
 from typing import Final
 
-from tagfs.store.bucket import ObjectInfo, ObjectType
+from tagfs.store.objects import ObjectInfo, ObjectType
 
 COMMON_PREFIX: Final = b""
 """The row of a common prefix, whose name ends in "/"."""

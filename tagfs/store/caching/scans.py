@@ -9,9 +9,9 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from tagfs.store.bucket import Page
 from tagfs.store.caching.listings import Growing
 from tagfs.store.caching.rows import COMMON_PREFIX, pack, unpack
+from tagfs.store.objects import Page
 
 
 @dataclass(frozen=True, slots=True)

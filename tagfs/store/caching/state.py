@@ -20,11 +20,11 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.bucket import Lookup, ObjectInfo, Page
 from tagfs.store.caching.entries import UNKNOWN, Knowledge, Unknown
 from tagfs.store.caching.listings import Listing
 from tagfs.store.caching.scans import Alone, SharedScan
-from tagfs.store.singleflight import Flight, Flights, Slot
+from tagfs.store.objects import Lookup, ObjectInfo, Page
+from tagfs.store.single_flight import Flight, Flights, Slot
 
 RECENT: Final = 1.0
 """Seconds: an answer of the service that is younger counts as having asked."""

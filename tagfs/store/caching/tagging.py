@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from tagfs.errors import AccessDenied, NotFound
-from tagfs.store.bucket import Bucket, Keep, NewObject
+from tagfs.store.bucket import Bucket
 from tagfs.store.caching.entries import UNKNOWN, Unknown
 from tagfs.store.caching.looking import Looking, unless_missing
 from tagfs.store.caching.state import RECENT, CacheState
-from tagfs.store.keylocks import KeyLocks
-from tagfs.store.singleflight import Slot
+from tagfs.store.key_locks import KeyLocks
+from tagfs.store.objects import Keep, NewObject
+from tagfs.store.single_flight import Slot
 from tagfs.store.tags import NO_TAGS, TagSet
 
 CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]

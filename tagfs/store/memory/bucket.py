@@ -19,9 +19,17 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
-from tagfs.store.bucket import (
+from tagfs.store.bucket import Bucket
+from tagfs.store.memory.objects import (
+    StoredUpload,
+    content_etag,
+    lowered,
+    new_detail,
+    opaque_etag,
+)
+from tagfs.store.memory.requests import MemoryRequests, each_there
+from tagfs.store.objects import (
     NONE_MEANT,
-    Bucket,
     Content,
     Keep,
     Lookup,
@@ -33,14 +41,6 @@ from tagfs.store.bucket import (
     Source,
     Upload,
 )
-from tagfs.store.memory.objects import (
-    StoredUpload,
-    content_etag,
-    lowered,
-    new_detail,
-    opaque_etag,
-)
-from tagfs.store.memory.requests import MemoryRequests, each_there
 from tagfs.store.tags import NO_TAGS, TagSet
 
 

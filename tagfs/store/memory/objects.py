@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tagfs.errors import AlreadyExists, InvalidRequest, NoSuchUpload, NotFound, ObjectChanged
-from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.memory.keys import SortedKeys
+from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 
 _MILLISECOND = 1_000_000

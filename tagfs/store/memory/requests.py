@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
 from tagfs.errors import FileTooLarge, NameTooLong, NotFound, Unsupported, ValueTooLarge
-from tagfs.store.bucket import Capabilities, Keep, Limits, NewObject
-from tagfs.store.keylocks import KeyLocks
+from tagfs.store.bucket import Capabilities, Limits
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.key_locks import KeyLocks
 from tagfs.store.memory.objects import Shelf
-from tagfs.store.oss import OSS
+from tagfs.store.objects import Keep, NewObject
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 import pytest
 
 from tagfs.errors import Unsupported
-from tagfs.store.bucket import BytesSource, NewObject
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import emulator
 from tests.emulator.s3.client import s3_client

@@ -8,15 +8,9 @@ from typing import Final
 
 from tagfs.errors import BadCredentials
 from tagfs.localfiles.trusted import Unreadable, Untrusted, read_secret
-from tagfs.store.identity.credentials import Absent, Credentials, EnvironmentNames
-from tagfs.store.identity.passwords import is_password_file, pair_for
-from tagfs.store.identity.words import (
-    pair_of,
-    parse_ini,
-    parse_json,
-    parse_lines,
-    role_in,
-)
+from tagfs.store.credentials.field_names import pair_of, parse_ini, parse_json, parse_lines, role_in
+from tagfs.store.credentials.passwords import is_password_file, pair_for
+from tagfs.store.credentials.values import Absent, Credentials, EnvironmentNames
 
 PROCESS_TIMEOUT: Final = 60.0
 """Seconds that a command may take."""

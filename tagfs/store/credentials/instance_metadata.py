@@ -14,9 +14,9 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from tagfs.errors import BadCredentials
-from tagfs.store.identity.credentials import Absent, Credentials
-from tagfs.store.identity.files import read_private
-from tagfs.store.identity.words import pair_of, parse_json
+from tagfs.store.credentials.field_names import pair_of, parse_json
+from tagfs.store.credentials.file_sources import read_private
+from tagfs.store.credentials.values import Absent, Credentials
 
 TIMEOUT: Final = 1.0
 """Seconds; the service is on the same host as we are, or there is none."""

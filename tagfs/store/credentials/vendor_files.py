@@ -13,10 +13,7 @@ from typing import Final
 
 from tagfs.errors import BadCredentials
 from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
-from tagfs.store.identity.credentials import Absent, Credentials
-from tagfs.store.identity.files import Process, read_private
-from tagfs.store.identity.refusals import OfMachine
-from tagfs.store.identity.words import (
+from tagfs.store.credentials.field_names import (
     has_pair,
     pair_of,
     parse_ini,
@@ -25,6 +22,9 @@ from tagfs.store.identity.words import (
     plain,
     role_in,
 )
+from tagfs.store.credentials.file_sources import Process, read_private
+from tagfs.store.credentials.refusals import OfMachine
+from tagfs.store.credentials.values import Absent, Credentials
 
 _AES_BLOCK = 16
 _MACHINE: Final = "ecsramrole"

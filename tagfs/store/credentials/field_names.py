@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tagfs.errors import BadCredentials
-from tagfs.store.identity.credentials import Credentials
+from tagfs.store.credentials.values import Credentials
 
 _VENDORS = ("", "aws", "oss", "obs", "alibabacloud", "huaweicloudsdk")
 

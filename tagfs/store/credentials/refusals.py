@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.store.identity.credentials import Absent, Credentials, Source
+from tagfs.store.credentials.values import Absent, Credentials, Source
 
 _PROCESS = "use credential_process=COMMAND with one that prints the role's key pair, or unset it"
 _AWS = "use credential_process=aws configure export-credentials --format process, or unset it"

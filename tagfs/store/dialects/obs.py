@@ -13,7 +13,8 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
-from tagfs.store.dialect import (
+from tagfs.store.credentials.values import Credentials, EnvironmentNames
+from tagfs.store.dialects.dialect import (
     Carrier,
     Dialect,
     EmptyTagging,
@@ -22,9 +23,9 @@ from tagfs.store.dialect import (
     Signable,
     Signer,
 )
-from tagfs.store.headers import ENCRYPTION, REDIRECT, render_http_date
-from tagfs.store.identity.credentials import Credentials, EnvironmentNames
-from tagfs.store.tagescape import TagEscape
+from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT
+from tagfs.store.dialects.tag_escape import TagEscape
+from tagfs.store.http_dates import render_http_date
 from tagfs.store.tags import TagRules
 
 TagProfile = Literal["narrow", "wide"]

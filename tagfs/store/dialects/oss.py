@@ -15,9 +15,10 @@ from typing import Final
 from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
-from tagfs.store.dialect import Dialect, Signable, Signer
-from tagfs.store.headers import ENCRYPTION, render_http_date
-from tagfs.store.identity.credentials import Credentials, EnvironmentNames
+from tagfs.store.credentials.values import Credentials, EnvironmentNames
+from tagfs.store.dialects.dialect import Dialect, Signable, Signer
+from tagfs.store.dialects.header_names import ENCRYPTION
+from tagfs.store.http_dates import render_http_date
 from tagfs.store.tags import TagRules
 
 SIGNED_PARAMETERS: Final = frozenset(

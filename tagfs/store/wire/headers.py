@@ -4,20 +4,20 @@ Pure. Header names are lower case throughout; values are text, UTF-8 on the wire
 only through a `Dialect`, never a request.
 """
 
-import calendar
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from tagfs.errors import InvalidRequest, MalformedResponse, ValueTooLarge
-from tagfs.store.bucket import Detail, NewObject, ObjectInfo, ObjectType
-from tagfs.store.encoded_words import decode_words, encode_words
+from tagfs.store.dialects.header_names import STORAGE_CLASS
+from tagfs.store.http_dates import parse_http_date
+from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet, render_tagging
+from tagfs.store.wire.encoded_words import decode_words, encode_words
 
 if TYPE_CHECKING:  # a dialect's module uses this one for its dates
-    from tagfs.store.dialect import Dialect
+    from tagfs.store.dialects.dialect import Dialect
 
 KEPT_HEADERS: Final = (
     "content-type",
@@ -29,42 +29,9 @@ KEPT_HEADERS: Final = (
 )
 """Standard headers that services keep with an object."""
 
-STORAGE_CLASS: Final = "storage-class"
-ENCRYPTION: Final = "server-side-encryption"
-REDIRECT: Final = "website-redirect-location"
-"""What is kept like a header, under a name that no service has a prefix for: see `Detail`."""
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
 _MD5 = re.compile("[0-9a-f]{32}")
 _TYPES = {kind.value.lower(): kind for kind in ObjectType}
-
-
-def render_http_date(now: float) -> str:
-    """Write seconds since the epoch as `Tue, 02 Jan 2024 03:04:05 GMT`, whatever the locale."""
-    t = time.gmtime(now)
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} "
-        f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
-    )
-
-
-def parse_http_date(text: str) -> int:
-    """Read what `render_http_date` writes, as nanoseconds since the epoch.
-
-    Raises:
-        MalformedResponse
-    """
-    try:
-        _, day, month, year, clock, _ = text.split()
-        hour, minute, second = clock.split(":")
-        moment = calendar.timegm(
-            (int(year), _MONTH_NUMBERS[month], int(day), int(hour), int(minute), int(second))
-        )
-    except (ValueError, KeyError, OverflowError):
-        raise MalformedResponse(f"not a date: {text!r}") from None
-    return moment * 1_000_000_000
 
 
 def parse_type(text: str) -> ObjectType:

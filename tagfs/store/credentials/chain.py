@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.store.identity.credentials import Absent, Credentials, EnvironmentNames, Source
-from tagfs.store.identity.files import Environment, KeyFile, Process
-from tagfs.store.identity.metadata import (
+from tagfs.store.credentials.file_sources import Environment, KeyFile, Process
+from tagfs.store.credentials.instance_metadata import (
     EC2_ROLE,
     ECS_RAM_ROLE,
     OBS_AGENCY,
     Container,
     InstanceRole,
 )
-from tagfs.store.identity.refusals import AFTER, BEFORE, Named, OfMachine, Refused, first_named
-from tagfs.store.identity.vendors import Aliyun, AwsProfile, Obsutil, Ossutil
+from tagfs.store.credentials.refusals import AFTER, BEFORE, Named, OfMachine, Refused, first_named
+from tagfs.store.credentials.values import Absent, Credentials, EnvironmentNames, Source
+from tagfs.store.credentials.vendor_files import Aliyun, AwsProfile, Obsutil, Ossutil
 
 logger = logging.getLogger(__name__)
 

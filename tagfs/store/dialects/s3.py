@@ -14,9 +14,9 @@ from typing import Final
 from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
-from tagfs.store.dialect import Carrier, Dialect, EmptyTagging, Signable, Signer
-from tagfs.store.headers import ENCRYPTION, REDIRECT
-from tagfs.store.identity.credentials import Credentials, EnvironmentNames
+from tagfs.store.credentials.values import Credentials, EnvironmentNames
+from tagfs.store.dialects.dialect import Carrier, Dialect, EmptyTagging, Signable, Signer
+from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT
 from tagfs.store.tags import TagRules
 
 ANY_REGION: Final = "us-east-1"

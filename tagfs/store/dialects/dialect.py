@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tagfs.store.bucket import NOTHING, Capabilities, Limits
-from tagfs.store.identity.credentials import Credentials, EnvironmentNames
-from tagfs.store.tagescape import PLAIN, TagEscape
+from tagfs.store.bucket import Capabilities, Limits
+from tagfs.store.credentials.values import Credentials, EnvironmentNames
+from tagfs.store.dialects.tag_escape import PLAIN, TagEscape
+from tagfs.store.objects import NOTHING
 from tagfs.store.tags import TagRules
 
 

@@ -19,9 +19,9 @@ from lxml import etree
 
 from tagfs.errors import InvalidRequest, MalformedResponse
 from tagfs.store.acl import Grant, Policy
-from tagfs.store.bucket import ObjectInfo, ObjectType, Page, Part
-from tagfs.store.headers import parse_etag, parse_type
+from tagfs.store.objects import ObjectInfo, ObjectType, Page, Part
 from tagfs.store.tags import TagSet
+from tagfs.store.wire.headers import parse_etag, parse_type
 
 MAX_DOCUMENT: Final = 32 * 1024**2
 """Bytes; a page of 1000 percent-encoded keys of 1023 bytes is 4 MiB."""

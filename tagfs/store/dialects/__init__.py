@@ -1,0 +1,1 @@
+"""In what the services differ, as data, and their signatures."""

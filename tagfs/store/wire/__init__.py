@@ -1,0 +1,1 @@
+"""XML, headers and checksums as the services write them; pure."""
