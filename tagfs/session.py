@@ -33,7 +33,7 @@ from tagfs.recovery.directories import StagingDirectory
 from tagfs.recovery.notices import notice
 from tagfs.store.caching.cache import CachedBucket
 from tagfs.store.client import Client, open_bucket
-from tagfs.store.exchange import Attempt, Observer
+from tagfs.store.http.messages import Attempt, Observer
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from tagfs.bulk.attrdump import read_blocks
 from tagfs.config.settings import FUSE_OPTIONS, OPTIONS, parse_options, parse_url, split_options
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.endpoints import find_endpoint
+from tagfs.store.http.endpoints import find_endpoint
 
 EXAMPLES = int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "200"))
 URL = parse_url("oss://bucket")

@@ -13,8 +13,8 @@ OWNERS = {
     "fuse": {"tagfs.kernel.libfuse2"},
     "mfusepy": {"tagfs.kernel.libfuse3"},
     "prometheus_client": {"tagfs.monitoring.metrics"},
-    "requests": {"tagfs.store.connections"},
-    "urllib3": {"tagfs.store.connections"},
+    "requests": {"tagfs.store.http.connection_pool"},
+    "urllib3": {"tagfs.store.http.connection_pool"},
     "lxml": {"tagfs.store.wire.xml"},
     "cachetools": {"tagfs.store.caching.cache"},
 }

@@ -17,7 +17,7 @@ from tagfs.monitoring import logs
 from tagfs.monitoring.repeats import BURST, MANY, Repeats
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.monitoring.traffic import Traffic
-from tagfs.store.exchange import Attempt
+from tagfs.store.http.messages import Attempt
 
 
 class Lines(logging.Handler):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tagfs.config.settings import Settings
 from tagfs.store.client import BucketSettings
 from tagfs.store.credentials.chain import CredentialsChoice
-from tagfs.store.exchange import Attempt
+from tagfs.store.http.messages import Attempt
 
 UPLOAD_THREADS = 16
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 import certifi
 
 from tagfs.doctor.findings import Finding, Level, fail, ok, warning
-from tagfs.store.endpoints import Endpoint
+from tagfs.store.http.endpoints import Endpoint
 
 PATIENCE = 10.0
 """Seconds for each step."""

@@ -10,7 +10,7 @@ from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import AccessDenied, BadCredentials, TagfsError
 from tagfs.store.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider
-from tagfs.store.exchange import FIRST_REFUSAL, Request, Response
+from tagfs.store.http.messages import FIRST_REFUSAL, Request, Response
 
 _SHOWN = 4  # characters of an access key's id, which is no secret but nobody's business
 

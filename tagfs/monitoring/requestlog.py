@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tagfs.errors import SettingsError
 from tagfs.monitoring.logfiles import open_to_append
-from tagfs.store.exchange import Attempt
+from tagfs.store.http.messages import Attempt
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tagfs.store.exchange import FIRST_FAILURE, Attempt
+from tagfs.store.http.messages import FIRST_FAILURE, Attempt
 
 WINDOW = 10
 """Seconds that rates are taken over."""

@@ -16,7 +16,7 @@ from tagfs.errors import (
 )
 from tagfs.store.calls import logger
 from tagfs.store.dialects.dialect import Carrier
-from tagfs.store.exchange import Request, Response
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import NO_TAGS
 from tagfs.store.trying import Trying

@@ -22,12 +22,12 @@ from tagfs.store.aclnotes import AclNotes
 from tagfs.store.bucket import Capabilities
 from tagfs.store.deletable import Deletable
 from tagfs.store.dialects.dialect import Carrier, Dialect
-from tagfs.store.exchange import Request, Response, check_key
 from tagfs.store.failures import ORDINARY, BucketLacks, find_failure
+from tagfs.store.http.messages import Request, Response, check_key
+from tagfs.store.http.transport import Transport
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import ObjectInfo, ObjectType
 from tagfs.store.openuploads import OpenUploads
-from tagfs.store.transport import Transport
 
 logger = logging.getLogger(__name__)
 

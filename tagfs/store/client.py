@@ -17,11 +17,11 @@ from tagfs.store.dialects.obs import OBS, TagProfile, choose_tags
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
 from tagfs.store.dialects.tag_escape import TagEscape
-from tagfs.store.endpoints import Addressing, find_endpoint
-from tagfs.store.exchange import Observer
+from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.endpoints import Addressing, find_endpoint
+from tagfs.store.http.messages import Observer
+from tagfs.store.http.transport import Options, Transport
 from tagfs.store.probing import Probing
-from tagfs.store.signing import Authority
-from tagfs.store.transport import Options, Transport
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
 """The services that there are, by URL scheme."""

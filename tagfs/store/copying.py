@@ -18,7 +18,7 @@ from tagfs.store.acls import KEPT, OFF
 from tagfs.store.calls import logger
 from tagfs.store.dialects.dialect import Carrier, MetadataEdit
 from tagfs.store.dialects.header_names import REDIRECT, STORAGE_CLASS
-from tagfs.store.exchange import Request, Response
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.multipart import Multipart, labour
 from tagfs.store.objects import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging

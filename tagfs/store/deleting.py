@@ -18,7 +18,7 @@ from tagfs.errors import (
 )
 from tagfs.store.calls import logger
 from tagfs.store.deletable import NO_OBJECT
-from tagfs.store.exchange import Request, Response
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
 from tagfs.store.sending import Sending
 from tagfs.store.wire.xml import is_representable, parse_deleted, render_delete

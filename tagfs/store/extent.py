@@ -8,7 +8,7 @@ part that is taken for the whole is content lost.
 from typing import NamedTuple
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.exchange import OK, Response
+from tagfs.store.http.messages import OK, Response
 
 _PARTIAL = 206
 

@@ -26,7 +26,7 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.exchange import Request, Response
+from tagfs.store.http.messages import Request, Response
 
 
 class BucketLacks(Unsupported):

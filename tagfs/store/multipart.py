@@ -21,8 +21,8 @@ from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.appending import Appending
 from tagfs.store.calls import logger
 from tagfs.store.dialects.dialect import Carrier
-from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire.checksums import combine_all, etag_of_parts

@@ -14,8 +14,8 @@ from tagfs.errors import (
 )
 from tagfs.store.calls import logger
 from tagfs.store.deletable import NO_OBJECT
-from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.renaming import Renaming
 from tagfs.store.wire.xml import BucketDescription, parse_bucket_info
 

@@ -26,8 +26,8 @@ from typing import Final
 
 from tagfs.errors import TagfsError, Unsupported
 from tagfs.store.calls import Calls
-from tagfs.store.exchange import FIRST_FAILURE, Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.http.messages import FIRST_FAILURE, Request, Response
 from tagfs.store.wire.xml import find_root
 
 NO_TAGS_CODES: Final = frozenset({"NoSuchTagSet", "NoSuchTagSetError"})

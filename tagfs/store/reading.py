@@ -18,9 +18,9 @@ from tagfs.errors import (
 )
 from tagfs.store.calls import Calls, logger
 from tagfs.store.dialects.dialect import ListKeys
-from tagfs.store.exchange import Request
 from tagfs.store.extent import find_extent
 from tagfs.store.failures import find_failure
+from tagfs.store.http.messages import Request
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.wire.checksums import crc64
 from tagfs.store.wire.headers import parse_etag, parse_md5, parse_object, parse_target

@@ -3,8 +3,8 @@
 from tagfs.errors import InvalidRequest, NotFound
 from tagfs.store.calls import logger
 from tagfs.store.copying import Copying
-from tagfs.store.exchange import Request
 from tagfs.store.failures import find_failure
+from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo
 
 

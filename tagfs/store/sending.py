@@ -6,8 +6,8 @@ from typing import Final
 
 from tagfs.errors import IntegrityError
 from tagfs.store.calls import logger
-from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NewObject
 from tagfs.store.reading import Reading
 from tagfs.store.tags import TagSet

@@ -16,8 +16,8 @@ from tagfs.errors import (
 )
 from tagfs.store.dialects.dialect import EmptyTagging
 from tagfs.store.dialects.tag_escape import TagEscape
-from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.proving import NO_TAGS_CODES, Proving
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet

@@ -9,8 +9,8 @@ Servers that look at sub-resources are believed, and cost nothing.
 from urllib.parse import quote
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.exchange import Request
 from tagfs.store.failures import BucketLacks
+from tagfs.store.http.messages import Request
 from tagfs.store.wire.xml import parse_copied
 from tagfs.store.writing import Writing
 

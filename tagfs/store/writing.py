@@ -24,8 +24,8 @@ from tagfs.store.carrying import Carrying
 from tagfs.store.deleting import Deleting
 from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.dialects.header_names import STORAGE_CLASS
-from tagfs.store.exchange import Request, Response
 from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.http_dates import parse_http_date
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import TagSet

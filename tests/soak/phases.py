@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagfs.store import retry, transport
+from tagfs.store.http import retry, transport
 from tests.emulated import Emulator, emulator
 from tests.faulty.crashes import PART, Ground, Service, kill_service
 from tests.faulty.matrix import Field

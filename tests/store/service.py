@@ -8,7 +8,7 @@ from dataclasses import replace
 import oss2
 
 from tagfs.store.client import BucketSettings, Client, open_bucket
-from tagfs.store.exchange import Attempt
+from tagfs.store.http.messages import Attempt
 from tests.emulated import PAIR, Emulator
 
 

@@ -29,15 +29,15 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store import retry
 from tagfs.store.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.endpoints import find_endpoint
+from tagfs.store.http import retry
+from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.endpoints import find_endpoint
+from tagfs.store.http.transport import Options, Transport
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
-from tagfs.store.signing import Authority
 from tagfs.store.tags import NO_TAGS, TagSet
-from tagfs.store.transport import Options, Transport
 from tests.emulated import PAIR, emulator
 from tests.store.loopback import LoopbackServer, answer, error
 from tests.store.service import Service

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import urllib3
 
-from tagfs.store.body import Stream
-from tagfs.store.connections import Connections, NoAnswer, Patience
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.endpoints import find_endpoint
+from tagfs.store.http.connection_pool import Connections, NoAnswer, Patience
+from tagfs.store.http.endpoints import find_endpoint
+from tagfs.store.http.request_body import Stream
 from tagfs.store.objects import BytesSource
 from tests.store.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
 

@@ -5,7 +5,7 @@ import pytest
 from tagfs.errors import SettingsError
 from tagfs.store.client import BucketSettings, open_bucket
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.endpoints import find_endpoint
+from tagfs.store.http.endpoints import find_endpoint
 
 HANGZHOU = "oss-cn-hangzhou.aliyuncs.com"
 

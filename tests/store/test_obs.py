@@ -17,9 +17,9 @@ from tagfs.errors import (
     TooManyTags,
     Unsupported,
 )
-from tagfs.store import retry
 from tagfs.store.bucket import Capabilities
 from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.http import retry
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR, emulator

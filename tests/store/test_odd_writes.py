@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tagfs.errors import AlreadyExists, IntegrityError, MalformedResponse, TagfsError, Unsupported
-from tagfs.store import retry
 from tagfs.store.client import BucketSettings, open_bucket
-from tagfs.store.exchange import Request
+from tagfs.store.http import retry
+from tagfs.store.http.messages import Request
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Part, Upload
 from tests.emulated import PAIR
 from tests.store.loopback import LoopbackServer, answer, error

@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tagfs.errors import BadCredentials
-from tagfs.store import signing
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.obs import OBS
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
-from tagfs.store.endpoints import find_endpoint
-from tagfs.store.exchange import Request
-from tagfs.store.signing import Authority
-from tagfs.store.transport import Options, Transport
+from tagfs.store.http import authenticator
+from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.endpoints import find_endpoint
+from tagfs.store.http.messages import Request
+from tagfs.store.http.transport import Options, Transport
 from tests.store.loopback import LoopbackServer, answer, error
 from tests.waiting import wait_for
 
@@ -114,8 +114,8 @@ def test_what_holds_is_used_while_the_origin_is_away(serve, caplog):
 
 
 def test_the_origin_is_asked_again_after_a_while(serve, monkeypatch):
-    monkeypatch.setattr(signing, "BEHIND_PAUSE", 0.0)
-    monkeypatch.setattr(signing, "RENEW_PAUSE", 0.0)
+    monkeypatch.setattr(authenticator, "BEHIND_PAUSE", 0.0)
+    monkeypatch.setattr(authenticator, "RENEW_PAUSE", 0.0)
     provider = Provider(old(60), new(), fails=True)
     _server, client = serve(provider, answer())
     client.request(GET)
@@ -126,7 +126,7 @@ def test_the_origin_is_asked_again_after_a_while(serve, monkeypatch):
 
 
 def test_expired_ones_are_waited_for_by_all_and_asked_for_once(serve, monkeypatch):
-    monkeypatch.setattr(signing, "RENEW_PAUSE", 0.0)
+    monkeypatch.setattr(authenticator, "RENEW_PAUSE", 0.0)
     provider = Provider(old(-1), new())
     server, client = serve(provider, answer())
     provider.gate.clear()

@@ -18,9 +18,9 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store import retry
 from tagfs.store.client import BucketSettings, open_bucket
 from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.http import retry
 from tagfs.store.objects import BytesSource, NewObject, Part
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR, emulator

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.dialect import Signable
 from tagfs.store.dialects.s3 import S3, canonical_request, sign
-from tagfs.store.endpoints import find_endpoint
+from tagfs.store.http.endpoints import find_endpoint
 
 PAIR = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 WITH_TOKEN = Credentials(PAIR.access_key_id, PAIR.secret_access_key, "TOKEN==")

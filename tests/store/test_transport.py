@@ -22,14 +22,14 @@ from tagfs.errors import (
     Throttled,
     Unreachable,
 )
-from tagfs.store import connections, retry
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.endpoints import find_endpoint
-from tagfs.store.exchange import Attempt, Request, Response
+from tagfs.store.http import connection_pool, retry
+from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.endpoints import find_endpoint
+from tagfs.store.http.messages import Attempt, Request, Response
+from tagfs.store.http.transport import Options, Transport
 from tagfs.store.objects import BytesSource
-from tagfs.store.signing import Authority
-from tagfs.store.transport import Options, Transport
 from tagfs.store.wire.checksums import crc64
 from tests.store.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
 
@@ -519,7 +519,7 @@ def test_no_foreign_failure_slips_through():
     for module, base in [(urllib3.exceptions, urllib3.exceptions.HTTPError), (requests, OSError)]:
         for kind in _subclasses(base):
             if kind.__module__.startswith(module.__name__):
-                assert issubclass(kind, connections.FOREIGN)
+                assert issubclass(kind, connection_pool.FOREIGN)
 
 
 @pytest.mark.parametrize(
@@ -539,7 +539,7 @@ def test_a_foreign_failure_becomes_ours(serve, monkeypatch, failure):
     def fail(*_args, **_kwargs):
         raise failure
 
-    monkeypatch.setattr(connections._AtOnce, "send_request", fail)
+    monkeypatch.setattr(connection_pool._AtOnce, "send_request", fail)
     with pytest.raises(Unreachable):
         client.request(GET)
 
@@ -835,7 +835,7 @@ def test_what_was_begun_ends_with_what_cannot_end(serve, monkeypatch):
         told.append(None)
         return False
 
-    monkeypatch.setattr("tagfs.store.transport.is_strange", fail)
+    monkeypatch.setattr("tagfs.store.http.transport.is_strange", fail)
     with pytest.raises(KeyboardInterrupt):
         client.request_all(gets(4))
     assert len(client._connections._idle) == 2
@@ -867,15 +867,15 @@ def test_several_wait_for_a_slot(serve):
 
 def test_silence_towards_several_is_waited_for_once(serve, monkeypatch):
     patience = 0.2
-    monkeypatch.setattr("tagfs.store.transport.PATIENCE", patience)
+    monkeypatch.setattr("tagfs.store.http.transport.PATIENCE", patience)
     waits: list[float] = []
-    real = connections._AtOnce.answer
+    real = connection_pool._AtOnce.answer
 
     def answer_(connection):
         waits.append(connection.sock.gettimeout())
         return real(connection)
 
-    monkeypatch.setattr(connections._AtOnce, "answer", answer_)
+    monkeypatch.setattr(connection_pool._AtOnce, "answer", answer_)
     _, client = serve(Slow(30, answer()), parallel=6)
     assert client.request_all(gets(6)) == [None] * 6
     assert sum(waits) <= 2 * patience

@@ -20,9 +20,9 @@ import urllib3.connection
 from requests.adapters import HTTPAdapter
 
 from tagfs.errors import SettingsError
-from tagfs.store.body import Stream
-from tagfs.store.endpoints import Endpoint
-from tagfs.store.wholeanswer import WholeAnswer
+from tagfs.store.http.endpoints import Endpoint
+from tagfs.store.http.request_body import Stream
+from tagfs.store.http.response_parser import WholeAnswer
 
 SMALL_PACKET: Final = 64 * 1024
 """Bytes of a body that is sent together with its head."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.dialects.dialect import Dialect
-from tagfs.store.exchange import FIRST_FAILURE, Request
+from tagfs.store.http.messages import FIRST_FAILURE, Request
 from tagfs.store.http_dates import parse_http_date
 
 FIRST_DELAY: Final = 0.2

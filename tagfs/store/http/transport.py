@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
-from tagfs.store import retry
-from tagfs.store.answers import is_strange, read_answer
-from tagfs.store.body import Body, Stream, prepare_body
-from tagfs.store.connections import Connections, Exchange, NoAnswer, Patience, Sent
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.dialect import Dialect
-from tagfs.store.endpoints import Endpoint
-from tagfs.store.exchange import (
+from tagfs.store.http import retry
+from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.connection_pool import Connections, Exchange, NoAnswer, Patience, Sent
+from tagfs.store.http.endpoints import Endpoint
+from tagfs.store.http.error_response import is_strange, read_answer
+from tagfs.store.http.messages import (
     FIRST_FAILURE,
     FIRST_REFUSAL,
     OK,
@@ -30,9 +30,9 @@ from tagfs.store.exchange import (
     check_key,
     repair_header,
 )
+from tagfs.store.http.request_body import Body, Stream, prepare_body
+from tagfs.store.http.retry import Course
 from tagfs.store.objects import NOTHING
-from tagfs.store.retry import Course
-from tagfs.store.signing import Authority
 from tagfs.store.wire.xml import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ import tagfs
 from tagfs.errors import MalformedResponse, TagfsError
 from tagfs.store.credentials.values import Credentials, CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect, Signable
-from tagfs.store.endpoints import Endpoint
-from tagfs.store.exchange import Request, Response
+from tagfs.store.http.endpoints import Endpoint
+from tagfs.store.http.messages import Request, Response
+from tagfs.store.http.retry import Course
 from tagfs.store.http_dates import parse_http_date
-from tagfs.store.retry import Course
 
 logger = logging.getLogger(__name__)
 

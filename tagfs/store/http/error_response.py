@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.dialects.dialect import Dialect
-from tagfs.store.exchange import FIRST_REFUSAL, OK, Request, Response
+from tagfs.store.http.messages import FIRST_REFUSAL, OK, Request, Response
 from tagfs.store.wire.xml import ServiceError, has_error_root, parse_error
 
 _BAD_REQUEST = 400
