@@ -17,7 +17,7 @@ from tagfs.errors import SettingsError
 from tagfs.extras import EMULATOR, how_to_add
 from tagfs.host.mountpoint import check_mountpoint, unmount
 from tagfs.store.bucket import Bucket
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet

@@ -31,8 +31,8 @@ from tagfs.monitoring.traffic import Traffic
 from tagfs.monitoring.vitals import Vitals
 from tagfs.recovery.directories import StagingDirectory
 from tagfs.recovery.notices import notice
-from tagfs.store.caching.cache import CachedBucket
-from tagfs.store.client import Client, open_bucket
+from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.client.client import Client, open_bucket
 from tagfs.store.http.messages import Attempt, Observer
 
 log = logging.getLogger(__name__)

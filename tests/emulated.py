@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 
 PAIR = StaticCredentials(Credentials("emulator", "emulator-secret"))

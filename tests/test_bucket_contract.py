@@ -26,8 +26,8 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.bucket import Bucket, Capabilities
-from tagfs.store.caching.cache import CachedBucket
-from tagfs.store.client import Client
+from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.client.client import Client
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -24,7 +24,7 @@ from tagfs.doctor.network import check_network
 from tagfs.doctor.rights import attempt
 from tagfs.doctor.scratch import check_writing
 from tagfs.doctor.service import check_kind
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http.endpoints import Endpoint
 from tests.emulated import PAIR, Emulator, emulator
 from tests.judges import REGIONS, judge_of

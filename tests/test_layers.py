@@ -16,7 +16,7 @@ OWNERS = {
     "requests": {"tagfs.store.http.connection_pool"},
     "urllib3": {"tagfs.store.http.connection_pool"},
     "lxml": {"tagfs.store.wire.xml"},
-    "cachetools": {"tagfs.store.caching.cache"},
+    "cachetools": {"tagfs.store.cache.cached_bucket"},
 }
 """Third-party libraries that one module owns; everybody else goes through it."""
 

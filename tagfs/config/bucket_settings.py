@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tagfs.config.settings import Settings
-from tagfs.store.client import BucketSettings
+from tagfs.store.client.client import BucketSettings
 from tagfs.store.credentials.chain import CredentialsChoice
 from tagfs.store.http.messages import Attempt
 

@@ -13,7 +13,7 @@ from tagfs.doctor.rights import check_rights
 from tagfs.doctor.scratch import check_writing
 from tagfs.doctor.service import check_bucket, check_credentials, check_kind
 from tagfs.errors import SettingsError, TagfsError
-from tagfs.store.client import Client, credentials_for, open_bucket
+from tagfs.store.client.client import Client, credentials_for, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider
 
 PATIENCE = 10.0

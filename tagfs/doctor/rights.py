@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from tagfs.doctor.actions import ACTIONS, NEEDED_FOR
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import AccessDenied, Archived, NotFound, TagfsError, Unsupported
-from tagfs.store.client import Client
-from tagfs.store.deletable import NO_OBJECT
+from tagfs.store.client.client import Client
+from tagfs.store.client.delete_rights import NO_OBJECT
 
 _LESSER = frozenset({"bucket tagging"})
 """Rights that a mount can do without."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tagfs.doctor.findings import Finding, Level, fail
 from tagfs.doctor.rights import attempt
 from tagfs.errors import AlreadyExists, NotFound, TagfsError
-from tagfs.store.client import Client
+from tagfs.store.client.client import Client
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 

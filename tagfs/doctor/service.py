@@ -8,7 +8,7 @@ from typing import Final
 from tagfs.doctor.actions import ACTIONS, NEEDED_FOR
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import AccessDenied, BadCredentials, TagfsError
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider
 from tagfs.store.http.messages import FIRST_REFUSAL, Request, Response
 

@@ -13,7 +13,7 @@ from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.recent import RecentFailures
 from tagfs.monitoring.traffic import Traffic
-from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.cache.cached_bucket import CachedBucket
 
 
 class Vitals:

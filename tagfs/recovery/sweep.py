@@ -20,7 +20,7 @@ from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.leftovers import Contents, LeftDirectory, Problem, Staged, find
 from tagfs.recovery.remains import Remains
 from tagfs.recovery.showing import Output
-from tagfs.store.client import Client, open_bucket
+from tagfs.store.client.client import Client, open_bucket
 from tagfs.terminal.format import shown
 
 

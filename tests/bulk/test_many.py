@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS
 from tests.bulk.conftest import Subject, start_tag

@@ -11,7 +11,7 @@ from re import escape, fullmatch
 from typing import Any
 
 from tagfs.errors import TagfsError
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials
 from tests.emulated import Emulator
 from tests.faulty.faults import Kind, every

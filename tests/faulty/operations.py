@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tagfs.errors import Unsupported
-from tagfs.store.client import Client
+from tagfs.store.client.client import Client
+from tagfs.store.client.writes import TRIAL
 from tagfs.store.objects import (
     BytesSource,
     Content,
@@ -19,7 +20,6 @@ from tagfs.store.objects import (
     Upload,
 )
 from tagfs.store.tags import NO_TAGS, TagSet
-from tagfs.store.writing import TRIAL
 
 BLUE = TagSet({"team": "blue"})
 RED = TagSet({"team": "red", "odd": "a+b c"})

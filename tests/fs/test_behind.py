@@ -22,7 +22,7 @@ from tagfs.errors import (
 )
 from tagfs.fs import behind
 from tagfs.fs.filesystem import FileSystem
-from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Source
 from tagfs.store.tags import TagSet

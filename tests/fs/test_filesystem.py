@@ -16,7 +16,7 @@ from tagfs.fs.node import Handle
 from tagfs.fs.notes import RenameEntry, parse_note
 from tagfs.fs.paths import Root
 from tagfs.recovery.renames import RenameFinisher
-from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 from tagfs.store.tags import TagSet

@@ -16,7 +16,7 @@ import pytest
 from tagfs.errors import AccessDenied, NotFound, TagfsError, Unreachable
 from tagfs.fs import replaced
 from tagfs.fs.filesystem import FileSystem
-from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet

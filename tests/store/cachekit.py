@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tagfs.store.caching.cache import CachedBucket
+from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet

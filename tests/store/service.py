@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import oss2
 
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.http.messages import Attempt
 from tests.emulated import PAIR, Emulator
 

@@ -15,8 +15,8 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.caching.cache import CachedBucket
-from tagfs.store.caching.state import RECENT
+from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.cache.coalescer import RECENT
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.tags import NO_TAGS

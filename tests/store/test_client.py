@@ -29,7 +29,7 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http import retry

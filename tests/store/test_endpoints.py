@@ -3,7 +3,7 @@
 import pytest
 
 from tagfs.errors import SettingsError
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http.endpoints import find_endpoint
 

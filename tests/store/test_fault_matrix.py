@@ -16,7 +16,7 @@ from functools import cache
 import pytest
 
 from tagfs.errors import AlreadyExists, NoSuchUpload, PositionMismatch
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.http import retry, transport
 from tagfs.store.objects import BytesSource, NewObject
 from tests.emulated import PAIR, Emulator, emulator

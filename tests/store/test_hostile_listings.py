@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.client import BucketSettings, Client, open_bucket
+from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tests.store.loopback import LoopbackServer, answer
 

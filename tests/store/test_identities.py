@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import BadCredentials
-from tagfs.store.client import BucketSettings, credentials_for
+from tagfs.store.client.client import BucketSettings, credentials_for
 from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.obs import OBS

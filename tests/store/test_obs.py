@@ -18,7 +18,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.bucket import Capabilities
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -9,8 +9,8 @@ import pytest
 from tagfs.errors import IntegrityError, MalformedResponse, TagfsError
 from tagfs.fs.memory import MemoryBudget
 from tagfs.fs.reader import Reader
-from tagfs.store.caching.cache import CachedBucket
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry
 from tests.emulated import PAIR
 from tests.store.loopback import LoopbackServer, answer, error

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tagfs.errors import AlreadyExists, IntegrityError, MalformedResponse, TagfsError, Unsupported
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Part, Upload

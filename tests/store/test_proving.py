@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tagfs.errors import AccessDenied, MalformedResponse, TagfsError, Unsupported
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -18,7 +18,7 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.http import retry
 from tagfs.store.objects import BytesSource, NewObject, Part

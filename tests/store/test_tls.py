@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tagfs.errors import TagfsError, Unreachable
-from tagfs.store.client import BucketSettings, open_bucket
+from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tests.store.loopback import LoopbackServer, answer
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import NotFound, ObjectChanged
-from tagfs.store.caching.entries import Written
-from tagfs.store.caching.tagging import CopyTags, Tagging
+from tagfs.store.cache.entries import Written
+from tagfs.store.cache.tags import CopyTags, Tagging
 from tagfs.store.objects import NONE_MEANT, Keep, NewObject, ObjectInfo, Part, Source, Upload
 from tagfs.store.tags import TagSet
 

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from tagfs.store.caching.listings import Growing
-from tagfs.store.caching.rows import COMMON_PREFIX, pack, unpack
+from tagfs.store.cache.listings import Growing
+from tagfs.store.cache.packed_rows import COMMON_PREFIX, pack, unpack
 from tagfs.store.objects import Page
 
 

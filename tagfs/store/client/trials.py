@@ -9,10 +9,10 @@ Servers that look at sub-resources are believed, and cost nothing.
 from urllib.parse import quote
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.failures import BucketLacks
+from tagfs.store.client.error_codes import BucketLacks
+from tagfs.store.client.writes import Writing
 from tagfs.store.http.messages import Request
 from tagfs.store.wire.xml import parse_copied
-from tagfs.store.writing import Writing
 
 _TRIAL = ".tagfs-trial"
 _NOTHING = ".tagfs-no-object"

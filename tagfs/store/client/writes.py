@@ -18,13 +18,13 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
-from tagfs.store.acls import Acls
-from tagfs.store.calls import logger
-from tagfs.store.carrying import Carrying
-from tagfs.store.deleting import Deleting
+from tagfs.store.client.api import logger
+from tagfs.store.client.deletes import Deleting
+from tagfs.store.client.error_codes import BucketLacks, find_failure
+from tagfs.store.client.object_acls import Acls
+from tagfs.store.client.tag_transfer import Carrying
 from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.dialects.header_names import STORAGE_CLASS
-from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.http_dates import parse_http_date
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Source

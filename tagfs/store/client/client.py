@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket
+from tagfs.store.client.probes import Probing
 from tagfs.store.credentials.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
 from tagfs.store.credentials.values import CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect
@@ -21,7 +22,6 @@ from tagfs.store.http.authenticator import Authority
 from tagfs.store.http.endpoints import Addressing, find_endpoint
 from tagfs.store.http.messages import Observer
 from tagfs.store.http.transport import Options, Transport
-from tagfs.store.probing import Probing
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
 """The services that there are, by URL scheme."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import IntegrityError
-from tagfs.store.calls import logger
-from tagfs.store.failures import BucketLacks
+from tagfs.store.client.api import logger
+from tagfs.store.client.error_codes import BucketLacks
+from tagfs.store.client.reads import Reading
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NewObject
-from tagfs.store.reading import Reading
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
 

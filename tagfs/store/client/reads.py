@@ -16,10 +16,10 @@ from tagfs.errors import (
     ObjectChanged,
     TagfsError,
 )
-from tagfs.store.calls import Calls, logger
+from tagfs.store.client.api import Calls, logger
+from tagfs.store.client.content_range import find_extent
+from tagfs.store.client.error_codes import find_failure
 from tagfs.store.dialects.dialect import ListKeys
-from tagfs.store.extent import find_extent
-from tagfs.store.failures import find_failure
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.wire.checksums import crc64

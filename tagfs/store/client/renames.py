@@ -1,9 +1,9 @@
 """Renames made by the service, which parallel file systems have."""
 
 from tagfs.errors import InvalidRequest, NotFound
-from tagfs.store.calls import logger
-from tagfs.store.copying import Copying
-from tagfs.store.failures import find_failure
+from tagfs.store.client.api import logger
+from tagfs.store.client.copies import Copying
+from tagfs.store.client.error_codes import find_failure
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo
 

@@ -16,11 +16,11 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
-from tagfs.store.calls import logger
-from tagfs.store.deletable import NO_OBJECT
+from tagfs.store.client.api import logger
+from tagfs.store.client.conditional_writes import Sending
+from tagfs.store.client.delete_rights import NO_OBJECT
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
-from tagfs.store.sending import Sending
 from tagfs.store.wire.xml import is_representable, parse_deleted, render_delete
 
 

@@ -10,8 +10,8 @@ before it is reported done.
 import logging
 
 from tagfs.errors import AccessDenied, TagfsError
+from tagfs.store.client.tags import Tagging
 from tagfs.store.dialects.dialect import Carrier
-from tagfs.store.tagging import Tagging
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 
 logger = logging.getLogger(__name__)

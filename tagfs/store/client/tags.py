@@ -14,12 +14,12 @@ from tagfs.errors import (
     NotFound,
     Unsupported,
 )
+from tagfs.store.client.error_codes import BucketLacks
+from tagfs.store.client.proofs import NO_TAGS_CODES, Proving
 from tagfs.store.dialects.dialect import EmptyTagging
 from tagfs.store.dialects.tag_escape import TagEscape
-from tagfs.store.failures import BucketLacks
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject
-from tagfs.store.proving import NO_TAGS_CODES, Proving
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 from tagfs.store.wire.xml import parse_tag_set, render_tag_set
 

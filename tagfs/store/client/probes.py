@@ -12,11 +12,11 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.calls import logger
-from tagfs.store.deletable import NO_OBJECT
-from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.client.api import logger
+from tagfs.store.client.delete_rights import NO_OBJECT
+from tagfs.store.client.error_codes import BucketLacks, find_failure
+from tagfs.store.client.renames import Renaming
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.renaming import Renaming
 from tagfs.store.wire.xml import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount

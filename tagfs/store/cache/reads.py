@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import KNOWN_KEYS, Bucket
-from tagfs.store.caching.entries import UNKNOWN, Unknown
-from tagfs.store.caching.scans import Alone, kept_pages
-from tagfs.store.caching.state import CacheState
+from tagfs.store.cache.coalescer import CacheState
+from tagfs.store.cache.entries import UNKNOWN, Unknown
+from tagfs.store.cache.shared_scan import Alone, kept_pages
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
 
 T = TypeVar("T")

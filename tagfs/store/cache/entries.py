@@ -10,8 +10,8 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tagfs.store.caching.listings import Listings, Seen, above
-from tagfs.store.caching.rows import pack, same_version, unpack
+from tagfs.store.cache.listings import Listings, Seen, above
+from tagfs.store.cache.packed_rows import pack, same_version, unpack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from tagfs.errors import AccessDenied, NotFound
 from tagfs.store.bucket import Bucket
-from tagfs.store.caching.entries import UNKNOWN, Unknown
-from tagfs.store.caching.looking import Looking, unless_missing
-from tagfs.store.caching.state import RECENT, CacheState
+from tagfs.store.cache.coalescer import RECENT, CacheState
+from tagfs.store.cache.entries import UNKNOWN, Unknown
+from tagfs.store.cache.reads import Looking, unless_missing
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.single_flight import Slot

@@ -14,12 +14,12 @@ from tagfs.errors import (
     IntegrityError,
     PositionMismatch,
 )
-from tagfs.store.calls import logger
+from tagfs.store.client.api import logger
+from tagfs.store.client.trials import Trying
 from tagfs.store.dialects.dialect import Carrier
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import NO_TAGS
-from tagfs.store.trying import Trying
 from tagfs.store.wire.checksums import combine, crc64
 from tagfs.store.wire.headers import parse_crc64, parse_etag, render_new
 

@@ -14,12 +14,12 @@ from tagfs.errors import (
     ObjectChanged,
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
-from tagfs.store.acls import KEPT, OFF
-from tagfs.store.calls import logger
+from tagfs.store.client.api import logger
+from tagfs.store.client.multipart import Multipart, labour
+from tagfs.store.client.object_acls import KEPT, OFF
 from tagfs.store.dialects.dialect import Carrier, MetadataEdit
 from tagfs.store.dialects.header_names import REDIRECT, STORAGE_CLASS
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.multipart import Multipart, labour
 from tagfs.store.objects import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 from tagfs.store.wire.headers import KEPT_HEADERS, parse_crc64, render_metadata, render_uncopied

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from tagfs.store.bucket import Bucket, Capabilities, Limits
-from tagfs.store.caching.entries import Knowledge
-from tagfs.store.caching.listings import Listing, Listings
-from tagfs.store.caching.state import CacheState, Clocks
-from tagfs.store.caching.writing import Writing
+from tagfs.store.cache.coalescer import CacheState, Clocks
+from tagfs.store.cache.entries import Knowledge
+from tagfs.store.cache.listings import Listing, Listings
+from tagfs.store.cache.writes import Writing
 from tagfs.store.tags import TagRules
 
 

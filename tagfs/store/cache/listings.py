@@ -8,7 +8,7 @@ listing, so that a scan which began before the write does not bring the old stat
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 
-from tagfs.store.caching.rows import COMMON_PREFIX
+from tagfs.store.cache.packed_rows import COMMON_PREFIX
 
 Seen = tuple[float, bytes | None]
 """When it was asked, and the row that a listing shows at a key; None when it shows none."""

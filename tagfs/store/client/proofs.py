@@ -25,8 +25,8 @@ GET ?symlink, ?uploadId          only headers and documents that are due are rea
 from typing import Final
 
 from tagfs.errors import TagfsError, Unsupported
-from tagfs.store.calls import Calls
-from tagfs.store.failures import BucketLacks, find_failure
+from tagfs.store.client.api import Calls
+from tagfs.store.client.error_codes import BucketLacks, find_failure
 from tagfs.store.http.messages import FIRST_FAILURE, Request, Response
 from tagfs.store.wire.xml import find_root
 

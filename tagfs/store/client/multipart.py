@@ -18,10 +18,10 @@ from tagfs.errors import (
     TagfsError,
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
-from tagfs.store.appending import Appending
-from tagfs.store.calls import logger
+from tagfs.store.client.api import logger
+from tagfs.store.client.appends import Appending
+from tagfs.store.client.error_codes import BucketLacks, find_failure
 from tagfs.store.dialects.dialect import Carrier
-from tagfs.store.failures import BucketLacks, find_failure
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -18,16 +18,16 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
-from tagfs.store.aclnotes import AclNotes
 from tagfs.store.bucket import Capabilities
-from tagfs.store.deletable import Deletable
+from tagfs.store.client.acl_memory import AclNotes
+from tagfs.store.client.delete_rights import Deletable
+from tagfs.store.client.error_codes import ORDINARY, BucketLacks, find_failure
+from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.dialects.dialect import Carrier, Dialect
-from tagfs.store.failures import ORDINARY, BucketLacks, find_failure
 from tagfs.store.http.messages import Request, Response, check_key
 from tagfs.store.http.transport import Transport
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import ObjectInfo, ObjectType
-from tagfs.store.openuploads import OpenUploads
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.caching.entries import UNKNOWN, Knowledge, Unknown
-from tagfs.store.caching.listings import Listing
-from tagfs.store.caching.scans import Alone, SharedScan
+from tagfs.store.cache.entries import UNKNOWN, Knowledge, Unknown
+from tagfs.store.cache.listings import Listing
+from tagfs.store.cache.shared_scan import Alone, SharedScan
 from tagfs.store.objects import Lookup, ObjectInfo, Page
 from tagfs.store.single_flight import Flight, Flights, Slot
 

@@ -1,0 +1,1 @@
+"""A bucket over HTTP: every operation of the contract."""
