@@ -14,12 +14,12 @@ from tagfs.config.bucket_settings import UPLOAD_THREADS, bucket_settings
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
-from tagfs.fs.environment import Choices, Environment
+from tagfs.fs.content.memory_budget import MemoryBudget
+from tagfs.fs.content.staged_file import StagingArea
+from tagfs.fs.context import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.mapping.paths import Root
 from tagfs.fs.operations import Operations
-from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
 from tagfs.host.allocator import keep_little
 from tagfs.host.lifetime import Lifetime
 from tagfs.kernel.binding import Binding

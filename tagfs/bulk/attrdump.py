@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tagfs.errors import InvalidTag, SettingsError
-from tagfs.fs.xattrs import Kind, parse_name, tag_name
+from tagfs.fs.mapping.xattr_names import Kind, parse_name, tag_name
 from tagfs.store.tags import TagSet, parse_tagging, render_tagging
 
 _FILE: Final = b"# file: "

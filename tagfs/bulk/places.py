@@ -16,7 +16,7 @@ from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.resolve import choose
 from tagfs.config.settings import BucketUrl, Settings
 from tagfs.errors import BadCredentials
-from tagfs.fs.paths import Root
+from tagfs.fs.mapping.paths import Root
 from tagfs.host.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
 

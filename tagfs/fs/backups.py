@@ -7,9 +7,9 @@ people see.
 import time
 
 from tagfs.errors import NotFound, Unsupported
-from tagfs.fs.environment import RECENT, Environment
-from tagfs.fs.inheriting import NO_HEIR, Inherited, inherited_from
-from tagfs.fs.paths import split
+from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from
+from tagfs.fs.mapping.paths import split
 
 MEMORY = 60.0
 """Seconds in which a file made under the name of one that became a backup inherits from that."""

@@ -28,11 +28,12 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
-from tagfs.fs.attributes import Attributes
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.mapping.paths import is_below
+from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.node import FileNode, Handle
-from tagfs.fs.paths import is_below
-from tagfs.fs.temporaries import GRACE, destination
+from tagfs.fs.temporaries import GRACE
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.fs.environment import Environment
-from tagfs.fs.inheriting import inherited_from, merged_headers, merged_metadata
-from tagfs.fs.journal import Journal
-from tagfs.fs.notes import Begun, JournalEntry, Phase
-from tagfs.fs.staging import Fetch, StagedFile
-from tagfs.fs.uploads import Destination, Uploader
+from tagfs.fs.content.journal import Journal
+from tagfs.fs.content.journal_entries import Begun, JournalEntry, Phase
+from tagfs.fs.content.staged_file import Fetch, StagedFile
+from tagfs.fs.content.uploader import Destination, Uploader
+from tagfs.fs.context import Environment
+from tagfs.fs.mapping.inheritance import inherited_from, merged_headers, merged_metadata
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import TagSet
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tagfs.errors import AlreadyExists
-from tagfs.fs.attributes import Attributes, parse_attributes, with_attributes
-from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes, with_attributes
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.temporaries import Temporaries

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
-from tagfs.fs.environment import Environment
+from tagfs.fs.context import Environment
+from tagfs.fs.mapping.xattr_names import Kind, parse_name
 from tagfs.fs.tagging import Tagging
 from tagfs.fs.usermeta import UserMetadata
-from tagfs.fs.xattrs import Kind, parse_name
 
 log = logging.getLogger(__name__)
 

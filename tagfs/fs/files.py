@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Mapping
 
 from tagfs.errors import BadHandle, TagfsError
-from tagfs.fs.attributes import Attributes
-from tagfs.fs.environment import Environment
+from tagfs.fs.content.journal import Journal
+from tagfs.fs.context import Environment
 from tagfs.fs.inodes import Inodes
-from tagfs.fs.journal import Journal
+from tagfs.fs.mapping.paths import is_below
+from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.node import FileNode, Handle
-from tagfs.fs.paths import is_below
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)

@@ -23,22 +23,23 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
-from tagfs.fs.attributes import Attributes
 from tagfs.fs.behind import WriteBehind
+from tagfs.fs.content.journal import Journal
+from tagfs.fs.content.reader import SMALL
+from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.editing import AttributeEdits, MetadataEdits
-from tagfs.fs.environment import RECENT, Environment
 from tagfs.fs.extended import Xattrs
 from tagfs.fs.files import OpenFiles
-from tagfs.fs.journal import Journal
+from tagfs.fs.mapping.paths import is_aside, join, split
+from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
-from tagfs.fs.paths import is_aside, join, split
 from tagfs.fs.pending import PendingChanges
 from tagfs.fs.prefetch import Prefetcher
-from tagfs.fs.reader import SMALL
 from tagfs.fs.sticky import StickyBits
 from tagfs.fs.tagging import Tagging
-from tagfs.fs.temporaries import Temporaries, destination
+from tagfs.fs.temporaries import Temporaries
 from tagfs.fs.told import ToldSizes
 from tagfs.fs.tree import Entry, Tree
 from tagfs.fs.usermeta import UserMetadata

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, InvalidRequest, NotFound, TagfsError
-from tagfs.fs.environment import Environment
+from tagfs.fs.context import Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.node import FileNode
-from tagfs.fs.paths import is_below
 from tagfs.fs.tree import Entry
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 

@@ -18,13 +18,12 @@ from tagfs.errors import (
     NotPermitted,
     TagfsError,
 )
-from tagfs.fs.attributes import DIRECTORY, Attributes, with_attributes
 from tagfs.fs.backups import Backups
 from tagfs.fs.behind import WriteBehind
-from tagfs.fs.contenttypes import by_name
-from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.files import OpenFiles
-from tagfs.fs.inheriting import (
+from tagfs.fs.mapping.content_types import by_name
+from tagfs.fs.mapping.inheritance import (
     NO_HEIR,
     Inherited,
     inherited_from,
@@ -33,10 +32,11 @@ from tagfs.fs.inheriting import (
     new_headers,
     take_over,
 )
+from tagfs.fs.mapping.paths import is_aside, split
+from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes, with_attributes
 from tagfs.fs.moves import NativeRename
 from tagfs.fs.node import FileNode
 from tagfs.fs.parents import Parents
-from tagfs.fs.paths import is_aside, split
 from tagfs.fs.pending import PendingChanges
 from tagfs.fs.renames import DirectoryRename
 from tagfs.fs.replaced import ReplacedFiles

@@ -22,15 +22,15 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
-from tagfs.fs.attributes import RESERVED, Attributes, parse_attributes
+from tagfs.fs.content.journal import Journal
+from tagfs.fs.content.reader import Reader
+from tagfs.fs.content.staged_file import StagedFile
+from tagfs.fs.content.uploader import Destination
+from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.delivery import Delivery
-from tagfs.fs.environment import RECENT, Environment
-from tagfs.fs.inheriting import merged_metadata
-from tagfs.fs.journal import Journal
-from tagfs.fs.paths import split
-from tagfs.fs.reader import Reader
-from tagfs.fs.staging import StagedFile
-from tagfs.fs.uploads import Destination
+from tagfs.fs.mapping.inheritance import merged_metadata
+from tagfs.fs.mapping.paths import split
+from tagfs.fs.mapping.posix_metadata import RESERVED, Attributes, parse_attributes
 from tagfs.store.objects import Content, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 

@@ -7,9 +7,9 @@ goes, it needs a marker.
 from collections.abc import Callable, Sequence
 
 from tagfs.errors import AlreadyExists
-from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.files import OpenFiles
-from tagfs.fs.paths import split
+from tagfs.fs.mapping.paths import split
 from tagfs.fs.survivors import Survivors
 from tagfs.store.bucket import KNOWN_KEYS
 

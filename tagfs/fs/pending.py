@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tagfs.errors import TagfsError
-from tagfs.fs.paths import is_below
+from tagfs.fs.mapping.paths import is_below
 
 log = logging.getLogger(__name__)
 

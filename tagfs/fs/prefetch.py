@@ -18,12 +18,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tagfs.errors import TagfsError
-from tagfs.fs.environment import RECENT, Environment
-from tagfs.fs.paths import join, split
-from tagfs.fs.reader import SMALL
+from tagfs.fs.content.reader import SMALL
+from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.mapping.paths import join, split
+from tagfs.fs.mapping.xattr_names import Kind, parse_name
 from tagfs.fs.tree import Tree
 from tagfs.fs.walks import ListedDirectory, Walk
-from tagfs.fs.xattrs import Kind, parse_name
 from tagfs.store.objects import Content
 
 log = logging.getLogger(__name__)

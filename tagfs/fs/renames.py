@@ -11,10 +11,10 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 
 from tagfs.errors import AccessDenied, CrossDevice, Denied, InvalidRequest, TagfsError, Unreachable
-from tagfs.fs.environment import Environment
+from tagfs.fs.content.journal import RenameNote
+from tagfs.fs.context import Environment
 from tagfs.fs.files import OpenFiles
-from tagfs.fs.journal import RenameNote
-from tagfs.fs.paths import is_below
+from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.symlinks import move_link
 from tagfs.store.objects import Keep, ObjectInfo, ObjectType
 

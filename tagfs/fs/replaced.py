@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
-from tagfs.fs.environment import RECENT, Environment
+from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.files import OpenFiles
 from tagfs.fs.node import FileNode
 from tagfs.fs.parents import Parents

@@ -10,8 +10,8 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.fs.environment import RECENT
-from tagfs.fs.links import (
+from tagfs.fs.context import RECENT
+from tagfs.fs.mapping.link_targets import (
     METADATA_NAME,
     link_metadata,
     parse_text,

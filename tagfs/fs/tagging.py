@@ -13,12 +13,12 @@ from tagfs.errors import (
     TagExists,
     Unsupported,
 )
-from tagfs.fs.environment import Environment
+from tagfs.fs.context import Environment
+from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, Kind, XattrName, tag_name
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.node import FileNode
 from tagfs.fs.rights import Denials
 from tagfs.fs.tree import Entry, Tree
-from tagfs.fs.xattrs import XATTR_CREATE, XATTR_REPLACE, Kind, XattrName, tag_name
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
 log = logging.getLogger(__name__)

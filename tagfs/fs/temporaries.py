@@ -12,15 +12,15 @@ should that fail, it is logged as an error, and no edit waits any more as long a
 
 import contextlib
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tagfs.errors import NotFound, TagfsError
-from tagfs.fs.attributes import Attributes
-from tagfs.fs.paths import is_below, join, split
+from tagfs.fs.mapping.paths import is_below
+from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.mapping.temp_names import destination
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,6 @@ GRACE = 0.1
 """Seconds in which the rename would have followed; it takes microseconds."""
 
 MANY = 1000
-
-_NAME = re.compile(r"\.(.+)\.[A-Za-z0-9]{6}")
 
 
 @dataclass(slots=True)
@@ -165,10 +163,3 @@ class Temporaries:
         with self._lock:
             if self._waiting.get(path) is waiting:
                 del self._waiting[path]
-
-
-def destination(path: str) -> str | None:
-    """Return the path that a temporary file is about to be renamed to; None if it is none."""
-    parent, name = split(path)
-    match = _NAME.fullmatch(name)
-    return join(parent, match[1]) if match else None

@@ -12,11 +12,16 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
-from tagfs.fs.attributes import Attributes, as_directory, is_old_directory, parse_attributes
-from tagfs.fs.environment import Environment
+from tagfs.fs.context import Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.mapping.paths import is_visible, join
+from tagfs.fs.mapping.posix_metadata import (
+    Attributes,
+    as_directory,
+    is_old_directory,
+    parse_attributes,
+)
 from tagfs.fs.node import FileNode
-from tagfs.fs.paths import is_visible, join
 from tagfs.fs.rights import Denials
 from tagfs.fs.symlinks import known_text, read_link
 from tagfs.fs.temporaries import Temporaries

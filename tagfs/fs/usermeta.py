@@ -11,12 +11,12 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
+from tagfs.fs.context import Environment
 from tagfs.fs.editing import MetadataEdits
-from tagfs.fs.environment import Environment
 from tagfs.fs.files import OpenFiles
+from tagfs.fs.mapping.xattr_names import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
 from tagfs.fs.namespace import Namespace
 from tagfs.fs.tree import Entry, Tree
-from tagfs.fs.xattrs import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
 from tagfs.store.objects import Detail
 
 

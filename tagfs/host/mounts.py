@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from tagfs.config.settings import BucketUrl, Settings, parse_url
 from tagfs.errors import SettingsError
-from tagfs.fs.paths import Root
+from tagfs.fs.mapping.paths import Root
 
 log = logging.getLogger(__name__)
 

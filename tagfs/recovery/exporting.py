@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tagfs.errors import NotFound, ObjectChanged, SettingsError
-from tagfs.fs.notes import JournalEntry
-from tagfs.fs.staging import Fetch
+from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.content.staged_file import Fetch
 from tagfs.recovery.remains import BLOCK, Remains
 
 SIDECAR = ".tagfs.json"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tagfs.errors import TagfsError
-from tagfs.fs.notes import Phase, RenamePhase
+from tagfs.fs.content.journal_entries import Phase, RenamePhase
 from tagfs.recovery.finishing import Conflict, Finisher
 from tagfs.recovery.leftovers import Contents, LeftDirectory, Renaming, Staged
 from tagfs.recovery.lists import rename_line

@@ -8,8 +8,8 @@ else's object: it is not touched, unless the user insists.
 from collections.abc import Mapping
 
 from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch
-from tagfs.fs.notes import JournalEntry
-from tagfs.fs.paths import Root
+from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.remains import BLOCK, Remains
 from tagfs.recovery.sending import Sender
 from tagfs.store.bucket import Bucket

@@ -17,8 +17,15 @@ from pathlib import Path
 from typing import Self
 
 from tagfs.errors import SettingsError
-from tagfs.fs.notes import BadNote, JournalEntry, Phase, RenameEntry, parse_note, render_note
-from tagfs.fs.staging import SETTLED
+from tagfs.fs.content.journal_entries import (
+    BadNote,
+    JournalEntry,
+    Phase,
+    RenameEntry,
+    parse_note,
+    render_note,
+)
+from tagfs.fs.content.staged_file import SETTLED
 from tagfs.localfiles.private import (
     Unsafe,
     check_file,

@@ -1,7 +1,7 @@
 """What `tagfs recover --list` shows: one line for all that was left."""
 
-from tagfs.fs.notes import Phase
-from tagfs.fs.ranges import Ranges
+from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.journal_entries import Phase
 from tagfs.recovery.leftovers import LeftDirectory, Renaming, Staged
 from tagfs.recovery.sweep import Sweep, bucket_name, staged_name
 from tagfs.terminal.format import shown, size_text, time_text

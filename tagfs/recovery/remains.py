@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tagfs.fs.notes import JournalEntry
-from tagfs.fs.ranges import Ranges
-from tagfs.fs.staging import Fetch, StagedFile, StagedSource
+from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.content.staged_file import Fetch, StagedFile, StagedSource
 from tagfs.store.objects import Part
 from tagfs.store.wire.checksums import crc64
 

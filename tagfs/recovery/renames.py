@@ -10,9 +10,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from tagfs.errors import NotFound, TagfsError
-from tagfs.fs.links import METADATA_NAME
-from tagfs.fs.notes import RenameEntry, RenamePhase
-from tagfs.fs.paths import Root
+from tagfs.fs.content.journal_entries import RenameEntry, RenamePhase
+from tagfs.fs.mapping.link_targets import METADATA_NAME
+from tagfs.fs.mapping.paths import Root
 from tagfs.fs.symlinks import read_link
 from tagfs.recovery.finishing import Conflict
 from tagfs.store.bucket import Bucket

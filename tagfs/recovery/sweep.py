@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.errors import SettingsError, TagfsError
-from tagfs.fs.notes import JournalEntry
-from tagfs.fs.paths import Root
+from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.mapping.paths import Root
 from tagfs.localfiles.private import Unsafe
 from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.leftovers import Contents, LeftDirectory, Problem, Staged, find

@@ -268,4 +268,9 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs.config.bucket_settings",
             "tagfs.config.settings",
         }
-        assert outside <= {*allowed, "tagfs.fs", "tagfs.fs.paths", "tagfs.fs.xattrs"}, name
+        assert outside <= {
+            *allowed,
+            "tagfs.fs",
+            "tagfs.fs.mapping.paths",
+            "tagfs.fs.mapping.xattr_names",
+        }, name

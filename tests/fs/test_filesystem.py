@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import AccessDenied, NotFound, ObjectChanged, Unreachable
+from tagfs.fs.content.journal_entries import RenameEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.mapping.paths import Root
 from tagfs.fs.node import Handle
-from tagfs.fs.notes import RenameEntry, parse_note
-from tagfs.fs.paths import Root
 from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket

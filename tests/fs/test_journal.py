@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.fs.journal import Journal, note_path
-from tagfs.fs.staging import StagingArea
+from tagfs.fs.content.journal import Journal, note_path
+from tagfs.fs.content.staged_file import StagingArea
 
 
 def test_a_note_that_goes_meanwhile_is_no_alarm(

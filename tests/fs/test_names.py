@@ -7,10 +7,16 @@ import pytest
 from hypothesis import assume, given
 
 from tagfs.errors import InvalidName, NameTooLong
-from tagfs.fs.attributes import Attributes, parse_attributes, parse_mode, parse_time, render_time
-from tagfs.fs.links import OUTSIDE, link_metadata, read_text, render_text, to_target
-from tagfs.fs.paths import Root, is_visible, join, split
-from tagfs.fs.xattrs import Kind, parse_name, tag_name
+from tagfs.fs.mapping.link_targets import OUTSIDE, link_metadata, read_text, render_text, to_target
+from tagfs.fs.mapping.paths import Root, is_visible, join, split
+from tagfs.fs.mapping.posix_metadata import (
+    Attributes,
+    parse_attributes,
+    parse_mode,
+    parse_time,
+    render_time,
+)
+from tagfs.fs.mapping.xattr_names import Kind, parse_name, tag_name
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

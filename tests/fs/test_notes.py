@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from tagfs.fs.notes import (
+from tagfs.fs.content.journal_entries import (
     BadNote,
     Begun,
     JournalEntry,

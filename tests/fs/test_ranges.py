@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from tagfs.fs.ranges import Ranges
+from tagfs.fs.content.byte_ranges import Ranges
 
 SIZE = 60
 bounds = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE))

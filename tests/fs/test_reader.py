@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tagfs.errors import ObjectChanged
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.reader import Reader
+from tagfs.fs.content.memory_budget import MemoryBudget
+from tagfs.fs.content.reader import Reader
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, Content, NewObject
 

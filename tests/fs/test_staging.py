@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tagfs.errors import IntegrityError
-from tagfs.fs.staging import StagingArea
+from tagfs.fs.content.staged_file import StagingArea
 
 BASE = bytes(range(1, 201))
 numbers = st.integers(0, 300)

@@ -11,7 +11,8 @@ import pytest
 
 from tagfs.errors import AccessDenied, TagfsError
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.temporaries import GRACE, destination
+from tagfs.fs.mapping.temp_names import destination
+from tagfs.fs.temporaries import GRACE
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import ObjectInfo
 from tests.fs.trees import tree_of, write

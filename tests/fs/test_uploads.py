@@ -3,8 +3,8 @@
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from tagfs.fs.ranges import Ranges
-from tagfs.fs.uploads import Segment, part_bounds, plan_edit
+from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
 from tagfs.store.bucket import Limits
 
 LIMITS = Limits()

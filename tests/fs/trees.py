@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tagfs.fs.environment import Choices, Environment
+from tagfs.fs.content.memory_budget import MemoryBudget
+from tagfs.fs.content.staged_file import StagingArea
+from tagfs.fs.context import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
+from tagfs.fs.mapping.paths import Root
 from tagfs.store.bucket import Bucket
 
 

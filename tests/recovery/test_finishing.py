@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import NotFound
-from tagfs.fs.notes import Begun, JournalEntry
-from tagfs.fs.paths import Root
+from tagfs.fs.content.journal_entries import Begun, JournalEntry
+from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.finishing import Conflict, Finisher
 from tagfs.recovery.remains import Remains
 from tagfs.recovery.sending import Sender

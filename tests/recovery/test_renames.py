@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tagfs.errors import Unreachable
-from tagfs.fs.notes import RenameEntry, RenamePhase
-from tagfs.fs.paths import Root
+from tagfs.fs.content.journal_entries import RenameEntry, RenamePhase
+from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.finishing import Conflict
 from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.memory.bucket import MemoryBucket

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from tagfs.errors import SettingsError
-from tagfs.fs.notes import BadNote, parse_note
+from tagfs.fs.content.journal_entries import BadNote, parse_note
 from tagfs.recovery.directories import MountRecord
 from tagfs.recovery.leftovers import LeftDirectory, Problem, find
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tagfs.errors import IntegrityError, MalformedResponse, TagfsError
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.reader import Reader
+from tagfs.fs.content.memory_budget import MemoryBudget
+from tagfs.fs.content.reader import Reader
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from tagfs.fs.attributes import RESERVED
-from tagfs.fs.contenttypes import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
+from tagfs.fs.mapping.content_types import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
+from tagfs.fs.mapping.posix_metadata import RESERVED
 from tagfs.store.objects import NOTHING, Detail, ObjectInfo
 from tagfs.store.tags import TagSet
 

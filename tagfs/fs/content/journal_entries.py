@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Final, Self, TypeVar
 
-from tagfs.fs.paths import is_visible
+from tagfs.fs.mapping.paths import is_visible
 
 VERSION: Final = 1
 _MOST: Final = 2**63 - 1

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from tagfs.errors import IntegrityError, Interrupted
-from tagfs.fs.memory import MemoryBudget
+from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Content, ObjectInfo
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from tagfs.fs.attributes import Attributes
-from tagfs.fs.memory import MemoryBudget
-from tagfs.fs.paths import Root
-from tagfs.fs.staging import StagingArea
+from tagfs.fs.content.memory_budget import MemoryBudget
+from tagfs.fs.content.staged_file import StagingArea
+from tagfs.fs.mapping.paths import Root
+from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.store.bucket import Bucket
 
 RECENT = 1.0

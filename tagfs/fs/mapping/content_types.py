@@ -5,8 +5,8 @@ import mimetypes
 from pathlib import Path
 from typing import Final
 
-from tagfs.fs.paths import split
-from tagfs.fs.temporaries import destination
+from tagfs.fs.mapping.paths import split
+from tagfs.fs.mapping.temp_names import destination
 
 CONTENT_TYPE: Final = "content-type"
 

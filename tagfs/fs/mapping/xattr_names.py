@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from tagfs.fs.attributes import RESERVED
+from tagfs.fs.mapping.posix_metadata import RESERVED
 
 MAX_NAME = 255
 """Bytes of an xattr name; the kernel refuses longer ones with ERANGE (xattr(7))."""

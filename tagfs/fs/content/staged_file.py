@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagfs.errors import FileTooLarge, IntegrityError, StagingFull
-from tagfs.fs.ranges import Ranges
+from tagfs.fs.content.byte_ranges import Ranges
 
 Fetch = Callable[[int, int], bytes]
 """Return exactly `length` bytes of the base from `offset` on."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
-from tagfs.fs.paths import is_visible
+from tagfs.fs.mapping.paths import is_visible
 
 METADATA_NAME: Final = "symlink-target"
 

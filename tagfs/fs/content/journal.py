@@ -15,8 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from tagfs.errors import StagingFull
-from tagfs.fs.notes import JournalEntry, Phase, RenameEntry, RenamePhase, render_note
-from tagfs.fs.staging import StagedFile
+from tagfs.fs.content.journal_entries import (
+    JournalEntry,
+    Phase,
+    RenameEntry,
+    RenamePhase,
+    render_note,
+)
+from tagfs.fs.content.staged_file import StagedFile
 
 log = logging.getLogger(__name__)
 

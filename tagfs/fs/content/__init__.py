@@ -1,0 +1,1 @@
+"""The bytes of one file: read, staged, planned, uploaded, journalled."""
