@@ -23,26 +23,26 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
-from tagfs.fs.behind import WriteBehind
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.editing import AttributeEdits, MetadataEdits
-from tagfs.fs.extended import Xattrs
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.paths import is_aside, join, split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.namespace import Namespace
-from tagfs.fs.node import FileNode
-from tagfs.fs.pending import PendingChanges
-from tagfs.fs.prefetch import Prefetcher
-from tagfs.fs.sticky import StickyBits
-from tagfs.fs.tagging import Tagging
-from tagfs.fs.temporaries import Temporaries
-from tagfs.fs.told import ToldSizes
-from tagfs.fs.tree import Entry, Tree
-from tagfs.fs.usermeta import UserMetadata
+from tagfs.fs.openfiles.deferred_attributes import Temporaries
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.kernel_sizes import ToldSizes
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.pending import PendingChanges
+from tagfs.fs.openfiles.write_back import WriteBehind
+from tagfs.fs.prefetch.prefetcher import Prefetcher
+from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.tree.namespace import Namespace
+from tagfs.fs.tree.sticky import StickyBits
+from tagfs.fs.xattr.dispatch import Xattrs
+from tagfs.fs.xattr.setattr import AttributeEdits, MetadataEdits
+from tagfs.fs.xattr.tags import Tagging
+from tagfs.fs.xattr.user_metadata import UserMetadata
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
-from tagfs.fs import behind
 from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.openfiles import write_back
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Source
@@ -69,8 +69,8 @@ def bucket() -> Bucket:
 
 @pytest.fixture
 def tree(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileSystem]:
-    monkeypatch.setattr(behind, "DIRECTORY_GRACE", 0.2)
-    monkeypatch.setattr(behind, "FIRST_RETRY", 0.1)
+    monkeypatch.setattr(write_back, "DIRECTORY_GRACE", 0.2)
+    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.1)
     with tree_of(bucket, tmp_path, uploads_behind=4) as filesystem:
         yield filesystem
         bucket.open.set()
@@ -306,7 +306,7 @@ def test_a_directory_is_removed_only_when_it_is_empty(tree: FileSystem, bucket: 
 def test_no_more_than_many_are_held(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "MANY", 3)
+    monkeypatch.setattr(write_back, "MANY", 3)
     with bucket.slow():
         for number in range(3):
             write(tree, f"/f{number}")
@@ -321,8 +321,8 @@ def test_no_more_than_many_are_held(
 def test_directories_make_room(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "MANY", 3)
-    monkeypatch.setattr(behind, "DIRECTORY_GRACE", 1000.0)
+    monkeypatch.setattr(write_back, "MANY", 3)
+    monkeypatch.setattr(write_back, "DIRECTORY_GRACE", 1000.0)
     for number in range(20):
         tree.mkdir(f"/d{number}", 0o755)
     assert len(bucket.puts) >= 16
@@ -331,7 +331,7 @@ def test_directories_make_room(
 def test_much_is_not_held(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "MUCH", 10)
+    monkeypatch.setattr(write_back, "MUCH", 10)
     with bucket.slow():
         write(tree, "/large", b"x" * 20)  # alone it may be of any size
         writer = meanwhile(lambda: write(tree, "/small"))
@@ -481,7 +481,7 @@ def test_an_upload_that_is_sent_again_spares_what_is_newer(
     stored: bool,
 ) -> None:
     """F8. It comes late, and another host has written to the same file meanwhile."""
-    monkeypatch.setattr(behind, "FIRST_RETRY", 0.1)
+    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.1)
     if was_there:
         put(bucket, "f", b"old")
     with tree_of(bucket, tmp_path, uploads_behind=4, stored=stored) as tree:
@@ -503,7 +503,7 @@ def test_an_upload_that_is_sent_again_replaces_its_own_first_attempt(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
 ) -> None:
     """... whose answer was lost; what the file was made of is no obstacle either."""
-    monkeypatch.setattr(behind, "FIRST_RETRY", 0.1)
+    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.1)
     put(bucket, "f", b"old")
     with tree_of(bucket, tmp_path, uploads_behind=4, stored=stored) as tree:
         for failing in ("before", "after"):
@@ -606,7 +606,7 @@ def test_of_several_unanswered_attempts_each_may_be_ours(tree: FileSystem, bucke
 def test_attributes_follow_an_append_however_often_it_takes(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "FIRST_RETRY", 0.05)
+    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.05)
     with tree_of(bucket, tmp_path, uploads_behind=2, append_objects="*.log") as tree:
         write(tree, "/a.log", b"1")
         until_settled(tree)

@@ -14,7 +14,7 @@ from tagfs.errors import AccessDenied, NotFound, ObjectChanged, Unreachable
 from tagfs.fs.content.journal_entries import RenameEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
-from tagfs.fs.node import Handle
+from tagfs.fs.openfiles.open_file import Handle
 from tagfs.recovery.renames import RenameFinisher
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
@@ -181,7 +181,9 @@ def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
 
     with monkeypatch.context() as patch:
         patch.setattr(bucket, "delete_many", delete_half, raising=True)
-        patch.setattr("tagfs.fs.renames.DirectoryRename._delete", lambda _s, keys: kept(keys))
+        patch.setattr(
+            "tagfs.fs.tree.directory_copy.DirectoryRename._delete", lambda _s, keys: kept(keys)
+        )
         undone: list[str] = []
 
         def kept(keys: list[str]) -> dict[str, str]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tagfs.fs import inodes
-from tagfs.fs.inodes import KEPT, ROOT, Inodes, number_of
+from tagfs.fs.openfiles import inodes
+from tagfs.fs.openfiles.inodes import KEPT, ROOT, Inodes, number_of
 
 
 @dataclass(eq=False)

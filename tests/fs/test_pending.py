@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tagfs.errors import AccessDenied, TagfsError, Unreachable
-from tagfs.fs.pending import FIRST_RETRY, THREADS, Kind, PendingChanges
+from tagfs.fs.openfiles.pending import FIRST_RETRY, THREADS, Kind, PendingChanges
 
 DELETE = Kind.DELETE
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import AccessDenied, NotFound, TagfsError, Unreachable
-from tagfs.fs import replaced
 from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.tree import replaced_files
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
@@ -122,7 +122,7 @@ def deletion(service: Service, tree: FileSystem, when: str) -> Iterator[None]:
         assert service.reached.wait(5)
     yield
     service.go_on.set()
-    time.sleep(3 * replaced.GRACE)
+    time.sleep(3 * replaced_files.GRACE)
     assert bytes(tree.read(reader, 0, 10)) == b"old", "who has it open reads on"
     tree.unlink(ASIDE)
     tree.release(reader)
@@ -189,7 +189,7 @@ def test_its_directory_is_done_with_it_first(
     service: Service, tree: FileSystem, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Its directory is empty, goes elsewhere without it, and is synced with it gone."""
-    monkeypatch.setattr(replaced, "GRACE", 1000.0)
+    monkeypatch.setattr(replaced_files, "GRACE", 1000.0)
     tree.unlink("/d/other")
     tree.unlink("/d/tmp")
     unlink_open(tree)
@@ -227,7 +227,7 @@ def test_a_deletion_that_fails(
 def test_a_deletion_that_comes_late_spares_what_another_host_made(
     service: Service, tree: FileSystem, monkeypatch: pytest.MonkeyPatch, *, anew: bool
 ) -> None:
-    monkeypatch.setattr(replaced, "RECENT", 0.15)
+    monkeypatch.setattr(replaced_files, "RECENT", 0.15)
     with deletion(service, tree, "list"):
         time.sleep(0.2)
         if anew:

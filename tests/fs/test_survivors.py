@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from tagfs.fs.survivors import Survivors
+from tagfs.fs.tree.implicit_directories import Survivors
 
 
 class Directory:

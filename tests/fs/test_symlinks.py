@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from tagfs.errors import NotPermitted
-from tagfs.fs.symlinks import make_link, move_link, read_link
+from tagfs.fs.tree.symlinks import make_link, move_link, read_link
 from tagfs.store.bucket import Capabilities
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import NewObject, ObjectType

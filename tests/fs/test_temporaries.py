@@ -12,7 +12,7 @@ import pytest
 from tagfs.errors import AccessDenied, TagfsError
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.temporaries import GRACE
+from tagfs.fs.openfiles.deferred_attributes import GRACE
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import ObjectInfo
 from tests.fs.trees import tree_of, write

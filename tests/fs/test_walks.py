@@ -1,6 +1,6 @@
 from hypothesis import given, strategies as st
 
-from tagfs.fs.walks import FIRST_WINDOW, MAX_WINDOW, ListedDirectory
+from tagfs.fs.prefetch.directory_walk import FIRST_WINDOW, MAX_WINDOW, ListedDirectory
 
 
 def listed(count: int) -> ListedDirectory:

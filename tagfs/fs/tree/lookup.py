@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
 from tagfs.fs.context import Environment
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.paths import is_visible, join
 from tagfs.fs.mapping.posix_metadata import (
     Attributes,
@@ -21,10 +20,11 @@ from tagfs.fs.mapping.posix_metadata import (
     is_old_directory,
     parse_attributes,
 )
-from tagfs.fs.node import FileNode
-from tagfs.fs.rights import Denials
-from tagfs.fs.symlinks import known_text, read_link
-from tagfs.fs.temporaries import Temporaries
+from tagfs.fs.openfiles.deferred_attributes import Temporaries
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.tree.denials import Denials
+from tagfs.fs.tree.symlinks import known_text, read_link
 from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
 
 log = logging.getLogger(__name__)

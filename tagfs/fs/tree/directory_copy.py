@@ -13,9 +13,9 @@ from contextlib import suppress
 from tagfs.errors import AccessDenied, CrossDevice, Denied, InvalidRequest, TagfsError, Unreachable
 from tagfs.fs.content.journal import RenameNote
 from tagfs.fs.context import Environment
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.paths import is_below
-from tagfs.fs.symlinks import move_link
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.tree.symlinks import move_link
 from tagfs.store.objects import Keep, ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ from tagfs.errors import (
     ValueTooLarge,
 )
 from tagfs.fs.context import Environment
-from tagfs.fs.editing import MetadataEdits
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.xattr_names import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
-from tagfs.fs.namespace import Namespace
-from tagfs.fs.tree import Entry, Tree
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.tree.namespace import Namespace
+from tagfs.fs.xattr.setattr import MetadataEdits
 from tagfs.store.objects import Detail
 
 

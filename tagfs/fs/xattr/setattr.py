@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from tagfs.errors import AlreadyExists
 from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes, with_attributes
-from tagfs.fs.namespace import Namespace
-from tagfs.fs.node import FileNode
-from tagfs.fs.temporaries import Temporaries
-from tagfs.fs.tree import Entry, Tree
+from tagfs.fs.openfiles.deferred_attributes import Temporaries
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.tree.namespace import Namespace
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
 from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.files import OpenFiles
-from tagfs.fs.node import FileNode
-from tagfs.fs.parents import Parents
-from tagfs.fs.pending import Kind, PendingChanges
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.pending import Kind, PendingChanges
+from tagfs.fs.tree.implicit_directories import Parents
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from tagfs.errors import (
 )
 from tagfs.fs.context import Environment
 from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, Kind, XattrName, tag_name
-from tagfs.fs.namespace import Namespace
-from tagfs.fs.node import FileNode
-from tagfs.fs.rights import Denials
-from tagfs.fs.tree import Entry, Tree
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.tree.denials import Denials
+from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.tree.namespace import Namespace
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
 log = logging.getLogger(__name__)

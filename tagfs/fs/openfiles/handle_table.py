@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from tagfs.errors import BadHandle, TagfsError
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.context import Environment
-from tagfs.fs.inodes import Inodes
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.mapping.posix_metadata import Attributes
-from tagfs.fs.node import FileNode, Handle
+from tagfs.fs.openfiles.inodes import Inodes
+from tagfs.fs.openfiles.open_file import FileNode, Handle
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)

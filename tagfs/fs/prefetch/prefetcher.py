@@ -22,8 +22,8 @@ from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import RECENT, Environment
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.xattr_names import Kind, parse_name
-from tagfs.fs.tree import Tree
-from tagfs.fs.walks import ListedDirectory, Walk
+from tagfs.fs.prefetch.directory_walk import ListedDirectory, Walk
+from tagfs.fs.tree.lookup import Tree
 from tagfs.store.objects import Content
 
 log = logging.getLogger(__name__)

@@ -28,12 +28,12 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.node import FileNode, Handle
-from tagfs.fs.temporaries import GRACE
+from tagfs.fs.openfiles.deferred_attributes import GRACE
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.open_file import FileNode, Handle
 
 log = logging.getLogger(__name__)
 

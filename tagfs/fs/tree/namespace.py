@@ -18,10 +18,7 @@ from tagfs.errors import (
     NotPermitted,
     TagfsError,
 )
-from tagfs.fs.backups import Backups
-from tagfs.fs.behind import WriteBehind
 from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.content_types import by_name
 from tagfs.fs.mapping.inheritance import (
     NO_HEIR,
@@ -34,15 +31,18 @@ from tagfs.fs.mapping.inheritance import (
 )
 from tagfs.fs.mapping.paths import is_aside, split
 from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes, with_attributes
-from tagfs.fs.moves import NativeRename
-from tagfs.fs.node import FileNode
-from tagfs.fs.parents import Parents
-from tagfs.fs.pending import PendingChanges
-from tagfs.fs.renames import DirectoryRename
-from tagfs.fs.replaced import ReplacedFiles
-from tagfs.fs.symlinks import make_link, move_link
-from tagfs.fs.temporaries import Temporaries
-from tagfs.fs.tree import Entry, Tree
+from tagfs.fs.openfiles.deferred_attributes import Temporaries
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.pending import PendingChanges
+from tagfs.fs.openfiles.write_back import WriteBehind
+from tagfs.fs.tree.directory_copy import DirectoryRename
+from tagfs.fs.tree.implicit_directories import Parents
+from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.tree.native_rename import NativeRename
+from tagfs.fs.tree.replaced_files import ReplacedFiles
+from tagfs.fs.tree.save_patterns import Backups
+from tagfs.fs.tree.symlinks import make_link, move_link
 from tagfs.store.objects import NOTHING, BytesSource, Detail, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, InvalidRequest, NotFound, TagfsError
 from tagfs.fs.context import Environment
-from tagfs.fs.files import OpenFiles
 from tagfs.fs.mapping.paths import is_below
-from tagfs.fs.node import FileNode
-from tagfs.fs.tree import Entry
+from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.tree.lookup import Entry
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 
 

@@ -27,10 +27,10 @@ from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.uploader import Destination
 from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.delivery import Delivery
 from tagfs.fs.mapping.inheritance import merged_metadata
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import RESERVED, Attributes, parse_attributes
+from tagfs.fs.openfiles.commit import Delivery
 from tagfs.store.objects import Content, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 

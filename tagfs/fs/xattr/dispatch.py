@@ -8,8 +8,8 @@ from typing import Any
 from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
 from tagfs.fs.context import Environment
 from tagfs.fs.mapping.xattr_names import Kind, parse_name
-from tagfs.fs.tagging import Tagging
-from tagfs.fs.usermeta import UserMetadata
+from tagfs.fs.xattr.tags import Tagging
+from tagfs.fs.xattr.user_metadata import UserMetadata
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Open files, and what is still due to the bucket after their calls were answered."""

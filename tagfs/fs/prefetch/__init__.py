@@ -1,0 +1,1 @@
+"""What a walk through directories will ask next, fetched before it asks."""

@@ -1,0 +1,1 @@
+"""Extended attributes: tags, user metadata, and what setattr writes."""
