@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagfs import mount
 from tagfs.config.bucket_settings import UPLOAD_THREADS, bucket_settings
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
@@ -19,13 +18,15 @@ from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import Choices, Environment
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
-from tagfs.fs.operations import Operations
+from tagfs.fuse import loader
+from tagfs.fuse.binding import Binding
+from tagfs.fuse.caller import Caller
+from tagfs.fuse.listers import Listers
+from tagfs.fuse.lookers import Lookers
+from tagfs.fuse.operations import Operations
 from tagfs.host.allocator import keep_little
 from tagfs.host.lifetime import Lifetime
-from tagfs.kernel.binding import Binding
-from tagfs.kernel.caller import Caller
-from tagfs.kernel.listers import Listers
-from tagfs.kernel.lookers import Lookers
+from tagfs.host.preflight import check_host
 from tagfs.monitoring.requestlog import RequestLog
 from tagfs.monitoring.traffic import Traffic
 from tagfs.monitoring.vitals import Vitals
@@ -59,8 +60,8 @@ def serve(
     # A core would hold the credentials.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     keep_little()
-    mount.check_host(settings.fuse_options)
-    binding = mount.choose(settings.fuse)
+    check_host(settings.fuse_options)
+    binding = loader.choose(settings.fuse)
     vitals = Vitals(settings, binding.version())
     with ExitStack() as stack:
         requests = RequestLog(settings.request_log) if settings.request_log else None
@@ -141,7 +142,7 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
     options = {"fsname": str(url), "subtype": "tagfs", **parts.settings.fuse_options}
     operations = Operations(filesystem, parts.vitals.failures)
     try:
-        mount.run(binding, operations, parts.mountpoint, options, ready=tell)
+        loader.run(binding, operations, parts.mountpoint, options, ready=tell)
     finally:
         parts.lifetime.unmounted()
     log.info("%s is unmounted from %s", url, parts.mountpoint)

@@ -10,8 +10,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tagfs"
 
 OWNERS = {
-    "fuse": {"tagfs.kernel.libfuse2"},
-    "mfusepy": {"tagfs.kernel.libfuse3"},
+    "fuse": {"tagfs.fuse.libfuse2"},
+    "mfusepy": {"tagfs.fuse.libfuse3"},
     "prometheus_client": {"tagfs.monitoring.metrics"},
     "requests": {"tagfs.store.http.connection_pool"},
     "urllib3": {"tagfs.store.http.connection_pool"},
@@ -32,9 +32,14 @@ MAY_USE = {
     "tagfs.config.resolve": {"tagfs.config.toml_file", "tagfs.errors", "tagfs.config.settings"},
     "tagfs.store": {"tagfs.errors", "tagfs.localfiles.trusted"},
     "tagfs.fs": {"tagfs.errors", "tagfs.store"},
-    "tagfs.kernel": {"tagfs.errors", "tagfs.extras"},
-    "tagfs.mount": {"tagfs.errors", "tagfs.kernel"},
-    "tagfs.monitoring": {"tagfs.errors", "tagfs.fs", "tagfs.config.settings", "tagfs.store"},
+    "tagfs.fuse": {"tagfs.errors", "tagfs.extras", "tagfs.fs", "tagfs.store"},
+    "tagfs.monitoring": {
+        "tagfs.errors",
+        "tagfs.fuse",
+        "tagfs.fs",
+        "tagfs.config.settings",
+        "tagfs.store",
+    },
     "tagfs.host": {"tagfs.errors", "tagfs.fs", "tagfs.monitoring", "tagfs.config.settings"},
     "tagfs.emulator": set(),
 }

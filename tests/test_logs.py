@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tagfs.fs.recent import KEPT, RecentFailures
+from tagfs.fuse.recent_failures import KEPT, RecentFailures
 from tagfs.host import systemd
 from tagfs.monitoring import logs
 from tagfs.monitoring.repeats import BURST, MANY, Repeats

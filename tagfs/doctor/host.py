@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagfs import mount
 from tagfs.config.settings import DANGEROUS, Settings
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import SettingsError
+from tagfs.fuse import loader
 from tagfs.recovery.directories import staging_base
 
 _MOUNTERS = ("fusermount3", "fusermount")
@@ -70,7 +70,7 @@ def _fusermount(host: Host) -> Finding:
 
 def _libfuse(settings: Settings) -> Finding:
     try:
-        return ok("libfuse", mount.choose(settings.fuse).version())
+        return ok("libfuse", loader.choose(settings.fuse).version())
     except SettingsError as error:
         return fail("libfuse", "none can be loaded", str(error))
 

@@ -11,7 +11,7 @@ from typing import Any
 from tagfs.config.settings import Settings
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.recent import RecentFailures
+from tagfs.fuse.recent_failures import RecentFailures
 from tagfs.monitoring.traffic import Traffic
 from tagfs.store.cache.cached_bucket import CachedBucket
 

@@ -11,7 +11,7 @@ import requests
 
 from tagfs import errors
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.operations import Operations
+from tagfs.fuse.operations import Operations
 
 CALLBACKS = [
     name

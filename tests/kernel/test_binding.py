@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tagfs.kernel.binding import buffer_of, names_into, read_into, write_from
+from tagfs.fuse.binding import buffer_of, names_into, read_into, write_from
 
 SIZE = 64
 INFO = SimpleNamespace(writepage=False, fh=7)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tagfs.kernel.caller import Caller
-from tagfs.kernel.lookers import Lookers
-from tagfs.kernel.mountinfo import MountPoint, device_of, parse_mountinfo
+from tagfs.fuse.caller import Caller
+from tagfs.fuse.lookers import Lookers
+from tagfs.fuse.mountinfo import MountPoint, device_of, parse_mountinfo
 from tests.waiting import wait_for
 
 PID = 4711

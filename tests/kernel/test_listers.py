@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.kernel.listers import Listers
-from tagfs.kernel.lookers import Lookers
+from tagfs.fuse.listers import Listers
+from tagfs.fuse.lookers import Lookers
 
 
 def asked_by(pid: int | None) -> Listers:

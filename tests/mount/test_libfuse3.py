@@ -15,11 +15,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tagfs import mount as binding_choice
 from tagfs.config.settings import FUSE_OPTIONS
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
-from tagfs.kernel import libfuse3
+from tagfs.fuse import libfuse3, loader as binding_choice
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import KEYS, Mounted, command, mounted, wait_for
@@ -91,7 +90,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mfusepy_that_is_not_installed(tmp_path: Path) -> None:
     (tmp_path / "mfusepy.py").write_text("raise ImportError")
     done = subprocess.run(
-        [sys.executable, "-c", "from tagfs import mount; mount.choose('3')"],
+        [sys.executable, "-c", "from tagfs.fuse import loader; loader.choose('3')"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

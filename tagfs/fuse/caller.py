@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tagfs.kernel.binding import Binding
-from tagfs.kernel.lookers import Lookers
-from tagfs.kernel.mountinfo import MountPoint, device_of, parse_mountinfo
+from tagfs.fuse.binding import Binding
+from tagfs.fuse.lookers import Lookers
+from tagfs.fuse.mountinfo import MountPoint, device_of, parse_mountinfo
 
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
 """Numbers of rename, renameat and renameat2."""

@@ -1,12 +1,11 @@
 """Running a file system in the kernel, on libfuse 2 or libfuse 3."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
-from tagfs.kernel.binding import Binding, Operations
+from tagfs.fuse.binding import Binding, Operations
 
 MEANINGLESS = frozenset({"diratime", "nodiratime", "large_read"})
 """Options that mount(8) or old kernels know, no libfuse does, and a bucket does not need."""
@@ -29,13 +28,13 @@ def choose(wanted: str) -> Binding:
 
 
 def _libfuse2() -> Binding:
-    from tagfs.kernel import libfuse2  # noqa: PLC0415  (loads the library, as its namesake does)
+    from tagfs.fuse import libfuse2  # noqa: PLC0415  (loads the library, as its namesake does)
 
     return libfuse2
 
 
 def _libfuse3() -> Binding:
-    from tagfs.kernel import libfuse3  # noqa: PLC0415
+    from tagfs.fuse import libfuse3  # noqa: PLC0415
 
     return libfuse3
 
@@ -76,38 +75,3 @@ def _escaped(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return value.replace("\\", "\\\\").replace(",", "\\,")
-
-
-def check_host(options: Mapping[str, Any]) -> None:
-    """Raise what keeps this host from mounting with these options of libfuse.
-
-    Raises:
-        SettingsError: no /dev/fuse, no right to open it, or none to do what is for root alone.
-    """
-    device = Path("/dev/fuse")
-    if not device.exists():
-        raise SettingsError("/dev/fuse is missing: load the kernel module (modprobe fuse)")
-    try:
-        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
-    except OSError as error:
-        raise SettingsError(f"/dev/fuse cannot be opened: {error.strerror}") from None
-    for name in ("allow_other", "allow_root"):
-        if options.get(name) and os.getuid() != 0 and not may_allow_other():
-            raise SettingsError(
-                f"{name} is for root, unless {FUSE_CONF} has a line 'user_allow_other'"
-            )
-    for name in ("suid", "dev"):
-        if options.get(name) and os.getuid() != 0:
-            raise SettingsError(f"allow_{name} is for root alone")
-
-
-FUSE_CONF = Path("/etc/fuse.conf")
-
-
-def may_allow_other() -> bool:
-    """Say whether fusermount lets normal users admit others to their mounts."""
-    try:
-        text = FUSE_CONF.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return any(line.strip() == "user_allow_other" for line in text.splitlines())

@@ -15,7 +15,7 @@ from typing import Any
 
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
-from tagfs.kernel.binding import (
+from tagfs.fuse.binding import (
     DEFAULTS,
     Operations,
     buffer_of,
@@ -24,7 +24,7 @@ from tagfs.kernel.binding import (
     read_into,
     write_from,
 )
-from tagfs.kernel.readahead import raise_soon
+from tagfs.fuse.readahead import raise_soon
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
 """Since libfuse 3.17, and before."""

@@ -12,7 +12,7 @@ be locked while it waits for us), so that look is left to `Lookers`.
 from collections.abc import Callable
 from pathlib import Path
 
-from tagfs.kernel.lookers import Lookers
+from tagfs.fuse.lookers import Lookers
 
 LISTERS = frozenset({"ls", "dir", "vdir"})
 """Programs that show no name of an extended attribute."""

@@ -5,7 +5,7 @@ import os
 import threading
 from pathlib import Path
 
-from tagfs.kernel.mountinfo import device_of
+from tagfs.fuse.mountinfo import device_of
 
 TABLE = Path("/proc/self/mountinfo")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
-from tagfs.kernel.binding import (
+from tagfs.fuse.binding import (
     DEFAULTS,
     Operations,
     buffer_of,

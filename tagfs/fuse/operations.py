@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from tagfs.errors import TagfsError
 from tagfs.fs.filesystem import FileSystem, Stat
-from tagfs.fs.recent import RecentFailures
+from tagfs.fuse.recent_failures import RecentFailures
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,43 @@
+"""What keeps this host from mounting, found before the mount begins."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tagfs.errors import SettingsError
+
+
+def check_host(options: Mapping[str, Any]) -> None:
+    """Raise what keeps this host from mounting with these options of libfuse.
+
+    Raises:
+        SettingsError: no /dev/fuse, no right to open it, or none to do what is for root alone.
+    """
+    device = Path("/dev/fuse")
+    if not device.exists():
+        raise SettingsError("/dev/fuse is missing: load the kernel module (modprobe fuse)")
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        raise SettingsError(f"/dev/fuse cannot be opened: {error.strerror}") from None
+    for name in ("allow_other", "allow_root"):
+        if options.get(name) and os.getuid() != 0 and not may_allow_other():
+            raise SettingsError(
+                f"{name} is for root, unless {FUSE_CONF} has a line 'user_allow_other'"
+            )
+    for name in ("suid", "dev"):
+        if options.get(name) and os.getuid() != 0:
+            raise SettingsError(f"allow_{name} is for root alone")
+
+
+FUSE_CONF = Path("/etc/fuse.conf")
+
+
+def may_allow_other() -> bool:
+    """Say whether fusermount lets normal users admit others to their mounts."""
+    try:
+        text = FUSE_CONF.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(line.strip() == "user_allow_other" for line in text.splitlines())
