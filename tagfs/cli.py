@@ -15,14 +15,14 @@ from tagfs.demo import run_demo
 from tagfs.doctor.command import doctor_command
 from tagfs.errors import TagfsError
 from tagfs.extras import EMULATOR, how_to_add
-from tagfs.host.background import run_in_background
+from tagfs.host.daemonize import run_in_background
 from tagfs.host.mountpoint import check_apart, check_mountpoint
 from tagfs.host.remount import OF_TABLE, left_alone, remount
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
 from tagfs.monitoring import logs
 from tagfs.recovery.command import recover_command
-from tagfs.recovery.notices import notice
+from tagfs.recovery.startup_notice import notice
 from tagfs.status.command import status_command
 from tagfs.status.unmounting import take_off
 

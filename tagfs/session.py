@@ -24,14 +24,14 @@ from tagfs.fuse.caller import Caller
 from tagfs.fuse.listers import Listers
 from tagfs.fuse.lookers import Lookers
 from tagfs.fuse.operations import Operations
-from tagfs.host.allocator import keep_little
-from tagfs.host.lifetime import Lifetime
+from tagfs.host.lifecycle import Lifetime
+from tagfs.host.malloc import keep_little
 from tagfs.host.preflight import check_host
-from tagfs.monitoring.requestlog import RequestLog
-from tagfs.monitoring.traffic import Traffic
-from tagfs.monitoring.vitals import Vitals
-from tagfs.recovery.directories import StagingDirectory
-from tagfs.recovery.notices import notice
+from tagfs.monitoring.mount_status import Vitals
+from tagfs.monitoring.request_log import RequestLog
+from tagfs.monitoring.request_stats import Traffic
+from tagfs.recovery.staging_directory import StagingDirectory
+from tagfs.recovery.startup_notice import notice
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.store.http.messages import Attempt, Observer

@@ -10,9 +10,9 @@ import pytest
 from tagfs.config.settings import parse_options, parse_url
 from tagfs.errors import SettingsError
 from tagfs.monitoring import logs
-from tagfs.monitoring.logfiles import open_to_append
-from tagfs.monitoring.requestlog import RequestLog
-from tagfs.recovery.directories import StagingDirectory
+from tagfs.monitoring.log_files import open_to_append
+from tagfs.monitoring.request_log import RequestLog
+from tagfs.recovery.staging_directory import StagingDirectory
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
 

@@ -14,9 +14,9 @@ import pytest
 from tagfs.fuse.recent_failures import KEPT, RecentFailures
 from tagfs.host import systemd
 from tagfs.monitoring import logs
-from tagfs.monitoring.repeats import BURST, MANY, Repeats
-from tagfs.monitoring.requestlog import RequestLog
-from tagfs.monitoring.traffic import Traffic
+from tagfs.monitoring.log_dedup import BURST, MANY, Repeats
+from tagfs.monitoring.request_log import RequestLog
+from tagfs.monitoring.request_stats import Traffic
 from tagfs.store.http.messages import Attempt
 
 

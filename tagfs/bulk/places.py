@@ -17,7 +17,7 @@ from tagfs.config.resolve import choose
 from tagfs.config.settings import BucketUrl, Settings
 from tagfs.errors import BadCredentials
 from tagfs.fs.mapping.paths import Root
-from tagfs.host.mounts import Mount, ask_settings, find_mount, present_mounts, refresh
+from tagfs.host.mount_table import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
 
 _REACHING: Final = (

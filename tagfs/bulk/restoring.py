@@ -21,7 +21,7 @@ from tagfs.bulk.editing import Edit, addition, replacement, rules_of
 from tagfs.bulk.places import Places
 from tagfs.bulk.targets import Item, Kind, read_target
 from tagfs.errors import InvalidName, InvalidTag, SettingsError, TagfsError
-from tagfs.host.mounts import find_mount, present_mounts
+from tagfs.host.mount_table import find_mount, present_mounts
 
 SHOWN: Final = 20
 """Mistakes of a dump that are told before it is refused."""

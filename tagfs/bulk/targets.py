@@ -26,7 +26,7 @@ from tagfs.bulk.patterns import (
 from tagfs.bulk.places import Place, Places
 from tagfs.config.settings import parse_url
 from tagfs.errors import SettingsError
-from tagfs.host.mounts import find_mount, present_mounts
+from tagfs.host.mount_table import find_mount, present_mounts
 from tagfs.store.tags import TagRules
 
 _URL: Final = re.compile(r"(\w+://[^/]+)/*(.*)", re.DOTALL)

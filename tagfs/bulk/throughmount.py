@@ -14,7 +14,7 @@ from tagfs.bulk.access import Address, Change, Entry
 from tagfs.errors import AccessDenied, NotFound, Refused, TagfsError
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.xattr_names import tag_name
-from tagfs.host.mounts import Mount
+from tagfs.host.mount_table import Mount
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 

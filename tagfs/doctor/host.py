@@ -11,7 +11,7 @@ from tagfs.config.settings import DANGEROUS, Settings
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import SettingsError
 from tagfs.fuse import loader
-from tagfs.recovery.directories import staging_base
+from tagfs.recovery.staging_directory import staging_base
 
 _MOUNTERS = ("fusermount3", "fusermount")
 _SMALL = 1024**3  # bytes

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import SettingsError
-from tagfs.host.mounts import ask_read_only, present_mounts
+from tagfs.host.mount_table import ask_read_only, present_mounts
 
 _MS_REMOUNT: Final = 32
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tagfs.errors import SettingsError
-from tagfs.monitoring.logfiles import open_to_append
-from tagfs.monitoring.repeats import Repeats
+from tagfs.monitoring.log_dedup import Repeats
+from tagfs.monitoring.log_files import open_to_append
 
 log = logging.getLogger(__name__)
 

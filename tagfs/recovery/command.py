@@ -44,10 +44,10 @@ def recover_command(
     if discard and not target:
         raise click.UsageError("--discard deletes what was exported: it needs --export")
     # Here, because whoever only mounts does without a progress bar and all that finishing needs.
-    from tagfs.recovery import exports, finishes, lists  # noqa: PLC0415
-    from tagfs.recovery.exporting import Exporter  # noqa: PLC0415
-    from tagfs.recovery.showing import Output  # noqa: PLC0415
-    from tagfs.recovery.sweep import Sweep  # noqa: PLC0415
+    from tagfs.recovery import export, listing as lists, recover  # noqa: PLC0415
+    from tagfs.recovery.export import Exporter  # noqa: PLC0415
+    from tagfs.recovery.output import Output  # noqa: PLC0415
+    from tagfs.recovery.run import Sweep  # noqa: PLC0415
 
     directory = cache_dir or chosen_cache_dir(split_options(options))
     with Output() as output:
@@ -55,9 +55,9 @@ def recover_command(
         if listing:
             lists.show(sweep)
         elif target:
-            exports.export(sweep, Exporter(target), discard=discard)
+            export.export(sweep, Exporter(target), discard=discard)
         else:
-            finishes.finish(sweep, force=force)
+            recover.finish(sweep, force=force)
         if not sweep.counts:
             output.say(f"nothing to recover in {directory}")
         elif not listing:

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tagfs.host.mounts import STATUS, Mount, present_mounts
+from tagfs.host.mount_table import STATUS, Mount, present_mounts
 
 PATIENCE: Final = 2.0
 """Seconds that a mount may take to answer; it does so from memory."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from tagfs.errors import SettingsError
-from tagfs.host.mounts import find_mount, present_mounts
+from tagfs.host.mount_table import find_mount, present_mounts
 from tagfs.status import asking, showing
 from tagfs.status.asking import Report, State
 

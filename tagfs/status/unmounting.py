@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tagfs.errors import TagfsError
+from tagfs.host.mount_table import present_mounts
 from tagfs.host.mountpoint import is_stale, unmount
-from tagfs.host.mounts import present_mounts
 from tagfs.status.asking import ask
 
 _AT_ONCE: Final = 1.0

@@ -15,7 +15,7 @@ from tagfs.bulk.patterns import Filter, compile_glob, decode_pattern, has_magic
 from tagfs.bulk.resuming import Progress
 from tagfs.bulk.words import add_tagging, split_keys, split_tags
 from tagfs.errors import SettingsError
-from tagfs.host.mounts import Mount, find_mount, read_mounts
+from tagfs.host.mount_table import Mount, find_mount, read_mounts
 from tagfs.localfiles.append_log import DurableLines
 from tagfs.store.tags import TagSet
 from tests.test_layers import MODULES, imports
@@ -264,7 +264,7 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs.config.resolve",
             "tagfs.errors",
             "tagfs.localfiles.append_log",
-            "tagfs.host.mounts",
+            "tagfs.host.mount_table",
             "tagfs.config.bucket_settings",
             "tagfs.config.settings",
         }

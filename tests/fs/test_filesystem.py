@@ -15,7 +15,7 @@ from tagfs.fs.content.journal_entries import RenameEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.openfiles.open_file import Handle
-from tagfs.recovery.renames import RenameFinisher
+from tagfs.recovery.finish_rename import RenameFinisher
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo

@@ -11,9 +11,9 @@ import pytest
 from tagfs.errors import NotFound
 from tagfs.fs.content.journal_entries import Begun, JournalEntry
 from tagfs.fs.mapping.paths import Root
-from tagfs.recovery.finishing import Conflict, Finisher
-from tagfs.recovery.remains import Remains
-from tagfs.recovery.sending import Sender
+from tagfs.recovery.abandoned_file import Remains
+from tagfs.recovery.finish_file import Conflict, Finisher
+from tagfs.recovery.resume_upload import Sender
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet

@@ -9,8 +9,8 @@ import pytest
 from tagfs.errors import Unreachable
 from tagfs.fs.content.journal_entries import RenameEntry, RenamePhase
 from tagfs.fs.mapping.paths import Root
-from tagfs.recovery.finishing import Conflict
-from tagfs.recovery.renames import RenameFinisher
+from tagfs.recovery.finish_file import Conflict
+from tagfs.recovery.finish_rename import RenameFinisher
 from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet

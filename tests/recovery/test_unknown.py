@@ -10,8 +10,8 @@ from hypothesis import example, given, settings, strategies as st
 
 from tagfs.errors import SettingsError
 from tagfs.fs.content.journal_entries import BadNote, parse_note
-from tagfs.recovery.directories import MountRecord
-from tagfs.recovery.leftovers import LeftDirectory, Problem, find
+from tagfs.recovery.abandoned import LeftDirectory, Problem, find
+from tagfs.recovery.staging_directory import MountRecord
 
 EXAMPLES = int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "60"))
 TOKENS = ("0" * 24, "f" * 24, "rename-" + "a" * 24)

@@ -34,7 +34,7 @@ from tagfs.localfiles.private import (
     read_text,
     write_text,
 )
-from tagfs.recovery.directories import LOCK, RECORD, MountRecord, staging_base
+from tagfs.recovery.staging_directory import LOCK, RECORD, MountRecord, staging_base
 
 BEGINNING = 60.0
 """Seconds for which a directory that does not say whose it is may belong to a mount that begins."""

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from tagfs.errors import SettingsError
-from tagfs.monitoring.logfiles import open_to_append
+from tagfs.monitoring.log_files import open_to_append
 from tagfs.store.http.messages import Attempt
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch
 from tagfs.fs.content.journal_entries import JournalEntry
 from tagfs.fs.mapping.paths import Root
-from tagfs.recovery.remains import BLOCK, Remains
-from tagfs.recovery.sending import Sender
+from tagfs.recovery.abandoned_file import BLOCK, Remains
+from tagfs.recovery.resume_upload import Sender
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tagfs.host import signals, systemd
-from tagfs.host.ending import Ending
+from tagfs.host.loop_stopper import Ending
 from tagfs.monitoring import logs
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.journal_entries import Phase, RenamePhase
-from tagfs.recovery.finishing import Conflict, Finisher
-from tagfs.recovery.leftovers import Contents, LeftDirectory, Renaming, Staged
-from tagfs.recovery.lists import rename_line
-from tagfs.recovery.renames import RenameFinisher
-from tagfs.recovery.sending import Sender
-from tagfs.recovery.sweep import Opened, Sweep, bucket_name, remains_of, staged_name
+from tagfs.recovery.abandoned import Contents, LeftDirectory, Renaming, Staged
+from tagfs.recovery.finish_file import Conflict, Finisher
+from tagfs.recovery.finish_rename import RenameFinisher
+from tagfs.recovery.listing import rename_line
+from tagfs.recovery.resume_upload import Sender
+from tagfs.recovery.run import Opened, Sweep, bucket_name, remains_of, staged_name
 from tagfs.terminal.format import count_text, shown, size_text
 
 FILES = 8

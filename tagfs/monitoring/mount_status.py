@@ -12,7 +12,7 @@ from tagfs.config.settings import Settings
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fuse.recent_failures import RecentFailures
-from tagfs.monitoring.traffic import Traffic
+from tagfs.monitoring.request_stats import Traffic
 from tagfs.store.cache.cached_bucket import CachedBucket
 
 

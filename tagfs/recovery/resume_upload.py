@@ -13,7 +13,7 @@ from tagfs.errors import IntegrityError, NoSuchUpload, ObjectChanged, TagfsError
 from tagfs.fs.content.journal_entries import Begun
 from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
 from tagfs.fs.content.staged_file import Fetch
-from tagfs.recovery.remains import Remains
+from tagfs.recovery.abandoned_file import Remains
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import TagSet

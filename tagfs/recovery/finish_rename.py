@@ -14,7 +14,7 @@ from tagfs.fs.content.journal_entries import RenameEntry, RenamePhase
 from tagfs.fs.mapping.link_targets import METADATA_NAME
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.tree.symlinks import read_link
-from tagfs.recovery.finishing import Conflict
+from tagfs.recovery.finish_file import Conflict
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType
 

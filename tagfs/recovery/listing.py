@@ -2,8 +2,8 @@
 
 from tagfs.fs.content.byte_ranges import Ranges
 from tagfs.fs.content.journal_entries import Phase
-from tagfs.recovery.leftovers import LeftDirectory, Renaming, Staged
-from tagfs.recovery.sweep import Sweep, bucket_name, staged_name
+from tagfs.recovery.abandoned import LeftDirectory, Renaming, Staged
+from tagfs.recovery.run import Sweep, bucket_name, staged_name
 from tagfs.terminal.format import shown, size_text, time_text
 
 _STATES = {Phase.CLOSING: "staged", Phase.WRITING: "unfinished", Phase.UNLINKED: "deleted"}

@@ -16,10 +16,10 @@ from tagfs.errors import SettingsError, TagfsError
 from tagfs.fs.content.journal_entries import JournalEntry
 from tagfs.fs.mapping.paths import Root
 from tagfs.localfiles.private import Unsafe
-from tagfs.recovery.finishing import Conflict
-from tagfs.recovery.leftovers import Contents, LeftDirectory, Problem, Staged, find
-from tagfs.recovery.remains import Remains
-from tagfs.recovery.showing import Output
+from tagfs.recovery.abandoned import Contents, LeftDirectory, Problem, Staged, find
+from tagfs.recovery.abandoned_file import Remains
+from tagfs.recovery.finish_file import Conflict
+from tagfs.recovery.output import Output
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.terminal.format import shown
 

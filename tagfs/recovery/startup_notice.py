@@ -2,7 +2,7 @@
 
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
-from tagfs.recovery.leftovers import LeftDirectory, find
+from tagfs.recovery.abandoned import LeftDirectory, find
 from tagfs.terminal.format import count_text
 
 
