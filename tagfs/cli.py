@@ -24,7 +24,7 @@ from tagfs.monitoring import logs
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.startup_notice import notice
 from tagfs.status.command import status_command
-from tagfs.status.unmounting import take_off
+from tagfs.status.umount import take_off
 
 EPILOG = """
 Credentials come from credentials=FILE, from the variables and files of each

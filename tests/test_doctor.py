@@ -17,13 +17,13 @@ import pytest
 import requests
 
 from tagfs.config.settings import Settings, parse_options, parse_url
-from tagfs.doctor.examination import examine
 from tagfs.doctor.findings import Finding, Level
-from tagfs.doctor.host import Host, check_host
-from tagfs.doctor.network import check_network
-from tagfs.doctor.rights import attempt
-from tagfs.doctor.scratch import check_writing
-from tagfs.doctor.service import check_kind
+from tagfs.doctor.host_checks import Host, check_host
+from tagfs.doctor.network_checks import check_network
+from tagfs.doctor.read_checks import attempt
+from tagfs.doctor.run import examine
+from tagfs.doctor.service_checks import check_kind
+from tagfs.doctor.write_checks import check_writing
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http.endpoints import Endpoint
 from tests.emulated import PAIR, Emulator, emulator
@@ -469,7 +469,7 @@ def test_the_cache_directory(tmp_path: Path) -> None:
 
 def test_no_libfuse(tmp_path: Path) -> None:
     script = (
-        "from tagfs.doctor.host import Host, check_host;"
+        "from tagfs.doctor.host_checks import Host, check_host;"
         "from tagfs.config.settings import parse_options, parse_url;"
         f"s = parse_options(parse_url('oss://bucket'), {{'cache_dir': '{tmp_path}', 'fuse': '2'}});"
         "print(next(f for f in check_host(s, Host()) if f.check == 'libfuse'))"

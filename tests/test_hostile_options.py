@@ -5,7 +5,7 @@ import os
 
 from hypothesis import example, given, settings, strategies as st
 
-from tagfs.bulk.attrdump import read_blocks
+from tagfs.bulk.getfattr_format import read_blocks
 from tagfs.config.settings import FUSE_OPTIONS, OPTIONS, parse_options, parse_url, split_options
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.dialects.oss import OSS

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from tagfs.bulk.places import Place
+from tagfs.bulk.opened_buckets import Place
 from tagfs.config.settings import BucketUrl, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.append_log import DurableLines

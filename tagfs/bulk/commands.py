@@ -2,14 +2,14 @@
 
 import click
 
-from tagfs.bulk.changing import (
+from tagfs.bulk.read_commands import dump_command, find_command, get_command
+from tagfs.bulk.write_commands import (
     replace_command,
     restore_command,
     rm_command,
     set_command,
     undo_command,
 )
-from tagfs.bulk.reading import dump_command, find_command, get_command
 
 
 @click.group("tag")

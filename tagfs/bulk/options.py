@@ -10,9 +10,9 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import click
 
-from tagfs.bulk.engine import Engine, Stop, stop_on_signals
-from tagfs.bulk.patterns import Filter
-from tagfs.bulk.places import Places
+from tagfs.bulk.globs import Filter
+from tagfs.bulk.opened_buckets import Places
+from tagfs.bulk.ordered_pool import Engine, Stop, stop_on_signals
 from tagfs.bulk.report import Report, Style
 from tagfs.bulk.targets import Item, find_items, read_target, rules_for
 from tagfs.config.settings import MAX_PARALLEL, split_options

@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tagfs.bulk.editing import Outcome
-from tagfs.bulk.places import Place
+from tagfs.bulk.edits import Outcome
+from tagfs.bulk.opened_buckets import Place
 from tagfs.store.tags import TagSet
 
 EVERY: Final = 10.0

@@ -15,15 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-from tagfs.bulk.access import Access, Address, Entry
-from tagfs.bulk.patterns import (
-    Filter,
-    compile_glob,
-    decode_pattern,
-    has_magic,
-    literal_head,
-)
-from tagfs.bulk.places import Place, Places
+from tagfs.bulk.globs import Filter, compile_glob, decode_pattern, has_magic, literal_head
+from tagfs.bulk.opened_buckets import Place, Places
+from tagfs.bulk.tag_access import Access, Address, Entry
 from tagfs.config.settings import parse_url
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import find_mount, present_mounts

@@ -31,7 +31,7 @@ def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: boo
     Each line is ok, a warning or FAIL. Without --write nothing is changed. Exit status 1: something
     fails.
     """  # noqa: D301  (click reads the control character)
-    from tagfs.doctor.examination import examine  # noqa: PLC0415  (loads what others do without)
+    from tagfs.doctor.run import examine  # noqa: PLC0415  (loads what others do without)
 
     settings = choose(parse_url(url), split_options(options))
     log = logging.getLogger("tagfs")  # what is found is told once, here

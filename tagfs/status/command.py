@@ -12,8 +12,8 @@ from rich.live import Live
 
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import find_mount, present_mounts
-from tagfs.status import asking, showing
-from tagfs.status.asking import Report, State
+from tagfs.status import query, render
+from tagfs.status.query import Report, State
 
 _SHORTEST = 0.1  # seconds between two looks
 
@@ -56,12 +56,12 @@ def status_command(mountpoint: Path | None, watch: float | None, as_json: bool) 
 
 def _look(mountpoint: Path | None) -> list[Report]:
     if mountpoint is None:
-        return asking.ask_all()
+        return query.ask_all()
     wanted = os.path.abspath(mountpoint)  # noqa: PTH100  (nothing of a mount that hangs is touched)
     mount = find_mount(wanted, present_mounts())
     if mount is None:
         raise SettingsError(f"{wanted} is not on a mount of tagfs: see `tagfs status`")
-    return [asking.ask(mount)]
+    return [query.ask(mount)]
 
 
 def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> None:
@@ -70,14 +70,14 @@ def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> N
         click.echo(json.dumps(found if mountpoint is None else found[0]))
         return
     if mountpoint is not None:
-        for line in showing.page(reports[0]):
+        for line in render.page(reports[0]):
             click.echo(line)
         return
     if not reports:
         click.echo("no bucket is mounted here")
         return
     width = None if sys.stdout.isatty() else 200
-    Console(width=width).print(showing.table(reports))
+    Console(width=width).print(render.table(reports))
     for report in reports:
         if report.advice:
             click.echo(f"{report.mountpoint}: {report.state}: {report.advice}")
@@ -86,5 +86,5 @@ def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> N
 def _watch(mountpoint: Path | None, seconds: float) -> None:
     with Live(auto_refresh=False, screen=False) as live:
         while True:
-            live.update(showing.table(_look(mountpoint)), refresh=True)
+            live.update(render.table(_look(mountpoint)), refresh=True)
             time.sleep(seconds)

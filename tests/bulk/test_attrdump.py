@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from tagfs.bulk.attrdump import Block, read_blocks, read_value, render_block, render_value
+from tagfs.bulk.getfattr_format import Block, read_blocks, read_value, render_block, render_value
 from tagfs.errors import InvalidTag, SettingsError
 from tagfs.store.tags import TagSet
 

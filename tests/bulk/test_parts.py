@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
+from tagfs.bulk.arguments import add_tagging, split_keys, split_tags
 from tagfs.bulk.audit import read_chains
-from tagfs.bulk.engine import Engine, Stop
-from tagfs.bulk.patterns import Filter, compile_glob, decode_pattern, has_magic
-from tagfs.bulk.resuming import Progress
-from tagfs.bulk.words import add_tagging, split_keys, split_tags
+from tagfs.bulk.globs import Filter, compile_glob, decode_pattern, has_magic
+from tagfs.bulk.ordered_pool import Engine, Stop
+from tagfs.bulk.progress_file import Progress
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import Mount, find_mount, read_mounts
 from tagfs.localfiles.append_log import DurableLines

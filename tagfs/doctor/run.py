@@ -7,11 +7,11 @@ from dataclasses import replace
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.settings import Settings
 from tagfs.doctor.findings import Finding, Level, fail
-from tagfs.doctor.host import Host, check_host
-from tagfs.doctor.network import check_network
-from tagfs.doctor.rights import check_rights
-from tagfs.doctor.scratch import check_writing
-from tagfs.doctor.service import check_bucket, check_credentials, check_kind
+from tagfs.doctor.host_checks import Host, check_host
+from tagfs.doctor.network_checks import check_network
+from tagfs.doctor.read_checks import check_rights
+from tagfs.doctor.service_checks import check_bucket, check_credentials, check_kind
+from tagfs.doctor.write_checks import check_writing
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.client.client import Client, credentials_for, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import click
 
-from tagfs.bulk.access import Address
-from tagfs.bulk.attrdump import read_blocks
+from tagfs.bulk.arguments import add_tagging, split_keys, split_tags
 from tagfs.bulk.audit import Audit, Record, read_chains
-from tagfs.bulk.editing import Edit, Editor, Outcome, addition, removal, replacement
+from tagfs.bulk.edits import Edit, Editor, Outcome, addition, removal, replacement
+from tagfs.bulk.getfattr_format import read_blocks
 from tagfs.bulk.options import FROM_FILE, WRITING, Choices, Job, shared, start
+from tagfs.bulk.progress_file import Progress
 from tagfs.bulk.report import DONE
-from tagfs.bulk.restoring import Base, Check, Task, check_dump, edit_of, judge, open_dump
-from tagfs.bulk.resuming import Progress
+from tagfs.bulk.restore import Base, Check, Task, check_dump, edit_of, judge, open_dump
+from tagfs.bulk.tag_access import Address
 from tagfs.bulk.targets import Item
-from tagfs.bulk.words import add_tagging, split_keys, split_tags
 from tagfs.errors import ObjectChanged, SettingsError, TagfsError
 from tagfs.store.tags import NO_TAGS, TagSet
 

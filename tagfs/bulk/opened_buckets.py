@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tagfs.bulk.access import Access, DirectAccess
-from tagfs.bulk.throughmount import MountAccess
+from tagfs.bulk.mount_access import MountAccess
+from tagfs.bulk.tag_access import Access, DirectAccess
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.resolve import choose
 from tagfs.config.settings import BucketUrl, Settings

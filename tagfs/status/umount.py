@@ -10,7 +10,7 @@ from typing import Any, Final
 from tagfs.errors import TagfsError
 from tagfs.host.mount_table import present_mounts
 from tagfs.host.mountpoint import is_stale, unmount
-from tagfs.status.asking import ask
+from tagfs.status.query import ask
 
 _AT_ONCE: Final = 1.0
 """Seconds after which whoever waits is told why."""

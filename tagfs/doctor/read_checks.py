@@ -6,8 +6,8 @@ such key" tells of the right as well. Writing is in `scratch`.
 
 from collections.abc import Callable, Iterator
 
-from tagfs.doctor.actions import ACTIONS, NEEDED_FOR
 from tagfs.doctor.findings import Finding, fail, ok, warning
+from tagfs.doctor.policy_actions import ACTIONS, NEEDED_FOR
 from tagfs.errors import AccessDenied, Archived, NotFound, TagfsError, Unsupported
 from tagfs.store.client.client import Client
 from tagfs.store.client.delete_rights import NO_OBJECT

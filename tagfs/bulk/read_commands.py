@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from tagfs.bulk.attrdump import render_block
-from tagfs.bulk.editing import Outcome, read
+from tagfs.bulk.edits import Outcome, read
 from tagfs.bulk.expression import parse_expression
+from tagfs.bulk.getfattr_format import render_block
 from tagfs.bulk.options import READING, Choices, Job, shared, start
 from tagfs.bulk.report import printable
 from tagfs.bulk.targets import Item

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from tagfs.doctor.actions import ACTIONS, NEEDED_FOR
 from tagfs.doctor.findings import Finding, fail, ok, warning
+from tagfs.doctor.policy_actions import ACTIONS, NEEDED_FOR
 from tagfs.errors import AccessDenied, BadCredentials, TagfsError
 from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider

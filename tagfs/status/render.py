@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tagfs.status.asking import Report
+from tagfs.status.query import Report
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KIB = 1024

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from tagfs.bulk.access import Address
-from tagfs.bulk.attrdump import Block, read_blocks
-from tagfs.bulk.editing import Edit, addition, replacement, rules_of
-from tagfs.bulk.places import Places
+from tagfs.bulk.edits import Edit, addition, replacement, rules_of
+from tagfs.bulk.getfattr_format import Block, read_blocks
+from tagfs.bulk.opened_buckets import Places
+from tagfs.bulk.tag_access import Address
 from tagfs.bulk.targets import Item, Kind, read_target
 from tagfs.errors import InvalidName, InvalidTag, SettingsError, TagfsError
 from tagfs.host.mount_table import find_mount, present_mounts

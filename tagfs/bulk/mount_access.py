@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
-from tagfs.bulk.access import Address, Change, Entry
+from tagfs.bulk.tag_access import Address, Change, Entry
 from tagfs.errors import AccessDenied, NotFound, Refused, TagfsError
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.xattr_names import tag_name

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 from tagfs.doctor.findings import Finding, Level, fail
-from tagfs.doctor.rights import attempt
+from tagfs.doctor.read_checks import attempt
 from tagfs.errors import AlreadyExists, NotFound, TagfsError
 from tagfs.store.client.client import Client
 from tagfs.store.objects import BytesSource, NewObject
