@@ -28,11 +28,11 @@ from tagfs.errors import (
 from tagfs.store.bucket import Bucket, Capabilities
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.ceph import CannotRun, ceph
 from tests.emulated import emulator, moto
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.judges import KEY_ID, SECRET
 
 TAGS = TagSet({"team": "blue", "keep+for ever": "ja é:1"})

@@ -11,10 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from scripts.manpages.__main__ import generated
 from tagfs.cli import main_group
 from tagfs.config.options import DESCRIBED
 from tagfs.config.settings import DANGEROUS, FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
-from tagfs.manual.__main__ import generated
 from tagfs.manual.examples import commands, has_example
 
 ROOT = Path(__file__).parent.parent

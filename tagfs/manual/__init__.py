@@ -1,1 +1,1 @@
-"""What people read: mount options, examples, man pages and completions, each from one source."""
+"""What people read of a command: its examples, and completions of the shells."""

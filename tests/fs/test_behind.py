@@ -23,9 +23,9 @@ from tagfs.errors import (
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.openfiles import write_back
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Source
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fs.trees import tree_of, write
 from tests.mounting import wait_for
 

@@ -17,9 +17,9 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.fs.openfiles.open_file import Handle
 from tagfs.recovery.finish_rename import RenameFinisher
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fs.trees import environment_of, tree_of, write
 
 ASIDE = "/.fuse_hidden0000000100000001"

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from tagfs.errors import AccessDenied
 from tagfs.fs.filesystem import FileSystem
 from tagfs.store.bucket import Limits
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fs.trees import environment_of
 
 PART = 100

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from tagfs.errors import ObjectChanged
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.reader import Reader
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, Content, NewObject
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 
 DATA = random.Random(1).randbytes(20 * 1024**2 + 7)
 KERNEL = 128 * 1024

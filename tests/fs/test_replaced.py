@@ -17,9 +17,9 @@ from tagfs.errors import AccessDenied, NotFound, TagfsError, Unreachable
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.tree import replaced_files
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fs.trees import tree_of, write
 
 ASIDE = "/d/.fuse_hidden0000000000000001"

@@ -7,9 +7,9 @@ import pytest
 from tagfs.errors import NotPermitted
 from tagfs.fs.tree.symlinks import make_link, move_link, read_link
 from tagfs.store.bucket import Capabilities
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import NewObject, ObjectType
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 
 MODE = str(stat.S_IFLNK | 0o777)
 TAGS = TagSet({"a": "1"})

@@ -13,8 +13,8 @@ from tagfs.errors import AccessDenied, TagfsError
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.deferred_attributes import GRACE
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import ObjectInfo
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fs.trees import tree_of, write
 from tests.waiting import wait_for
 

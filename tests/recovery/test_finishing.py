@@ -14,9 +14,9 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.abandoned_file import Remains
 from tagfs.recovery.finish_file import Conflict, Finisher
 from tagfs.recovery.resume_upload import Sender
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 
 PART = 100 * 1024
 LARGE = os.urandom(1024) * 450

@@ -11,9 +11,9 @@ from tagfs.fs.content.journal_entries import RenameEntry, RenamePhase
 from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.finish_file import Conflict
 from tagfs.recovery.finish_rename import RenameFinisher
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 
 COPYING = RenameEntry(source="old/", target="new/", phase=RenamePhase.COPYING, replaces=False)
 DELETING = replace(COPYING, phase=RenamePhase.DELETING)

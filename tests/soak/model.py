@@ -29,7 +29,7 @@ from tagfs.errors import (
 from tagfs.fs.filesystem import FileSystem
 from tagfs.store.bucket import Limits
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.memory.bucket import MemoryBucket
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fs.trees import environment_of
 
 TTL = 5.0

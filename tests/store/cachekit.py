@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 
 TTL = 60.0
 TAG_TTL = 30.0

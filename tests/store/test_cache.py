@@ -17,9 +17,9 @@ from tagfs.errors import (
 )
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.cache.coalescer import RECENT
-from tagfs.store.memory.bucket import MemoryBucket
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.tags import NO_TAGS
+from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.store.cachekit import OTHER, TAG_TTL, TAGS, TTL, Gate, Kit, Threads
 
 

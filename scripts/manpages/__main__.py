@@ -1,12 +1,12 @@
-"""Writes man pages, completions and docs/options.md: `python -m tagfs.manual [CHECKOUT]`."""
+"""Writes man pages, completions and docs/options.md: `python -m scripts.manpages [CHECKOUT]`."""
 
 import sys
 from pathlib import Path
 
+from scripts.manpages.pages import mount_fuse_tagfs_8, tagfs_1, tagfs_mount_8
 from tagfs.cli import main_group
 from tagfs.config.options import markdown
 from tagfs.manual.completion import FILES, script
-from tagfs.manual.pages import mount_fuse_tagfs_8, tagfs_1, tagfs_mount_8
 
 
 def generated() -> dict[str, str]:

@@ -14,9 +14,9 @@ from tagfs.errors import FileTooLarge, NameTooLong, NotFound, Unsupported, Value
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.key_locks import KeyLocks
-from tagfs.store.memory.objects import Shelf
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
+from tests.fakes.memory_bucket.objects import Shelf
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import click
 
+from scripts.manpages import roff
 from tagfs import __version__
 from tagfs.config.options import TOPICS, written
 from tagfs.config.settings import FUSE_OPTIONS
-from tagfs.manual import roff
 from tagfs.manual.examples import EXAMPLES, commands
 
 ATTRIBUTES = (

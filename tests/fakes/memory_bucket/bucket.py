@@ -20,14 +20,6 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.bucket import Bucket
-from tagfs.store.memory.objects import (
-    StoredUpload,
-    content_etag,
-    lowered,
-    new_detail,
-    opaque_etag,
-)
-from tagfs.store.memory.requests import MemoryRequests, each_there
 from tagfs.store.objects import (
     NONE_MEANT,
     Content,
@@ -42,6 +34,14 @@ from tagfs.store.objects import (
     Upload,
 )
 from tagfs.store.tags import NO_TAGS, TagSet
+from tests.fakes.memory_bucket.objects import (
+    StoredUpload,
+    content_etag,
+    lowered,
+    new_detail,
+    opaque_etag,
+)
+from tests.fakes.memory_bucket.requests import MemoryRequests, each_there
 
 
 class MemoryBucket(MemoryRequests):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tagfs.errors import AlreadyExists, InvalidRequest, NoSuchUpload, NotFound, ObjectChanged
-from tagfs.store.memory.keys import SortedKeys
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
+from tests.fakes.memory_bucket.keys import SortedKeys
 
 _MILLISECOND = 1_000_000
 _SECOND = 1_000_000_000
