@@ -15,7 +15,7 @@ from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
-from tagfs.fs.context import Choices, Environment
+from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.fuse import loader
@@ -163,7 +163,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
     ):
-        env = Environment(
+        env = FsContext(
             bucket=bucket,
             root=Root(settings.url.prefix, client.limits.max_key),
             choices=_choices(settings),
@@ -187,8 +187,8 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             filesystem.close(give_up=client.transport.close)
 
 
-def _choices(settings: Settings) -> Choices:
-    return Choices(
+def _choices(settings: Settings) -> FsOptions:
+    return FsOptions(
         uid=settings.uid,
         gid=settings.gid,
         umask=settings.umask,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tagfs.errors import InvalidTag, SettingsError
-from tagfs.fs.mapping.xattr_names import Kind, parse_name, tag_name
+from tagfs.fs.mapping.xattr_names import XattrKind, parse_name, tag_name
 from tagfs.store.tags import TagSet, parse_tagging, render_tagging
 
 _FILE: Final = b"# file: "
@@ -130,11 +130,11 @@ def _read_attribute(building: _Building, line: bytes, number: int) -> None:
     raw_name, equals, raw_value = line.partition(b"=")
     try:
         name = parse_name(_unescape(raw_name).decode("utf-8"))
-        if name.kind not in (Kind.TAG, Kind.TAGGING):
+        if name.kind not in (XattrKind.TAG, XattrKind.TAGGING):
             building.others += 1
             return
         value = read_value(raw_value if equals else None).decode("utf-8")
-        if name.kind is Kind.TAGGING:
+        if name.kind is XattrKind.TAGGING:
             building.tags, building.whole = dict(parse_tagging(value)), True
         else:
             building.tags[name.rest] = value

@@ -11,7 +11,7 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.store.bucket import Bucket
 
-RECENT = 1.0
+FRESH_WITHIN = 1.0
 """Seconds: an answer of the service at most this old counts as having asked (promise D1)."""
 
 
@@ -22,7 +22,7 @@ change, and the first that archives of every format hold in every time zone (zip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class FsOptions:
     """What the user chose that concerns the tree.
 
     Attributes:
@@ -56,7 +56,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class FsContext:
     """Everything that the parts of one mounted tree share.
 
     Attributes:
@@ -72,7 +72,7 @@ class Environment:
 
     bucket: Bucket
     root: Root
-    choices: Choices
+    choices: FsOptions
     executor: Executor
     upload_executor: Executor
     budget: MemoryBudget

@@ -25,24 +25,24 @@ from tagfs.errors import (
 )
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import SMALL
-from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.mapping.paths import is_aside, join, split
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.mapping.paths import is_fuse_hidden, join, split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.openfiles.deferred_attributes import Temporaries
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.kernel_sizes import ToldSizes
-from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.kernel_sizes import KernelSizes
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.openfiles.pending import PendingChanges
-from tagfs.fs.openfiles.write_back import WriteBehind
-from tagfs.fs.prefetch.prefetcher import Prefetcher
-from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
+from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.namespace import Namespace
 from tagfs.fs.tree.sticky import StickyBits
-from tagfs.fs.xattr.dispatch import Xattrs
-from tagfs.fs.xattr.setattr import AttributeEdits, MetadataEdits
-from tagfs.fs.xattr.tags import Tagging
-from tagfs.fs.xattr.user_metadata import UserMetadata
+from tagfs.fs.xattr.dispatch import XattrDispatcher
+from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
+from tagfs.fs.xattr.tags import TagXattrs
+from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
@@ -62,29 +62,29 @@ HUGE = 2**40
 class FileSystem:
     """A bucket as a file tree."""
 
-    def __init__(self, env: Environment, status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, env: FsContext, status: Callable[[], dict[str, Any]]) -> None:
         self._env = env
         self.journal = Journal()
-        self.files = OpenFiles(env, self.journal)
-        self._temporaries = Temporaries()
-        self.tree = Tree(env, self.files, self._temporaries)
-        self._behind = WriteBehind(self.files, env.choices.uploads_behind, env.staging.free_bytes)
+        self.files = HandleTable(env, self.journal)
+        self._temporaries = DeferredAttributes()
+        self.tree = TreeLookup(env, self.files, self._temporaries)
+        self._behind = WriteBack(self.files, env.choices.uploads_behind, env.staging.free_bytes)
         self._pending = PendingChanges()
         self.namespace = Namespace(
             env, self.tree, self.files, self._temporaries, self._behind, self._pending
         )
-        self._prefetcher = Prefetcher(env, self.tree)
-        metadata_edits = MetadataEdits(env, self.files)
-        self._xattrs = Xattrs(
+        self._prefetcher = SiblingPrefetcher(env, self.tree)
+        metadata_edits = MetadataWriter(env, self.files)
+        self._xattrs = XattrDispatcher(
             env,
-            Tagging(env, self.tree, self.namespace),
-            UserMetadata(env, self.tree, self.files, self.namespace, metadata_edits),
+            TagXattrs(env, self.tree, self.namespace),
+            UserMetadataXattrs(env, self.tree, self.files, self.namespace, metadata_edits),
             lambda: {**status(), **self.state()},
         )
-        self._edits = AttributeEdits(
+        self._edits = AttributeSetter(
             env, self.tree, self.files, self.namespace, metadata_edits, self._temporaries
         )
-        self._told = ToldSizes()
+        self._told = KernelSizes()
         self._sticky = StickyBits()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
@@ -100,7 +100,7 @@ class FileSystem:
                 return self._node_stat(node)
         if path is None:
             raise BadHandle("neither a path nor a handle")
-        if is_aside(path) and self.files.node(path) is None and not self.tree.is_listed(path):
+        if is_fuse_hidden(path) and self.files.node(path) is None and not self.tree.is_listed(path):
             raise NotFound(path)  # libfuse looks for a free name
         stranger = self._prefetcher.looked_at(path)
         entry = self.tree.entry(path)
@@ -179,7 +179,7 @@ class FileSystem:
         try:
             return self._open(path, flags)
         except NotFound as error:
-            if is_aside(path):
+            if is_fuse_hidden(path):
                 raise ObjectChanged(f"{path}: {error}") from error
             raise
 
@@ -480,19 +480,19 @@ class FileSystem:
         key = self._env.root.to_key(path)
         if not writable:
             return self._env.bucket.known(key)
-        return self._env.bucket.head(key, max_age=RECENT)
+        return self._env.bucket.head(key, max_age=FRESH_WITHIN)
 
     def _is_there_by_now(self, key: str) -> bool:
         """Say whether an object is there, whatever is remembered: its content is to be kept."""
         try:
-            self._env.bucket.head(key, max_age=RECENT)
+            self._env.bucket.head(key, max_age=FRESH_WITHIN)
         except NotFound:
             return False
         except AccessDenied:
-            return self._env.bucket.lookup(key, max_age=RECENT).info is not None
+            return self._env.bucket.lookup(key, max_age=FRESH_WITHIN).info is not None
         return True
 
-    def _node_stat(self, node: FileNode) -> Stat:
+    def _node_stat(self, node: OpenFile) -> Stat:
         links = 0 if node.unlinked else 1
         return _to_stat(node.attributes, node.size, links=links, ino=node.ino)
 

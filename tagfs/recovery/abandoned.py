@@ -18,14 +18,14 @@ from typing import Self
 
 from tagfs.errors import SettingsError
 from tagfs.fs.content.journal_entries import (
-    BadNote,
-    JournalEntry,
+    FileEntry,
+    InvalidEntry,
     Phase,
     RenameEntry,
     parse_note,
     render_note,
 )
-from tagfs.fs.content.staged_file import SETTLED
+from tagfs.fs.content.staged_file import COMMITTED_MODE
 from tagfs.localfiles.private import (
     Unsafe,
     check_file,
@@ -57,7 +57,7 @@ class Staged:
     """
 
     token: str
-    entry: JournalEntry | None
+    entry: FileEntry | None
     disk_size: int
     when_ns: int
     settled: bool = False
@@ -165,7 +165,7 @@ class LeftDirectory:
             with suppress(FileNotFoundError):  # a running mount has just finished it
                 try:
                     self._read(found, token, noted=match[2] == "json")
-                except (Unsafe, BadNote) as error:
+                except (Unsafe, InvalidEntry) as error:
                     found.problems.append(Problem(name, str(error), token))
         found.files.sort(key=lambda staged: staged.when_ns)
         return found
@@ -189,7 +189,7 @@ class LeftDirectory:
         finally:
             os.close(fd)
 
-    def rewrite(self, token: str, entry: JournalEntry) -> None:
+    def rewrite(self, token: str, entry: FileEntry) -> None:
         """Replace a note."""
         write_text(self.fd, f"{token}.json", render_note(entry))
 
@@ -199,7 +199,7 @@ class LeftDirectory:
         Killed in between it leaves a file that is marked as one that the service has.
         """
         with suppress(FileNotFoundError):
-            os.chmod(f"{token}.data", SETTLED, dir_fd=self.fd)
+            os.chmod(f"{token}.data", COMMITTED_MODE, dir_fd=self.fd)
         for name in (f"{token}.json", f"{token}.data"):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self.fd)
@@ -211,29 +211,31 @@ class LeftDirectory:
     def _read(self, found: Contents, token: str, *, noted: bool) -> None:
         note = parse_note(read_text(self.fd, f"{token}.json")) if noted else None
         if isinstance(note, RenameEntry) != token.startswith("rename-"):
-            raise BadNote("the note of a file has the name of a rename's, or the other way round")
+            raise InvalidEntry(
+                "the note of a file has the name of a rename's, or the other way round"
+            )
         if isinstance(note, RenameEntry):
             if not self.live:
                 found.renames.append(Renaming(token, note))
         elif not self.live or (note is not None and note.phase is Phase.CLOSING):
             found.files.append(self._staged(token, note))
 
-    def _staged(self, token: str, entry: JournalEntry | None) -> Staged:
+    def _staged(self, token: str, entry: FileEntry | None) -> Staged:
         try:
             data = os.stat(f"{token}.data", dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             if self.live:
                 raise
-            raise BadNote("the staged file that it belongs to is missing") from None
+            raise InvalidEntry("the staged file that it belongs to is missing") from None
         check_file(data)
         if entry is not None and data.st_size < max((end for _, end in entry.written), default=0):
-            raise BadNote(f"only {data.st_size} of the bytes of key {entry.key!r} are left")
+            raise InvalidEntry(f"only {data.st_size} of the bytes of key {entry.key!r} are left")
         return Staged(
             token=token,
             entry=entry,
             disk_size=data.st_size,
             when_ns=data.st_mtime_ns if entry is None else entry.recorded_ns,
-            settled=stat.S_IMODE(data.st_mode) == SETTLED,
+            settled=stat.S_IMODE(data.st_mode) == COMMITTED_MODE,
         )
 
     def _is_beginning(self) -> bool:

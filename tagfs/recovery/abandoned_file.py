@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tagfs.fs.content.byte_ranges import Ranges
-from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.content.byte_ranges import ByteRanges
+from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.content.staged_file import Fetch, StagedFile, StagedSource
 from tagfs.store.objects import Part
 from tagfs.store.wire.checksums import crc64
@@ -23,20 +23,20 @@ class Remains:
     """
 
     def __init__(
-        self, path: Path, fd: int, entry: JournalEntry, rewrite: Callable[[JournalEntry], None]
+        self, path: Path, fd: int, entry: FileEntry, rewrite: Callable[[FileEntry], None]
     ) -> None:
         self.entry = entry
         self._rewrite = rewrite
         self.file = StagedFile(path, fd)
         self.file.size = entry.size
         self.file.base_size = entry.base_size
-        self.file.written = Ranges(*entry.written)
-        self.file.local = Ranges(*entry.written)
+        self.file.written = ByteRanges(*entry.written)
+        self.file.local = ByteRanges(*entry.written)
         self.file.local.add(entry.base_size, entry.size)
         if os.fstat(fd).st_size < entry.size:  # cut after the note was made; never beyond `written`
             os.ftruncate(fd, entry.size)
 
-    def note(self, entry: JournalEntry) -> None:
+    def note(self, entry: FileEntry) -> None:
         """Write down what has changed, so that the next attempt knows it."""
         self._rewrite(entry)
         self.entry = entry
@@ -49,7 +49,7 @@ class Remains:
     @property
     def gaps(self) -> list[tuple[int, int]]:
         """Ranges whose bytes are not here: the base has them."""
-        return list(Ranges(*self.entry.written).gaps(0, self.entry.base_size))
+        return list(ByteRanges(*self.entry.written).gaps(0, self.entry.base_size))
 
     @property
     def is_complete(self) -> bool:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tagfs.errors import NotFound, ObjectChanged, SettingsError
-from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.content.staged_file import Fetch
 from tagfs.localfiles.private import Unsafe
 from tagfs.recovery.abandoned import LeftDirectory, Problem, Staged
@@ -62,7 +62,7 @@ class Exporter:
         self._explain(path, _described(entry) | {"missing": missing})
         return path, missing
 
-    def _export_directory(self, entry: JournalEntry) -> Path:
+    def _export_directory(self, entry: FileEntry) -> Path:
         path = self._directory / entry.key
         with suppress(FileExistsError):
             path.mkdir(parents=True)
@@ -113,7 +113,7 @@ def _fetched(fd: int, start: int, end: int, fetch: Fetch | None) -> bool:
     return True
 
 
-def _described(entry: JournalEntry) -> dict[str, object]:
+def _described(entry: FileEntry) -> dict[str, object]:
     fields = asdict(entry)
     shown = ("key", "size", "tags", "metadata", "headers", "phase", "base_etag")
     recorded = datetime.fromtimestamp(entry.recorded_ns / 1e9, UTC).isoformat()

@@ -8,7 +8,7 @@ else's object: it is not touched, unless the user insists.
 from collections.abc import Mapping
 
 from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch
-from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.abandoned_file import BLOCK, Remains
 from tagfs.recovery.resume_upload import Sender
@@ -140,7 +140,7 @@ class Finisher:
                     return False
         return True
 
-    def _amend(self, current: ObjectInfo, entry: JournalEntry, metadata: dict[str, str]) -> None:
+    def _amend(self, current: ObjectInfo, entry: FileEntry, metadata: dict[str, str]) -> None:
         """Set what had not travelled with the upload, unless somebody changed it since."""
         begun = entry.begun
         if begun is None:
@@ -158,7 +158,7 @@ class Finisher:
         return tags.items() <= dict(self._bucket.get_tags(current.key)).items()
 
 
-def _is_base(current: ObjectInfo, entry: JournalEntry) -> bool:
+def _is_base(current: ObjectInfo, entry: FileEntry) -> bool:
     return current.etag == entry.base_etag and current.size >= entry.base_size
 
 

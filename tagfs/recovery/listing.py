@@ -1,6 +1,6 @@
 """What `tagfs recover --list` shows: one line for all that was left."""
 
-from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.journal_entries import Phase
 from tagfs.recovery.abandoned import LeftDirectory, Renaming, Staged
 from tagfs.recovery.run import Sweep, bucket_name, staged_name
@@ -30,7 +30,7 @@ def file_line(directory: LeftDirectory, staged: Staged) -> str:
     entry = staged.entry
     if entry is None:
         return f"unfinished  {size_text(staged.disk_size):>10}  {when}  {name}  (key unknown)"
-    gaps = Ranges(*entry.written).gaps(0, entry.base_size)
+    gaps = ByteRanges(*entry.written).gaps(0, entry.base_size)
     needs = sum(end - start for start, end in gaps)
     whole = f"needs {size_text(needs)} of version {entry.base_etag}" if needs else "complete"
     return (

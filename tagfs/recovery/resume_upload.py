@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 
 from tagfs.errors import IntegrityError, NoSuchUpload, ObjectChanged, TagfsError
-from tagfs.fs.content.journal_entries import Begun
+from tagfs.fs.content.journal_entries import UploadStart
 from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
 from tagfs.fs.content.staged_file import Fetch
 from tagfs.recovery.abandoned_file import Remains
@@ -102,7 +102,7 @@ class Sender:
     def _begin(self, remains: Remains, new: NewObject) -> Upload:
         self.release(remains)
         upload = self._bucket.start_upload(remains.key, new)
-        begun = Begun(
+        begun = UploadStart(
             metadata=dict(new.metadata), headers=dict(new.headers), tags=dict(upload.tags or {})
         )
         remains.note(replace(remains.entry, upload_id=upload.upload_id, begun=begun))
@@ -113,7 +113,7 @@ class Sender:
     ) -> tuple[Upload, Mapping[int, Part]]:
         """Return the upload that was begun, and the parts of it that hold what they should."""
         entry = remains.entry
-        sent = entry.begun or Begun(metadata={}, headers={}, tags={})
+        sent = entry.begun or UploadStart(metadata={}, headers={}, tags={})
         upload = Upload(
             key=entry.key,
             upload_id=entry.upload_id or "",
@@ -175,7 +175,7 @@ class Sender:
                 future.cancel()
             wait(futures)
 
-    def _amend(self, info: ObjectInfo, new: NewObject, begun: Begun | None) -> None:
+    def _amend(self, info: ObjectInfo, new: NewObject, begun: UploadStart | None) -> None:
         """Set what was decided after the upload had begun, and so did not travel with it."""
         if begun is None:
             return

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.errors import SettingsError, TagfsError
-from tagfs.fs.content.journal_entries import JournalEntry
+from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.mapping.paths import Root
 from tagfs.localfiles.private import Unsafe
 from tagfs.recovery.abandoned import Contents, LeftDirectory, Problem, Staged, find
@@ -128,7 +128,7 @@ def remains_of(directory: LeftDirectory, staged: Staged) -> Iterator[Remains | N
             yield None
             return
 
-        def rewrite(changed: JournalEntry) -> None:
+        def rewrite(changed: FileEntry) -> None:
             directory.rewrite(staged.token, changed)
 
         yield Remains(directory.path / f"{staged.token}.data", fd, entry, rewrite)

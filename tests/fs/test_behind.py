@@ -306,7 +306,7 @@ def test_a_directory_is_removed_only_when_it_is_empty(tree: FileSystem, bucket: 
 def test_no_more_than_many_are_held(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_back, "MANY", 3)
+    monkeypatch.setattr(write_back, "MAX_FILES", 3)
     with bucket.slow():
         for number in range(3):
             write(tree, f"/f{number}")
@@ -321,7 +321,7 @@ def test_no_more_than_many_are_held(
 def test_directories_make_room(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_back, "MANY", 3)
+    monkeypatch.setattr(write_back, "MAX_FILES", 3)
     monkeypatch.setattr(write_back, "DIRECTORY_GRACE", 1000.0)
     for number in range(20):
         tree.mkdir(f"/d{number}", 0o755)
@@ -331,7 +331,7 @@ def test_directories_make_room(
 def test_much_is_not_held(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_back, "MUCH", 10)
+    monkeypatch.setattr(write_back, "MAX_BYTES", 10)
     with bucket.slow():
         write(tree, "/large", b"x" * 20)  # alone it may be of any size
         writer = meanwhile(lambda: write(tree, "/small"))

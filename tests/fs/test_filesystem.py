@@ -182,7 +182,7 @@ def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
     with monkeypatch.context() as patch:
         patch.setattr(bucket, "delete_many", delete_half, raising=True)
         patch.setattr(
-            "tagfs.fs.tree.directory_copy.DirectoryRename._delete", lambda _s, keys: kept(keys)
+            "tagfs.fs.tree.directory_copy.CopyingRename._delete", lambda _s, keys: kept(keys)
         )
         undone: list[str] = []
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import assume, given
 
 from tagfs.errors import InvalidName, NameTooLong
-from tagfs.fs.mapping.link_targets import OUTSIDE, link_metadata, read_text, render_text, to_target
+from tagfs.fs.mapping.link_targets import (
+    UNRESOLVABLE,
+    link_metadata,
+    read_text,
+    render_text,
+    to_target,
+)
 from tagfs.fs.mapping.paths import Root, is_visible, join, split
 from tagfs.fs.mapping.posix_metadata import (
     Attributes,
@@ -16,7 +22,7 @@ from tagfs.fs.mapping.posix_metadata import (
     parse_time,
     render_time,
 )
-from tagfs.fs.mapping.xattr_names import Kind, parse_name, tag_name
+from tagfs.fs.mapping.xattr_names import XattrKind, parse_name, tag_name
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -60,7 +66,7 @@ class TestLinks:
 
     @given(keys, keys)
     def test_links_of_others_tell_their_target(self, key: str, target: str) -> None:
-        assume(target != OUTSIDE)
+        assume(target != UNRESOLVABLE)
         assert to_target(key, read_text(key, target, {})) == target
 
     def test_a_text_that_no_longer_leads_there_is_not_believed(self) -> None:
@@ -77,13 +83,13 @@ class TestXattrs:
             assert not key or len(key.encode()) > 200
             return
         parsed = parse_name(name)
-        assert parsed.kind is (Kind.BUCKET_TAG if of_bucket else Kind.TAG)
+        assert parsed.kind is (XattrKind.BUCKET_TAG if of_bucket else XattrKind.TAG)
         assert parsed.rest == key
 
     @given(text)
     def test_every_name_stands_for_something(self, name: str) -> None:
         for prefix in ("", "user.", "user.meta.", "user.object.", "system.", "security."):
-            assert parse_name(prefix + name).kind in Kind
+            assert parse_name(prefix + name).kind in XattrKind
 
 
 def described(**metadata: str) -> ObjectInfo:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tagfs.fs.content.journal_entries import (
-    BadNote,
-    Begun,
-    JournalEntry,
+    FileEntry,
+    InvalidEntry,
     Phase,
     RenameEntry,
     RenamePhase,
+    UploadStart,
     parse_note,
     render_note,
 )
@@ -26,11 +26,11 @@ TOKENS = st.text("0123456789ABCDEFabcdef-", min_size=1, max_size=40)
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> JournalEntry:
+def entries(draw: st.DrawFn) -> FileEntry:
     cuts = sorted(draw(st.sets(st.integers(0, 2**50), max_size=8)))
     size = draw(st.integers(cuts[-1] if cuts else 0, 2**51))
     base = draw(st.none() | TOKENS)
-    return JournalEntry(
+    return FileEntry(
         key=draw(KEYS),
         metadata=draw(TEXTS),
         headers=draw(TEXTS),
@@ -41,7 +41,7 @@ def entries(draw: st.DrawFn) -> JournalEntry:
         size=size,
         written=list(zip(cuts[::2], cuts[1::2], strict=False)),
         upload_id=draw(st.none() | TOKENS),
-        begun=draw(st.none() | st.builds(Begun, metadata=TEXTS, headers=TEXTS, tags=TEXTS)),
+        begun=draw(st.none() | st.builds(UploadStart, metadata=TEXTS, headers=TEXTS, tags=TEXTS)),
         part_size=draw(st.integers(1, 2**33)),
         phase=draw(st.sampled_from(Phase)),
         recorded_ns=draw(st.integers(0, 2**62)),
@@ -49,7 +49,7 @@ def entries(draw: st.DrawFn) -> JournalEntry:
 
 
 @given(entries())
-def test_a_note_says_what_was_written_down(entry: JournalEntry) -> None:
+def test_a_note_says_what_was_written_down(entry: FileEntry) -> None:
     assert parse_note(render_note(entry)) == entry
 
 
@@ -59,7 +59,7 @@ def test_the_note_of_a_rename_too(old: str, new: str, phase: RenamePhase, *, rep
         source=f"{old}/", target=f"{new}/", phase=phase, replaces=replaces, recorded_ns=1
     )
     if old == new:
-        with pytest.raises(BadNote):
+        with pytest.raises(InvalidEntry):
             parse_note(render_note(entry))
     else:
         assert parse_note(render_note(entry)) == entry
@@ -67,7 +67,7 @@ def test_the_note_of_a_rename_too(old: str, new: str, phase: RenamePhase, *, rep
 
 @given(st.text())
 def test_any_text_is_a_note_or_a_bad_one(text: str) -> None:
-    with pytest.raises(BadNote):
+    with pytest.raises(InvalidEntry):
         parse_note(text)
 
 
@@ -76,7 +76,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=6,
 )
-ENTRY = JournalEntry(
+ENTRY = FileEntry(
     key="a/b",
     metadata={"mode": "33188"},
     headers={},
@@ -87,15 +87,15 @@ ENTRY = JournalEntry(
     size=100,
     written=[(5, 20), (30, 40)],
     upload_id="U",
-    begun=Begun(metadata={}, headers={}, tags={}),
+    begun=UploadStart(metadata={}, headers={}, tags={}),
 )
 FIELDS = sorted(json.loads(render_note(ENTRY)))
 
 
-def parsed(text: str) -> tuple[JournalEntry | RenameEntry | None, str]:
+def parsed(text: str) -> tuple[FileEntry | RenameEntry | None, str]:
     try:
         return parse_note(text), ""
-    except BadNote as bad:
+    except InvalidEntry as bad:
         return None, str(bad)
 
 
@@ -106,7 +106,7 @@ def test_a_field_of_any_value_is_sound_or_refused(field: str, value: Any) -> Non
     if entry is None:
         assert 0 < len(reason) < 500
         return
-    assert isinstance(entry, JournalEntry)
+    assert isinstance(entry, FileEntry)
     assert 0 <= entry.base_size <= entry.size < 2**63
     assert all(0 <= start < end <= entry.size for start, end in entry.written)
     assert all(a[1] <= b[0] for a, b in zip(entry.written, entry.written[1:], strict=False))
@@ -124,7 +124,7 @@ def test_a_field_that_is_missing_is_never_guessed(field: str) -> None:
         without: dict[str, Any] = {field: None}
         assert parse_note(json.dumps(fields)) == replace(ENTRY, **without)
     else:
-        with pytest.raises(BadNote):
+        with pytest.raises(InvalidEntry):
             parse_note(json.dumps(fields))
 
 
@@ -132,7 +132,7 @@ def test_a_field_that_is_missing_is_never_guessed(field: str) -> None:
     "key", ["", "/", "/a", "a//", "a//b", ".", "..", "../a", "a/../b", "a\0b", "x" * 256, "\ud800"]
 )
 def test_keys_that_can_be_no_file_are_refused(key: str) -> None:
-    with pytest.raises(BadNote):
+    with pytest.raises(InvalidEntry):
         parse_note(render_note(replace(ENTRY, key=key)))
 
 
@@ -142,13 +142,13 @@ def test_keys_that_can_be_no_file_are_refused(key: str) -> None:
 )
 def test_renames_that_cannot_be_are_refused(source: str, target: str) -> None:
     entry = RenameEntry(source=source, target=target, phase=RenamePhase.COPYING, replaces=False)
-    with pytest.raises(BadNote):
+    with pytest.raises(InvalidEntry):
         parse_note(render_note(entry))
 
 
 @pytest.mark.parametrize("token", ["", "a b", 'a"b', "a\nb", "x" * 4097])
 def test_tokens_that_would_break_a_header_are_refused(token: str) -> None:
-    with pytest.raises(BadNote):
+    with pytest.raises(InvalidEntry):
         parse_note(render_note(replace(ENTRY, base_etag=token)))
-    with pytest.raises(BadNote):
+    with pytest.raises(InvalidEntry):
         parse_note(render_note(replace(ENTRY, upload_id=token)))

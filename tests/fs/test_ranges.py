@@ -3,15 +3,15 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.byte_ranges import ByteRanges
 
 SIZE = 60
 bounds = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE))
 steps = st.lists(st.tuples(st.sampled_from(["add", "remove"]), bounds), max_size=30)
 
 
-def of(steps: list[tuple[str, tuple[int, int]]]) -> tuple[Ranges, set[int]]:
-    ranges, model = Ranges(), set[int]()
+def of(steps: list[tuple[str, tuple[int, int]]]) -> tuple[ByteRanges, set[int]]:
+    ranges, model = ByteRanges(), set[int]()
     for name, (start, end) in steps:
         getattr(ranges, name)(start, end)
         model = model | set(range(start, end)) if name == "add" else model - set(range(start, end))

@@ -227,7 +227,7 @@ def test_a_deletion_that_fails(
 def test_a_deletion_that_comes_late_spares_what_another_host_made(
     service: Service, tree: FileSystem, monkeypatch: pytest.MonkeyPatch, *, anew: bool
 ) -> None:
-    monkeypatch.setattr(replaced_files, "RECENT", 0.15)
+    monkeypatch.setattr(replaced_files, "FRESH_WITHIN", 0.15)
     with deletion(service, tree, "list"):
         time.sleep(0.2)
         if anew:

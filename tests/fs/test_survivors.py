@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from tagfs.fs.tree.implicit_directories import Survivors
+from tagfs.fs.tree.implicit_directories import RemainingEntries
 
 
 class Directory:
@@ -15,7 +15,7 @@ class Directory:
 
 def test_one_look_serves_for_all_that_it_showed() -> None:
     directory = Directory([f"d/{n}" for n in range(100)])
-    survivors = Survivors(directory.look)
+    survivors = RemainingEntries(directory.look)
     for number in reversed(range(1, 100)):
         assert survivors.outlive("d/", f"d/{number}")
         directory.keys.discard(f"d/{number}")
@@ -26,7 +26,7 @@ def test_one_look_serves_for_all_that_it_showed() -> None:
 
 def test_what_others_made_meanwhile_counts() -> None:
     directory = Directory(["d/a", "d/b"])
-    survivors = Survivors(directory.look)
+    survivors = RemainingEntries(directory.look)
     assert survivors.outlive("d/", "d/a")
     directory.keys = {"d/b", "d/c"}
     assert survivors.outlive("d/", "d/b")
@@ -34,13 +34,13 @@ def test_what_others_made_meanwhile_counts() -> None:
 
 def test_two_removals_at_once_do_not_count_on_one_another() -> None:
     directory = Directory(["d/a", "d/b"])
-    survivors = Survivors(directory.look)
+    survivors = RemainingEntries(directory.look)
     assert survivors.outlive("d/", "d/a")  # which is still listed while it is being removed
     assert not survivors.outlive("d/", "d/b")
 
 
 def test_a_directory_is_removed_like_a_file() -> None:
     directory = Directory(["d/a/", "d/b"])
-    survivors = Survivors(directory.look)
+    survivors = RemainingEntries(directory.look)
     assert survivors.outlive("d/", "d/b")
     assert not survivors.outlive("d/", "d/a")

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from tagfs.errors import NotPermitted
-from tagfs.fs.tree.symlinks import make_link, move_link, read_link
+from tagfs.fs.tree.symlinks import copy_symlink, read_link, write_symlink
 from tagfs.store.bucket import Capabilities
 from tagfs.store.objects import NewObject, ObjectType
 from tagfs.store.tags import TagSet
@@ -26,7 +26,7 @@ def new(**kwargs):
 
 @pytest.mark.parametrize("text", ["t", "../t", "/abs", " a ", "a\n", "ü", "\udcff"])
 def test_the_text_is_the_content(bucket, text):
-    made = make_link(bucket, "d/link", text, new())
+    made = write_symlink(bucket, "d/link", text, new())
     assert made.type is ObjectType.NORMAL
     assert bucket.get("d/link").data == text.encode("utf-8", "surrogateescape")
     assert bucket.head("d/link").detail.headers["content-type"] == "application/octet-stream"
@@ -35,21 +35,21 @@ def test_the_text_is_the_content(bucket, text):
 
 
 def test_it_keeps_its_text_when_it_moves(bucket):
-    made = make_link(bucket, "d/link", "t", new())
-    move_link(bucket, made, "e/f/link", keep=False)
+    made = write_symlink(bucket, "d/link", "t", new())
+    copy_symlink(bucket, made, "e/f/link", keep=False)
     assert read_link(bucket, bucket.head("e/f/link")) == "t"
     assert bucket.get_tags("e/f/link") == TAGS
 
 
 def test_nothing_is_made_that_would_look_like_a_file(bucket):
     with pytest.raises(NotPermitted, match="attributes=stored"):
-        make_link(bucket, "link", "t", NewObject())
+        write_symlink(bucket, "link", "t", NewObject())
     assert bucket.list("").objects == ()
 
 
 def test_a_bucket_that_has_links_gets_one():
     bucket = MemoryBucket()
-    made = make_link(bucket, "d/link", "t", new())
+    made = write_symlink(bucket, "d/link", "t", new())
     assert made.type is ObjectType.SYMLINK
     assert made.detail is not None
     assert made.detail.target == "d/t"

@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
 from tagfs.store.bucket import Limits
 
@@ -26,7 +26,7 @@ def test_the_parts_reach_far_enough(part_size: int) -> None:
     assert part_bounds(LIMITS.max_parts, part_size, LIMITS)[1] >= LIMITS.max_object * 6 // 7
 
 
-def check(segments: list[Segment], changed: Ranges, size: int, limits: Limits) -> None:
+def check(segments: list[Segment], changed: ByteRanges, size: int, limits: Limits) -> None:
     assert [s.start for s in segments] == [0, *(s.end for s in segments[:-1])]
     assert segments[-1].end == size
     assert len(segments) <= limits.max_parts
@@ -46,7 +46,7 @@ def test_an_edit_sends_what_changed(
     changes: list[tuple[int, int]], size: int, part_size: int
 ) -> None:
     """However many changes there are, wherever they are."""
-    changed = Ranges(*((at, min(size, at + n)) for at, n in changes if at < size))
+    changed = ByteRanges(*((at, min(size, at + n)) for at, n in changes if at < size))
     check(plan_edit(changed, size, part_size, TINY), changed, size, TINY)
 
 
@@ -54,7 +54,7 @@ def test_an_edit_sends_what_changed(
 @given(st.lists(st.integers(0, LIMITS.max_object - 1), max_size=5))
 def test_an_edit_of_the_largest_object(offsets: list[int]) -> None:
     size = LIMITS.max_object * 9 // 10
-    changed = Ranges(*((at, at + 1) for at in offsets if at < size))
+    changed = ByteRanges(*((at, at + 1) for at in offsets if at < size))
     segments = plan_edit(changed, size, 8 * 1024**2, LIMITS)
     check(segments, changed, size, LIMITS)
     sent = sum(s.end - s.start for s in segments if not s.copied)
@@ -63,5 +63,5 @@ def test_an_edit_of_the_largest_object(offsets: list[int]) -> None:
 
 def test_scattered_changes_are_sent_together() -> None:
     size = 20_001 * 300_000
-    changed = Ranges(*((at, at + 1) for at in range(0, size, 300_000)))
+    changed = ByteRanges(*((at, at + 1) for at in range(0, size, 300_000)))
     check(plan_edit(changed, size, 8 * 1024**2, LIMITS), changed, size, LIMITS)

@@ -10,20 +10,18 @@ from typing import Any
 
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
-from tagfs.fs.context import Choices, Environment
+from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.store.bucket import Bucket
 
 
-def environment_of(
-    bucket: Bucket, staging: Path, executor: Executor, **choices: Any
-) -> Environment:
+def environment_of(bucket: Bucket, staging: Path, executor: Executor, **choices: Any) -> FsContext:
     """Return what a tree needs; nothing tells an unlink from a rename over an open file."""
-    return Environment(
+    return FsContext(
         bucket=bucket,
         root=Root(),
-        choices=Choices(uid=0, gid=0, **choices),
+        choices=FsOptions(uid=0, gid=0, **choices),
         executor=executor,
         upload_executor=executor,
         budget=MemoryBudget(2**26),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import NotFound
-from tagfs.fs.content.journal_entries import Begun, JournalEntry
+from tagfs.fs.content.journal_entries import FileEntry, UploadStart
 from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.abandoned_file import Remains
 from tagfs.recovery.finish_file import Conflict, Finisher
@@ -21,7 +21,7 @@ from tests.fakes.memory_bucket.bucket import MemoryBucket
 PART = 100 * 1024
 LARGE = os.urandom(1024) * 450
 OURS = {"mtime": "1", "mode": "33188"}
-ENTRY = JournalEntry(
+ENTRY = FileEntry(
     key="k",
     metadata=OURS,
     headers={},
@@ -40,11 +40,11 @@ class Scene:
 
     def __init__(self, directory: Path) -> None:
         self.bucket = MemoryBucket("b")
-        self.notes: list[JournalEntry] = []
+        self.notes: list[FileEntry] = []
         self.path = directory / "staged.data"
         self.executor = ThreadPoolExecutor(4)
 
-    def finish(self, entry: JournalEntry, content: bytes = LARGE, *, force: bool = False) -> bool:
+    def finish(self, entry: FileEntry, content: bytes = LARGE, *, force: bool = False) -> bool:
         self.path.write_bytes(content)
         fd = os.open(self.path, os.O_RDWR)
         try:
@@ -61,7 +61,7 @@ class Scene:
     def content(self) -> bytes:
         return self.bucket.get("k").data
 
-    def begin(self, parts: dict[int, bytes], begun: Begun) -> JournalEntry:
+    def begin(self, parts: dict[int, bytes], begun: UploadStart) -> FileEntry:
         """Begin an upload with some parts, as a mount that then crashed."""
         new = NewObject(metadata=begun.metadata, headers=begun.headers, tags=TagSet(begun.tags))
         upload = self.bucket.start_upload("k", new)
@@ -84,7 +84,7 @@ def part(number: int) -> bytes:
     return LARGE[(number - 1) * PART : number * PART]
 
 
-EARLY = Begun(metadata={"mode": "33152"}, headers={}, tags={})
+EARLY = UploadStart(metadata={"mode": "33152"}, headers={}, tags={})
 
 
 def test_parts_that_hold_what_they_should_are_not_sent_again(scene: Scene) -> None:
@@ -104,7 +104,7 @@ def test_an_upload_of_which_nothing_is_right_is_thrown_away(scene: Scene) -> Non
     assert scene.finish(replace(entry, tags={"k": "v"}))
     assert scene.content() == LARGE
     assert scene.notes[-1].upload_id != entry.upload_id
-    assert scene.notes[-1].begun == Begun(metadata=OURS, headers={}, tags={"k": "v"})
+    assert scene.notes[-1].begun == UploadStart(metadata=OURS, headers={}, tags={"k": "v"})
     assert "abort_upload" in scene.operations()
 
 
@@ -115,7 +115,7 @@ def test_an_upload_that_is_gone_is_begun_anew(scene: Scene) -> None:
 
 def test_tags_decided_after_the_upload_had_begun_are_set_once(scene: Scene) -> None:
     """Killed between the completion and the edits that follow it."""
-    begun = Begun(metadata=OURS, headers={}, tags={"early": "1"})
+    begun = UploadStart(metadata=OURS, headers={}, tags={"early": "1"})
     entry = replace(ENTRY, upload_id="GONE", begun=begun, tags={"late": "2"})
     scene.put(LARGE, early="1")
     assert not scene.finish(entry)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from tagfs.errors import SettingsError
-from tagfs.fs.content.journal_entries import BadNote, parse_note
+from tagfs.fs.content.journal_entries import InvalidEntry, parse_note
 from tagfs.recovery.abandoned import LeftDirectory, Problem, find
 from tagfs.recovery.staging_directory import MountRecord
 
@@ -95,7 +95,7 @@ def test_whatever_lies_there_stays(files: dict[str, bytes]) -> None:
 def test_notes(data: bytes) -> None:
     try:
         parse_note(data.decode("utf-8", "replace"))
-    except BadNote:
+    except InvalidEntry:
         return
 
 

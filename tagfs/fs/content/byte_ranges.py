@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 
-class Ranges:
+class ByteRanges:
     """Disjoint, sorted ranges that never touch one another. Not thread-safe."""
 
     __slots__ = ("_ends", "_starts")

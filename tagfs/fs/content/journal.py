@@ -15,13 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tagfs.errors import StagingFull
-from tagfs.fs.content.journal_entries import (
-    JournalEntry,
-    Phase,
-    RenameEntry,
-    RenamePhase,
-    render_note,
-)
+from tagfs.fs.content.journal_entries import FileEntry, Phase, RenameEntry, RenamePhase, render_note
 from tagfs.fs.content.staged_file import StagedFile
 
 log = logging.getLogger(__name__)
@@ -43,7 +37,7 @@ class Journal:
         self._stop = threading.Event()
         self._syncer: threading.Thread | None = None
 
-    def record(self, staged: StagedFile, entry: JournalEntry) -> None:
+    def record(self, staged: StagedFile, entry: FileEntry) -> None:
         """Write down what a staged file is for; the note is there when this returns.
 
         Raises:
@@ -104,7 +98,7 @@ def note_path(data_path: Path) -> Path:
     return data_path.with_suffix(".json")
 
 
-class RenameNote:
+class RenameJournal:
     """The note of a directory rename that is under way; it survives a power cut.
 
     A crash before `deleting` is answered by taking the copies away, one after it by finishing the
@@ -144,7 +138,7 @@ class RenameNote:
         self._path.unlink(missing_ok=True)
 
 
-def _write(path: Path, entry: JournalEntry | RenameEntry, *, lasting: bool = False) -> None:
+def _write(path: Path, entry: FileEntry | RenameEntry, *, lasting: bool = False) -> None:
     """Put a note in place at once; a `lasting` one survives a power cut.
 
     Raises:

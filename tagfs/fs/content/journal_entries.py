@@ -2,7 +2,7 @@
 
 Pure. A note is read back by another process after a crash, perhaps by another version of tagfs or
 after somebody touched it, so nothing in it is believed: whatever is not exactly of its form is a
-`BadNote` with the reason, and a key that can be no file is never acted on.
+`InvalidEntry` with the reason, and a key that can be no file is never acted on.
 """
 
 import enum
@@ -22,7 +22,7 @@ _TOKEN: Final = re.compile(r"[\x21\x23-\x7e]{1,4096}")  # what fits between the 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
 
 
-class BadNote(ValueError):
+class InvalidEntry(ValueError):
     """A note that cannot be acted on; its text says why."""
 
 
@@ -38,7 +38,7 @@ class Phase(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class UploadStart:
     """What was sent when a multipart upload began, which is what its object will carry."""
 
     metadata: dict[str, str]
@@ -47,7 +47,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
+class FileEntry:
     """What a staged file is for.
 
     Attributes:
@@ -73,7 +73,7 @@ class JournalEntry:
     written: list[tuple[int, int]] = field(default_factory=list)
     acl: dict[str, str] | None = None
     upload_id: str | None = None
-    begun: Begun | None = None
+    begun: UploadStart | None = None
     part_size: int = 8 * 1024**2
     phase: Phase = Phase.CLOSING
     recorded_ns: int = 0
@@ -103,37 +103,37 @@ class RenameEntry:
     recorded_ns: int = 0
 
 
-def render_note(entry: JournalEntry | RenameEntry) -> str:
+def render_note(entry: FileEntry | RenameEntry) -> str:
     """Write a note."""
     kind = "rename" if isinstance(entry, RenameEntry) else "file"
     values = {each.name: getattr(entry, each.name) for each in fields(entry)}
     return json.dumps({"version": VERSION, "kind": kind, **values}, default=asdict)
 
 
-def parse_note(text: str) -> JournalEntry | RenameEntry:
+def parse_note(text: str) -> FileEntry | RenameEntry:
     """Read a note.
 
     Raises:
-        BadNote
+        InvalidEntry
     """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadNote("it is not JSON, or was cut off") from None
+        raise InvalidEntry("it is not JSON, or was cut off") from None
     fields = _Fields.of(value, "the note")
     if fields.number("version") != VERSION:
-        raise BadNote("another version of tagfs wrote it")
+        raise InvalidEntry("another version of tagfs wrote it")
     kind = fields.text("kind")
     if kind == "rename":
         return _parse_rename(fields)
     if kind != "file":
-        raise BadNote(f"kind {kind[:40]!r} is unknown")
+        raise InvalidEntry(f"kind {kind[:40]!r} is unknown")
     return _parse_file(fields)
 
 
-def _parse_file(fields: "_Fields") -> JournalEntry:
+def _parse_file(fields: "_Fields") -> FileEntry:
     size = fields.number("size")
-    entry = JournalEntry(
+    entry = FileEntry(
         key=_file_key(fields.text("key")),
         metadata=fields.texts("metadata"),
         headers=fields.texts("headers"),
@@ -151,13 +151,13 @@ def _parse_file(fields: "_Fields") -> JournalEntry:
         recorded_ns=fields.number("recorded_ns"),
     )
     if entry.base_size > size:
-        raise BadNote(f"base_size {entry.base_size} is more than size {size}")
+        raise InvalidEntry(f"base_size {entry.base_size} is more than size {size}")
     if entry.base_size and entry.base_etag is None:
-        raise BadNote("it has a base_size and no base_etag")
+        raise InvalidEntry("it has a base_size and no base_etag")
     if size and entry.key.endswith("/"):
-        raise BadNote("a directory has no content")
+        raise InvalidEntry("a directory has no content")
     if not entry.part_size:
-        raise BadNote("part_size is 0")
+        raise InvalidEntry("part_size is 0")
     fields.check_known(set(asdict(entry)))
     return entry
 
@@ -171,17 +171,17 @@ def _parse_rename(fields: "_Fields") -> RenameEntry:
         recorded_ns=fields.number("recorded_ns"),
     )
     if entry.source.startswith(entry.target) or entry.target.startswith(entry.source):
-        raise BadNote("one directory of the rename is in the other")
+        raise InvalidEntry("one directory of the rename is in the other")
     fields.check_known(set(asdict(entry)))
     return entry
 
 
-def _begun(fields: "_Fields") -> Begun | None:
+def _begun(fields: "_Fields") -> UploadStart | None:
     if not fields.has("begun"):
         return None
     inner = _Fields.of(fields.values["begun"], "begun")
     inner.check_known({"metadata", "headers", "tags"})
-    return Begun(
+    return UploadStart(
         metadata=inner.texts("metadata"), headers=inner.texts("headers"), tags=inner.texts("tags")
     )
 
@@ -195,7 +195,7 @@ class _Fields:
     @classmethod
     def of(cls, value: object, what: str) -> Self:
         if not isinstance(value, dict):
-            raise BadNote(f"{what} is not a JSON object")
+            raise InvalidEntry(f"{what} is not a JSON object")
         return cls(value)
 
     def has(self, name: str) -> bool:
@@ -204,19 +204,19 @@ class _Fields:
     def number(self, name: str) -> int:
         value = self.values.get(name)
         if type(value) is not int or not 0 <= value <= _MOST:
-            raise BadNote(f"{name} is not a number of bytes, or whatever it counts")
+            raise InvalidEntry(f"{name} is not a number of bytes, or whatever it counts")
         return value
 
     def flag(self, name: str) -> bool:
         value = self.values.get(name)
         if not isinstance(value, bool):
-            raise BadNote(f"{name} is neither true nor false")
+            raise InvalidEntry(f"{name} is neither true nor false")
         return value
 
     def text(self, name: str) -> str:
         value = self.values.get(name)
         if not isinstance(value, str):
-            raise BadNote(f"{name} is not a text")
+            raise InvalidEntry(f"{name} is not a text")
         return value
 
     def token(self, name: str) -> str | None:
@@ -224,39 +224,39 @@ class _Fields:
             return None
         text = self.text(name)
         if not _TOKEN.fullmatch(text):
-            raise BadNote(f"{name} is none")
+            raise InvalidEntry(f"{name} is none")
         return text
 
     def texts(self, name: str) -> dict[str, str]:
         value = self.values.get(name)
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise BadNote(f"{name} does not map texts to texts")
+            raise InvalidEntry(f"{name} does not map texts to texts")
         return dict(value)
 
     def check_known(self, names: set[str]) -> None:
         unknown = set(self.values) - names - {"version", "kind"}
         if unknown:
-            raise BadNote(f"it says {min(unknown)[:40]!r}, which is unknown")
+            raise InvalidEntry(f"it says {min(unknown)[:40]!r}, which is unknown")
 
 
 def _member(kind: type[_Word], text: str) -> _Word:
     try:
         return kind(text)
     except ValueError:
-        raise BadNote(f"phase {text[:40]!r} is unknown") from None
+        raise InvalidEntry(f"phase {text[:40]!r} is unknown") from None
 
 
 def _ranges(value: object, size: int) -> list[tuple[int, int]]:
     if not isinstance(value, list):
-        raise BadNote("written is not a list of ranges")
+        raise InvalidEntry("written is not a list of ranges")
     ranges: list[tuple[int, int]] = []
     at = 0
     for pair in value:
         if not isinstance(pair, list) or [type(n) for n in pair] != [int, int]:
-            raise BadNote("written is not a list of ranges")
+            raise InvalidEntry("written is not a list of ranges")
         start, end = pair
         if not at <= start < end <= size:
-            raise BadNote(f"range {start}-{end} is out of order, or beyond {size} bytes")
+            raise InvalidEntry(f"range {start}-{end} is out of order, or beyond {size} bytes")
         ranges.append((start, end))
         at = end
     return ranges
@@ -264,13 +264,13 @@ def _ranges(value: object, size: int) -> list[tuple[int, int]]:
 
 def _file_key(key: str) -> str:
     if not all(is_visible(part) for part in key.removesuffix("/").split("/")):  # or a marker
-        raise BadNote(f"key {key[:200]!r} can be no file")
+        raise InvalidEntry(f"key {key[:200]!r} can be no file")
     return _encodable(key)
 
 
 def _prefix(prefix: str) -> str:
     if not prefix.endswith("/") or not all(is_visible(p) for p in prefix[:-1].split("/")):
-        raise BadNote(f"{prefix[:200]!r} can be no directory")
+        raise InvalidEntry(f"{prefix[:200]!r} can be no directory")
     return _encodable(prefix)
 
 
@@ -278,5 +278,5 @@ def _encodable(key: str) -> str:
     try:
         key.encode()
     except UnicodeEncodeError:
-        raise BadNote(f"key {key[:200]!r} is not UTF-8") from None
+        raise InvalidEntry(f"key {key[:200]!r} is not UTF-8") from None
     return key

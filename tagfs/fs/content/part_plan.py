@@ -4,7 +4,7 @@ import functools
 from itertools import pairwise
 from typing import NamedTuple
 
-from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.store.bucket import Limits
 
 GROWTH_STEP = 100
@@ -33,7 +33,7 @@ def part_bounds(number: int, part_size: int, limits: Limits) -> tuple[int, int]:
 
 
 def plan_edit(
-    changed: Ranges, size: int, part_size: int, limits: Limits, *, gap: int | None = None
+    changed: ByteRanges, size: int, part_size: int, limits: Limits, *, gap: int | None = None
 ) -> list[Segment]:
     """Cut a changed object into segments to send and segments that the service copies.
 
@@ -42,7 +42,7 @@ def plan_edit(
     """
     least = limits.min_part
     gap = gap or least
-    sent = Ranges()
+    sent = ByteRanges()
     for start, end in changed:
         sent.add(start, min(size, max(end, start + least)))
     for low, high in list(sent.gaps(0, size)):

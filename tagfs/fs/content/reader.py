@@ -31,7 +31,7 @@ LARGEST = 4 * 1024**2
 WIDEST = 32 * 1024**2
 """Bytes in flight and read ahead for one reader, at most."""
 
-SLACK = 1024**2
+REORDER_TOLERANCE = 1024**2
 """Bytes by which reads that go forward arrive out of order: the kernel reads ahead in parallel."""
 
 RECENT_PIECES = 4
@@ -39,7 +39,7 @@ RECENT_PIECES = 4
 
 
 @dataclass(slots=True)
-class _Piece:
+class _Chunk:
     """A range that was asked for: `[start, end)`, its bytes to come."""
 
     start: int
@@ -71,7 +71,7 @@ class Reader:
         self._size_hint = size_hint
         self._opening = threading.Lock()
         self._lock = threading.Lock()
-        self._pieces: list[_Piece] = []
+        self._pieces: list[_Chunk] = []
         self._next = 0  # where a read that goes forward begins
         self._streak = 0  # bytes read forward without a jump
         self._jumped_to = 0
@@ -98,7 +98,7 @@ class Reader:
     def accept(self, content: Content) -> ObjectInfo:
         """Begin with a range that is here already; it fixes the version."""
         if content.data:
-            piece = _Piece(content.start, content.start + len(content.data))
+            piece = _Chunk(content.start, content.start + len(content.data))
             piece.future.set_result(content)
             self._budget.take(len(content.data))
             self._pieces.append(piece)
@@ -152,7 +152,7 @@ class Reader:
 
     def _judge(self, offset: int, end: int) -> int:
         """Return how many bytes from `offset` on to have asked for: 0 after a jump."""
-        forward = self._next - SLACK <= offset <= self._next + SLACK
+        forward = self._next - REORDER_TOLERANCE <= offset <= self._next + REORDER_TOLERANCE
         if not forward and not any(p.start <= offset < p.end for p in self._pieces):
             run = self._next - self._jumped_to
             self._habit = min(run, self._last_run, LARGEST)
@@ -166,7 +166,7 @@ class Reader:
 
     def _cover(
         self, offset: int, end: int, window: int, info: ObjectInfo
-    ) -> tuple[list[_Piece], list[_Piece]]:
+    ) -> tuple[list[_Chunk], list[_Chunk]]:
         """Return the ranges that have `[offset, end)`, and those of them to be fetched here."""
         needed, own = [], []
         while offset < end:
@@ -201,15 +201,15 @@ class Reader:
                 self._executor.submit(self._fetch, piece, self._key, info)
             start = piece.end
 
-    def _add(self, start: int, length: int, info: ObjectInfo) -> _Piece:
+    def _add(self, start: int, length: int, info: ObjectInfo) -> _Chunk:
         """Note a range that begins at `start` and ends where the next one begins."""
         following = min((p.start for p in self._pieces if p.start > start), default=info.size)
-        piece = _Piece(start, min(start + length, following, info.size))
+        piece = _Chunk(start, min(start + length, following, info.size))
         self._budget.take(piece.end - piece.start)
         self._pieces.append(piece)
         return piece
 
-    def _fetch(self, piece: _Piece, key: str, info: ObjectInfo) -> None:
+    def _fetch(self, piece: _Chunk, key: str, info: ObjectInfo) -> None:
         if self._closed:  # nobody waits for what was read ahead
             piece.future.set_exception(Interrupted("closed"))
             return
@@ -223,7 +223,7 @@ class Reader:
         else:
             piece.future.set_result(content)
 
-    def _collect(self, needed: list[_Piece], offset: int, end: int) -> bytes | memoryview:
+    def _collect(self, needed: list[_Chunk], offset: int, end: int) -> bytes | memoryview:
         parts: list[memoryview] = []
         for piece in needed:
             try:
@@ -244,20 +244,20 @@ class Reader:
         if self.info is not None and self.info.size <= SMALL:
             return
         if self._streak:
-            gone = [p for p in self._pieces if p.end <= self._next - SLACK]
+            gone = [p for p in self._pieces if p.end <= self._next - REORDER_TOLERANCE]
         else:
             gone = self._pieces[:-RECENT_PIECES]
         for piece in gone:
             self._pieces.remove(piece)
             self._give_back(piece)
 
-    def _remove(self, piece: _Piece) -> None:
+    def _remove(self, piece: _Chunk) -> None:
         with self._lock:
             if piece in self._pieces:
                 self._pieces.remove(piece)
                 self._give_back(piece)
 
-    def _give_back(self, piece: _Piece) -> None:
+    def _give_back(self, piece: _Chunk) -> None:
         size = piece.end - piece.start
         piece.future.add_done_callback(lambda _: self._budget.give_back(size))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagfs.errors import FileTooLarge, IntegrityError, StagingFull
-from tagfs.fs.content.byte_ranges import Ranges
+from tagfs.fs.content.byte_ranges import ByteRanges
 
 Fetch = Callable[[int, int], bytes]
 """Return exactly `length` bytes of the base from `offset` on."""
@@ -23,7 +23,7 @@ Fetch = Callable[[int, int], bytes]
 RESERVE = 64 * 1024**2
 """Bytes of the local disk that staging leaves free: journals need room when it is full."""
 
-SETTLED = 0o400
+COMMITTED_MODE = 0o400
 """Mode of a staged file whose bytes the service has: after a crash nothing of it is missing."""
 
 FETCH_BLOCK = 8 * 1024**2
@@ -84,8 +84,8 @@ class StagedFile:
     fd: int
     size: int
     base_size: int
-    local: Ranges
-    written: Ranges
+    local: ByteRanges
+    written: ByteRanges
     settled: bool
 
     def __init__(self, path: Path, fd: int) -> None:
@@ -93,8 +93,8 @@ class StagedFile:
         self.fd = fd
         self.size = 0
         self.base_size = 0
-        self.local = Ranges()
-        self.written = Ranges()
+        self.local = ByteRanges()
+        self.written = ByteRanges()
         self.settled = False
 
     def set_base(self, size: int) -> None:
@@ -153,9 +153,9 @@ class StagedFile:
         """Return the pieces of `[start, end)` that are only in the base."""
         return list(self.local.gaps(start, min(end, self.base_size)))
 
-    def changed(self) -> Ranges:
+    def changed(self) -> ByteRanges:
         """Return what differs from the base: all that was written, and all beyond the base."""
-        ranges = Ranges(*self.written)
+        ranges = ByteRanges(*self.written)
         ranges.add(self.base_size, self.size)
         return ranges
 
@@ -165,7 +165,7 @@ class StagedFile:
         self.base_size = self.size
         self.written.clear()
         with contextlib.suppress(OSError):
-            os.fchmod(self.fd, SETTLED)
+            os.fchmod(self.fd, COMMITTED_MODE)
             self.settled = True
 
     def _unsettle(self) -> None:
@@ -211,7 +211,7 @@ class StagedSource:
             return data
 
 
-def pieces(ranges: Ranges, length: int) -> Iterator[tuple[int, int]]:
+def pieces(ranges: ByteRanges, length: int) -> Iterator[tuple[int, int]]:
     """Cut every range into pieces of at most `length` bytes."""
     for start, end in ranges:
         for at in range(start, end, length):

@@ -27,7 +27,7 @@ FETCHED_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class UploadTarget:
     """What a staged file is to become.
 
     Attributes:
@@ -53,7 +53,7 @@ class Destination:
 
 
 @dataclass(slots=True)
-class PartStream:
+class StreamingUpload:
     """A multipart upload that goes on while its file is still being written."""
 
     upload: Upload
@@ -80,7 +80,7 @@ class Uploader:
         self._on_begin = on_begin  # told of every upload that was begun, before its first part
         self._executor = executor
         self._part_size = max(part_size, bucket.limits.min_part)
-        self._stream: PartStream | None = None
+        self._stream: StreamingUpload | None = None
         self._begun = NewObject()  # what travelled with the upload that was begun last
         self._made: ObjectInfo | None = None  # by an upload that is not amended yet
         self.owned = ""  # key of an object that was made here, though what followed failed
@@ -103,7 +103,7 @@ class Uploader:
             return False
         return staged.size > self._bounds(self._stream.sent + 1 if self._stream else 1)[1]
 
-    def send_complete_parts(self, staged: StagedFile, destination: Destination) -> None:
+    def send_complete_parts(self, staged: StagedFile, destination: UploadTarget) -> None:
         """Send the parts of a new large file that are complete while it is still being written."""
         number = self._stream.sent + 1 if self._stream else 1
         low, high = self._bounds(number)
@@ -114,7 +114,7 @@ class Uploader:
             number += 1
             low, high = self._bounds(number)
 
-    def finish(self, staged: StagedFile, to: Destination, fetch: Fetch) -> ObjectInfo:
+    def finish(self, staged: StagedFile, to: UploadTarget, fetch: Fetch) -> ObjectInfo:
         """Make the service's object what the staged file is; return what it became.
 
         Raises:
@@ -145,7 +145,7 @@ class Uploader:
         return self._finish_large(staged, to, base, fetch)
 
     def _finish_large(
-        self, staged: StagedFile, to: Destination, base: ObjectInfo | None, fetch: Fetch
+        self, staged: StagedFile, to: UploadTarget, base: ObjectInfo | None, fetch: Fetch
     ) -> ObjectInfo:
         """Upload in parts; of a changed object only what changed, where parts can be copied."""
         if base is not None and self._bucket.capabilities.part_copies:
@@ -185,8 +185,8 @@ class Uploader:
     def _bounds(self, number: int) -> tuple[int, int]:
         return part_bounds(number, self._part_size, self._bucket.limits)
 
-    def _begin(self, key: str, new: NewObject) -> PartStream:
-        self._stream = PartStream(self._bucket.start_upload(key, new), {}, set())
+    def _begin(self, key: str, new: NewObject) -> StreamingUpload:
+        self._stream = StreamingUpload(self._bucket.start_upload(key, new), {}, set())
         self._begun = new
         self._on_begin()
         return self._stream
@@ -216,7 +216,7 @@ class Uploader:
             return self._bucket.set_metadata(info, new.metadata, new.headers)
         return info
 
-    def _finish_stream(self, staged: StagedFile, stream: PartStream) -> ObjectInfo:
+    def _finish_stream(self, staged: StagedFile, stream: StreamingUpload) -> ObjectInfo:
         for number in sorted(stream.stale):
             stream.parts[number].cancel()
             stream.parts[number] = self._again(stream, staged, number)
@@ -230,7 +230,7 @@ class Uploader:
             low, high = self._bounds(number)
         return self._complete(stream.upload, stream.parts)
 
-    def _again(self, stream: PartStream, staged: StagedFile, number: int) -> Future[Part]:
+    def _again(self, stream: StreamingUpload, staged: StagedFile, number: int) -> Future[Part]:
         """Send a part once more, after the first sending is over: the later one must win."""
         earlier = stream.parts[number]
         if not earlier.cancelled():
@@ -239,7 +239,7 @@ class Uploader:
         return self._send(stream.upload, staged, number, low, min(high, staged.size))
 
     def _edit(
-        self, staged: StagedFile, to: Destination, base: ObjectInfo, fetch: Fetch
+        self, staged: StagedFile, to: UploadTarget, base: ObjectInfo, fetch: Fetch
     ) -> ObjectInfo:
         segments = plan_edit(staged.changed(), staged.size, self._part_size, self._bucket.limits)
         sent = [segment for segment in segments if not segment.copied]

@@ -16,7 +16,7 @@ from tagfs.fs.mapping.paths import is_visible
 
 METADATA_NAME: Final = "symlink-target"
 
-OUTSIDE: Final = ".tagfs-link-outside-the-bucket"
+UNRESOLVABLE: Final = ".tagfs-link-outside-the-bucket"
 """The stored target of a link that points to no key of the bucket; the metadata has the text."""
 
 MAX_TARGET: Final = 1023
@@ -28,13 +28,13 @@ and slashes would fill the metadata of an object otherwise."""
 
 
 def to_target(link_key: str, text: str) -> str:
-    """Return the key that a link stores for a POSIX target `text`; `OUTSIDE` if it has none."""
+    """Return the key that a link stores for a POSIX target `text`, or `UNRESOLVABLE`."""
     if text.startswith("/") or not _is_utf8(text):
-        return OUTSIDE
+        return UNRESOLVABLE
     resolved = posixpath.normpath(posixpath.join(posixpath.dirname(link_key), text))
     parts = resolved.split("/")
     if not all(is_visible(part) for part in parts) or len(resolved.encode()) > MAX_TARGET:
-        return OUTSIDE
+        return UNRESOLVABLE
     return resolved
 
 
@@ -74,7 +74,7 @@ def parse_text(value: str) -> str | None:
 def link_metadata(link_key: str, text: str) -> dict[str, str]:
     """Return the metadata that a link needs besides its target: none if the key tells the text."""
     target = to_target(link_key, text)
-    if target != OUTSIDE and derive_text(link_key, target) == text:
+    if target != UNRESOLVABLE and derive_text(link_key, target) == text:
         return {}
     return {METADATA_NAME: render_text(text)}
 

@@ -37,7 +37,7 @@ def is_visible(name: str) -> bool:
     return len(name) <= MAX_NAME // 4 or len(name.encode("utf-8", "replace")) <= MAX_NAME
 
 
-def is_aside(path: str) -> bool:
+def is_fuse_hidden(path: str) -> bool:
     """Say whether libfuse invented this path, for an open file that lost its name."""
     return re.fullmatch(r"\.fuse_hidden[0-9a-f]{16}", split(path)[1]) is not None
 

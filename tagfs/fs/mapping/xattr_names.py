@@ -20,7 +20,7 @@ XATTR_REPLACE = 2
 """Flags of setxattr(2)."""
 
 
-class Kind(enum.Enum):
+class XattrKind(enum.Enum):
     """What a name stands for."""
 
     TAG = "one tag of the object"
@@ -39,24 +39,24 @@ class Kind(enum.Enum):
 class XattrName:
     """A name, taken apart: `rest` is the tag key, metadata name or field."""
 
-    kind: Kind
+    kind: XattrKind
     rest: str = ""
 
 
 _WHOLE: Final = {
-    "user.tagging": Kind.TAGGING,
-    "tagging": Kind.TAGGING,
-    "user.tagfs.status": Kind.STATUS,
-    "user.tagfs.refresh": Kind.REFRESH,
+    "user.tagging": XattrKind.TAGGING,
+    "tagging": XattrKind.TAGGING,
+    "user.tagfs.status": XattrKind.STATUS,
+    "user.tagfs.refresh": XattrKind.REFRESH,
 }
 _PREFIXES: Final = (
-    ("user.tag.", Kind.TAG),
-    ("tag.", Kind.TAG),
-    ("user.bucket.tag.", Kind.BUCKET_TAG),
-    ("user.meta.", Kind.META),
-    ("user.object.", Kind.OBJECT),
-    ("user.", Kind.OTHER_USER),
-    ("system.", Kind.SYSTEM),
+    ("user.tag.", XattrKind.TAG),
+    ("tag.", XattrKind.TAG),
+    ("user.bucket.tag.", XattrKind.BUCKET_TAG),
+    ("user.meta.", XattrKind.META),
+    ("user.object.", XattrKind.OBJECT),
+    ("user.", XattrKind.OTHER_USER),
+    ("system.", XattrKind.SYSTEM),
 )
 
 OBJECT_FIELDS: Final = ("etag", "type", "storage_class", "version_id", "crc64", "content_type")
@@ -70,10 +70,10 @@ def parse_name(name: str) -> XattrName:
     for prefix, kind in _PREFIXES:
         if name.startswith(prefix):
             rest = name[len(prefix) :]
-            if kind is Kind.META and not is_meta_name(rest):
-                return XattrName(Kind.OTHER_USER, rest)
+            if kind is XattrKind.META and not is_meta_name(rest):
+                return XattrName(XattrKind.OTHER_USER, rest)
             return XattrName(kind, rest)
-    return XattrName(Kind.FOREIGN)
+    return XattrName(XattrKind.FOREIGN)
 
 
 def is_meta_name(name: str) -> bool:

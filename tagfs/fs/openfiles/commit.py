@@ -18,10 +18,10 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.fs.content.journal import Journal
-from tagfs.fs.content.journal_entries import Begun, JournalEntry, Phase
+from tagfs.fs.content.journal_entries import FileEntry, Phase, UploadStart
 from tagfs.fs.content.staged_file import Fetch, StagedFile
-from tagfs.fs.content.uploader import Destination, Uploader
-from tagfs.fs.context import Environment
+from tagfs.fs.content.uploader import Uploader, UploadTarget
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.inheritance import inherited_from, merged_headers, merged_metadata
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Upload
 from tagfs.store.tags import TagSet
@@ -29,14 +29,14 @@ from tagfs.store.tags import TagSet
 log = logging.getLogger(__name__)
 
 
-class Delivery:
+class Committer:
     """Uploads and the note of one node, whose lock is held around calls.
 
     Attributes:
         uploader: sends; used directly for parts that are sent while the file is being written.
     """
 
-    def __init__(self, env: Environment, journal: Journal, on_begin: Callable[[], None]) -> None:
+    def __init__(self, env: FsContext, journal: Journal, on_begin: Callable[[], None]) -> None:
         """`on_begin` is called when a multipart upload was begun: the note is to name it."""
         self.uploader = Uploader(env.bucket, env.upload_executor, env.choices.part_size, on_begin)
         self._promised = False  # fsync or close has begun, and the service has not all of it yet
@@ -51,7 +51,7 @@ class Delivery:
     # The object
 
     def upload(
-        self, staged: StagedFile, to: Destination, fetch: Fetch, *, again: bool = False
+        self, staged: StagedFile, to: UploadTarget, fetch: Fetch, *, again: bool = False
     ) -> ObjectInfo:
         """Make the object what the staged file is; return what it became.
 
@@ -75,7 +75,7 @@ class Delivery:
         kept = replace(self._beside(to), exclusive=False, tags=to.kept)
         return self._finish(staged, replace(to, new=kept, appendable=False), fetch)
 
-    def _finish(self, staged: StagedFile, to: Destination, fetch: Fetch) -> ObjectInfo:
+    def _finish(self, staged: StagedFile, to: UploadTarget, fetch: Fetch) -> ObjectInfo:
         """Upload, and remember what was sent if no answer came: it may be there."""
         try:
             return self.uploader.finish(staged, to, fetch)
@@ -84,7 +84,7 @@ class Delivery:
                 self._unsure.append((to.new, staged.size))
             raise
 
-    def _beside(self, to: Destination) -> NewObject:
+    def _beside(self, to: UploadTarget) -> NewObject:
         """Return what travels with a file that replaces what somebody else has just made."""
         try:
             left = inherited_from(self._bucket.head(to.key, max_age=0))
@@ -99,7 +99,7 @@ class Delivery:
             ),
         )
 
-    def _check_unchanged(self, to: Destination) -> None:
+    def _check_unchanged(self, to: UploadTarget) -> None:
         """Raise if somebody else has made or replaced the object: an upload sent again comes late.
 
         Raises:
@@ -152,7 +152,7 @@ class Delivery:
 
     # The note
 
-    def promise(self, staged: StagedFile, to: Destination) -> None:
+    def promise(self, staged: StagedFile, to: UploadTarget) -> None:
         """Note that the file is owed to a program: from here on a crash loses none of it.
 
         Raises:
@@ -162,7 +162,7 @@ class Delivery:
             self._promised = True
             self.record(staged, to)
 
-    def correct(self, staged: StagedFile, to: Destination, *, unlinked: bool) -> None:
+    def correct(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool) -> None:
         """Write the note anew, if there is one: of another name, other tags, or no name at all."""
         if not self._has_note:
             return
@@ -184,7 +184,7 @@ class Delivery:
             self._journal.forget(staged)
             self._has_note = self._is_current = False
 
-    def record(self, staged: StagedFile, to: Destination, *, unlinked: bool = False) -> None:
+    def record(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool = False) -> None:
         """Write down what the staged file is for.
 
         Raises:
@@ -193,7 +193,7 @@ class Delivery:
         phase = Phase.CLOSING if self._promised else Phase.WRITING
         upload = self.uploader.upload
         before = to.base or to.replaced
-        entry = JournalEntry(
+        entry = FileEntry(
             key=to.key,
             metadata=dict(to.new.metadata),
             headers=dict(to.new.headers),
@@ -213,8 +213,8 @@ class Delivery:
         self._has_note = self._is_current = True
 
 
-def _begun(upload: Upload) -> Begun:
-    return Begun(
+def _begun(upload: Upload) -> UploadStart:
+    return UploadStart(
         metadata=dict(upload.new.metadata),
         headers=dict(upload.new.headers),
         tags=dict(upload.tags or {}),

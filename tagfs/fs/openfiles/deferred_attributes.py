@@ -37,7 +37,7 @@ class _Waiting:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
-class Temporaries:
+class DeferredAttributes:
     """Attributes that wait for a rename. Thread-safe.
 
     Attributes:

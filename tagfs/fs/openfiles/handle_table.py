@@ -7,24 +7,24 @@ from collections.abc import Callable, Mapping
 
 from tagfs.errors import BadHandle, TagfsError
 from tagfs.fs.content.journal import Journal
-from tagfs.fs.context import Environment
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.inodes import Inodes
-from tagfs.fs.openfiles.open_file import FileNode, Handle
+from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 
 
-class OpenFiles:
+class HandleTable:
     """All open files of a mount. Thread-safe; its lock is never held over a request."""
 
-    def __init__(self, env: Environment, journal: Journal) -> None:
+    def __init__(self, env: FsContext, journal: Journal) -> None:
         self._env = env
         self._journal = journal
         self._lock = threading.Lock()
-        self._nodes: dict[str, FileNode] = {}
+        self._nodes: dict[str, OpenFile] = {}
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
         self.inodes = Inodes(env.root.prefix)
@@ -34,11 +34,11 @@ class OpenFiles:
         node = self._nodes.get(path)
         return self.inodes.at(path) if node is None else node.ino
 
-    def node(self, path: str) -> FileNode | None:
+    def node(self, path: str) -> OpenFile | None:
         """Return the node of an open path."""
         return self._nodes.get(path)
 
-    def changed(self, path: str) -> FileNode | None:
+    def changed(self, path: str) -> OpenFile | None:
         """Return the node of a path whose truth is here and not on the service."""
         node = self._nodes.get(path)
         return node if node is not None and node.staged is not None else None
@@ -56,7 +56,7 @@ class OpenFiles:
 
     def create(self, path: str, attributes: Attributes, *, exclusive: bool, append: bool) -> Handle:
         """Open a new file that is not on the service yet."""
-        node = FileNode(self._env, self._journal, path, None)
+        node = OpenFile(self._env, self._journal, path, None)
         node.exclusive = exclusive
         node.create(attributes)
         with self._lock:
@@ -67,7 +67,7 @@ class OpenFiles:
         self, path: str, attributes: Attributes, headers: Mapping[str, str]
     ) -> Handle:
         """Hold a new directory that is not on the service yet; `headers` go with its marker."""
-        node = FileNode(self._env, self._journal, path, None, key=self._env.root.to_prefix(path))
+        node = OpenFile(self._env, self._journal, path, None, key=self._env.root.to_prefix(path))
         node.headers = headers
         node.exclusive = True
         node.create(attributes)
@@ -87,7 +87,7 @@ class OpenFiles:
                 if changed is not None and node is not changed:
                     continue  # it was closed meanwhile: what is on the service counts again
                 if node is None:
-                    node = FileNode(self._env, self._journal, path, info)
+                    node = OpenFile(self._env, self._journal, path, info)
                     self._take_path(path, node)
                     info = None
                 handle = self._add_handle(node, writable=writable, append=append)
@@ -95,7 +95,7 @@ class OpenFiles:
                 node.met(info)
             return handle
 
-    def hold(self, node: FileNode) -> Handle:
+    def hold(self, node: OpenFile) -> Handle:
         """Keep an open file open, as a writer would; its content is still to be uploaded."""
         with self._lock:
             handle = self._add_handle(node, writable=True, append=False)
@@ -122,7 +122,7 @@ class OpenFiles:
             if self._drop(handle):
                 node.discard()
 
-    def unlink(self, path: str) -> FileNode | None:
+    def unlink(self, path: str) -> OpenFile | None:
         """Take the name away from an open file; its handles go on."""
         with self._lock:
             node = self._nodes.pop(path, None)
@@ -131,7 +131,7 @@ class OpenFiles:
             self.inodes.lost_name(node)
         return node
 
-    def move_aside(self, path: str, aside: str) -> FileNode | None:
+    def move_aside(self, path: str, aside: str) -> OpenFile | None:
         """Let the kernel call an open file by another name; its object is the same as before."""
         with self._lock:
             node = self._nodes.pop(path, None)
@@ -160,7 +160,7 @@ class OpenFiles:
             node.moved(new, info, before)
             self.inodes.moved(node.ino, old, new, node)
 
-    def below(self, directory: str) -> list[FileNode]:
+    def below(self, directory: str) -> list[OpenFile]:
         """Return the open files in a directory, at any depth."""
         with self._lock:
             return [node for path, node in self._nodes.items() if is_below(path, directory)]
@@ -178,12 +178,12 @@ class OpenFiles:
                 if path.startswith(start) and "/" not in path[len(start) :]
             }
 
-    def all(self) -> list[FileNode]:
+    def all(self) -> list[OpenFile]:
         """Return all open files that have a name."""
         with self._lock:
             return list(self._nodes.values())
 
-    def _take_path(self, path: str, node: FileNode) -> None:
+    def _take_path(self, path: str, node: OpenFile) -> None:
         """Put a node where none is, or one whose object is gone."""
         before = self._nodes.get(path)
         if before is not None:
@@ -191,7 +191,7 @@ class OpenFiles:
         self.inodes.opened(path, node)
         self._nodes[path] = node
 
-    def _add_handle(self, node: FileNode, *, writable: bool, append: bool) -> Handle:
+    def _add_handle(self, node: OpenFile, *, writable: bool, append: bool) -> Handle:
         handle = Handle(next(self._numbers), node, writable=writable, append=append)
         node.handles.add(handle)
         self._handles[handle.fh] = handle

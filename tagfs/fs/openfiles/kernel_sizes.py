@@ -13,7 +13,7 @@ KERNEL_MEMORY = 1.5
 MANY = 8192
 
 
-class ToldSizes:
+class KernelSizes:
     """Remembers, for a moment, which size was told of which path. Thread-safe by single steps."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

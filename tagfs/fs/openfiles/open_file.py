@@ -25,12 +25,12 @@ from tagfs.errors import (
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
-from tagfs.fs.content.uploader import Destination
-from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.content.uploader import UploadTarget
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.inheritance import merged_metadata
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import RESERVED, Attributes, parse_attributes
-from tagfs.fs.openfiles.commit import Delivery
+from tagfs.fs.openfiles.commit import Committer
 from tagfs.store.objects import Content, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
@@ -42,7 +42,7 @@ class Handle:
 
     __slots__ = ("append", "fh", "holds", "node", "reader", "writable")
 
-    def __init__(self, fh: int, node: "FileNode", *, writable: bool, append: bool = False) -> None:
+    def __init__(self, fh: int, node: "OpenFile", *, writable: bool, append: bool = False) -> None:
         self.fh = fh
         self.node = node
         self.writable = writable
@@ -51,7 +51,7 @@ class Handle:
         self.reader: Reader | None = None
 
 
-class FileNode:
+class OpenFile:
     """The state that all handles of one open file share.
 
     Attributes:
@@ -72,7 +72,7 @@ class FileNode:
 
     def __init__(
         self,
-        env: Environment,
+        env: FsContext,
         journal: Journal,
         path: str,
         info: ObjectInfo | None,
@@ -103,7 +103,7 @@ class FileNode:
         self._times_set = False  # by utimens, after the last write
         self._edited = False  # attributes or metadata were set that the service has not
         self._owed: Attributes | None = None  # to be set after an append, which carries none
-        self._delivery = Delivery(env, journal, self._upload_begun)
+        self._delivery = Committer(env, journal, self._upload_begun)
         if info is not None:
             self._adopt(info)
 
@@ -181,7 +181,7 @@ class FileNode:
             if ahead is not None:
                 self._met(reader.accept(ahead))
                 return
-            recent = self.env.bucket.known(self.key, max_age=RECENT)
+            recent = self.env.bucket.known(self.key, max_age=FRESH_WITHIN)
             if recent is None or recent.size:
                 self._met(reader.open())
 
@@ -259,7 +259,7 @@ class FileNode:
         if edited and info.type is ObjectType.APPENDABLE:
             self.attributes = self._owed = attributes  # it was extended by bytes alone
 
-    def _deliver(self, staged: StagedFile, to: Destination, *, again: bool) -> ObjectInfo:
+    def _deliver(self, staged: StagedFile, to: UploadTarget, *, again: bool) -> ObjectInfo:
         bucket = self.env.bucket
         try:
             return self._delivery.upload(staged, to, self._fetch, again=again and not self.is_dir)
@@ -349,7 +349,7 @@ class FileNode:
             return None
         if tags is None and replaced is not None:
             with contextlib.suppress(NotFound, Unsupported):
-                return self.env.bucket.get_tags(self.key, max_age=RECENT)
+                return self.env.bucket.get_tags(self.key, max_age=FRESH_WITHIN)
         return tags or NO_TAGS
 
     def set_tags(self, change: Callable[[TagSet], TagSet]) -> bool:
@@ -471,7 +471,7 @@ class FileNode:
         self._times_set = False
         self.dirty = True
 
-    def _destination(self) -> Destination:
+    def _destination(self) -> UploadTarget:
         is_first = self.is_new and self.replaces is None
         new = NewObject(
             metadata=self._all_metadata(self.attributes),
@@ -488,7 +488,7 @@ class FileNode:
             # The key may have been taken by someone else since it was looked up, and a large
             # upload cannot be tried twice: keep whatever tags are there.
             streamed = replace(streamed, exclusive=False, tags=self._kept_tags())
-        return Destination(
+        return UploadTarget(
             key=self.key,
             new=new,
             streamed=streamed,
@@ -529,7 +529,9 @@ class FileNode:
         if self.info is None:
             return
         if self.info.detail is None:
-            self.info = self.env.bucket.head(self.key, expected=self.info.type, max_age=RECENT)
+            self.info = self.env.bucket.head(
+                self.key, expected=self.info.type, max_age=FRESH_WITHIN
+            )
             self._adopt(self.info)
         self.info = self.env.bucket.set_metadata(
             self.info, self._all_metadata(attributes), self.headers

@@ -32,15 +32,15 @@ from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.deferred_attributes import GRACE
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.open_file import FileNode, Handle
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import Handle, OpenFile
 
 log = logging.getLogger(__name__)
 
-MANY = 256
+MAX_FILES = 256
 """Files that are held at most: each has a descriptor. Who closes one more waits."""
 
-MUCH = 1024**3
+MAX_BYTES = 1024**3
 """Bytes of held files above which who closes another one waits; fewer where as many would leave
 less room on the local disk than they take."""
 
@@ -57,7 +57,7 @@ what the service has, and the staged file is left to `tagfs recover`."""
 
 
 @dataclass(slots=True)
-class _Held:
+class _PendingUpload:
     """A file that waits for its upload, or is being uploaded.
 
     Attributes:
@@ -79,17 +79,17 @@ class _Held:
     failures: int = 0
 
 
-class WriteBehind:
+class WriteBack:
     """Uploads files after their close was answered. Thread-safe."""
 
-    def __init__(self, files: OpenFiles, threads: int, free_bytes: Callable[[], int]) -> None:
+    def __init__(self, files: HandleTable, threads: int, free_bytes: Callable[[], int]) -> None:
         """`threads` uploads at once; with 0, every close waits for its upload.
 
         `free_bytes` tells how many the local disk has left for staging.
         """
         self._files = files
         self._free_bytes = free_bytes
-        self._held: dict[FileNode, _Held] = {}
+        self._held: dict[OpenFile, _PendingUpload] = {}
         self._failing = 0
         self._changed = threading.Condition()
         self._executor = ThreadPoolExecutor(threads, "tagfs-behind") if threads else None
@@ -116,7 +116,7 @@ class WriteBehind:
         finally:
             self._files.release(made.fh)
 
-    def take(self, node: FileNode) -> bool:
+    def take(self, node: OpenFile) -> bool:
         """Answer for the upload of a file that is being closed; False if its closer must do it.
 
         Raises:
@@ -139,7 +139,9 @@ class WriteBehind:
             held = self._held.get(node)
             if held is None:
                 handle = self._files.hold(node)
-                held = self._held[node] = _Held(handle, node.size, time.monotonic() + delay)
+                held = self._held[node] = _PendingUpload(
+                    handle, node.size, time.monotonic() + delay
+                )
             held.again = held.running
             if delay:
                 self._wake()
@@ -147,7 +149,7 @@ class WriteBehind:
                 self._begin(node, held)
         return True
 
-    def hurry(self, node: FileNode) -> None:
+    def hurry(self, node: OpenFile) -> None:
         """Look at a held file now: it has its last name, or was uploaded otherwise."""
         if node not in self._held:
             return
@@ -156,7 +158,7 @@ class WriteBehind:
             if held is not None:
                 self._begin(node, held)
 
-    def drop(self, node: FileNode) -> None:
+    def drop(self, node: OpenFile) -> None:
         """Let a file go that has no name any more: nothing of it is to be uploaded."""
         held = self._held.get(node)
         if held is not None:
@@ -217,17 +219,19 @@ class WriteBehind:
 
     # What follows down to `_begin_when_due` runs under the condition's lock.
 
-    def _has_room(self, node: FileNode) -> bool:
+    def _has_room(self, node: OpenFile) -> bool:
         if not self._held or node in self._held:
             return True
         total = sum(held.size for held in self._held.values())
-        return len(self._held) < MANY and total + node.size <= min(MUCH, self._free_bytes())
+        return len(self._held) < MAX_FILES and total + node.size <= min(
+            MAX_BYTES, self._free_bytes()
+        )
 
-    def _is_leaving(self, node: FileNode) -> bool:
+    def _is_leaving(self, node: OpenFile) -> bool:
         held = self._held.get(node)
         return held is not None and held.leaving
 
-    def _begin(self, node: FileNode, held: _Held) -> None:
+    def _begin(self, node: OpenFile, held: _PendingUpload) -> None:
         if not held.running and self._executor is not None and not self._closed:
             held.running = True
             self._executor.submit(self._upload, node, held)
@@ -254,7 +258,7 @@ class WriteBehind:
 
     # What follows runs without it, for it may take as long as an upload.
 
-    def _upload(self, node: FileNode, held: _Held) -> None:
+    def _upload(self, node: OpenFile, held: _PendingUpload) -> None:
         """Upload one held file, in a thread for that."""
         if self._closed or held.leaving:
             return  # somebody else does it
@@ -274,7 +278,7 @@ class WriteBehind:
                 return
         self._let_go(node, held)
 
-    def _put_off(self, node: FileNode, held: _Held, error: Exception) -> None:
+    def _put_off(self, node: OpenFile, held: _PendingUpload, error: Exception) -> None:
         with self._changed:
             if held.leaving:
                 return  # another thread has brought it there
@@ -289,7 +293,7 @@ class WriteBehind:
         else:
             log.error("%s: a bug in tagfs", node.path, exc_info=error)
 
-    def _settle(self, node: FileNode) -> None:
+    def _settle(self, node: OpenFile) -> None:
         """Upload a held file in this thread, and let it go.
 
         Raises:
@@ -301,7 +305,7 @@ class WriteBehind:
             if not held.again:  # nor was it closed once more meanwhile
                 self._let_go(node, held)
 
-    def _let_go(self, node: FileNode, held: _Held) -> None:
+    def _let_go(self, node: OpenFile, held: _PendingUpload) -> None:
         """Stop holding a file; whoever finds it held until then waits for the end of that."""
         with self._changed:
             if held.leaving:
@@ -317,7 +321,7 @@ class WriteBehind:
                 self._changed.notify_all()
 
 
-def _delay(node: FileNode) -> float:
+def _delay(node: OpenFile) -> float:
     """Return the seconds in which more is to be expected that its upload could take along."""
     if node.is_dir:
         return DIRECTORY_GRACE

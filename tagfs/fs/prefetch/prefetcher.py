@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
-from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import join, split
-from tagfs.fs.mapping.xattr_names import Kind, parse_name
+from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
 from tagfs.fs.prefetch.directory_walk import ListedDirectory, Walk
-from tagfs.fs.tree.lookup import Tree
+from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.store.objects import Content
 
 log = logging.getLogger(__name__)
@@ -37,20 +37,20 @@ MEMORY = 60.0
 SIBLINGS = 3
 """Entries looked at in a directory that was not read, after which its names are."""
 
-MAX_STRANGERS = 1000
+MAX_UNLISTED = 1000
 """Directories of which such looks are counted."""
 
-EAGER = ("stat", "tags")
+IMMEDIATE = ("stat", "tags")
 """What is asked for ahead from the first entry on, after its directory was read."""
 
 FRESH = 2.0
 """Seconds after which a look at the first entry has nothing to do with reading the directory."""
 
-REACH = 0.6 * RECENT
+HORIZON = 0.6 * FRESH_WITHIN
 """Seconds within which content fetched ahead should be read: it may not be older than RECENT."""
 
 
-TOGETHER = 16
+BATCH = 16
 """Files that one thread asks for at the same time: to hand each to a thread of its own costs more
 processor time than its request."""
 
@@ -67,10 +67,10 @@ class _Content:
     future: Future[Content | None]
 
 
-class Prefetcher:
+class SiblingPrefetcher:
     """Watches lookups, tag reads and opens, and fetches ahead where they walk a directory."""
 
-    def __init__(self, env: Environment, tree: Tree) -> None:
+    def __init__(self, env: FsContext, tree: TreeLookup) -> None:
         self._env = env
         self._tree = tree
         self._lock = threading.Lock()
@@ -121,7 +121,7 @@ class Prefetcher:
             count, last = self._strangers.pop(parent, (0, ""))
             count += name != last
             self._strangers[parent] = count % SIBLINGS, name
-            while len(self._strangers) > MAX_STRANGERS:
+            while len(self._strangers) > MAX_UNLISTED:
                 self._strangers.popitem(last=False)
         if count == SIBLINGS:
             self._submit(lambda: self._read_names(parent, name))
@@ -143,7 +143,7 @@ class Prefetcher:
 
     def asked_tags(self, path: str, name: str) -> None:
         """Note that a path's tags are asked for."""
-        if parse_name(name).kind in (Kind.TAG, Kind.TAGGING):
+        if parse_name(name).kind in (XattrKind.TAG, XattrKind.TAGGING):
             found = self._find(path)
             if found is not None:
                 self._go_ahead("tags", *found, self._fetch_tags)
@@ -167,10 +167,10 @@ class Prefetcher:
             self._submit(lambda: self._look_at_target(path))
 
     def _look_at_target(self, path: str) -> None:
-        found = self._tree.find(path, max_age=RECENT)
+        found = self._tree.find(path, max_age=FRESH_WITHIN)
         keep = self._env.choices.keep_replaced_tags
         if found is not None and found.node is None and not found.is_dir and keep:
-            self._env.bucket.get_tags(found.key, max_age=RECENT)
+            self._env.bucket.get_tags(found.key, max_age=FRESH_WITHIN)
 
     def close(self) -> None:
         """Forget everything."""
@@ -195,10 +195,10 @@ class Prefetcher:
         index: int,
         fetch: Callable[[Sequence[Ahead]], None],
     ) -> None:
-        within = REACH if what == "content" else None
+        within = HORIZON if what == "content" else None
         with self._lock:
             now = time.monotonic()
-            first = what in EAGER and index == 0 and what not in directory.walks
+            first = what in IMMEDIATE and index == 0 and what not in directory.walks
             if first and now - directory.since < FRESH and self._is_usual(what):
                 due = directory.begin(what, now)
             else:
@@ -278,7 +278,7 @@ class Prefetcher:
                 continue
             keys.append(key)
             paths.append(path)
-            if len(keys) == TOGETHER:
+            if len(keys) == BATCH:
                 yield keys, paths
                 keys, paths = [], []
         if keys:
@@ -302,7 +302,7 @@ class Prefetcher:
         with self._lock:
             self._contents[path] = _Content(time.monotonic(), known.size, future)
             if self._sweeper is None:
-                self._sweeper = threading.Timer(2 * RECENT, self._sweep)
+                self._sweeper = threading.Timer(2 * FRESH_WITHIN, self._sweep)
                 self._sweeper.daemon = True
                 self._sweeper.start()
         key, size = known.key, known.size
@@ -318,7 +318,7 @@ class Prefetcher:
     def _take(self, path: str, ahead: _Content) -> Content | None:
         """Return what was read ahead, if it is recent and still the version last seen."""
         self._env.budget.give_back(ahead.size)
-        if time.monotonic() - ahead.began > RECENT:
+        if time.monotonic() - ahead.began > FRESH_WITHIN:
             return None
         content = ahead.future.result()
         known = self._env.bucket.known(self._env.root.to_key(path))
@@ -328,7 +328,7 @@ class Prefetcher:
 
     def _sweep(self) -> None:
         """Drop what was read ahead and nobody came for."""
-        limit = time.monotonic() - RECENT
+        limit = time.monotonic() - FRESH_WITHIN
         with self._lock:
             for path, ahead in list(self._contents.items()):
                 if ahead.began < limit:
@@ -336,7 +336,7 @@ class Prefetcher:
                     self._env.budget.give_back(ahead.size)
             self._sweeper = None
             if self._contents:
-                self._sweeper = threading.Timer(2 * RECENT, self._sweep)
+                self._sweeper = threading.Timer(2 * FRESH_WITHIN, self._sweep)
                 self._sweeper.daemon = True
                 self._sweeper.start()
 

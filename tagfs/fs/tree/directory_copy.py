@@ -11,11 +11,11 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 
 from tagfs.errors import AccessDenied, CrossDevice, Denied, InvalidRequest, TagfsError, Unreachable
-from tagfs.fs.content.journal import RenameNote
-from tagfs.fs.context import Environment
+from tagfs.fs.content.journal import RenameJournal
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.tree.symlinks import move_link
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.tree.symlinks import copy_symlink
 from tagfs.store.objects import Keep, ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)
@@ -27,10 +27,10 @@ WINDOW = 256
 """Copies that wait for a thread at most, so that memory does not grow with the directory."""
 
 
-class DirectoryRename:
+class CopyingRename:
     """Moves all keys below one prefix to another."""
 
-    def __init__(self, env: Environment, files: OpenFiles) -> None:
+    def __init__(self, env: FsContext, files: HandleTable) -> None:
         self._env = env
         self._files = files
 
@@ -50,7 +50,7 @@ class DirectoryRename:
         infos = self._list(source)
         if not self._env.bucket.may_delete(source, surely=True):
             raise AccessDenied(f"{old}: may not be deleted, so it stays where it is")
-        note = RenameNote(self._env.staging.directory, source, target, replaces=replaces)
+        note = RenameJournal(self._env.staging.directory, source, target, replaces=replaces)
         self._copy_all(infos, source, target, note)
         note.deleting()
         try:
@@ -115,7 +115,7 @@ class DirectoryRename:
         exclusive = able.exclusive and able.exclusive_copies
         found = self._env.bucket.head(copy)
         if found.type is ObjectType.SYMLINK:
-            move_link(self._env.bucket, found, key, keep=False, exclusive=able.exclusive)
+            copy_symlink(self._env.bucket, found, key, keep=False, exclusive=able.exclusive)
         else:
             self._env.bucket.copy(found, key, tags=Keep.SOURCE, exclusive=exclusive)
 
@@ -135,7 +135,7 @@ class DirectoryRename:
                 return infos
 
     def _copy_all(
-        self, infos: list[ObjectInfo], source: str, target: str, note: RenameNote
+        self, infos: list[ObjectInfo], source: str, target: str, note: RenameJournal
     ) -> None:
         copied: dict[str, ObjectInfo | None] = {}
         pending: deque[tuple[str, Future[ObjectInfo]]] = deque()
@@ -160,7 +160,7 @@ class DirectoryRename:
             self._undo({**copied, **started}, note)
             raise
 
-    def _undo(self, copies: Mapping[str, ObjectInfo | None], note: RenameNote) -> None:
+    def _undo(self, copies: Mapping[str, ObjectInfo | None], note: RenameJournal) -> None:
         """Take copies away; of what stays, the note remains too, for `tagfs recover`.
 
         What was made of them is known of those that ended; of others, None.
@@ -181,5 +181,5 @@ class DirectoryRename:
 
     def _copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
         if info.type is ObjectType.SYMLINK:
-            return move_link(self._env.bucket, info, key, keep=False)
+            return copy_symlink(self._env.bucket, info, key, keep=False)
         return self._env.bucket.copy(info, key, tags=Keep.SOURCE)

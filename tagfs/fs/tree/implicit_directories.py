@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tagfs.errors import AlreadyExists
-from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import split
-from tagfs.fs.openfiles.handle_table import OpenFiles
+from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.store.bucket import KNOWN_KEYS
 
 MEMORY = 10.0
@@ -34,7 +34,7 @@ class _Seen:
     gone: dict[str, float] = field(default_factory=dict)
 
 
-class Survivors:
+class RemainingEntries:
     """Entries seen in directories. Thread-safe; its lock is not held while a directory is read."""
 
     def __init__(self, look: Callable[[str], Iterable[str]]) -> None:
@@ -64,17 +64,17 @@ class Survivors:
             return bool(seen.stays)
 
 
-class Parents:
+class ImplicitDirectories:
     """Sees to the directories of entries that are removed."""
 
     def __init__(
-        self, env: Environment, files: OpenFiles, make_marker: Callable[[str], object]
+        self, env: FsContext, files: HandleTable, make_marker: Callable[[str], object]
     ) -> None:
         """`make_marker` writes the marker of a path, or raises AlreadyExists."""
         self._env = env
         self._files = files
         self._make_marker = make_marker
-        self._survivors = Survivors(self.keys_in)
+        self._survivors = RemainingEntries(self.keys_in)
 
     def keep(self, path: str) -> None:
         """Make sure that the directory of a path stays when the path is removed.
@@ -104,7 +104,7 @@ class Parents:
 
         Who removes a tree has just read each directory of it: that counts as having asked.
         """
-        known = self._env.bucket.known_keys(prefix, max_age=RECENT)
+        known = self._env.bucket.known_keys(prefix, max_age=FRESH_WITHIN)
         if known is not None:
             return known
         page = self._env.bucket.list(prefix, limit=limit)

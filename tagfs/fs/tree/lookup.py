@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
-from tagfs.fs.context import Environment
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_visible, join
 from tagfs.fs.mapping.posix_metadata import (
     Attributes,
@@ -20,11 +20,11 @@ from tagfs.fs.mapping.posix_metadata import (
     is_old_directory,
     parse_attributes,
 )
-from tagfs.fs.openfiles.deferred_attributes import Temporaries
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
-from tagfs.fs.tree.symlinks import known_text, read_link
+from tagfs.fs.tree.symlinks import read_link, text_from_metadata
 from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Entry:
     attributes: Attributes
     size: int
     info: ObjectInfo | None = None
-    node: FileNode | None = None
+    node: OpenFile | None = None
 
     @property
     def is_dir(self) -> bool:
@@ -59,10 +59,10 @@ class Entry:
         return stat.S_ISLNK(self.attributes.mode)
 
 
-class Tree:
+class TreeLookup:
     """Looks paths up."""
 
-    def __init__(self, env: Environment, files: OpenFiles, temporaries: Temporaries) -> None:
+    def __init__(self, env: FsContext, files: HandleTable, temporaries: DeferredAttributes) -> None:
         self._env = env
         self._files = files
         self._temporaries = temporaries
@@ -133,7 +133,7 @@ class Tree:
         size = info.size
         if stat.S_ISLNK(attributes.mode) and info.detail is not None:
             self._plain_links = self._plain_links or info.type is not ObjectType.SYMLINK
-            text = known_text(info)
+            text = text_from_metadata(info)
             size = info.size if text is None else len(text.encode("utf-8", "surrogateescape"))
         if self._env.choices.stored and is_old_directory(info):
             attributes = as_directory(attributes)
@@ -219,7 +219,7 @@ class Tree:
         if etag and etag == info.etag:
             return text
         text = read_link(self._env.bucket, info)
-        if known_text(info) is None:
+        if text_from_metadata(info) is None:
             if len(self._texts) >= MAX_LOGGED:
                 self._texts.clear()
             self._texts[info.key] = info.etag, text
@@ -257,7 +257,7 @@ class Tree:
             attributes = parse_attributes(info, attributes)
         return Entry(path=path, key=key, attributes=attributes, size=0, info=info)
 
-    def _open_file(self, node: FileNode) -> Entry:
+    def _open_file(self, node: OpenFile) -> Entry:
         return Entry(
             path=node.path,
             key=node.key,

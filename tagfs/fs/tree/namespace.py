@@ -18,7 +18,7 @@ from tagfs.errors import (
     NotPermitted,
     TagfsError,
 )
-from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.content_types import by_name
 from tagfs.fs.mapping.inheritance import (
     NO_HEIR,
@@ -29,20 +29,20 @@ from tagfs.fs.mapping.inheritance import (
     new_headers,
     take_over,
 )
-from tagfs.fs.mapping.paths import is_aside, split
+from tagfs.fs.mapping.paths import is_fuse_hidden, split
 from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes, with_attributes
-from tagfs.fs.openfiles.deferred_attributes import Temporaries
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.openfiles.pending import PendingChanges
-from tagfs.fs.openfiles.write_back import WriteBehind
-from tagfs.fs.tree.directory_copy import DirectoryRename
-from tagfs.fs.tree.implicit_directories import Parents
-from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.tree.directory_copy import CopyingRename
+from tagfs.fs.tree.implicit_directories import ImplicitDirectories
+from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.native_rename import NativeRename
 from tagfs.fs.tree.replaced_files import ReplacedFiles
-from tagfs.fs.tree.save_patterns import Backups
-from tagfs.fs.tree.symlinks import make_link, move_link
+from tagfs.fs.tree.save_patterns import BackupTags
+from tagfs.fs.tree.symlinks import copy_symlink, write_symlink
 from tagfs.store.objects import NOTHING, BytesSource, Detail, Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
@@ -56,11 +56,11 @@ class Namespace:
 
     def __init__(
         self,
-        env: Environment,
-        tree: Tree,
-        files: OpenFiles,
-        temporaries: Temporaries,
-        behind: WriteBehind,
+        env: FsContext,
+        tree: TreeLookup,
+        files: HandleTable,
+        temporaries: DeferredAttributes,
+        behind: WriteBack,
         pending: PendingChanges,
     ) -> None:
         self._env = env
@@ -69,8 +69,8 @@ class Namespace:
         self._native = NativeRename(env, files)
         self._temporaries = temporaries
         self._behind = behind
-        self._backups = Backups(env)
-        self._parents = Parents(env, files, self.make_marker)
+        self._backups = BackupTags(env)
+        self._parents = ImplicitDirectories(env, files, self.make_marker)
         self.replaced = ReplacedFiles(env, files, self._parents, pending)
         tree.gone = self.replaced
 
@@ -116,7 +116,7 @@ class Namespace:
         self.replaced.settle(path)
         key = self._env.root.to_key(path)
         attributes = self.made_at(path, stat.S_IFLNK | 0o777)
-        make_link(self._env.bucket, key, text, self.new_object(attributes))
+        write_symlink(self._env.bucket, key, text, self.new_object(attributes))
 
     def made_at(self, path: str, mode: int) -> Attributes:
         """Return the attributes of something that the calling process makes at `path` now.
@@ -169,7 +169,7 @@ class Namespace:
             )
         return self._backups.left_to(path)
 
-    def inherit(self, node: FileNode) -> None:
+    def inherit(self, node: OpenFile) -> None:
         """Give a new file what is left to it by one that had its name."""
         typed = self._is_typed(node.attributes)
         take_over(node, self.left_to(node.path), node.path, node.path, typed=typed)
@@ -189,7 +189,7 @@ class Namespace:
             self._behind.drop(node)
 
     @contextmanager
-    def _still(self, path: str) -> Iterator[FileNode | None]:
+    def _still(self, path: str) -> Iterator[OpenFile | None]:
         """Keep uploads of an open file from beginning or ending meanwhile."""
         node = self._files.node(path)
         if node is None:
@@ -198,7 +198,7 @@ class Namespace:
         with node.lock:
             yield node
 
-    def _remove(self, path: str, node: FileNode | None) -> None:
+    def _remove(self, path: str, node: OpenFile | None) -> None:
         if node is not None and node.is_new:
             if node.may_be_there:
                 with suppress(NotFound):
@@ -255,7 +255,7 @@ class Namespace:
 
     def _delete(self, key: str) -> None:
         """Delete what was just looked at: sent again, after an answer was lost, nothing newer."""
-        self._env.bucket.delete(key, meant=self._env.bucket.known(key, max_age=RECENT))
+        self._env.bucket.delete(key, meant=self._env.bucket.known(key, max_age=FRESH_WITHIN))
 
     # Renaming
 
@@ -267,7 +267,7 @@ class Namespace:
         """
         if new == old:
             return
-        if is_aside(new):
+        if is_fuse_hidden(new):
             self._put_aside(old, new)
             return
         number = self._files.number(old)
@@ -322,22 +322,22 @@ class Namespace:
         if self._tree.old_directory(source.path) is not None:
             raise CrossDevice(f"{source.path}: s3fs made it long ago; mv(1) copies it")
         self._parents.keep(source.path)
-        DirectoryRename(self._env, self._files).run(source.path, new, replaces=target is not None)
+        CopyingRename(self._env, self._files).run(source.path, new, replaces=target is not None)
 
     def _look_at_both(self, old: str, new: str) -> tuple[Entry, Entry | None]:
         """Ask what is at both paths, at the same time unless that is known."""
-        if self._env.bucket.known(self._env.root.to_key(old), max_age=RECENT) is not None:
+        if self._env.bucket.known(self._env.root.to_key(old), max_age=FRESH_WITHIN) is not None:
             source = self._tree.entry(old)
             if not source.is_dir:  # was just written, or looked at
-                return source, self._tree.find(new, max_age=RECENT)
-        ahead = self._env.executor.submit(self._tree.find, new, max_age=RECENT)
+                return source, self._tree.find(new, max_age=FRESH_WITHIN)
+        ahead = self._env.executor.submit(self._tree.find, new, max_age=FRESH_WITHIN)
         try:
-            source = self._tree.entry(old, max_age=RECENT)
+            source = self._tree.entry(old, max_age=FRESH_WITHIN)
         except BaseException:
             ahead.cancel()
             raise
         if ahead.cancel():  # no thread was free for it
-            return source, self._tree.find(new, max_age=RECENT)
+            return source, self._tree.find(new, max_age=FRESH_WITHIN)
         return source, ahead.result()
 
     def _check_types(self, source: Entry, target: Entry | None, *, exclusive: bool = False) -> None:
@@ -371,7 +371,7 @@ class Namespace:
                 return False
             # What the kernel was told of the new name does: whatever has come there meanwhile is
             # met by the upload, which keeps its tags.
-            target = self._tree.find(new, max_age=RECENT if exclusive else None)
+            target = self._tree.find(new, max_age=FRESH_WITHIN if exclusive else None)
             self._check_types(self._tree.entry(old), target, exclusive=exclusive)
             keep = self._env.choices.keep_replaced_tags
             if target is None or target.info is None:
@@ -398,7 +398,7 @@ class Namespace:
         source: Entry,
         new: str,
         target: Entry | None,
-        node: FileNode | None,
+        node: OpenFile | None,
         attributes: Attributes | None,
         *,
         exclusive: bool,
@@ -414,7 +414,7 @@ class Namespace:
         if not self._env.bucket.may_delete(info.key, surely=target is not None):
             raise AccessDenied(f"{source.path}: may not be deleted, so it stays where it is")
         if source.is_link:
-            moved = move_link(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
+            moved = copy_symlink(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
         else:
             moved = self._copy_file(source, info, new, target, attributes, exclusive=exclusive)
         self._parents.keep(source.path)
@@ -457,12 +457,12 @@ class Namespace:
                 tags = acl = Keep.SOURCE_OR_REPLACED
         else:
             left = self.left_to(new)
-            if left.tags and not self._env.bucket.get_tags(info.key, max_age=RECENT):
+            if left.tags and not self._env.bucket.get_tags(info.key, max_age=FRESH_WITHIN):
                 tags = left.tags
         typed = self._is_typed(source.attributes)
         renamed = typed and by_name(source.path) != by_name(new)
         if info.detail is None and (left.headers or left.metadata or renamed):
-            info = self._env.bucket.head(info.key, expected=info.type, max_age=RECENT)
+            info = self._env.bucket.head(info.key, expected=info.type, max_age=FRESH_WITHIN)
         had = info.detail or Detail()
         own = had.metadata if attributes is None else with_attributes(info, attributes)
         metadata = merged_metadata(own, left.metadata)
@@ -488,5 +488,5 @@ class Namespace:
             return NO_HEIR
         if info.detail is None:
             with suppress(NotFound):
-                info = self._env.bucket.head(info.key, expected=info.type, max_age=RECENT)
+                info = self._env.bucket.head(info.key, expected=info.type, max_age=FRESH_WITHIN)
         return inherited_from(info)

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, InvalidRequest, NotFound, TagfsError
-from tagfs.fs.context import Environment
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.lookup import Entry
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 
@@ -18,7 +18,7 @@ from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 class NativeRename:
     """Lets the service move files and directories, and open files follow."""
 
-    def __init__(self, env: Environment, files: OpenFiles) -> None:
+    def __init__(self, env: FsContext, files: HandleTable) -> None:
         self._env = env
         self._files = files
 
@@ -85,7 +85,7 @@ class NativeRename:
         new = NewObject(metadata=metadata, headers=headers, exclusive=True)
         self._env.bucket.put(marker, BytesSource(b""), new)
 
-    def _version(self, node: FileNode) -> ObjectInfo | None:
+    def _version(self, node: OpenFile) -> ObjectInfo | None:
         """Return what an open file is on the service now, and will be after the rename."""
         if node.is_new:
             return None
@@ -95,7 +95,7 @@ class NativeRename:
             return None
 
     def _let_follow(
-        self, old: str, new: str, node: FileNode | None, before: ObjectInfo | None
+        self, old: str, new: str, node: OpenFile | None, before: ObjectInfo | None
     ) -> None:
         """Give an open file its new path, whatever becomes of the look at what it is there."""
         after = None

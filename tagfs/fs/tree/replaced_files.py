@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
-from tagfs.fs.context import RECENT, Environment
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.openfiles.pending import Kind, PendingChanges
-from tagfs.fs.tree.implicit_directories import Parents
+from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Hidden:
         is_there: whether there may be an object of it at all; None: as the node says.
     """
 
-    node: FileNode | None
+    node: OpenFile | None
     object: ObjectInfo | None
     is_there: bool | None = None
 
@@ -61,9 +61,9 @@ class ReplacedFiles:
 
     def __init__(
         self,
-        env: Environment,
-        files: OpenFiles,
-        parents: Parents,
+        env: FsContext,
+        files: HandleTable,
+        parents: ImplicitDirectories,
         pending: PendingChanges,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,7 +79,7 @@ class ReplacedFiles:
         """Say whether a path looks deleted, whatever is at its key."""
         return self._pending.find(str(path), Kind.DELETE) is not None
 
-    def node(self, path: str) -> FileNode | None:
+    def node(self, path: str) -> OpenFile | None:
         """Return the open file that makes way for another one at a path."""
         hidden = self._hidden.get(path)
         return None if hidden is None else hidden.node
@@ -180,7 +180,7 @@ class ReplacedFiles:
         key = self._env.root.to_key(path)
 
         def is_newer() -> bool:
-            return self._clock() - since > RECENT and not self._is_still(key, meant)
+            return self._clock() - since > FRESH_WITHIN and not self._is_still(key, meant)
 
         # Either may take long: the look at its directory, and the wait until another attempt.
         if not is_newer():

@@ -7,7 +7,7 @@ people see.
 import time
 
 from tagfs.errors import NotFound, Unsupported
-from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from
 from tagfs.fs.mapping.paths import split
 
@@ -20,10 +20,10 @@ MANY = 1000
 _MARKS = ("~", ".bak", ".orig", ".old", "#")
 
 
-class Backups:
+class BackupTags:
     """Which names were given up for a backup's, a moment ago."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: FsContext) -> None:
         self._env = env
         self._made: dict[str, tuple[float, str]] = {}
 
@@ -46,10 +46,10 @@ class Backups:
         if not backup or time.monotonic() - since > MEMORY:
             return NO_HEIR
         key, bucket = self._env.root.to_key(backup), self._env.bucket
-        asked = self._env.executor.submit(bucket.head, key, max_age=RECENT)
+        asked = self._env.executor.submit(bucket.head, key, max_age=FRESH_WITHIN)
         acl = self._env.executor.submit(bucket.get_acl, key)
         try:
-            tags = bucket.get_tags(key, max_age=RECENT) or None
+            tags = bucket.get_tags(key, max_age=FRESH_WITHIN) or None
         except (NotFound, Unsupported):
             tags = None
         try:

@@ -10,7 +10,7 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.fs.context import RECENT
+from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.mapping.link_targets import (
     METADATA_NAME,
     link_metadata,
@@ -23,7 +23,7 @@ from tagfs.store.bucket import Bucket
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo, ObjectType
 
 
-def make_link(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo:
+def write_symlink(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo:
     """Write a link that readlink shows as `text`; `new` has its attributes.
 
     Where the bucket has no symlink objects it is written as s3fs does: a plain object whose mode
@@ -61,7 +61,7 @@ def read_link(bucket: Bucket, info: ObjectInfo) -> str:
     """
     if info.detail is None or (info.type is ObjectType.SYMLINK and info.detail.target is None):
         info = bucket.head(info.key, expected=info.type)
-    text = known_text(info)
+    text = text_from_metadata(info)
     if text is not None:
         return text
     content = bucket.get(info.key, 0, max(info.size, 1))
@@ -70,7 +70,7 @@ def read_link(bucket: Bucket, info: ObjectInfo) -> str:
     return content.data.decode("utf-8", "surrogateescape").strip()
 
 
-def known_text(info: ObjectInfo) -> str | None:
+def text_from_metadata(info: ObjectInfo) -> str | None:
     """Return a link's text as far as its metadata tells it."""
     if info.detail is None:
         return None
@@ -79,7 +79,7 @@ def known_text(info: ObjectInfo) -> str | None:
     return parse_text(info.detail.metadata.get(METADATA_NAME, ""))
 
 
-def move_link(
+def copy_symlink(
     bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool, exclusive: bool = False
 ) -> ObjectInfo:
     """Write a link anew under another key: same text, so perhaps another stored target.
@@ -87,14 +87,14 @@ def move_link(
     Its tags and its ACL go with it; what it has not stays, if `keep`, from the replaced object.
     """
     if info.detail is None:
-        info = bucket.head(info.key, expected=info.type, max_age=RECENT)
+        info = bucket.head(info.key, expected=info.type, max_age=FRESH_WITHIN)
     text = read_link(bucket, info)
     untouched = to_target(key, text) == to_target(info.key, text)
     if info.type is not ObjectType.SYMLINK or untouched:
         kept: Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
         kept = Keep.SOURCE_OR_REPLACED if keep else kept
         return bucket.copy(info, key, tags=kept, acl=kept, exclusive=exclusive)
-    tags, acl = bucket.get_tags(info.key, max_age=RECENT), bucket.get_acl(info.key)
+    tags, acl = bucket.get_tags(info.key, max_age=FRESH_WITHIN), bucket.get_acl(info.key)
     detail = info.detail
     metadata = {k: v for k, v in detail.metadata.items() if k != METADATA_NAME} if detail else {}
     new = NewObject(

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
-from tagfs.fs.context import Environment
-from tagfs.fs.mapping.xattr_names import Kind, parse_name
-from tagfs.fs.xattr.tags import Tagging
-from tagfs.fs.xattr.user_metadata import UserMetadata
+from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
+from tagfs.fs.xattr.tags import TagXattrs
+from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
 
 log = logging.getLogger(__name__)
 
 
-class Xattrs:
+class XattrDispatcher:
     """Answers getxattr, setxattr, listxattr and removexattr.
 
     `status` returns what `user.tagfs.status` shows.
@@ -22,9 +22,9 @@ class Xattrs:
 
     def __init__(
         self,
-        env: Environment,
-        tagging: Tagging,
-        metadata: UserMetadata,
+        env: FsContext,
+        tagging: TagXattrs,
+        metadata: UserMetadataXattrs,
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._env = env
@@ -41,19 +41,19 @@ class Xattrs:
         """
         parsed = parse_name(name)
         match parsed.kind:
-            case Kind.FOREIGN:
+            case XattrKind.FOREIGN:
                 raise NoSuchTag(name)
-            case Kind.SYSTEM | Kind.OTHER_USER:
+            case XattrKind.SYSTEM | XattrKind.OTHER_USER:
                 raise Unsupported(name)
-            case Kind.STATUS:
+            case XattrKind.STATUS:
                 return self._status_value(path)
-            case Kind.REFRESH:
+            case XattrKind.REFRESH:
                 raise NoSuchTag(name)
-            case Kind.META:
+            case XattrKind.META:
                 return self._metadata.get(path, parsed.rest)
-            case Kind.OBJECT:
+            case XattrKind.OBJECT:
                 return self._metadata.fact(path, parsed.rest)
-            case Kind.TAG | Kind.TAGGING | Kind.BUCKET_TAG:
+            case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 return self._tagging.get(path, parsed)
 
     def listxattr(self, path: str) -> list[str]:
@@ -71,17 +71,17 @@ class Xattrs:
         """
         parsed = parse_name(name)
         match parsed.kind:
-            case Kind.FOREIGN | Kind.SYSTEM | Kind.OTHER_USER:
+            case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.OTHER_USER:
                 raise Unsupported(name)
-            case Kind.STATUS | Kind.OBJECT:
+            case XattrKind.STATUS | XattrKind.OBJECT:
                 raise NotPermitted(f"{name} is read-only")
-            case Kind.REFRESH:
+            case XattrKind.REFRESH:
                 self._refresh(path)
-            case Kind.META:
+            case XattrKind.META:
                 self._metadata.set(path, parsed.rest, _decode(path, value), flags)
-            case Kind.TAGGING:
+            case XattrKind.TAGGING:
                 self._tagging.set_whole(path, _decode(path, value), flags)
-            case Kind.TAG | Kind.BUCKET_TAG:
+            case XattrKind.TAG | XattrKind.BUCKET_TAG:
                 self._tagging.set(path, parsed, _decode(path, value), flags)
 
     def removexattr(self, path: str, name: str) -> None:
@@ -92,15 +92,15 @@ class Xattrs:
         """
         parsed = parse_name(name)
         match parsed.kind:
-            case Kind.FOREIGN | Kind.REFRESH:
+            case XattrKind.FOREIGN | XattrKind.REFRESH:
                 raise NoSuchTag(name)
-            case Kind.SYSTEM | Kind.OTHER_USER:
+            case XattrKind.SYSTEM | XattrKind.OTHER_USER:
                 raise Unsupported(name)
-            case Kind.STATUS | Kind.OBJECT:
+            case XattrKind.STATUS | XattrKind.OBJECT:
                 raise NotPermitted(f"{name} is read-only")
-            case Kind.META:
+            case XattrKind.META:
                 self._metadata.remove(path, parsed.rest)
-            case Kind.TAG | Kind.TAGGING | Kind.BUCKET_TAG:
+            case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 self._tagging.remove(path, parsed)
 
     def _status_value(self, path: str) -> bytes:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tagfs.errors import AlreadyExists
-from tagfs.fs.context import RECENT, Environment
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes, with_attributes
-from tagfs.fs.openfiles.deferred_attributes import Temporaries
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.openfiles.open_file import FileNode
-from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.namespace import Namespace
 from tagfs.store.objects import ObjectInfo
 
@@ -24,14 +24,14 @@ STRIPES = 64
 """Locks that all keys share: edits of two objects seldom meet, those of one always do."""
 
 
-class MetadataEdits:
+class MetadataWriter:
     """Replaces the metadata of objects that are not changed here: one edit of one at a time.
 
     A service takes metadata whole, so two tools that set a mode and a time at once would undo one
     another.
     """
 
-    def __init__(self, env: Environment, files: OpenFiles) -> None:
+    def __init__(self, env: FsContext, files: HandleTable) -> None:
         self._env = env
         self._files = files
         self._locks = tuple(threading.Lock() for _ in range(STRIPES))
@@ -40,7 +40,7 @@ class MetadataEdits:
         """Read what the object carries, change its metadata, and write it; tags stay."""
         with self._locks[hash(entry.key) % STRIPES]:
             info = self._env.bucket.head(
-                entry.key, expected=entry.info.type if entry.info else None, max_age=RECENT
+                entry.key, expected=entry.info.type if entry.info else None, max_age=FRESH_WITHIN
             )
             headers = info.detail.headers if info.detail else {}
             moved = self._env.bucket.set_metadata(info, change(info), headers)
@@ -49,17 +49,17 @@ class MetadataEdits:
             node.edited(info, moved)
 
 
-class AttributeEdits:
+class AttributeSetter:
     """Changes what stat(2) shows of a path besides its size."""
 
     def __init__(
         self,
-        env: Environment,
-        tree: Tree,
-        files: OpenFiles,
+        env: FsContext,
+        tree: TreeLookup,
+        files: HandleTable,
         namespace: Namespace,
-        edits: MetadataEdits,
-        temporaries: Temporaries,
+        edits: MetadataWriter,
+        temporaries: DeferredAttributes,
     ) -> None:
         self._env = env
         self._tree = tree
@@ -104,7 +104,7 @@ class AttributeEdits:
         except AlreadyExists:
             return self._env.bucket.head(key, max_age=0)
 
-    def _waits(self, path: str, node: FileNode | None, change: Change) -> bool:
+    def _waits(self, path: str, node: OpenFile | None, change: Change) -> bool:
         """Leave an edit to the rename that follows, if one is to be expected at once."""
         if path not in self._temporaries or (node is not None and (node.dirty or node.is_new)):
             return False

@@ -13,11 +13,11 @@ from tagfs.errors import (
     TagExists,
     Unsupported,
 )
-from tagfs.fs.context import Environment
-from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, Kind, XattrName, tag_name
-from tagfs.fs.openfiles.open_file import FileNode
+from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, XattrKind, XattrName, tag_name
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
-from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.namespace import Namespace
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
@@ -25,19 +25,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class _TagTarget:
     """Whose tags a name means: those of a key, of the bucket, or of a file not yet uploaded."""
 
     path: str
     entry: Entry
-    node: FileNode | None = None
+    node: OpenFile | None = None
     bucket: bool = False
 
 
-class Tagging:
+class TagXattrs:
     """Reads and changes the tags that a path stands for."""
 
-    def __init__(self, env: Environment, tree: Tree, namespace: Namespace) -> None:
+    def __init__(self, env: FsContext, tree: TreeLookup, namespace: Namespace) -> None:
         self._env = env
         self._tree = tree
         self._namespace = namespace
@@ -46,14 +46,14 @@ class Tagging:
 
     def names(self, path: str) -> tuple[Entry, list[str]]:
         """Return what is at a path, and the names under which its tags are listed."""
-        subject = self._subject(path, Kind.TAG)
+        subject = self._subject(path, XattrKind.TAG)
         names = self._tag_names(subject, self._listed(subject))
         if path == "/" and not subject.bucket:
-            bucket = self._subject(path, Kind.BUCKET_TAG)
+            bucket = self._subject(path, XattrKind.BUCKET_TAG)
             names += self._tag_names(bucket, self._listed(bucket))
         return subject.entry, names
 
-    def _listed(self, subject: _Subject) -> TagSet:
+    def _listed(self, subject: _TagTarget) -> TagSet:
         """Return the tags to be listed: none that may not be read, for copies list them first."""
         try:
             return self._tags(subject)
@@ -62,18 +62,18 @@ class Tagging:
             self._denials.pass_over(f"tags of {whose} may not be read and are not listed", error)
             return NO_TAGS
 
-    def _subject(self, path: str, kind: Kind) -> _Subject:
+    def _subject(self, path: str, kind: XattrKind) -> _TagTarget:
         entry = self._tree.entry(path)
-        if kind is Kind.BUCKET_TAG:
+        if kind is XattrKind.BUCKET_TAG:
             if path != "/":
                 raise Unsupported("the bucket's tags are on the root of the mount")
-            return _Subject(path, entry, bucket=True)
+            return _TagTarget(path, entry, bucket=True)
         if path == "/" and not self._env.root.prefix:
-            return _Subject(path, entry, bucket=True)
+            return _TagTarget(path, entry, bucket=True)
         node = entry.node if entry.node is not None and entry.node.is_new else None
-        return _Subject(path, entry, node=node)
+        return _TagTarget(path, entry, node=node)
 
-    def _tags(self, subject: _Subject) -> TagSet:
+    def _tags(self, subject: _TagTarget) -> TagSet:
         if subject.bucket:
             return self._env.bucket.get_bucket_tags()
         if subject.node is not None:
@@ -96,7 +96,7 @@ class Tagging:
             NoSuchTag
         """
         tags = self._tags(self._subject(path, name.kind))
-        if name.kind is Kind.TAGGING:
+        if name.kind is XattrKind.TAGGING:
             if not tags:
                 raise NoSuchTag(f"{path}: no tags")
             return render_tagging(tags).encode("ascii")
@@ -104,7 +104,7 @@ class Tagging:
             raise NoSuchTag(f"{path}: no tag {name.rest!r}")
         return tags[name.rest].encode("utf-8")
 
-    def _tag_names(self, subject: _Subject, tags: TagSet) -> list[str]:
+    def _tag_names(self, subject: _TagTarget, tags: TagSet) -> list[str]:
         names = []
         of_bucket = subject.bucket and bool(self._env.root.prefix)
         for key in tags:
@@ -121,11 +121,11 @@ class Tagging:
                 )
         return names
 
-    def _rules(self, subject: _Subject) -> TagRules:
+    def _rules(self, subject: _TagTarget) -> TagRules:
         bucket = self._env.bucket
         return bucket.bucket_tag_rules if subject.bucket else bucket.object_tag_rules
 
-    def _check(self, subject: _Subject, tags: TagSet, present: TagSet = NO_TAGS) -> None:
+    def _check(self, subject: _TagTarget, tags: TagSet, present: TagSet = NO_TAGS) -> None:
         if not subject.bucket and not self._env.bucket.capabilities.object_tags:
             raise Unsupported(f"{subject.path}: the bucket has no object tags")
         try:
@@ -160,7 +160,7 @@ class Tagging:
         Raises:
             InvalidTag and what is below it, TagExists, NoSuchTag
         """
-        subject = self._subject(path, Kind.TAGGING)
+        subject = self._subject(path, XattrKind.TAGGING)
         try:
             wanted = parse_tagging(text)
         except InvalidTag as error:
@@ -188,12 +188,12 @@ class Tagging:
             NoSuchTag
         """
         subject = self._subject(path, name.kind)
-        if name.kind is Kind.TAGGING:
+        if name.kind is XattrKind.TAGGING:
             self._edit(subject, _clear)
         else:
             self._edit(subject, lambda tags: _without(tags, name))
 
-    def _edit(self, subject: _Subject, change: Callable[[TagSet], TagSet]) -> None:
+    def _edit(self, subject: _TagTarget, change: Callable[[TagSet], TagSet]) -> None:
         if subject.bucket:
             self._env.bucket.update_bucket_tags(change)
         elif subject.node is not None and self._edit_new(subject.node, change):
@@ -201,7 +201,7 @@ class Tagging:
         else:
             self._edit_object(subject, change)
 
-    def _edit_new(self, node: FileNode, change: Callable[[TagSet], TagSet]) -> bool:
+    def _edit_new(self, node: OpenFile, change: Callable[[TagSet], TagSet]) -> bool:
         """Change the tags that a file will be created with; False if it was created meanwhile.
 
         Raises:
@@ -211,7 +211,7 @@ class Tagging:
             raise Unsupported(f"{node.path}: the bucket has no object tags")
         return node.set_tags(change)
 
-    def _edit_object(self, subject: _Subject, change: Callable[[TagSet], TagSet]) -> None:
+    def _edit_object(self, subject: _TagTarget, change: Callable[[TagSet], TagSet]) -> None:
         try:
             self._env.bucket.update_tags(subject.entry.key, change)
         except NotFound:

@@ -11,25 +11,25 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.fs.context import Environment
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
-from tagfs.fs.openfiles.handle_table import OpenFiles
-from tagfs.fs.tree.lookup import Entry, Tree
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.namespace import Namespace
-from tagfs.fs.xattr.setattr import MetadataEdits
+from tagfs.fs.xattr.setattr import MetadataWriter
 from tagfs.store.objects import Detail
 
 
-class UserMetadata:
+class UserMetadataXattrs:
     """Reads and changes `user.meta.*`, and reads `user.object.*`."""
 
     def __init__(
         self,
-        env: Environment,
-        tree: Tree,
-        files: OpenFiles,
+        env: FsContext,
+        tree: TreeLookup,
+        files: HandleTable,
         namespace: Namespace,
-        edits: MetadataEdits,
+        edits: MetadataWriter,
     ) -> None:
         self._env = env
         self._tree = tree
