@@ -66,12 +66,12 @@ class FileSystem:
         self._env = env
         self.journal = Journal()
         self.files = HandleTable(env, self.journal)
-        self._temporaries = DeferredAttributes()
-        self.tree = TreeLookup(env, self.files, self._temporaries)
-        self._behind = WriteBack(self.files, env.choices.uploads_behind, env.staging.free_bytes)
+        self._deferred_attributes = DeferredAttributes()
+        self.tree = TreeLookup(env, self.files, self._deferred_attributes)
+        self._write_back = WriteBack(self.files, env.choices.uploads_behind, env.staging.free_bytes)
         self._pending = PendingChanges()
         self.namespace = Namespace(
-            env, self.tree, self.files, self._temporaries, self._behind, self._pending
+            env, self.tree, self.files, self._deferred_attributes, self._write_back, self._pending
         )
         self._prefetcher = SiblingPrefetcher(env, self.tree)
         metadata_edits = MetadataWriter(env, self.files)
@@ -82,9 +82,9 @@ class FileSystem:
             lambda: {**status(), **self.state()},
         )
         self._edits = AttributeSetter(
-            env, self.tree, self.files, self.namespace, metadata_edits, self._temporaries
+            env, self.tree, self.files, self.namespace, metadata_edits, self._deferred_attributes
         )
-        self._told = KernelSizes()
+        self._kernel_sizes = KernelSizes()
         self._sticky = StickyBits()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
@@ -102,11 +102,11 @@ class FileSystem:
             raise BadHandle("neither a path nor a handle")
         if is_fuse_hidden(path) and self.files.node(path) is None and not self.tree.is_listed(path):
             raise NotFound(path)  # libfuse looks for a free name
-        stranger = self._prefetcher.looked_at(path)
-        entry = self.tree.entry(path)
+        stranger = self._prefetcher.on_getattr(path)
+        entry = self.tree.lookup(path)
         if stranger and path != "/" and entry.node is None:
-            self._prefetcher.met(path)
-        self._told.tell(path, entry.size)
+            self._prefetcher.on_unlisted_lookup(path)
+        self._kernel_sizes.record(path, entry.size)
         return self._stat(entry)
 
     def access(self, path: str, amode: int) -> None:
@@ -119,7 +119,7 @@ class FileSystem:
             NotExecutable
         """
         if amode & os.X_OK:
-            mode = self.tree.entry(path).attributes.mode
+            mode = self.tree.lookup(path).attributes.mode
             if stat.S_ISREG(mode) and not mode & 0o111:
                 raise NotExecutable(path)
 
@@ -189,8 +189,8 @@ class FileSystem:
             raise NotFound(path)
         if writable:
             self._check_writable()
-            self._temporaries.settle(path)
-            self._behind.settle(path)
+            self._deferred_attributes.flush(path)
+            self._write_back.flush(path)
         handle = self.files.open(
             path,
             lambda: self._find_for_open(path, writable=writable),
@@ -200,11 +200,11 @@ class FileSystem:
         if writable:
             return handle.fh, False
         try:
-            handle.node.open_reader(handle, self._prefetcher.opened(path))
+            handle.node.open_reader(handle, self._prefetcher.on_open(path))
         except TagfsError:
             self.files.release(handle.fh)
             raise
-        return handle.fh, self._told.differs(path, handle.node.size)
+        return handle.fh, self._kernel_sizes.is_outdated(path, handle.node.size)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make a new file and open it; its object is created when it is closed.
@@ -214,18 +214,18 @@ class FileSystem:
         """
         self._check_writable()
         key = self._env.root.to_key(path)
-        self.namespace.replaced.settle(path)
+        self.namespace.replaced.flush(path)
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
             raise ObjectChanged(f"{path}: somebody has made it")
         handle = self.files.create(
             path,
-            self.namespace.made_at(path, stat.S_IFREG | stat.S_IMODE(mode)),
+            self.namespace.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
             exclusive=bool(flags & os.O_EXCL),
             append=bool(flags & os.O_APPEND),
         )
         self.namespace.inherit(handle.node)
         if self._env.choices.stored:
-            self._temporaries.made(path)
+            self._deferred_attributes.on_create(path)
         return handle.fh
 
     def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
@@ -241,8 +241,8 @@ class FileSystem:
         handle = self.files.handle(fh)
         if not handle.writable:
             raise BadHandle("not open for writing")
-        self._told.changed(handle.node.path)
-        self._temporaries.settle(handle.node.path)
+        self._kernel_sizes.discard(handle.node.path)
+        self._deferred_attributes.flush(handle.node.path)
         return handle.node.write(offset, data, append=handle.append and not mapped)
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
@@ -250,7 +250,7 @@ class FileSystem:
         self._check_writable()
         if fh is not None:
             opened = self.files.handle(fh).node
-            self._temporaries.settle(opened.path)
+            self._deferred_attributes.flush(opened.path)
             opened.truncate(size)
             return
         if path is None:
@@ -278,29 +278,29 @@ class FileSystem:
         """
         handle = self.files.handle(fh)
         node = handle.node
-        self._temporaries.settle(node.path)
-        if not node.dirty or not (handle.writable or node.put_off):
+        self._deferred_attributes.flush(node.path)
+        if not node.dirty or not (handle.writable or node.flush_deferred):
             return
-        node.put_off = node.size == 0 and self._env.caller_holds(node.path)
-        if not node.put_off:
-            if self._behind.take(node):
+        node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
+        if not node.flush_deferred:
+            if self._write_back.enqueue(node):
                 return
             if node.is_new and node.size <= SMALL:
-                self._prefetcher.renaming(destination(node.path))
+                self._prefetcher.on_rename_target(destination(node.path))
             node.flush()
-            self._behind.hurry(node)
+            self._write_back.start_now(node)
 
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
         path = self._directories[fh]
-        self._pending.settle_below(path)
-        self._behind.settle(path)
-        self._behind.settle_below(path)
+        self._pending.flush_below(path)
+        self._write_back.flush(path)
+        self._write_back.flush_below(path)
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
         node = self.files.handle(fh).node
-        self._temporaries.settle(node.path)
+        self._deferred_attributes.flush(node.path)
         node.flush()
 
     def release(self, fh: int) -> None:
@@ -386,9 +386,9 @@ class FileSystem:
 
     def getxattr(self, path: str, name: str) -> bytes:
         """Return the value of an extended attribute."""
-        self._prefetcher.asked_tags(path, name)
+        self._prefetcher.on_getxattr(path, name)
         if name.startswith("user.object."):
-            self._behind.settle(path)  # what only an object has
+            self._write_back.flush(path)  # what only an object has
         return self._xattrs.getxattr(path, name)
 
     def listxattr(self, path: str, size: int = 0) -> list[str]:
@@ -400,7 +400,7 @@ class FileSystem:
         lists = self._env.caller_lists()
         if lists or (lists is None and size == ACL_BUFFER):
             return []
-        self._prefetcher.asked_tags(path, "user.tagging")
+        self._prefetcher.on_getxattr(path, "user.tagging")
         return self._xattrs.listxattr(path)
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
@@ -408,14 +408,14 @@ class FileSystem:
         if name != "user.tagfs.refresh":
             self._check_writable()
         self._check_link(path)
-        self._temporaries.settle(path)
+        self._deferred_attributes.flush(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._check_writable()
         self._check_link(path)
-        self._temporaries.settle(path)
+        self._deferred_attributes.flush(path)
         self._xattrs.removexattr(path, name)
 
     def state(self) -> dict[str, Any]:
@@ -426,7 +426,7 @@ class FileSystem:
             "open_files": len(nodes),
             "dirty_files": sum(node.dirty for node in nodes),
             "uploads": sum(node.is_uploading for node in nodes),
-            **self._behind.state(),
+            **self._write_back.state(),
             "staged_bytes": sum(file.local.total for file in staged),
             "staging": str(self._env.staging.directory),
             "hidden_keys": self.tree.hidden,
@@ -443,8 +443,8 @@ class FileSystem:
             log.error("%s: %s: %s", change.path, change.kind.value, error)
             if isinstance(error, Unreachable):
                 give_up()
-        self._temporaries.close()
-        self._behind.close(give_up)
+        self._deferred_attributes.close()
+        self._write_back.close(give_up)
         for node in self.files.all():
             try:
                 node.flush(again=node.failed)
@@ -471,7 +471,7 @@ class FileSystem:
         if not self._env.choices.shared:
             return
         uid, _gid = self._env.caller()
-        attributes = self.tree.entry(path).attributes
+        attributes = self.tree.lookup(path).attributes
         if stat.S_ISLNK(attributes.mode) and uid not in (0, attributes.uid):
             raise NotPermitted(f"{path}: a link of another user")
 

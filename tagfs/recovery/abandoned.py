@@ -65,7 +65,7 @@ class Staged:
     @property
     def is_promised(self) -> bool:
         """Whether its fsync or close had begun."""
-        return self.entry is not None and self.entry.phase is Phase.CLOSING
+        return self.entry is not None and self.entry.phase is Phase.COMMITTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class LeftDirectory:
         if isinstance(note, RenameEntry):
             if not self.live:
                 found.renames.append(Renaming(token, note))
-        elif not self.live or (note is not None and note.phase is Phase.CLOSING):
+        elif not self.live or (note is not None and note.phase is Phase.COMMITTING):
             found.files.append(self._staged(token, note))
 
     def _staged(self, token: str, entry: FileEntry | None) -> Staged:

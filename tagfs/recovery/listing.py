@@ -6,7 +6,7 @@ from tagfs.recovery.abandoned import LeftDirectory, Renaming, Staged
 from tagfs.recovery.run import Sweep, bucket_name, staged_name
 from tagfs.terminal.format import shown, size_text, time_text
 
-_STATES = {Phase.CLOSING: "staged", Phase.WRITING: "unfinished", Phase.UNLINKED: "deleted"}
+_STATES = {Phase.COMMITTING: "staged", Phase.OPEN: "unfinished", Phase.UNLINKED: "deleted"}
 
 
 def show(sweep: Sweep) -> None:

@@ -44,7 +44,7 @@ def finish(sweep: Sweep, *, force: bool) -> None:
 def _is_due(staged: Staged) -> bool:
     """Say whether something is to be done for a file: it was promised, or is not wanted."""
     entry = staged.entry
-    return not staged.settled and entry is not None and entry.phase is not Phase.WRITING
+    return not staged.settled and entry is not None and entry.phase is not Phase.OPEN
 
 
 def _finish_renames(

@@ -398,7 +398,7 @@ def test_rm_of_a_rewritten_file_fetches_nothing(tree: FileSystem, bucket: Bucket
 def test_a_small_disk_holds_little(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree._behind, "_free_bytes", lambda: 10)
+    monkeypatch.setattr(tree._write_back, "_free_bytes", lambda: 10)
     with bucket.slow():
         write(tree, "/f", b"x" * 6)
         writer = meanwhile(lambda: write(tree, "/g", b"x" * 6))

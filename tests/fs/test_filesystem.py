@@ -101,7 +101,7 @@ def test_opened_in_the_moment_of_the_last_close(
     """What was here when the lookup began is closed before it ends: the service counts again."""
     made = tree.create("/f", 0o644, os.O_WRONLY)
     tree.write(made, 0, b"0123456789")
-    look = tree.files.changed
+    look = tree.files.dirty
 
     def close_after_look(path: str) -> object:
         found = look(path)
@@ -110,7 +110,7 @@ def test_opened_in_the_moment_of_the_last_close(
             tree.release(made)
         return found
 
-    monkeypatch.setattr(tree.files, "changed", close_after_look)
+    monkeypatch.setattr(tree.files, "dirty", close_after_look)
     fh, _ = tree.open("/f", os.O_RDWR)
     monkeypatch.undo()
     tree.write(fh, 2, b"!")

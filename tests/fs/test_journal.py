@@ -23,9 +23,9 @@ def test_a_note_that_goes_meanwhile_is_no_alarm(
         return there
 
     monkeypatch.setattr(Path, "exists", exists_no_longer)
-    Journal().keep(staged)
+    Journal().sync(staged)
     note.unlink(missing_ok=True)
-    Journal().keep(staged)
+    Journal().sync(staged)
     staged.discard()
     assert caplog.records == []
 
@@ -40,6 +40,6 @@ def test_what_cannot_be_synced_is_told(
         raise OSError(5, "a bad disk")
 
     monkeypatch.setattr("os.fsync", fails)
-    Journal().keep(staged)
+    Journal().sync(staged)
     assert "not safe from a power cut" in caplog.text
     staged.discard()

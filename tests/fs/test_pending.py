@@ -114,7 +114,7 @@ def test_settling_waits_as_well(timed: PendingChanges) -> None:
     act = Act(held=True)
     timed.add("/f", DELETE, act)
     assert act.has_begun()
-    settling = meanwhile(lambda: timed.settle("/f"))
+    settling = meanwhile(lambda: timed.flush("/f"))
     assert settling.is_alive()
     act.go_on.set()
     settling.join(10)
@@ -125,10 +125,10 @@ def test_settling_makes_it_now_and_once(queue: PendingChanges) -> None:
     act, other = Act(), Act()
     queue.add("/d/f", DELETE, act, 1000)
     queue.add("/e", DELETE, other, 1000)
-    queue.settle("/d")
+    queue.flush("/d")
     assert act.calls == 0
-    queue.settle_below("/d")
-    queue.settle("/d/f", DELETE)
+    queue.flush_below("/d")
+    queue.flush("/d/f", DELETE)
     assert (act.calls, other.calls) == (1, 0)
 
 
@@ -136,9 +136,9 @@ def test_who_settles_hears_of_a_failure_and_it_waits_on(queue: PendingChanges) -
     act = Act(Unreachable("no answer"), held=False)
     queue.add("/f", DELETE, act, 1000)
     with pytest.raises(Unreachable):
-        queue.settle("/f")
+        queue.flush("/f")
     assert queue.find("/f", DELETE) is not None
-    queue.settle("/f")
+    queue.flush("/f")
     assert act.calls == 2
     assert queue.find("/f", DELETE) is None
 
@@ -191,7 +191,7 @@ def test_asked_for_again_it_is_made_again(timed: PendingChanges) -> None:
     assert (first.calls, second.calls) == (1, 1)
     timed.add("/f", DELETE, second, 1000)
     timed.add("/f", DELETE, third, 1000)
-    timed.settle("/f")
+    timed.flush("/f")
     assert (second.calls, third.calls) == (1, 1)
 
 

@@ -51,7 +51,7 @@ def test_it_is_the_base_with_its_changes(
             elif name == "read":
                 assert staged.read(at, len(data), fetch) == model[at : at + len(data)]
             else:  # the content was uploaded
-                staged.rebase()
+                staged.mark_committed()
                 base = bytes(model)
                 fetched = bytearray(max(len(base), len(BASE)))
             assert staged.size == len(model)

@@ -139,7 +139,7 @@ def test_a_reader_notices_that_the_size_of_its_version_changes(script):
     client, _ = script(part(b"0123", 0, 10), part(b"4567", 4, 8))
     with ThreadPoolExecutor(1) as threads:
         reader = Reader(client, "k", threads, MemoryBudget(1 << 20))
-        reader.accept(client.get("k", 0, 4))
+        reader.start_with(client.get("k", 0, 4))
         assert bytes(reader.read(0, 4)) == b"0123"
         with pytest.raises(TagfsError):
             reader.read(4, 4)

@@ -37,14 +37,14 @@ class Journal:
         self._stop = threading.Event()
         self._syncer: threading.Thread | None = None
 
-    def record(self, staged: StagedFile, entry: FileEntry) -> None:
+    def write(self, staged: StagedFile, entry: FileEntry) -> None:
         """Write down what a staged file is for; the note is there when this returns.
 
         Raises:
             StagingFull: the disk has no room even for that.
         """
         _write(note_path(staged.path), replace(entry, recorded_ns=time.time_ns()))
-        if entry.phase is not Phase.CLOSING:
+        if entry.phase is not Phase.COMMITTING:
             return
         with self._lock:
             self._open[staged.path] = time.monotonic(), staged.fd
@@ -54,7 +54,7 @@ class Journal:
                 )
                 self._syncer.start()
 
-    def keep(self, staged: StagedFile) -> None:
+    def sync(self, staged: StagedFile) -> None:
         """Make a staged file and its note survive a power cut; the note stays."""
         with self._lock:
             self._open.pop(staged.path, None)
@@ -63,7 +63,7 @@ class Journal:
         except OSError as error:
             log.warning("%s: not safe from a power cut: %s", staged.path, error)
 
-    def forget(self, staged: StagedFile) -> None:
+    def remove(self, staged: StagedFile) -> None:
         """Delete the note: the service has what the staged file holds."""
         with self._lock:
             self._open.pop(staged.path, None)

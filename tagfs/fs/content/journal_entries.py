@@ -29,9 +29,9 @@ class InvalidEntry(ValueError):
 class Phase(enum.StrEnum):
     """How far a staged file had come."""
 
-    WRITING = "writing"
+    OPEN = "writing"
     """Neither fsync nor close had begun: nothing was promised yet."""
-    CLOSING = "closing"
+    COMMITTING = "closing"
     """fsync or close had begun, and perhaps failed: the content is to reach the service."""
     UNLINKED = "unlinked"
     """Its last name was removed while it was open: nothing of it is wanted."""
@@ -75,7 +75,7 @@ class FileEntry:
     upload_id: str | None = None
     begun: UploadStart | None = None
     part_size: int = 8 * 1024**2
-    phase: Phase = Phase.CLOSING
+    phase: Phase = Phase.COMMITTING
     recorded_ns: int = 0
 
 

@@ -73,10 +73,10 @@ class Reader:
         self._lock = threading.Lock()
         self._pieces: list[_Chunk] = []
         self._next = 0  # where a read that goes forward begins
-        self._streak = 0  # bytes read forward without a jump
+        self._sequential_bytes = 0  # bytes read forward without a jump
         self._jumped_to = 0
         self._last_run = 0  # bytes that it read on after the jump before that
-        self._habit = 0  # bytes that it read on after each of the last two jumps
+        self._typical_run = 0  # bytes that it read on after each of the last two jumps
         self._closed = False
 
     def open(self, offset: int = 0, length: int = 0) -> ObjectInfo:
@@ -93,9 +93,9 @@ class Reader:
                 offset, length = 0, max(hint, 1)
             else:
                 length = max(length, FIRST if offset == 0 else RANDOM)
-            return self.accept(self._bucket.get(self._key, offset, length))
+            return self.start_with(self._bucket.get(self._key, offset, length))
 
-    def accept(self, content: Content) -> ObjectInfo:
+    def start_with(self, content: Content) -> ObjectInfo:
         """Begin with a range that is here already; it fixes the version."""
         if content.data:
             piece = _Chunk(content.start, content.start + len(content.data))
@@ -131,14 +131,14 @@ class Reader:
         if offset >= end:
             return b""
         with self._lock:
-            window = self._judge(offset, end)
-            needed, own = self._cover(offset, end, window, info)
+            window = self._next_window(offset, end)
+            needed, own = self._plan(offset, end, window, info)
             self._read_ahead(end, window, info)
         for piece in own:
             self._fetch(piece, self._key, info)
         data = self._collect(needed, offset, end)
         with self._lock:
-            self._next = max(self._next, end) if self._streak else end
+            self._next = max(self._next, end) if self._sequential_bytes else end
             self._forget_behind()
         return data
 
@@ -150,21 +150,21 @@ class Reader:
                 self._give_back(piece)
             self._pieces.clear()
 
-    def _judge(self, offset: int, end: int) -> int:
+    def _next_window(self, offset: int, end: int) -> int:
         """Return how many bytes from `offset` on to have asked for: 0 after a jump."""
         forward = self._next - REORDER_TOLERANCE <= offset <= self._next + REORDER_TOLERANCE
         if not forward and not any(p.start <= offset < p.end for p in self._pieces):
             run = self._next - self._jumped_to
-            self._habit = min(run, self._last_run, LARGEST)
+            self._typical_run = min(run, self._last_run, LARGEST)
             self._last_run, self._jumped_to = run, offset
-            self._streak = 0
+            self._sequential_bytes = 0
             return 0
-        self._streak += end - offset
-        window = min(WIDEST, max(FIRST, self._streak * 2))
-        left = self._jumped_to + self._habit - end
+        self._sequential_bytes += end - offset
+        window = min(WIDEST, max(FIRST, self._sequential_bytes * 2))
+        left = self._jumped_to + self._typical_run - end
         return min(window, left) if left >= 0 else window  # beyond its habit it may go far
 
-    def _cover(
+    def _plan(
         self, offset: int, end: int, window: int, info: ObjectInfo
     ) -> tuple[list[_Chunk], list[_Chunk]]:
         """Return the ranges that have `[offset, end)`, and those of them to be fetched here."""
@@ -183,7 +183,9 @@ class Reader:
     def _jump(self) -> int:
         """Return how many bytes to fetch after a jump."""
         return (
-            self._habit if self._habit > RANDOM and self._budget.has_room(self._habit) else RANDOM
+            self._typical_run
+            if self._typical_run > RANDOM and self._budget.has_room(self._typical_run)
+            else RANDOM
         )
 
     def _read_ahead(self, start: int, window: int, info: ObjectInfo) -> None:
@@ -243,7 +245,7 @@ class Reader:
         """Drop ranges that a reader going forward has left, and old ones of one that jumps."""
         if self.info is not None and self.info.size <= SMALL:
             return
-        if self._streak:
+        if self._sequential_bytes:
             gone = [p for p in self._pieces if p.end <= self._next - REORDER_TOLERANCE]
         else:
             gone = self._pieces[:-RECENT_PIECES]

@@ -86,7 +86,7 @@ class StagedFile:
     base_size: int
     local: ByteRanges
     written: ByteRanges
-    settled: bool
+    committed: bool
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
@@ -95,7 +95,7 @@ class StagedFile:
         self.base_size = 0
         self.local = ByteRanges()
         self.written = ByteRanges()
-        self.settled = False
+        self.committed = False
 
     def set_base(self, size: int) -> None:
         """Begin as an unchanged copy of an object of `size` bytes, none of them local yet."""
@@ -115,7 +115,7 @@ class StagedFile:
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put `data` at `offset`, zeros filling what lies between the end and it."""
         end = offset + len(data)
-        self._unsettle()
+        self._mark_changed()
         with _disk_errors():
             view = memoryview(data)
             at = offset
@@ -128,7 +128,7 @@ class StagedFile:
 
     def truncate(self, size: int) -> None:
         """Make the file `size` bytes long; new bytes are zeros."""
-        self._unsettle()
+        self._mark_changed()
         with _disk_errors():
             os.ftruncate(self.fd, size)
         if size < self.size:
@@ -159,20 +159,20 @@ class StagedFile:
         ranges.add(self.base_size, self.size)
         return ranges
 
-    def rebase(self) -> None:
+    def mark_committed(self) -> None:
         """Take the content as it is now for the new base: it was uploaded."""
         self.local.add(self.base_size, self.size)
         self.base_size = self.size
         self.written.clear()
         with contextlib.suppress(OSError):
             os.fchmod(self.fd, COMMITTED_MODE)
-            self.settled = True
+            self.committed = True
 
-    def _unsettle(self) -> None:
-        if self.settled:
+    def _mark_changed(self) -> None:
+        if self.committed:
             with _disk_errors():
                 os.fchmod(self.fd, 0o600)
-            self.settled = False
+            self.committed = False
 
     def sync(self) -> None:
         """Make the local bytes survive a power cut."""

@@ -82,17 +82,17 @@ class Uploader:
         self._part_size = max(part_size, bucket.limits.min_part)
         self._stream: StreamingUpload | None = None
         self._begun = NewObject()  # what travelled with the upload that was begun last
-        self._made: ObjectInfo | None = None  # by an upload that is not amended yet
-        self.owned = ""  # key of an object that was made here, though what followed failed
+        self._completed: ObjectInfo | None = None  # by an upload that is not amended yet
+        self.created_key = ""  # key of an object that was made here, though what followed failed
 
     @property
     def upload(self) -> Upload | None:
         """The multipart upload that is under way, for the journal."""
         return self._stream.upload if self._stream else None
 
-    def touched(self, start: int, end: int) -> None:
+    def invalidate(self, start: int, end: int) -> None:
         """Note that `[start, end)` is other than it was: parts sent of it are to be sent again."""
-        self._made = None
+        self._completed = None
         stream = self._stream
         if stream is not None and start < self._bounds(stream.sent)[1]:
             stream.stale.update(n for n in stream.parts if _overlap(self._bounds(n), (start, end)))
@@ -126,11 +126,11 @@ class Uploader:
         if self._stream is not None and not self._stream_fits(staged, to.key):
             self.abandon()
         if self._stream is not None:
-            self._made = self._finish_stream(staged, self._stream)
-            self.owned = to.key
-        if self._made is not None and self._made.key == to.key:
-            info = self._amend(self._made, to.streamed)
-            self._made = None
+            self._completed = self._finish_stream(staged, self._stream)
+            self.created_key = to.key
+        if self._completed is not None and self._completed.key == to.key:
+            info = self._amend(self._completed, to.streamed)
+            self._completed = None
             return info
         base = to.base if staged.base_size else None
         if base is not None and self._only_appended(staged, base):
@@ -219,7 +219,7 @@ class Uploader:
     def _finish_stream(self, staged: StagedFile, stream: StreamingUpload) -> ObjectInfo:
         for number in sorted(stream.stale):
             stream.parts[number].cancel()
-            stream.parts[number] = self._again(stream, staged, number)
+            stream.parts[number] = self._resend(stream, staged, number)
         stream.stale.clear()
         number = stream.sent + 1
         low, high = self._bounds(number)
@@ -230,7 +230,7 @@ class Uploader:
             low, high = self._bounds(number)
         return self._complete(stream.upload, stream.parts)
 
-    def _again(self, stream: StreamingUpload, staged: StagedFile, number: int) -> Future[Part]:
+    def _resend(self, stream: StreamingUpload, staged: StagedFile, number: int) -> Future[Part]:
         """Send a part once more, after the first sending is over: the later one must win."""
         earlier = stream.parts[number]
         if not earlier.cancelled():
@@ -268,7 +268,7 @@ class Uploader:
                     staged.fill(part.start, part.end, arrive)
                     parts[number] = self._send(upload, staged, number, part.start, part.end)
         except BaseException:
-            self._give_up(parts)
+            self._abort(parts)
             raise
         return self._complete(upload, parts)
 
@@ -277,12 +277,12 @@ class Uploader:
             parts = [futures[number].result() for number in sorted(futures)]
             info = self._bucket.complete_upload(upload, parts)
         except BaseException:
-            self._give_up(futures)
+            self._abort(futures)
             raise
         self._stream = None
         return info
 
-    def _give_up(self, futures: dict[int, Future[Part]]) -> None:
+    def _abort(self, futures: dict[int, Future[Part]]) -> None:
         """Begin no other part, and throw the upload away."""
         for future in futures.values():
             future.cancel()

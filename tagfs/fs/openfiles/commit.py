@@ -39,14 +39,14 @@ class Committer:
     def __init__(self, env: FsContext, journal: Journal, on_begin: Callable[[], None]) -> None:
         """`on_begin` is called when a multipart upload was begun: the note is to name it."""
         self.uploader = Uploader(env.bucket, env.upload_executor, env.choices.part_size, on_begin)
-        self._promised = False  # fsync or close has begun, and the service has not all of it yet
+        self._committed = False  # fsync or close has begun, and the service has not all of it yet
         self._bucket = env.bucket
         self._journal = journal
         self._part_size = env.choices.part_size
         self._typed_by_name = env.choices.typed_by_name
         self._has_note = False
         self._is_current = False  # what the note says
-        self._unsure: list[tuple[NewObject, int]] = []  # what creations without answer sent
+        self._uncertain: list[tuple[NewObject, int]] = []  # what creations without answer sent
 
     # The object
 
@@ -80,8 +80,8 @@ class Committer:
         try:
             return self.uploader.finish(staged, to, fetch)
         except Unreachable:
-            if (to.new, staged.size) not in self._unsure:
-                self._unsure.append((to.new, staged.size))
+            if (to.new, staged.size) not in self._uncertain:
+                self._uncertain.append((to.new, staged.size))
             raise
 
     def _beside(self, to: UploadTarget) -> NewObject:
@@ -117,52 +117,52 @@ class Committer:
         if not self._may_be_ours(found):
             raise ObjectChanged(f"{to.key}: somebody else has made or replaced it since")
 
-    def may_be_there(self, key: str) -> bool:
+    def has_uncertain_upload(self, key: str) -> bool:
         """Say whether an object of a new file may be there all the same."""
-        return bool(self._unsure) or self.uploader.owned == key
+        return bool(self._uncertain) or self.uploader.created_key == key
 
-    def leave(self, key: str) -> None:
+    def delete_uncertain(self, key: str) -> None:
         """Take away what an attempt without an answer may have made: the file has another name."""
-        if self.may_be_there(key):
+        if self.has_uncertain_upload(key):
             with contextlib.suppress(NotFound):
                 found = self._bucket.head(key, max_age=0)
                 if self._is_ours(found):
                     self._bucket.delete(key, meant=found)
-            self._unsure.clear()
-            self.uploader.owned = ""
+            self._uncertain.clear()
+            self.uploader.created_key = ""
 
     def _made(self, key: str) -> bool:
         """Say whether what is at a key was made by an attempt of this file without an answer."""
-        return self.may_be_there(key) and self._is_ours(self._bucket.head(key, max_age=0))
+        return self.has_uncertain_upload(key) and self._is_ours(self._bucket.head(key, max_age=0))
 
     def _is_ours(self, found: ObjectInfo) -> bool:
         """Say whether what was found was made by an attempt of this file without an answer.
 
         Its metadata tells: nobody else wrote at the same nanosecond.
         """
-        if self.uploader.owned == found.key:
+        if self.uploader.created_key == found.key:
             return True
-        sent = [(new.metadata, size) for new, size in self._unsure if "mtime" in new.metadata]
+        sent = [(new.metadata, size) for new, size in self._uncertain if "mtime" in new.metadata]
         return ((found.detail.metadata if found.detail else {}), found.size) in sent
 
     def _may_be_ours(self, found: ObjectInfo) -> bool:
         """Say the same, and of objects without times that are of the right size."""
-        timeless = {size for new, size in self._unsure if "mtime" not in new.metadata}
+        timeless = {size for new, size in self._uncertain if "mtime" not in new.metadata}
         return found.size in timeless or self._is_ours(found)
 
     # The note
 
-    def promise(self, staged: StagedFile, to: UploadTarget) -> None:
+    def journal_commit(self, staged: StagedFile, to: UploadTarget) -> None:
         """Note that the file is owed to a program: from here on a crash loses none of it.
 
         Raises:
             StagingFull: the disk has no room for the note.
         """
-        if not (self._promised and self._is_current):
-            self._promised = True
+        if not (self._committed and self._is_current):
+            self._committed = True
             self.record(staged, to)
 
-    def correct(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool) -> None:
+    def rewrite_entry(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool) -> None:
         """Write the note anew, if there is one: of another name, other tags, or no name at all."""
         if not self._has_note:
             return
@@ -171,17 +171,17 @@ class Committer:
         except StagingFull as error:
             log.warning("%s: its note is out of date: %s", to.key, error)
 
-    def outdate(self) -> None:
+    def mark_stale(self) -> None:
         """Note that the content is other than the note says."""
         self._is_current = False
 
-    def done(self, staged: StagedFile) -> None:
+    def finish(self, staged: StagedFile) -> None:
         """The service has it all, or nobody wants it: the note goes."""
-        self._promised = False
-        self._unsure.clear()
-        self.uploader.owned = ""
+        self._committed = False
+        self._uncertain.clear()
+        self.uploader.created_key = ""
         if self._has_note:
-            self._journal.forget(staged)
+            self._journal.remove(staged)
             self._has_note = self._is_current = False
 
     def record(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool = False) -> None:
@@ -190,7 +190,7 @@ class Committer:
         Raises:
             StagingFull
         """
-        phase = Phase.CLOSING if self._promised else Phase.WRITING
+        phase = Phase.COMMITTING if self._committed else Phase.OPEN
         upload = self.uploader.upload
         before = to.base or to.replaced
         entry = FileEntry(
@@ -209,7 +209,7 @@ class Committer:
             part_size=self._part_size,
             phase=Phase.UNLINKED if unlinked else phase,
         )
-        self._journal.record(staged, entry)
+        self._journal.write(staged, entry)
         self._has_note = self._is_current = True
 
 

@@ -48,23 +48,23 @@ class DeferredAttributes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[str, None] = {}
+        self._created: dict[str, None] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._timer: threading.Timer | None = None
         self._trusted = True
 
     def __contains__(self, path: object) -> bool:
-        return path in self._made and self._trusted
+        return path in self._created and self._trusted
 
-    def made(self, path: str) -> None:
+    def on_create(self, path: str) -> None:
         """Note that a file is being made here, if its name says that it will be renamed."""
         if destination(path) is None:
             return
         self._forget(path)  # what waits for another file that had this name
         with self._lock:
-            self._made[path] = None
-            while len(self._made) > MANY:
-                self._made.pop(next(iter(self._made)))
+            self._created[path] = None
+            while len(self._created) > MANY:
+                self._created.pop(next(iter(self._created)))
 
     def edit(
         self, path: str, current: Attributes, change: Callable[[Attributes], Attributes]
@@ -88,7 +88,7 @@ class DeferredAttributes:
         return None if waiting is None else waiting.attributes
 
     @contextlib.contextmanager
-    def taken(self, path: str) -> Iterator[Attributes | None]:
+    def claim(self, path: str) -> Iterator[Attributes | None]:
         """Take over what waits for a path; it waits on if what is done with it fails."""
         waiting = self._waiting.get(path)
         if waiting is None:
@@ -101,20 +101,20 @@ class DeferredAttributes:
                 yield waiting.attributes
                 with self._lock:
                     self._waiting.pop(path, None)
-        self._made.pop(path, None)
+        self._created.pop(path, None)
 
-    def settle(self, path: str) -> None:
+    def flush(self, path: str) -> None:
         """Send what waits for a path, because the object is about to be changed otherwise."""
         if path in self._waiting:
-            with self.taken(path) as attributes:
+            with self.claim(path) as attributes:
                 if attributes is not None:
                     self.send(path, attributes)
 
-    def settle_below(self, directory: str) -> None:
+    def flush_below(self, directory: str) -> None:
         """Send what waits for the files in a directory, at any depth."""
         for path in list(self._waiting):
             if is_below(path, directory):
-                self.settle(path)
+                self.flush(path)
 
     def close(self) -> None:
         """Send everything."""
@@ -144,7 +144,7 @@ class DeferredAttributes:
             if waiting is None:
                 continue
             try:
-                self.settle(path)
+                self.flush(path)
             except NotFound:
                 self._drop(path, waiting)  # deleted by somebody else: nothing to set them on
             except TagfsError as error:

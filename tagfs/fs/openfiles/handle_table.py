@@ -38,7 +38,7 @@ class HandleTable:
         """Return the node of an open path."""
         return self._nodes.get(path)
 
-    def changed(self, path: str) -> OpenFile | None:
+    def dirty(self, path: str) -> OpenFile | None:
         """Return the node of a path whose truth is here and not on the service."""
         node = self._nodes.get(path)
         return node if node is not None and node.staged is not None else None
@@ -80,7 +80,7 @@ class HandleTable:
     ) -> Handle:
         """Open an existing file; `find` describes it, unless it is open and changed here."""
         while True:
-            changed = self.changed(path)
+            changed = self.dirty(path)
             info = find() if changed is None else None
             with self._lock:
                 node = self._nodes.get(path)
@@ -92,14 +92,14 @@ class HandleTable:
                     info = None
                 handle = self._add_handle(node, writable=writable, append=append)
             if info is not None:
-                node.met(info)
+                node.refresh(info)
             return handle
 
-    def hold(self, node: OpenFile) -> Handle:
+    def pin(self, node: OpenFile) -> Handle:
         """Keep an open file open, as a writer would; its content is still to be uploaded."""
         with self._lock:
             handle = self._add_handle(node, writable=True, append=False)
-            handle.holds = True
+            handle.pinned = True
             return handle
 
     def release(self, fh: int) -> None:
@@ -127,11 +127,11 @@ class HandleTable:
         with self._lock:
             node = self._nodes.pop(path, None)
         if node is not None:
-            node.lose_name()
+            node.unlink()
             self.inodes.lost_name(node)
         return node
 
-    def move_aside(self, path: str, aside: str) -> OpenFile | None:
+    def hide(self, path: str, aside: str) -> OpenFile | None:
         """Let the kernel call an open file by another name; its object is the same as before."""
         with self._lock:
             node = self._nodes.pop(path, None)
@@ -154,7 +154,7 @@ class HandleTable:
             if node is not None:
                 self._nodes[new] = node
         if replaced is not None:
-            replaced.lose_name()
+            replaced.unlink()
             self.inodes.lost_name(replaced)
         if node is not None:
             node.moved(new, info, before)
@@ -165,7 +165,7 @@ class HandleTable:
         with self._lock:
             return [node for path, node in self._nodes.items() if is_below(path, directory)]
 
-    def new_names(self, directory: str) -> dict[str, int]:
+    def unsaved_names(self, directory: str) -> dict[str, int]:
         """Return the names in one directory that are not on the service yet, with type bits."""
         start = "/" if directory == "/" else directory + "/"
         if not self._nodes:

@@ -20,17 +20,17 @@ class KernelSizes:
         self._clock = clock
         self._sizes: dict[str, tuple[int, float]] = {}
 
-    def tell(self, path: str, size: int) -> None:
+    def record(self, path: str, size: int) -> None:
         """Note that the kernel is told a size now."""
         if len(self._sizes) > MANY:
             self._prune()
         self._sizes[path] = size, self._clock()
 
-    def changed(self, path: str) -> None:
+    def discard(self, path: str) -> None:
         """Note that a program here changes the size: the kernel sees it, and will ask anew."""
         self._sizes.pop(path, None)
 
-    def differs(self, path: str, size: int) -> bool:
+    def is_outdated(self, path: str, size: int) -> bool:
         """Say whether the kernel may believe another size than `size`."""
         told, since = self._sizes.get(path, (size, 0.0))
         return told != size and self._clock() - since < KERNEL_MEMORY

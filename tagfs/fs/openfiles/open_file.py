@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 class Handle:
     """One open(2) of a node; `holds` if it is nobody's, and keeps the node until its upload."""
 
-    __slots__ = ("append", "fh", "holds", "node", "reader", "writable")
+    __slots__ = ("append", "fh", "node", "pinned", "reader", "writable")
 
     def __init__(self, fh: int, node: "OpenFile", *, writable: bool, append: bool = False) -> None:
         self.fh = fh
         self.node = node
         self.writable = writable
         self.append = append
-        self.holds = False
+        self.pinned = False
         self.reader: Reader | None = None
 
 
@@ -96,14 +96,16 @@ class OpenFile:
         self.exclusive = False
         self.unlinked = False
         self.dirty = False
-        self.put_off = False
+        self.flush_deferred = False
         self.failed = False
         self.staged: StagedFile | None = None
         self.handles: set[Handle] = set()
         self._times_set = False  # by utimens, after the last write
-        self._edited = False  # attributes or metadata were set that the service has not
-        self._owed: Attributes | None = None  # to be set after an append, which carries none
-        self._delivery = Committer(env, journal, self._upload_begun)
+        self._metadata_dirty = False  # attributes or metadata were set that the service has not
+        self._attributes_after_append: Attributes | None = (
+            None  # to be set after an append, which carries none
+        )
+        self._committer = Committer(env, journal, self._upload_begun)
         if info is not None:
             self._adopt(info)
 
@@ -125,18 +127,18 @@ class OpenFile:
         return stat.S_ISDIR(self.attributes.mode)
 
     @property
-    def may_be_there(self) -> bool:
+    def has_uncertain_upload(self) -> bool:
         """Whether an object of it may be there all the same: a creation got no answer."""
-        return self._delivery.may_be_there(self.key)
+        return self._committer.has_uncertain_upload(self.key)
 
-    def leave_key(self) -> None:
+    def delete_uncertain(self) -> None:
         """Take away what an upload without an answer may have made, before it is renamed."""
-        self._delivery.leave(self.key)
+        self._committer.delete_uncertain(self.key)
 
     @property
     def is_uploading(self) -> bool:
         """Whether a multipart upload of it has begun."""
-        return self._delivery.uploader.upload is not None
+        return self._committer.uploader.upload is not None
 
     @property
     def _is_to_append(self) -> bool:
@@ -179,11 +181,11 @@ class OpenFile:
         if self.staged is None:
             reader = self._open_reader(handle)
             if ahead is not None:
-                self._met(reader.accept(ahead))
+                self._refresh(reader.start_with(ahead))
                 return
             recent = self.env.bucket.known(self.key, max_age=FRESH_WITHIN)
             if recent is None or recent.size:
-                self._met(reader.open())
+                self._refresh(reader.open())
 
     def write(self, offset: int, data: bytes | memoryview, *, append: bool = False) -> int:
         """Put `data` at `offset`, or at the end if it is appended."""
@@ -196,9 +198,9 @@ class OpenFile:
             staged.write(offset, data)
             self._touched(min(before, offset), offset + len(data))
             # What is at the key after a creation without an answer is seen to by the next flush.
-            streams = not (self.unlinked or self._is_to_append or self.may_be_there)
-            if streams and self._delivery.uploader.is_due(staged):
-                self._delivery.uploader.send_complete_parts(staged, self._destination())
+            streams = not (self.unlinked or self._is_to_append or self.has_uncertain_upload)
+            if streams and self._committer.uploader.is_due(staged):
+                self._committer.uploader.send_complete_parts(staged, self._target())
             return len(data)
 
     def truncate(self, size: int) -> None:
@@ -210,7 +212,7 @@ class OpenFile:
             staged.truncate(size)
             self._touched(min(before, size), max(before, size))
 
-    def promise(self) -> None:
+    def journal_commit(self) -> None:
         """Note that what was changed is owed to a program: from here on a crash loses none of it.
 
         Raises:
@@ -218,7 +220,7 @@ class OpenFile:
         """
         with self.lock:
             if self.dirty and not self.unlinked and self.staged is not None:
-                self._delivery.promise(self.staged, self._destination())
+                self._committer.journal_commit(self.staged, self._target())
 
     def flush(self, *, again: bool = False) -> None:
         """Upload what was changed; the service has accepted it when this returns.
@@ -233,18 +235,18 @@ class OpenFile:
                 return
             if self.dirty:
                 self._send(self.staged, again=again)
-            if self._owed is not None:
-                self._edit_metadata(self._owed)
-                self._owed = None
+            if self._attributes_after_append is not None:
+                self._edit_metadata(self._attributes_after_append)
+                self._attributes_after_append = None
 
     def _send(self, staged: StagedFile, *, again: bool) -> None:
-        to = self._destination()
-        self._delivery.promise(staged, to)
+        to = self._target()
+        self._committer.journal_commit(staged, to)
         try:
             info = self._deliver(staged, to, again=again)
         except TagfsError as error:
             self.failed = True
-            self.journal.keep(staged)
+            self.journal.sync(staged)
             log.log(
                 logging.ERROR if not again or isinstance(error, ObjectChanged) else logging.DEBUG,
                 "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
@@ -254,15 +256,17 @@ class OpenFile:
                 extra={"each": True},  # however many there are: each names what is kept where
             )
             raise
-        edited, attributes = self._edited, self.attributes
+        edited, attributes = self._metadata_dirty, self.attributes
         self._uploaded(staged, info)
         if edited and info.type is ObjectType.APPENDABLE:
-            self.attributes = self._owed = attributes  # it was extended by bytes alone
+            self.attributes = self._attributes_after_append = (
+                attributes  # it was extended by bytes alone
+            )
 
     def _deliver(self, staged: StagedFile, to: UploadTarget, *, again: bool) -> ObjectInfo:
         bucket = self.env.bucket
         try:
-            return self._delivery.upload(staged, to, self._fetch, again=again and not self.is_dir)
+            return self._committer.upload(staged, to, self._fetch, again=again and not self.is_dir)
         except AlreadyExists:
             if not self.is_dir:
                 raise
@@ -271,7 +275,7 @@ class OpenFile:
         if ours := self.tags:
             bucket.update_tags(self.key, lambda theirs: TagSet({**theirs, **ours}))
         found = bucket.head(self.key)
-        if not self._edited or found.detail is None:
+        if not self._metadata_dirty or found.detail is None:
             return found
         merged = {**found.detail.metadata, **self._all_metadata(self.attributes)}
         return bucket.set_metadata(found, merged, found.detail.headers)
@@ -284,17 +288,17 @@ class OpenFile:
         with self.lock:
             if self.staged is None or self.info is None or self.has_writer_besides(handle):
                 return
-            self._delivery.uploader.abandon()
+            self._committer.uploader.abandon()
             staged, self.staged = self.staged, None
-            self._delivery.done(staged)
+            self._committer.finish(staged)
             staged.discard()
-            self.dirty = self.failed = self._edited = False
+            self.dirty = self.failed = self._metadata_dirty = False
             self._adopt(self.info)
 
-    def detach(self) -> None:
+    def load_all(self) -> None:
         """Make all bytes local, because the object is about to be deleted or replaced."""
         with self.lock:
-            if self.info is None or all(handle.holds for handle in self.handles):
+            if self.info is None or all(handle.pinned for handle in self.handles):
                 return
             staged = self._stage()
             staged.fill(0, staged.size, self._fetch)
@@ -309,12 +313,12 @@ class OpenFile:
             if staged is None:
                 return
             if self.dirty and not self.unlinked:
-                self.journal.keep(staged)
+                self.journal.sync(staged)
                 staged.close()  # kept on disk: an upload failed, and `tagfs recover` finishes it
                 return
             if self.dirty:
-                self._delivery.uploader.abandon()
-            self._delivery.done(staged)
+                self._committer.uploader.abandon()
+            self._committer.finish(staged)
             staged.discard()
 
     # Attributes and tags
@@ -325,9 +329,9 @@ class OpenFile:
             changed = change(self.attributes)
             if not self.dirty and self.info is not None and not self.unlinked:
                 self._edit_metadata(changed)
-                self._owed = None
+                self._attributes_after_append = None
             else:
-                self._edited = True
+                self._metadata_dirty = True
             self.attributes = changed
             self._times_set = self._times_set or times
             self._record_anew()
@@ -339,7 +343,7 @@ class OpenFile:
             if not self.dirty and self.info is not None and not self.unlinked:
                 self._edit_metadata(self.attributes)
             else:
-                self._edited = True
+                self._metadata_dirty = True
                 self._record_anew()
 
     def new_tags(self) -> TagSet | None:
@@ -384,30 +388,30 @@ class OpenFile:
                     handle.reader.rebind(self.key, before, info)
             self._record_anew()
 
-    def lose_name(self) -> None:
+    def unlink(self) -> None:
         """Go on without a name: nothing of it is to be uploaded any more."""
         with self.lock:
             self.unlinked = True
             self._record_anew()
             self.info = self.tags = None
 
-    def met(self, info: ObjectInfo) -> None:
+    def refresh(self, info: ObjectInfo) -> None:
         """Take over a newer version from the service, if nothing was changed here."""
         with self.lock:
-            self._met(info)
+            self._refresh(info)
 
-    def edited(self, before: ObjectInfo, after: ObjectInfo) -> None:
+    def on_metadata_written(self, before: ObjectInfo, after: ObjectInfo) -> None:
         """Take over what an edit of metadata made of a version; its readers read on.
 
         Readers of any other version are to find out that theirs is gone.
         """
         with self.lock:
-            self._met(after)
+            self._refresh(after)
             for handle in list(self.handles):
                 if handle.reader is not None:
                     handle.reader.rebind(self.key, before, after)
 
-    def _met(self, info: ObjectInfo) -> None:
+    def _refresh(self, info: ObjectInfo) -> None:
         if self.staged is None and not self.unlinked:
             self.info = info
             if info.detail is not None:
@@ -461,8 +465,8 @@ class OpenFile:
             raise FileTooLarge(f"{self.path}: one object holds at most {limit} bytes")
 
     def _touched(self, start: int, end: int) -> None:
-        self._delivery.uploader.touched(start, end)
-        self._delivery.outdate()
+        self._committer.uploader.invalidate(start, end)
+        self._committer.mark_stale()
         now = self.env.clock_ns()
         touched = self.attributes.touched(now)
         if self.is_new and touched.atime_ns == self.attributes.ctime_ns:
@@ -471,7 +475,7 @@ class OpenFile:
         self._times_set = False
         self.dirty = True
 
-    def _destination(self) -> UploadTarget:
+    def _target(self) -> UploadTarget:
         is_first = self.is_new and self.replaces is None
         new = NewObject(
             metadata=self._all_metadata(self.attributes),
@@ -519,9 +523,9 @@ class OpenFile:
         self.info = info
         self.tags = self.acl = None
         self.replaces = None
-        self.exclusive = self.dirty = self.failed = self._edited = False
-        staged.rebase()
-        self._delivery.done(staged)
+        self.exclusive = self.dirty = self.failed = self._metadata_dirty = False
+        staged.mark_committed()
+        self._committer.finish(staged)
         if self.env.choices.stored and info.detail is not None:
             self.attributes = parse_attributes(info, self.env.default_file())
 
@@ -540,12 +544,12 @@ class OpenFile:
     def _record_anew(self) -> None:
         """Correct a note that is there: the file has another name, or other tags or attributes."""
         if self.staged is not None:
-            self._delivery.correct(self.staged, self._destination(), unlinked=self.unlinked)
+            self._committer.rewrite_entry(self.staged, self._target(), unlinked=self.unlinked)
 
     def _upload_begun(self) -> None:
         """Write down which multipart upload parts are sent to."""
         if self.staged is not None:
-            self._delivery.record(self.staged, self._destination())
+            self._committer.record(self.staged, self._target())
 
 
 _TIMES = frozenset({"mtime", "ctime", "mtime-size"})

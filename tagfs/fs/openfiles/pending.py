@@ -2,12 +2,12 @@
 
 A name that was taken away while its file is open, and may be given anew at once, is such a change:
 a deletion that waits a moment. Each is a `Change` of one path, due at a time. It is begun once, by
-whoever claims it first: the scheduler when it is due, `settle` before that, or nobody, after
+whoever claims it first: the scheduler when it is due, `flush` before that, or nobody, after
 `cancel`. One that has begun is waited for, so nothing that is made at its path can be struck by it.
 
 One thread looks after what is due, a few make the changes, however many paths there are.
 
-`_lock` guards the bookkeeping and is never held while a change is applied. `settle` and `cancel`
+`_lock` guards the bookkeeping and is never held while a change is applied. `flush` and `cancel`
 must not be called by who holds what `apply` needs.
 """
 
@@ -130,21 +130,21 @@ class PendingChanges:
             self._end(change)
             return True
 
-    def settle(self, path: str, *kinds: Kind) -> None:
+    def flush(self, path: str, *kinds: Kind) -> None:
         """Make all changes of a path now, or those of some kinds.
 
         Raises:
             TagfsError: one was not made, and waits on.
         """
-        self._settle(c for c in self._all() if c.path == path and (not kinds or c.kind in kinds))
+        self._flush(c for c in self._all() if c.path == path and (not kinds or c.kind in kinds))
 
-    def settle_below(self, directory: str, *kinds: Kind) -> None:
+    def flush_below(self, directory: str, *kinds: Kind) -> None:
         """Make all changes of what lies in a directory, at any depth.
 
         Raises:
             TagfsError: one was not made, and waits on.
         """
-        self._settle(
+        self._flush(
             c for c in self._all() if is_below(c.path, directory) and (not kinds or c.kind in kinds)
         )
 
@@ -155,7 +155,7 @@ class PendingChanges:
             self._lock.notify_all()
         for change in self._all():
             try:
-                self._settle([change])
+                self._flush([change])
             except Exception as error:  # noqa: BLE001  (whoever closes tells of it)
                 yield change, error
         if self._scheduler is not None:
@@ -169,7 +169,7 @@ class PendingChanges:
         with self._lock:
             return list(self._changes.values())
 
-    def _settle(self, changes: Iterable[Change]) -> None:
+    def _flush(self, changes: Iterable[Change]) -> None:
         for change in changes:
             while change.state is not State.OVER:
                 if self._claim(change):

@@ -74,8 +74,8 @@ class _PendingUpload:
     size: int
     due: float
     running: bool = False
-    again: bool = False
-    leaving: bool = False
+    requeue: bool = False
+    releasing: bool = False
     failures: int = 0
 
 
@@ -89,14 +89,14 @@ class WriteBack:
         """
         self._files = files
         self._free_bytes = free_bytes
-        self._held: dict[OpenFile, _PendingUpload] = {}
+        self._pending: dict[OpenFile, _PendingUpload] = {}
         self._failing = 0
         self._changed = threading.Condition()
         self._executor = ThreadPoolExecutor(threads, "tagfs-behind") if threads else None
         self._waker: threading.Thread | None = None
         self._closed = False
 
-    def is_trusted(self) -> bool:
+    def accepts(self) -> bool:
         """Whether what is made now may be held: that was chosen, and no upload fails."""
         return self._executor is not None and not self._closed and not self._failing
 
@@ -108,7 +108,7 @@ class WriteBack:
         """
         made = self._files.make_directory(path, attributes, headers)
         try:
-            if not self.take(made.node):
+            if not self.enqueue(made.node):
                 made.node.flush()
         except BaseException:
             self._files.unlink(path)  # nobody was told that it is there
@@ -116,81 +116,81 @@ class WriteBack:
         finally:
             self._files.release(made.fh)
 
-    def take(self, node: OpenFile) -> bool:
+    def enqueue(self, node: OpenFile) -> bool:
         """Answer for the upload of a file that is being closed; False if its closer must do it.
 
         Raises:
             StagingFull: the local disk has no room for its note.
         """
-        if not self.is_trusted() or node.unlinked:
+        if not self.accepts() or node.unlinked:
             return False
         with self._changed:
             if not self._has_room(node):
-                for other, waiting in self._held.items():
+                for other, waiting in self._pending.items():
                     self._begin(other, waiting)
-            self._changed.wait_for(lambda: not self.is_trusted() or self._has_room(node))
-        node.promise()
+            self._changed.wait_for(lambda: not self.accepts() or self._has_room(node))
+        node.journal_commit()
         delay = _delay(node)
         with self._changed:
             # One that is being let go may have looked at its content before this close.
-            self._changed.wait_for(lambda: not self._is_leaving(node))
-            if not self.is_trusted():
+            self._changed.wait_for(lambda: not self._is_releasing(node))
+            if not self.accepts():
                 return False
-            held = self._held.get(node)
+            held = self._pending.get(node)
             if held is None:
-                handle = self._files.hold(node)
-                held = self._held[node] = _PendingUpload(
+                handle = self._files.pin(node)
+                held = self._pending[node] = _PendingUpload(
                     handle, node.size, time.monotonic() + delay
                 )
-            held.again = held.running
+            held.requeue = held.running
             if delay:
                 self._wake()
             else:
                 self._begin(node, held)
         return True
 
-    def hurry(self, node: OpenFile) -> None:
+    def start_now(self, node: OpenFile) -> None:
         """Look at a held file now: it has its last name, or was uploaded otherwise."""
-        if node not in self._held:
+        if node not in self._pending:
             return
         with self._changed:
-            held = self._held.get(node)
+            held = self._pending.get(node)
             if held is not None:
                 self._begin(node, held)
 
-    def drop(self, node: OpenFile) -> None:
+    def cancel(self, node: OpenFile) -> None:
         """Let a file go that has no name any more: nothing of it is to be uploaded."""
-        held = self._held.get(node)
+        held = self._pending.get(node)
         if held is not None:
-            self._let_go(node, held)
+            self._release(node, held)
 
-    def settle(self, path: str) -> None:
+    def flush(self, path: str) -> None:
         """Wait until the service has what is held of a path.
 
         Raises:
             TagfsError: it does not take it.
         """
         node = self._files.node(path)
-        if node in self._held:
-            self._settle(node)
+        if node in self._pending:
+            self._finish(node)
 
-    def settle_below(self, directory: str) -> None:
+    def flush_below(self, directory: str) -> None:
         """Wait until the service has all files that are held of a directory, at any depth.
 
         Raises:
             TagfsError: it does not take one.
         """
-        nodes = [node for node in list(self._held) if is_below(node.path, directory)]
+        nodes = [node for node in list(self._pending) if is_below(node.path, directory)]
         if self._executor is not None:
-            for done in [self._executor.submit(self._settle, node) for node in nodes]:
+            for done in [self._executor.submit(self._finish, node) for node in nodes]:
                 done.result()
 
     def state(self) -> dict[str, int]:
         """Return what the status tells: files and bytes that are held, and uploads that fail."""
         with self._changed:
             return {
-                "held_files": len(self._held),
-                "held_bytes": sum(held.size for held in self._held.values()),
+                "held_files": len(self._pending),
+                "held_bytes": sum(held.size for held in self._pending.values()),
                 "failing_uploads": self._failing,
             }
 
@@ -204,7 +204,7 @@ class WriteBack:
             self._changed.notify_all()
         if self._executor is None:
             return
-        for done in [self._executor.submit(self._settle, node) for node in list(self._held)]:
+        for done in [self._executor.submit(self._finish, node) for node in list(self._pending)]:
             try:
                 done.result()
             except Unreachable:
@@ -220,16 +220,16 @@ class WriteBack:
     # What follows down to `_begin_when_due` runs under the condition's lock.
 
     def _has_room(self, node: OpenFile) -> bool:
-        if not self._held or node in self._held:
+        if not self._pending or node in self._pending:
             return True
-        total = sum(held.size for held in self._held.values())
-        return len(self._held) < MAX_FILES and total + node.size <= min(
+        total = sum(held.size for held in self._pending.values())
+        return len(self._pending) < MAX_FILES and total + node.size <= min(
             MAX_BYTES, self._free_bytes()
         )
 
-    def _is_leaving(self, node: OpenFile) -> bool:
-        held = self._held.get(node)
-        return held is not None and held.leaving
+    def _is_releasing(self, node: OpenFile) -> bool:
+        held = self._pending.get(node)
+        return held is not None and held.releasing
 
     def _begin(self, node: OpenFile, held: _PendingUpload) -> None:
         if not held.running and self._executor is not None and not self._closed:
@@ -248,7 +248,7 @@ class WriteBack:
     def _begin_when_due(self) -> None:
         with self._changed:
             while not self._closed:
-                waiting = [(n, h) for n, h in self._held.items() if not h.running]
+                waiting = [(n, h) for n, h in self._pending.items() if not h.running]
                 now = time.monotonic()
                 for node, held in waiting:
                     if held.due <= now:
@@ -260,7 +260,7 @@ class WriteBack:
 
     def _upload(self, node: OpenFile, held: _PendingUpload) -> None:
         """Upload one held file, in a thread for that."""
-        if self._closed or held.leaving:
+        if self._closed or held.releasing:
             return  # somebody else does it
         key = node.key
         try:
@@ -269,20 +269,20 @@ class WriteBack:
             is_final = isinstance(error, _FINAL) and not isinstance(error, NoSuchBucket)
             # Under another name, which it was given meanwhile, it may succeed.
             if not is_final or node.key != key:
-                self._put_off(node, held, error)
+                self._retry_later(node, held, error)
                 return
         with self._changed:
-            if held.again and not held.leaving:
-                held.running = held.again = False
+            if held.requeue and not held.releasing:
+                held.running = held.requeue = False
                 self._begin(node, held)
                 return
-        self._let_go(node, held)
+        self._release(node, held)
 
-    def _put_off(self, node: OpenFile, held: _PendingUpload, error: Exception) -> None:
+    def _retry_later(self, node: OpenFile, held: _PendingUpload, error: Exception) -> None:
         with self._changed:
-            if held.leaving:
+            if held.releasing:
                 return  # another thread has brought it there
-            held.running = held.again = False
+            held.running = held.requeue = False
             self._failing += not held.failures
             held.failures += 1
             wait = min(LAST_RETRY, FIRST_RETRY * 2 ** (held.failures - 1))
@@ -293,30 +293,30 @@ class WriteBack:
         else:
             log.error("%s: a bug in tagfs", node.path, exc_info=error)
 
-    def _settle(self, node: OpenFile) -> None:
+    def _finish(self, node: OpenFile) -> None:
         """Upload a held file in this thread, and let it go.
 
         Raises:
             TagfsError
         """
-        while held := self._held.get(node):
-            held.again = False
+        while held := self._pending.get(node):
+            held.requeue = False
             node.flush(again=held.failures > 0)
-            if not held.again:  # nor was it closed once more meanwhile
-                self._let_go(node, held)
+            if not held.requeue:  # nor was it closed once more meanwhile
+                self._release(node, held)
 
-    def _let_go(self, node: OpenFile, held: _PendingUpload) -> None:
+    def _release(self, node: OpenFile, held: _PendingUpload) -> None:
         """Stop holding a file; whoever finds it held until then waits for the end of that."""
         with self._changed:
-            if held.leaving:
-                self._changed.wait_for(lambda: self._held.get(node) is not held)
+            if held.releasing:
+                self._changed.wait_for(lambda: self._pending.get(node) is not held)
                 return
-            held.leaving = True
+            held.releasing = True
         try:
             self._files.release(held.handle.fh)
         finally:
             with self._changed:
-                del self._held[node]
+                del self._pending[node]
                 self._failing -= held.failures > 0
                 self._changed.notify_all()
 

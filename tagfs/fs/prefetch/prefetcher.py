@@ -78,7 +78,7 @@ class SiblingPrefetcher:
         self._names = 0
         self._contents: dict[str, _Content] = {}
         self._sweeper: threading.Timer | None = None
-        self._strangers: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._unlisted_lookups: OrderedDict[str, tuple[int, str]] = OrderedDict()
         # Of the directory whose first entry was looked at, or asked for its tags, last.
         self._first: dict[str, Walk] = {}
 
@@ -92,7 +92,7 @@ class SiblingPrefetcher:
         with self._lock:
             self._remember(path, directory)
 
-    def looked_at(self, path: str) -> bool:
+    def on_getattr(self, path: str) -> bool:
         """Note that a path's attributes are asked for.
 
         Return whether the service must be asked for it and its directory was not read.
@@ -107,7 +107,7 @@ class SiblingPrefetcher:
         self._go_ahead("stat", *found, self._fetch_stat)
         return False
 
-    def met(self, path: str) -> None:
+    def on_unlisted_lookup(self, path: str) -> None:
         """Note that a path was found in a directory that was not read.
 
         `rsync` into a mount, `make` and `tar d` look at one file after the other whose names they
@@ -118,11 +118,11 @@ class SiblingPrefetcher:
         with self._lock:
             if not self._is_held(parent):
                 self._forget(parent)
-            count, last = self._strangers.pop(parent, (0, ""))
+            count, last = self._unlisted_lookups.pop(parent, (0, ""))
             count += name != last
-            self._strangers[parent] = count % SIBLINGS, name
-            while len(self._strangers) > MAX_UNLISTED:
-                self._strangers.popitem(last=False)
+            self._unlisted_lookups[parent] = count % SIBLINGS, name
+            while len(self._unlisted_lookups) > MAX_UNLISTED:
+                self._unlisted_lookups.popitem(last=False)
         if count == SIBLINGS:
             self._submit(lambda: self._read_names(parent, name))
 
@@ -141,14 +141,14 @@ class SiblingPrefetcher:
             if parent not in self._directories:
                 self._remember(parent, directory)
 
-    def asked_tags(self, path: str, name: str) -> None:
+    def on_getxattr(self, path: str, name: str) -> None:
         """Note that a path's tags are asked for."""
         if parse_name(name).kind in (XattrKind.TAG, XattrKind.TAGGING):
             found = self._find(path)
             if found is not None:
                 self._go_ahead("tags", *found, self._fetch_tags)
 
-    def opened(self, path: str) -> Content | None:
+    def on_open(self, path: str) -> Content | None:
         """Note that a file is opened to be read; return its content if it was fetched ahead.
 
         What is returned was asked for at most RECENT seconds ago and is the version last seen.
@@ -161,7 +161,7 @@ class SiblingPrefetcher:
             ahead = self._contents.pop(path, None)
         return None if ahead is None else self._take(path, ahead)
 
-    def renaming(self, path: str | None) -> None:
+    def on_rename_target(self, path: str | None) -> None:
         """Look at a path while what will be renamed to it is uploaded."""
         if path is not None:
             self._submit(lambda: self._look_at_target(path))
@@ -238,11 +238,11 @@ class SiblingPrefetcher:
     def _read_stat(self, keys: Sequence[str], paths: Sequence[str]) -> None:
         if len(keys) > 1 and self._env.choices.stored:
             self._env.bucket.head_many(keys)
-            paths = [path for key, path in zip(keys, paths, strict=True) if not self._is_told(key)]
+            paths = [path for key, path in zip(keys, paths, strict=True) if not self._is_known(key)]
         for path in paths:
-            _quietly(functools.partial(self._tree.entry, path))
+            _quietly(functools.partial(self._tree.lookup, path))
 
-    def _is_told(self, key: str) -> bool:
+    def _is_known(self, key: str) -> bool:
         known = self._env.bucket.known(key)
         return known is not None and known.detail is not None
 
@@ -260,7 +260,7 @@ class SiblingPrefetcher:
             _quietly(functools.partial(self._read_tags_of, path))
 
     def _read_tags_of(self, path: str) -> None:
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         if entry.node is None:
             self._env.bucket.get_tags(entry.key)
 

@@ -43,7 +43,7 @@ class RemainingEntries:
         self._lock = threading.Lock()
         self._seen: dict[str, _Seen] = {}
 
-    def outlive(self, prefix: str, gone: str) -> bool:
+    def any_besides(self, prefix: str, gone: str) -> bool:
         """Say whether anything stays in the directory `prefix` when the key `gone` is removed."""
         now = time.monotonic()
         with self._lock:
@@ -74,9 +74,9 @@ class ImplicitDirectories:
         self._env = env
         self._files = files
         self._make_marker = make_marker
-        self._survivors = RemainingEntries(self.keys_in)
+        self._remaining = RemainingEntries(self.keys_in)
 
-    def keep(self, path: str) -> None:
+    def ensure_survives(self, path: str) -> None:
         """Make sure that the directory of a path stays when the path is removed.
 
         Only a directory without a marker needs one now, and only if nothing else is in it. One
@@ -92,7 +92,7 @@ class ImplicitDirectories:
         gone = self._env.root.to_key(path)
         if not prefix or self._env.bucket.known(prefix) is not None:
             return
-        if self._survivors.outlive(prefix, gone):
+        if self._remaining.any_besides(prefix, gone):
             return
         try:
             self._make_marker(parent)

@@ -65,7 +65,7 @@ class TreeLookup:
     def __init__(self, env: FsContext, files: HandleTable, temporaries: DeferredAttributes) -> None:
         self._env = env
         self._files = files
-        self._temporaries = temporaries
+        self._deferred_attributes = temporaries
         self._logged: set[str] = set()
         self._denials = Denials()
         self._texts: dict[str, tuple[str, str]] = {}
@@ -75,20 +75,20 @@ class TreeLookup:
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
         # mounted, so that `rsync -a` and `tar x` into the root do not fail.
         self.bucket_attributes = env.default_directory()
-        self.gone: Container[str] = ()  # paths whose objects are about to be deleted
+        self.pending_deletes: Container[str] = ()  # paths whose objects are about to be deleted
 
-    def entry(self, path: str, *, max_age: float | None = None) -> Entry:
+    def lookup(self, path: str, *, max_age: float | None = None) -> Entry:
         """Say what is at a path.
 
         Raises:
             NotFound, InvalidName, NameTooLong, AccessDenied
         """
-        node = self._files.changed(path)
+        node = self._files.dirty(path)
         if node is not None:
             return self._open_file(node)
         if path == "/":
             return self._root()
-        if path in self.gone:
+        if path in self.pending_deletes:
             raise NotFound(path)
         key = self._env.root.to_key(path)
         found = self._env.bucket.lookup(key, max_age=max_age)
@@ -96,8 +96,8 @@ class TreeLookup:
             return self._directory(path, key + "/", found)
         if found.info is None:
             raise NotFound(path)
-        entry = self.file_entry(path, found.info)
-        waiting = self._temporaries.attributes(path)
+        entry = self.describe(path, found.info)
+        waiting = self._deferred_attributes.attributes(path)
         return entry if waiting is None else replace(entry, attributes=waiting)
 
     def is_listed(self, path: str) -> bool:
@@ -110,7 +110,7 @@ class TreeLookup:
         Raises:
             NotFound, NotADirectory
         """
-        entry = self.entry(path)
+        entry = self.lookup(path)
         if not entry.is_dir:
             raise NotADirectory(path)
         return entry
@@ -118,11 +118,11 @@ class TreeLookup:
     def find(self, path: str, *, max_age: float | None = None) -> Entry | None:
         """Say what is at a path, None if nothing is."""
         try:
-            return self.entry(path, max_age=max_age)
+            return self.lookup(path, max_age=max_age)
         except NotFound:
             return None
 
-    def file_entry(self, path: str, info: ObjectInfo) -> Entry:
+    def describe(self, path: str, info: ObjectInfo) -> Entry:
         """Say what a file is whose object is known."""
         last = self._last
         if last is not None and last.info is info and last.path == path:
@@ -169,7 +169,7 @@ class TreeLookup:
         Pages are passed on as they come, so memory stays bounded.
         """
         prefix = self._env.root.to_prefix(path)
-        unsaved = self._files.new_names(path)
+        unsaved = self._files.unsaved_names(path)
         shadows: list[str] = []  # objects passed on whose directory may still follow
         for page in self._env.bucket.scan(prefix):
             for key, info in _in_order(page):
@@ -188,7 +188,7 @@ class TreeLookup:
                     yield name, stat.S_IFDIR
                 elif key + "/" not in page.prefixes:
                     shadows.append(key)
-                    if join(path, name) not in self.gone:
+                    if join(path, name) not in self.pending_deletes:
                         yield name, self._type(info)
                 else:
                     self._shadowed(key)
@@ -208,7 +208,7 @@ class TreeLookup:
         Raises:
             NotFound, NotALink
         """
-        entry = self.entry(path)
+        entry = self.lookup(path)
         if entry.info is None or not entry.is_link:
             raise NotALink(path)
         return self._text(entry.info)

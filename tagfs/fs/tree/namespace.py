@@ -67,12 +67,12 @@ class Namespace:
         self._tree = tree
         self._files = files
         self._native = NativeRename(env, files)
-        self._temporaries = temporaries
-        self._behind = behind
-        self._backups = BackupTags(env)
-        self._parents = ImplicitDirectories(env, files, self.make_marker)
-        self.replaced = ReplacedFiles(env, files, self._parents, pending)
-        tree.gone = self.replaced
+        self._deferred_attributes = temporaries
+        self._write_back = behind
+        self._backup_tags = BackupTags(env)
+        self._implicit_directories = ImplicitDirectories(env, files, self.make_marker)
+        self.replaced = ReplacedFiles(env, files, self._implicit_directories, pending)
+        tree.pending_deletes = self.replaced
 
     # Making
 
@@ -82,11 +82,11 @@ class Namespace:
         Raises:
             AlreadyExists
         """
-        self.replaced.settle(path)
-        attributes = self.made_at(path, stat.S_IFDIR | stat.S_IMODE(mode))
+        self.replaced.flush(path)
+        attributes = self.new_attributes(path, stat.S_IFDIR | stat.S_IMODE(mode))
         marker = self._env.root.to_prefix(path)
-        if self._behind.is_trusted():
-            self._behind.make_directory(path, attributes, {"content-type": DIRECTORY})
+        if self._write_back.accepts():
+            self._write_back.make_directory(path, attributes, {"content-type": DIRECTORY})
             self._env.bucket.expect_empty(marker)
             return
         self._env.bucket.put(marker, EMPTY, self.new_object(attributes, content_type=DIRECTORY))
@@ -97,12 +97,12 @@ class Namespace:
         Raises:
             NotPermitted: not a plain file, and attributes are not stored on this mount.
         """
-        self.replaced.settle(path)
+        self.replaced.flush(path)
         if not stat.S_IFMT(mode):
             mode |= stat.S_IFREG
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
             raise NotPermitted(f"{path}: special files need attributes=stored")
-        attributes = replace(self.made_at(path, mode), rdev=rdev)
+        attributes = replace(self.new_attributes(path, mode), rdev=rdev)
         new = self.new_object(attributes)
         new = replace(new, headers=new_headers(path, typed=self._is_typed(attributes)))
         self._env.bucket.put(self._env.root.to_key(path), EMPTY, new)
@@ -113,12 +113,12 @@ class Namespace:
         Raises:
             AlreadyExists, NotPermitted
         """
-        self.replaced.settle(path)
+        self.replaced.flush(path)
         key = self._env.root.to_key(path)
-        attributes = self.made_at(path, stat.S_IFLNK | 0o777)
+        attributes = self.new_attributes(path, stat.S_IFLNK | 0o777)
         write_symlink(self._env.bucket, key, text, self.new_object(attributes))
 
-    def made_at(self, path: str, mode: int) -> Attributes:
+    def new_attributes(self, path: str, mode: int) -> Attributes:
         """Return the attributes of something that the calling process makes at `path` now.
 
         A set-group-ID directory gives its group, and to directories its bit: inode(7). The kernel
@@ -127,7 +127,7 @@ class Namespace:
         made = self._env.new_attributes(mode)
         if not self._env.choices.stored:
             return made
-        parent = self._tree.entry(split(path)[0]).attributes
+        parent = self._tree.lookup(split(path)[0]).attributes
         if not parent.mode & stat.S_ISGID:
             return made
         bit = stat.S_ISGID if stat.S_ISDIR(mode) else 0
@@ -167,7 +167,7 @@ class Namespace:
                 metadata=replaced.metadata,
                 headers=replaced.headers,
             )
-        return self._backups.left_to(path)
+        return self._backup_tags.left_to(path)
 
     def inherit(self, node: OpenFile) -> None:
         """Give a new file what is left to it by one that had its name."""
@@ -181,15 +181,15 @@ class Namespace:
         if self.replaced.is_hidden(path):
             self.replaced.close_hidden(path)
             return
-        with self._temporaries.taken(path), self._still(path) as node:
+        with self._deferred_attributes.claim(path), self._paused_uploads(path) as node:
             self._remove(path, node)
             self._files.unlink(path)
         self._files.inodes.removed(path)
         if node is not None:
-            self._behind.drop(node)
+            self._write_back.cancel(node)
 
     @contextmanager
-    def _still(self, path: str) -> Iterator[OpenFile | None]:
+    def _paused_uploads(self, path: str) -> Iterator[OpenFile | None]:
         """Keep uploads of an open file from beginning or ending meanwhile."""
         node = self._files.node(path)
         if node is None:
@@ -200,35 +200,35 @@ class Namespace:
 
     def _remove(self, path: str, node: OpenFile | None) -> None:
         if node is not None and node.is_new:
-            if node.may_be_there:
+            if node.has_uncertain_upload:
                 with suppress(NotFound):
                     self._env.bucket.delete(node.key)
             return
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         if entry.is_dir:
             raise IsADirectory(path)
         if node is not None:
-            node.detach()
-        self._parents.keep(path)
+            node.load_all()
+        self._implicit_directories.ensure_survives(path)
         self._delete(entry.key)
 
-    def _put_aside(self, path: str, aside: str) -> None:
+    def _hide_open_file(self, path: str, aside: str) -> None:
         """Take the name of an open file away: it is being unlinked, or another takes its place.
 
         libfuse has a name of its own for it until it is closed, so that what is asked of the open
         file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
         """
         renames = self._env.caller_renames()
-        self._temporaries.settle(path)
+        self._deferred_attributes.flush(path)
         if renames is False:
-            with self._still(path) as node:
+            with self._paused_uploads(path) as node:
                 self._remove(path, node)
                 self.replaced.unlinked(aside)
-                self._files.move_aside(path, aside)
+                self._files.hide(path, aside)
                 if node is not None:
-                    node.lose_name()
+                    node.unlink()
             return
-        self._behind.settle(path)
+        self._write_back.flush(path)
         self.replaced.hide(path, aside, may_be_unlinked=renames is None)
 
     def rmdir(self, path: str) -> None:
@@ -240,13 +240,13 @@ class Namespace:
         prefix = self._env.root.to_prefix(path)
         if path == "/":
             raise NotPermitted("the root of a mount cannot be removed")
-        self._behind.settle(path)
-        self.replaced.settle_below(path)
-        if self._files.new_names(path):
+        self._write_back.flush(path)
+        self.replaced.flush_below(path)
+        if self._files.unsaved_names(path):
             raise NotEmpty(path)
-        if any(key != prefix for key in self._parents.keys_in(prefix, limit=2)):
+        if any(key != prefix for key in self._implicit_directories.keys_in(prefix, limit=2)):
             raise NotEmpty(path)
-        self._parents.keep(path)
+        self._implicit_directories.ensure_survives(path)
         old = self._tree.old_directory(path)
         self._delete(prefix)
         if old is not None:
@@ -268,7 +268,7 @@ class Namespace:
         if new == old:
             return
         if is_fuse_hidden(new):
-            self._put_aside(old, new)
+            self._hide_open_file(old, new)
             return
         number = self._files.number(old)
         self._rename_over(old, new, exclusive=exclusive)
@@ -276,41 +276,41 @@ class Namespace:
 
     def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
         if exclusive:
-            self.replaced.settle(new)
+            self.replaced.flush(new)
             self._rename(old, new, exclusive=True)
             return
         if new in self.replaced:
             source = self._tree.find(old)
             if source is not None and source.is_dir:
-                self.replaced.settle(new)  # no directory is renamed over a file: it was unlinked
+                self.replaced.flush(new)  # no directory is renamed over a file: it was unlinked
         with self.replaced.rename_over(new):
             self._rename(old, new)
 
     def _rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
-        self.replaced.settle_below(old)
-        self.replaced.settle_below(new)
-        self._behind.settle(new)
+        self.replaced.flush_below(old)
+        self.replaced.flush_below(new)
+        self._write_back.flush(new)
         if self._rename_new(old, new, exclusive=exclusive):
             return
-        self._behind.settle(old)
+        self._write_back.flush(old)
         if self._env.bucket.capabilities.rename:
-            self._behind.settle(split(new)[0])
+            self._write_back.flush(split(new)[0])
         # What waits to be set on the file goes along, and is not sent by itself from here on.
-        with self._temporaries.taken(old) as attributes:
+        with self._deferred_attributes.claim(old) as attributes:
             node = self._files.node(old)
             source, target = self._look_at_both(old, new)
             self._check_types(source, target, exclusive=exclusive)
-            self._temporaries.settle(new)
+            self._deferred_attributes.flush(new)
             if source.is_dir:
-                self._temporaries.settle_below(old)
-                self._behind.settle_below(old)
+                self._deferred_attributes.flush_below(old)
+                self._write_back.flush_below(old)
                 self._rename_directory(source, new, target)
                 return
             replaced = self._files.node(new)
             if replaced is not None:
-                replaced.detach()
+                replaced.load_all()
             if self._env.bucket.capabilities.rename:
-                self._temporaries.settle(old)
+                self._deferred_attributes.flush(old)
                 if self._native.move_file(source, new):
                     return
             self._rename_object(source, new, target, node, attributes, exclusive=exclusive)
@@ -321,18 +321,18 @@ class Namespace:
             return
         if self._tree.old_directory(source.path) is not None:
             raise CrossDevice(f"{source.path}: s3fs made it long ago; mv(1) copies it")
-        self._parents.keep(source.path)
+        self._implicit_directories.ensure_survives(source.path)
         CopyingRename(self._env, self._files).run(source.path, new, replaces=target is not None)
 
     def _look_at_both(self, old: str, new: str) -> tuple[Entry, Entry | None]:
         """Ask what is at both paths, at the same time unless that is known."""
         if self._env.bucket.known(self._env.root.to_key(old), max_age=FRESH_WITHIN) is not None:
-            source = self._tree.entry(old)
+            source = self._tree.lookup(old)
             if not source.is_dir:  # was just written, or looked at
                 return source, self._tree.find(new, max_age=FRESH_WITHIN)
         ahead = self._env.executor.submit(self._tree.find, new, max_age=FRESH_WITHIN)
         try:
-            source = self._tree.entry(old, max_age=FRESH_WITHIN)
+            source = self._tree.lookup(old, max_age=FRESH_WITHIN)
         except BaseException:
             ahead.cancel()
             raise
@@ -354,7 +354,7 @@ class Namespace:
             page = self._env.bucket.list(prefix, limit=2)
             if page.prefixes or any(info.key != prefix for info in page.objects):
                 raise NotEmpty(target.path)
-            if self._files.new_names(target.path):
+            if self._files.unsaved_names(target.path):
                 raise NotEmpty(target.path)
 
     def _rename_new(self, old: str, new: str, *, exclusive: bool) -> bool:
@@ -365,14 +365,14 @@ class Namespace:
         node = self._files.node(old)
         if node is None or node.is_dir or not node.is_new:
             return False
-        self._temporaries.settle(new)
-        with self._temporaries.taken(old), node.lock:
+        self._deferred_attributes.flush(new)
+        with self._deferred_attributes.claim(old), node.lock:
             if node.info is not None:
                 return False
             # What the kernel was told of the new name does: whatever has come there meanwhile is
             # met by the upload, which keeps its tags.
             target = self._tree.find(new, max_age=FRESH_WITHIN if exclusive else None)
-            self._check_types(self._tree.entry(old), target, exclusive=exclusive)
+            self._check_types(self._tree.lookup(old), target, exclusive=exclusive)
             keep = self._env.choices.keep_replaced_tags
             if target is None or target.info is None:
                 left = self.left_to(new)
@@ -386,11 +386,11 @@ class Namespace:
             node.replaces = None if target is None else target.info
             replaced = self._files.node(new)
             if replaced is not None:
-                replaced.detach()
-            node.leave_key()
+                replaced.load_all()
+            node.delete_uncertain()
             node.exclusive = exclusive
             self._files.move(old, new, None)
-        self._behind.hurry(node)
+        self._write_back.start_now(node)
         return True
 
     def _rename_object(
@@ -417,7 +417,7 @@ class Namespace:
             moved = copy_symlink(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
         else:
             moved = self._copy_file(source, info, new, target, attributes, exclusive=exclusive)
-        self._parents.keep(source.path)
+        self._implicit_directories.ensure_survives(source.path)
         try:
             self._env.bucket.delete(info.key, meant=info)
         except AccessDenied as error:
@@ -425,7 +425,7 @@ class Namespace:
             raise
         if node is not None or replaced is not None:
             self._files.move(source.path, new, moved, info)
-        self._backups.note(source.path, new)
+        self._backup_tags.on_rename(source.path, new)
 
     def _take_back(self, moved: ObjectInfo, target: Entry | None, error: AccessDenied) -> None:
         """Delete a copy whose source may not be deleted, if it is still that copy."""

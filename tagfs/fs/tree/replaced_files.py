@@ -7,7 +7,7 @@ alone for a moment: the rename follows at once, on the same thread, and then the
 whole, tags kept. If none follows it was an unlink, and the object is deleted.
 
 That deletion is late by nature, so it strikes nothing that is newer than itself. Whatever is made
-here at its path waits for it first (`settle`), or takes it back (`rename_over`). What another
+here at its path waits for it first (`flush`), or takes it back (`rename_over`). What another
 host made is told apart by its version, once the deletion comes later than an answer is believed.
 """
 
@@ -46,14 +46,14 @@ class Hidden:
     object: ObjectInfo | None
     is_there: bool | None = None
 
-    def lose_name(self) -> None:
+    def unlink(self) -> None:
         """Note what there is to be deleted, then let the file go on without a name."""
         if self.node is None or self.node.unlinked:
             return
         with self.node.lock:
             self.object = self.node.info
-            self.is_there = not self.node.is_new or self.node.may_be_there
-            self.node.lose_name()
+            self.is_there = not self.node.is_new or self.node.has_uncertain_upload
+            self.node.unlink()
 
 
 class ReplacedFiles:
@@ -91,9 +91,9 @@ class ReplacedFiles:
         """
         node = self._files.node(path)
         if node is not None:
-            node.detach()
+            node.load_all()
         known = self._env.bucket.known(self._env.root.to_key(path))
-        hidden = Hidden(self._files.move_aside(path, aside), known)
+        hidden = Hidden(self._files.hide(path, aside), known)
         self._asides[aside] = hidden
         if hidden.node is not None:
             self._hidden[path] = hidden
@@ -115,24 +115,24 @@ class ReplacedFiles:
         """Forget libfuse's name of a file: its last handle is closed."""
         hidden = self._asides.pop(aside, None)
         if hidden is not None:
-            hidden.lose_name()
+            hidden.unlink()
         self._files.unlink(aside)
 
-    def settle(self, path: str) -> None:
+    def flush(self, path: str) -> None:
         """Delete now what waits at a path, before something new is made there.
 
         Raises:
             TagfsError: it is still there.
         """
-        self._pending.settle(path, Kind.DELETE)
+        self._pending.flush(path, Kind.DELETE)
 
-    def settle_below(self, directory: str) -> None:
+    def flush_below(self, directory: str) -> None:
         """Delete now what waits in a directory, at any depth.
 
         Raises:
             TagfsError: something is still there.
         """
-        self._pending.settle_below(directory, Kind.DELETE)
+        self._pending.flush_below(directory, Kind.DELETE)
 
     @contextmanager
     def rename_over(self, path: str) -> Iterator[None]:
@@ -152,10 +152,10 @@ class ReplacedFiles:
                 yield
             except BaseException:
                 if not node.unlinked:
-                    self._files.move_aside(node.path, path)
+                    self._files.hide(node.path, path)
                 raise
             else:
-                hidden.lose_name()
+                hidden.unlink()
             finally:
                 self._hidden.pop(path, None)
 
@@ -166,7 +166,7 @@ class ReplacedFiles:
             TagfsError
         """
         with contextlib.nullcontext() if hidden.node is None else hidden.node.lock:
-            hidden.lose_name()
+            hidden.unlink()
             try:
                 if hidden.is_there is not False:
                     self._delete_object(path, hidden.object, since)
@@ -184,7 +184,7 @@ class ReplacedFiles:
 
         # Either may take long: the look at its directory, and the wait until another attempt.
         if not is_newer():
-            self._parents.keep(path)
+            self._parents.ensure_survives(path)
             if not is_newer():
                 self._env.bucket.delete(key, meant=meant)
                 return

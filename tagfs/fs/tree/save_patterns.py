@@ -27,7 +27,7 @@ class BackupTags:
         self._env = env
         self._made: dict[str, tuple[float, str]] = {}
 
-    def note(self, old: str, new: str) -> None:
+    def on_rename(self, old: str, new: str) -> None:
         """Note a rename, if it makes a backup: the next file named `old` inherits from it."""
         parent, name = split(old)
         other_parent, other = split(new)

@@ -28,7 +28,7 @@ class XattrDispatcher:
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._env = env
-        self._tagging = tagging
+        self._tags = tagging
         self._metadata = metadata
         self._status = status
 
@@ -52,15 +52,15 @@ class XattrDispatcher:
             case XattrKind.META:
                 return self._metadata.get(path, parsed.rest)
             case XattrKind.OBJECT:
-                return self._metadata.fact(path, parsed.rest)
+                return self._metadata.object_attribute(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
-                return self._tagging.get(path, parsed)
+                return self._tags.get(path, parsed)
 
     def listxattr(self, path: str) -> list[str]:
         """Return the names that are listed: tags, and user metadata where it is known."""
-        entry, names = self._tagging.names(path)
+        entry, names = self._tags.names(path)
         if not entry.is_link:
-            names += [f"user.meta.{key}" for key in self._metadata.shown(entry)]
+            names += [f"user.meta.{key}" for key in self._metadata.visible(entry)]
         return names
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
@@ -80,9 +80,9 @@ class XattrDispatcher:
             case XattrKind.META:
                 self._metadata.set(path, parsed.rest, _decode(path, value), flags)
             case XattrKind.TAGGING:
-                self._tagging.set_whole(path, _decode(path, value), flags)
+                self._tags.set_whole(path, _decode(path, value), flags)
             case XattrKind.TAG | XattrKind.BUCKET_TAG:
-                self._tagging.set(path, parsed, _decode(path, value), flags)
+                self._tags.set(path, parsed, _decode(path, value), flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute.
@@ -101,7 +101,7 @@ class XattrDispatcher:
             case XattrKind.META:
                 self._metadata.remove(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
-                self._tagging.remove(path, parsed)
+                self._tags.remove(path, parsed)
 
     def _status_value(self, path: str) -> bytes:
         if path != "/":

@@ -46,7 +46,7 @@ class MetadataWriter:
             moved = self._env.bucket.set_metadata(info, change(info), headers)
         node = self._files.node(entry.path)
         if node is not None:
-            node.edited(info, moved)
+            node.on_metadata_written(info, moved)
 
 
 class AttributeSetter:
@@ -66,9 +66,9 @@ class AttributeSetter:
         self._files = files
         self._namespace = namespace
         self._edits = edits
-        self._temporaries = temporaries
+        self._deferred_attributes = temporaries
         temporaries.send = self._send
-        self._told_listing = False
+        self._logged_listing = False
 
     def change(self, path: str, change: Change, *, times: bool = False) -> None:
         """Change mode, owner or times of a path; `times` if utimens does."""
@@ -77,15 +77,15 @@ class AttributeSetter:
             return replace(change(attributes), ctime_ns=self._env.clock_ns())
 
         if not self._env.choices.stored:
-            self._pass_over(path)
+            self._ignore(path)
             return
-        node = self._files.changed(path)
+        node = self._files.dirty(path)
         if self._waits(path, node, stamped):
             return
         if node is not None:
             node.set_attributes(stamped, times=times)
             return
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         if entry.info is None:
             if path == "/" and not self._env.root.prefix:
                 self._tree.bucket_attributes = stamped(entry.attributes)
@@ -106,17 +106,19 @@ class AttributeSetter:
 
     def _waits(self, path: str, node: OpenFile | None, change: Change) -> bool:
         """Leave an edit to the rename that follows, if one is to be expected at once."""
-        if path not in self._temporaries or (node is not None and (node.dirty or node.is_new)):
+        if path not in self._deferred_attributes or (
+            node is not None and (node.dirty or node.is_new)
+        ):
             return False
-        current = node.attributes if node is not None else self._tree.entry(path).attributes
-        changed = self._temporaries.edit(path, current, change)
+        current = node.attributes if node is not None else self._tree.lookup(path).attributes
+        changed = self._deferred_attributes.edit(path, current, change)
         if changed is not None and node is not None:
             node.attributes = changed
         return changed is not None
 
     def _send(self, path: str, attributes: Attributes) -> None:
         """Set on the service what waited for a rename that did not come."""
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         self._edits.edit(entry, lambda info: with_attributes(info, attributes))
 
     def _rendered(self, entry: Entry, info: ObjectInfo, change: Change) -> dict[str, str]:
@@ -125,12 +127,12 @@ class AttributeSetter:
         current = entry.attributes if info.detail is None else parse_attributes(info, default)
         return with_attributes(info, change(current))
 
-    def _pass_over(self, path: str) -> None:
+    def _ignore(self, path: str) -> None:
         """With attributes=listing nothing is kept, as the user chose: say so once.
 
         Refusing would fail `cp -p`, `rsync -a`, `tar x` and `install` for what nobody asked for.
         """
-        self._tree.entry(path)
-        if not self._told_listing:
-            self._told_listing = True
+        self._tree.lookup(path)
+        if not self._logged_listing:
+            self._logged_listing = True
             log.info("attributes=listing: mode, owner and times that tools set are not kept")

@@ -46,10 +46,10 @@ class TagXattrs:
 
     def names(self, path: str) -> tuple[Entry, list[str]]:
         """Return what is at a path, and the names under which its tags are listed."""
-        subject = self._subject(path, XattrKind.TAG)
+        subject = self._target_of(path, XattrKind.TAG)
         names = self._tag_names(subject, self._listed(subject))
         if path == "/" and not subject.bucket:
-            bucket = self._subject(path, XattrKind.BUCKET_TAG)
+            bucket = self._target_of(path, XattrKind.BUCKET_TAG)
             names += self._tag_names(bucket, self._listed(bucket))
         return subject.entry, names
 
@@ -62,8 +62,8 @@ class TagXattrs:
             self._denials.pass_over(f"tags of {whose} may not be read and are not listed", error)
             return NO_TAGS
 
-    def _subject(self, path: str, kind: XattrKind) -> _TagTarget:
-        entry = self._tree.entry(path)
+    def _target_of(self, path: str, kind: XattrKind) -> _TagTarget:
+        entry = self._tree.lookup(path)
         if kind is XattrKind.BUCKET_TAG:
             if path != "/":
                 raise Unsupported("the bucket's tags are on the root of the mount")
@@ -95,7 +95,7 @@ class TagXattrs:
         Raises:
             NoSuchTag
         """
-        tags = self._tags(self._subject(path, name.kind))
+        tags = self._tags(self._target_of(path, name.kind))
         if name.kind is XattrKind.TAGGING:
             if not tags:
                 raise NoSuchTag(f"{path}: no tags")
@@ -140,7 +140,7 @@ class TagXattrs:
         Raises:
             InvalidTag and what is below it, TagExists, NoSuchTag
         """
-        subject = self._subject(path, name.kind)
+        subject = self._target_of(path, name.kind)
         self._check(subject, TagSet({name.rest: text}))
 
         def change(tags: TagSet) -> TagSet:
@@ -160,7 +160,7 @@ class TagXattrs:
         Raises:
             InvalidTag and what is below it, TagExists, NoSuchTag
         """
-        subject = self._subject(path, XattrKind.TAGGING)
+        subject = self._target_of(path, XattrKind.TAGGING)
         try:
             wanted = parse_tagging(text)
         except InvalidTag as error:
@@ -187,7 +187,7 @@ class TagXattrs:
         Raises:
             NoSuchTag
         """
-        subject = self._subject(path, name.kind)
+        subject = self._target_of(path, name.kind)
         if name.kind is XattrKind.TAGGING:
             self._edit(subject, _clear)
         else:

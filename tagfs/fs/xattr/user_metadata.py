@@ -37,7 +37,7 @@ class UserMetadataXattrs:
         self._namespace = namespace
         self._edits = edits
 
-    def shown(self, entry: Entry) -> dict[str, str]:
+    def visible(self, entry: Entry) -> dict[str, str]:
         """Return the user metadata that is shown; without a request where that is not due."""
         if entry.node is not None:
             return dict(entry.node.metadata)
@@ -94,11 +94,11 @@ class UserMetadataXattrs:
 
         self._edit(path, change)
 
-    def fact(self, path: str, field: str) -> bytes:
+    def object_attribute(self, path: str, field: str) -> bytes:
         """Return what `user.object.<field>` tells."""
         if field not in OBJECT_FIELDS:
             raise NoSuchTag(f"user.object.{field}")
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         info = entry.info
         if info is None:
             raise NoSuchTag(f"{path}: there is no object yet")
@@ -116,7 +116,7 @@ class UserMetadataXattrs:
         return facts[field].encode("utf-8")
 
     def _detail(self, path: str) -> Detail:
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         if entry.node is not None:
             return Detail(metadata=entry.node.metadata, headers=entry.node.headers)
         if entry.info is None:
@@ -129,7 +129,7 @@ class UserMetadataXattrs:
     def _edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         if path == "/" and not self._env.root.prefix:
             raise Unsupported("a bucket has no user metadata")
-        entry = self._tree.entry(path)
+        entry = self._tree.lookup(path)
         node = self._files.node(path)
         if node is not None and (node.staged is not None or node.is_new):
             with node.lock:
