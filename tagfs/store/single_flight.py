@@ -1,6 +1,6 @@
 """Calls under way, so that callers who ask the same at the same time share one answer.
 
-Owns no lock for its bookkeeping: whoever owns the `Flights` calls every method but `wait` and
+Owns no lock for its bookkeeping: whoever owns the `CallTable` calls every method but `wait` and
 `land` under one lock, and lands a flight after it has ended it. A flight also learns that
 something was written while it was under way: its answer may be older than that, so it is told to
 no later caller and not remembered.
@@ -14,7 +14,7 @@ Slot = tuple[str, str]
 """What is asked, and of which key."""
 
 
-class Flight(Generic[T]):
+class Call(Generic[T]):
     """One call under way.
 
     Attributes:
@@ -53,16 +53,16 @@ class Flight(Generic[T]):
         return cast("T", self._result)  # land() was called without an error
 
 
-class Flights:
+class CallTable:
     """All calls under way."""
 
     def __init__(self) -> None:
-        self._active: dict[Slot, list[Flight[object]]] = {}
+        self._active: dict[Slot, list[Call[object]]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._active.values()))
 
-    def find(self, slot: Slot, oldest: float) -> Flight[object] | None:
+    def find(self, slot: Slot, oldest: float) -> Call[object] | None:
         """Return a call to share that began after `oldest`, to be waited for."""
         for flight in reversed(self._active.get(slot, ())):
             if flight.shared and not flight.spoiled and flight.began > oldest:
@@ -70,13 +70,13 @@ class Flights:
                 return flight
         return None
 
-    def begin(self, slot: Slot, now: float, *, shared: bool = True) -> Flight[object]:
+    def begin(self, slot: Slot, now: float, *, shared: bool = True) -> Call[object]:
         """Note a call that is about to be made."""
-        flight: Flight[object] = Flight(now, shared=shared)
+        flight: Call[object] = Call(now, shared=shared)
         self._active.setdefault(slot, []).append(flight)
         return flight
 
-    def end(self, slot: Slot, flight: Flight[object]) -> None:
+    def end(self, slot: Slot, flight: Call[object]) -> None:
         """Forget a call that came back."""
         flights = self._active[slot]
         flights.remove(flight)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tagfs.errors import Unsupported
 from tagfs.store.client.client import Client
-from tagfs.store.client.writes import TRIAL
+from tagfs.store.client.writes import PROBE_LINK
 from tagfs.store.objects import (
     BytesSource,
     Content,
@@ -158,7 +158,7 @@ COPY = "PUT copy"
 KNOWN_TO_BE_DONE = frozenset({""})
 """No failure, though no answer ever comes: a look between two attempts tells that it is done."""
 
-LINKS: Any = {"tolerates": "DELETE|(PUT|GET) symlink", "errors": frozenset({"BucketLacks"})}
+LINKS: Any = {"tolerates": "DELETE|(PUT|GET) symlink", "errors": frozenset({"FeatureMissing"})}
 """OBS is asked first, by a link on trial, whether the bucket has links at all."""
 
 OPERATIONS = [
@@ -366,7 +366,7 @@ def snapshot(client: Client, prefix: str, *, with_bucket: bool) -> dict[str, Any
     """Return all that can be seen below a prefix: content, tags, metadata, targets."""
     seen: dict[str, Any] = {}
     for info in client.list(prefix, delimiter="").objects:
-        if info.key.endswith(TRIAL):
+        if info.key.endswith(PROBE_LINK):
             continue
         found = client.head(info.key)
         detail = found.detail

@@ -16,7 +16,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.cache.coalescer import RECENT
+from tagfs.store.cache.coalescer import FRESH_WITHIN
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.tags import NO_TAGS
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -854,11 +854,11 @@ def test_a_rewrite_asks_for_tags_that_are_not_known(kit):
 def test_a_rewrite_asks_for_nothing_that_was_just_asked(kit):
     kit.foreign("k", tags=TAGS)
     kit.cache.get_tags("k")
-    kit.pass_time(RECENT / 2)
+    kit.pass_time(FRESH_WITHIN / 2)
     assert rewrite(kit) == 1
     assert kit.inner.get_tags("k") == TAGS
     kit.cache.get_tags("k", max_age=0)
-    kit.pass_time(RECENT)
+    kit.pass_time(FRESH_WITHIN)
     assert rewrite(kit) == 2
 
 
@@ -877,7 +877,7 @@ def test_a_rewrite_of_an_untagged_or_missing_object_is_one_request(kit):
 def test_older_knowledge_does_not_decide_what_a_rewrite_keeps(kit):
     kit.foreign("k")
     kit.cache.get_tags("k")
-    kit.pass_time(RECENT)
+    kit.pass_time(FRESH_WITHIN)
     kit.inner.put_tags("k", TAGS)
     rewrite(kit)
     assert kit.inner.get_tags("k") == TAGS

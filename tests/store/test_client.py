@@ -33,9 +33,9 @@ from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http import retry
-from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.endpoints import find_endpoint
-from tagfs.store.http.transport import Options, Transport
+from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import PAIR, emulator
@@ -805,8 +805,10 @@ def test_both_signatures_are_accepted(service, region):
 
 def test_a_clock_that_is_wrong_by_hours_does_no_harm(service):
     endpoint = find_endpoint(OSS, service.name, service.emulator.url)
-    authority = Authority(endpoint, OSS, PAIR, clock=lambda: time.time() - 7200)
-    transport = Transport(endpoint, OSS, authority, Options(observer=service.attempts.append))
+    authority = Authenticator(endpoint, OSS, PAIR, clock=lambda: time.time() - 7200)
+    transport = Transport(
+        endpoint, OSS, authority, TransportOptions(observer=service.attempts.append)
+    )
     client = Client(service.name, OSS, transport)
     client.put("k", data(), PLAIN)
     assert service.asked() == ["PutObject", "PutObject"]

@@ -10,13 +10,13 @@ import pytest
 import urllib3
 
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.http.connection_pool import Connections, NoAnswer, Patience
+from tagfs.store.http.connection_pool import ConnectionPool, NoResponse, Timeouts
 from tagfs.store.http.endpoints import find_endpoint
 from tagfs.store.http.request_body import Stream
 from tagfs.store.objects import BytesSource
 from tests.store.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
 
-PATIENCE = Patience(connect=5.0, read=5.0)
+PATIENCE = Timeouts(connect=5.0, read=5.0)
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
 LARGE = 20_000_000
 """More bytes than a socket takes before somebody reads them."""
@@ -73,11 +73,11 @@ class Echo(LoopbackServer):
 @pytest.fixture
 def opened():
     """Open connections to a server; both end with the test."""
-    open_ones: list[Connections | LoopbackServer] = []
+    open_ones: list[ConnectionPool | LoopbackServer] = []
 
-    def start(server: LoopbackServer, scheme: str = "http") -> Connections:
+    def start(server: LoopbackServer, scheme: str = "http") -> ConnectionPool:
         url = server.url.replace("http:", f"{scheme}:")
-        connections = Connections(find_endpoint(OSS, "bkt", url), None)
+        connections = ConnectionPool(find_endpoint(OSS, "bkt", url), None)
         open_ones.extend([connections, server])
         return connections
 
@@ -216,7 +216,7 @@ def test_a_connection_that_was_dropped_is_not_used_again(opened, when):
 def test_what_fails_after_sending_may_have_been_done(opened, first, method):
     server = LoopbackServer([first, answer(body=b"next")])
     connections = opened(server)
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(NoResponse) as caught:
         ask(connections, method)
     assert (caught.value.sent, caught.value.hopeless) == (True, False)
     assert connections._idle == []
@@ -227,8 +227,8 @@ def test_what_fails_after_sending_may_have_been_done(opened, first, method):
 def test_silence(opened):
     server = LoopbackServer([Slow(30, answer()), answer(body=b"next")])
     connections = opened(server)
-    with pytest.raises(NoAnswer) as caught:
-        ask(connections, patience=Patience(connect=5.0, read=0.2))
+    with pytest.raises(NoResponse) as caught:
+        ask(connections, patience=Timeouts(connect=5.0, read=0.2))
     assert (caught.value.sent, caught.value.hopeless) == (True, False)
     assert ask(connections) == (200, b"next")
 
@@ -236,7 +236,7 @@ def test_silence(opened):
 def test_patience_is_that_of_each_request(opened):
     server = LoopbackServer([answer(), Slow(0.5, answer(body=b"late"))])
     connections = opened(server)
-    ask(connections, patience=Patience(connect=5.0, read=0.1))
+    ask(connections, patience=Timeouts(connect=5.0, read=0.1))
     assert ask(connections) == (200, b"late")
     assert server.connections == 1
 
@@ -317,7 +317,7 @@ def test_a_connection_whose_body_failed_is_not_used_again(opened, failure, good)
     connections = opened(server)
     ask(connections)
     stream = Stream(FailingSource(failure, good), with_md5=False)
-    ours = NoAnswer if isinstance(failure, OSError) else type(failure)
+    ours = NoResponse if isinstance(failure, OSError) else type(failure)
     with pytest.raises(ours):
         send(connections, "PUT", stream)
     assert stream.failure is failure
@@ -330,7 +330,7 @@ def test_a_connection_whose_body_failed_is_not_used_again(opened, failure, good)
 def test_a_source_that_is_cut_is_no_connection_that_is_cut(opened, kind):
     connections = opened(LoopbackServer([answer()]))
     stream = Stream(FailingSource(kind("of the source"), 0), with_md5=False)
-    with pytest.raises((NoAnswer, kind)):
+    with pytest.raises((NoResponse, kind)):
         send(connections, "PUT", stream).drop()
 
 
@@ -360,7 +360,7 @@ def test_nobody_listening(opened, patient):
     server = LoopbackServer([answer()])
     connections = opened(server)
     server.close()
-    with pytest.raises(NoAnswer, match="refused") as caught:
+    with pytest.raises(NoResponse, match="refused") as caught:
         send(connections, patient=patient)
     assert (caught.value.sent, caught.value.hopeless) == (False, not patient)
 
@@ -379,7 +379,7 @@ def test_what_fails_before_sending_was_not_done(opened, monkeypatch, failure, ho
 
     connections = opened(LoopbackServer([answer()]))
     monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(NoResponse) as caught:
         send(connections, patient=False)
     assert (caught.value.sent, caught.value.hopeless) == (False, hopeless)
     assert "object at" not in str(caught.value)
@@ -397,7 +397,7 @@ class Handshaker(LoopbackServer):
 @pytest.mark.parametrize(("said", "hopeless"), [(answer(400), True), (b"", False)])
 def test_a_service_that_speaks_no_tls(opened, said, hopeless):
     connections = opened(Handshaker([said]), "https")
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(NoResponse) as caught:
         send(connections)
     assert (caught.value.sent, caught.value.hopeless) == (False, hopeless)
 
@@ -436,7 +436,7 @@ def test_what_is_in_use_is_closed_when_it_is_given_back(opened):
 
 def test_connections_that_nobody_closes_end_with_their_owner():
     server = LoopbackServer([answer()])
-    connections = Connections(find_endpoint(OSS, "bkt", server.url), None)
+    connections = ConnectionPool(find_endpoint(OSS, "bkt", server.url), None)
     ask(connections)
     (idle,) = connections._idle
     del connections

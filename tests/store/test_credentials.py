@@ -10,7 +10,7 @@ import pytest
 
 from tagfs.errors import BadCredentials
 from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
-from tagfs.store.credentials.field_names import pair_of, parse_moment
+from tagfs.store.credentials.field_names import parse_key_pair, parse_moment
 from tagfs.store.credentials.file_sources import KeyFile, Process
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.obs import OBS
@@ -379,7 +379,7 @@ def test_moments(text, seconds):
 
 
 def test_no_secret_is_shown():
-    shown = repr(pair_of({"ak": "id", "sk": "S3CRET", "token": "T0KEN"}, "x"))
+    shown = repr(parse_key_pair({"ak": "id", "sk": "S3CRET", "token": "T0KEN"}, "x"))
     assert "id" in shown
     assert "S3CRET" not in shown
     assert "T0KEN" not in shown

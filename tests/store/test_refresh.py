@@ -13,10 +13,10 @@ from tagfs.store.dialects.obs import OBS
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
 from tagfs.store.http import authenticator
-from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.endpoints import find_endpoint
 from tagfs.store.http.messages import Request
-from tagfs.store.http.transport import Options, Transport
+from tagfs.store.http.transport import Transport, TransportOptions
 from tests.store.loopback import LoopbackServer, answer, error
 from tests.waiting import wait_for
 
@@ -68,7 +68,10 @@ def serve():
             stack.callback(server.close)
             endpoint = find_endpoint(dialect, "bkt", server.url)
             client = Transport(
-                endpoint, dialect, Authority(endpoint, dialect, provider), Options(timeout=5)
+                endpoint,
+                dialect,
+                Authenticator(endpoint, dialect, provider),
+                TransportOptions(timeout=5),
             )
             stack.callback(client.close)
             return server, client

@@ -19,7 +19,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.client import BucketSettings, open_bucket
-from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http import retry
 from tagfs.store.objects import BytesSource, NewObject, Part
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -211,7 +211,7 @@ def test_untagged_objects_prove_nothing(rgw):
     upload(rgw.client, "plain", new())
     upload(rgw.client, "k", new(RED))
     assert rgw.client.get_tags("k") == RED
-    assert rgw.client._carries == {Carrier.UPLOAD: False}
+    assert rgw.client._carries == {WriteKind.UPLOAD: False}
 
 
 def test_tags_that_could_not_be_set_again_are_in_the_log(script, caplog):

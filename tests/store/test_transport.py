@@ -25,10 +25,10 @@ from tagfs.errors import (
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http import connection_pool, retry
-from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.endpoints import find_endpoint
 from tagfs.store.http.messages import Attempt, Request, Response
-from tagfs.store.http.transport import Options, Transport
+from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.objects import BytesSource
 from tagfs.store.wire.checksums import crc64
 from tests.store.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
@@ -49,8 +49,10 @@ def serve():
     def start(*script, credentials=None, clock=time.time, **options):
         server = LoopbackServer(list(script))
         endpoint = find_endpoint(OSS, "bkt", server.url)
-        authority = Authority(endpoint, OSS, credentials or StaticCredentials(AK), clock)
-        client = Transport(endpoint, OSS, authority, Options(**({"timeout": 5.0} | options)))
+        authority = Authenticator(endpoint, OSS, credentials or StaticCredentials(AK), clock)
+        client = Transport(
+            endpoint, OSS, authority, TransportOptions(**({"timeout": 5.0} | options))
+        )
         open_ones.extend([client, server])
         return server, client
 
@@ -539,7 +541,7 @@ def test_a_foreign_failure_becomes_ours(serve, monkeypatch, failure):
     def fail(*_args, **_kwargs):
         raise failure
 
-    monkeypatch.setattr(connection_pool._AtOnce, "send_request", fail)
+    monkeypatch.setattr(connection_pool._CoalescingConnection, "send_request", fail)
     with pytest.raises(Unreachable):
         client.request(GET)
 
@@ -663,8 +665,8 @@ def client_of():
 
     def start(server, **options):
         endpoint = find_endpoint(OSS, "bkt", server.url)
-        authority = Authority(endpoint, OSS, StaticCredentials(AK), time.time)
-        client = Transport(endpoint, OSS, authority, Options(timeout=5.0, **options))
+        authority = Authenticator(endpoint, OSS, StaticCredentials(AK), time.time)
+        client = Transport(endpoint, OSS, authority, TransportOptions(timeout=5.0, **options))
         open_ones.extend([client, server])
         return client
 
@@ -835,7 +837,7 @@ def test_what_was_begun_ends_with_what_cannot_end(serve, monkeypatch):
         told.append(None)
         return False
 
-    monkeypatch.setattr("tagfs.store.http.transport.is_strange", fail)
+    monkeypatch.setattr("tagfs.store.http.transport.is_foreign_page", fail)
     with pytest.raises(KeyboardInterrupt):
         client.request_all(gets(4))
     assert len(client._connections._idle) == 2
@@ -869,13 +871,13 @@ def test_silence_towards_several_is_waited_for_once(serve, monkeypatch):
     patience = 0.2
     monkeypatch.setattr("tagfs.store.http.transport.PATIENCE", patience)
     waits: list[float] = []
-    real = connection_pool._AtOnce.answer
+    real = connection_pool._CoalescingConnection.answer
 
     def answer_(connection):
         waits.append(connection.sock.gettimeout())
         return real(connection)
 
-    monkeypatch.setattr(connection_pool._AtOnce, "answer", answer_)
+    monkeypatch.setattr(connection_pool._CoalescingConnection, "answer", answer_)
     _, client = serve(Slow(30, answer()), parallel=6)
     assert client.request_all(gets(6)) == [None] * 6
     assert sum(waits) <= 2 * patience

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from tagfs.store.bucket import Bucket, Capabilities, Limits
-from tagfs.store.cache.coalescer import CacheState, Clocks
-from tagfs.store.cache.entries import Knowledge
+from tagfs.store.cache.coalescer import CacheClock, Coalescer
+from tagfs.store.cache.entries import EntryStore
 from tagfs.store.cache.listings import Listing, Listings
-from tagfs.store.cache.writes import Writing
+from tagfs.store.cache.writes import CachedWrites
 from tagfs.store.tags import TagRules
 
 
@@ -40,7 +40,7 @@ class CacheStats:
     rows: int
 
 
-class CachedBucket(Writing):
+class CachedBucket(CachedWrites):
     """A `Bucket` around a `Bucket`.
 
     Args:
@@ -74,10 +74,10 @@ class CachedBucket(Writing):
         self._rows: LRUCache[str, Listing] = LRUCache(max_entries, getsizeof=Listing.weight)
         max_listing = min(max_listing, max_entries - 1)
         few = max(max_entries // 8, 1)
-        known = Knowledge(
+        known = EntryStore(
             LRUCache(few), LRUCache(few), LRUCache(few), Listings(self._rows, max_listing)
         )
-        state = CacheState(Clocks(ttl, tag_ttl, clock, wall), known, max_listing)
+        state = Coalescer(CacheClock(ttl, tag_ttl, clock, wall), known, max_listing)
         super().__init__(inner, state, counts_tags=counts_tags)
 
     @property

@@ -20,13 +20,13 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.cache.entries import UNKNOWN, Knowledge, Unknown
+from tagfs.store.cache.entries import UNKNOWN, EntryStore, Unknown
 from tagfs.store.cache.listings import Listing
-from tagfs.store.cache.shared_scan import Alone, SharedScan
+from tagfs.store.cache.shared_scan import SharedScan, TooLarge
 from tagfs.store.objects import Lookup, ObjectInfo, Page
-from tagfs.store.single_flight import Flight, Flights, Slot
+from tagfs.store.single_flight import Call, CallTable, Slot
 
-RECENT: Final = 1.0
+FRESH_WITHIN: Final = 1.0
 """Seconds: an answer of the service that is younger counts as having asked."""
 
 # Refused before anything was done, and no word about what is there.
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Clocks:
+class CacheClock:
     """The times that a cache goes by, in seconds and (`wall`) in nanoseconds since the epoch."""
 
     ttl: float
@@ -69,7 +69,7 @@ class Clocks:
 
     def oldest_flight(self, max_age: float | None, ttl: float) -> float:
         """Return the moment before which a call under way began too early to wait for it."""
-        return self.monotonic() - (max(ttl, RECENT) if max_age is None else max_age)
+        return self.monotonic() - (max(ttl, FRESH_WITHIN) if max_age is None else max_age)
 
     def settled(self, modified_ns: int, asked_at: float) -> bool:
         """Say whether a change after `asked_at` must move an object's Last-Modified on."""
@@ -81,14 +81,14 @@ def _is_denial(error: BaseException) -> bool:
     return isinstance(error, AccessDenied) and not isinstance(error, BadCredentials)
 
 
-class CacheState:
+class Coalescer:
     """What a cache remembers, guarded by `lock`, with counts of how it fares."""
 
-    def __init__(self, clocks: Clocks, known: Knowledge, max_listing: int) -> None:
+    def __init__(self, clocks: CacheClock, known: EntryStore, max_listing: int) -> None:
         self.lock: Final = threading.Lock()
         self.clocks: Final = clocks
         self.known: Final = known
-        self.flights: Final = Flights()
+        self.flights: Final = CallTable()
         self.hits = self.misses = self.coalesced = 0
         self._max_listing = max_listing
         self._scans: dict[str, SharedScan] = {}
@@ -142,7 +142,7 @@ class CacheState:
         Who asks meanwhile for one waits, and asks itself for what `ask` leaves out. `recall` and
         `keep` run under the lock.
         """
-        flights: dict[str, Flight[object]] = {}
+        flights: dict[str, Call[object]] = {}
         with self.lock:
             oldest = self.clocks.oldest_flight(None, self.clocks.ttl)
             for key in keys:
@@ -169,7 +169,7 @@ class CacheState:
     def _lead(
         self,
         slot: Slot,
-        flight: Flight[object],
+        flight: Call[object],
         ask: Callable[[], T],
         keep: Callable[[T, float], None],
     ) -> T:
@@ -257,7 +257,7 @@ class CacheState:
         self._denials.clear()
         self.flights.spoil_all(prefix)
 
-    def _end_write(self, keys: Sequence[str], flights: Sequence[Flight[object]]) -> None:
+    def _end_write(self, keys: Sequence[str], flights: Sequence[Call[object]]) -> None:
         for key, flight in zip(keys, flights, strict=True):
             self.flights.end(("write", key), flight)
         self._spoil(keys)
@@ -278,10 +278,10 @@ class CacheState:
 
     # Scanning
 
-    def follow(self, prefix: str, begin: Callable[[], Iterator[Page]]) -> Iterator[Page | Alone]:
+    def follow(self, prefix: str, begin: Callable[[], Iterator[Page]]) -> Iterator[Page | TooLarge]:
         """Yield the pages of a scan, begun now or under way; remember it when it is complete.
 
-        An `Alone` is the last: the directory is too large, and the reader must go on by itself.
+        An `TooLarge` is the last: the directory is too large, and the reader must go on by itself.
         """
         scan = self._join_scan(prefix, begin)
         reader = object()
@@ -291,7 +291,7 @@ class CacheState:
                 if scan.complete and not scan.kept:
                     self._keep_scan(scan)
                 yield page
-                if isinstance(page, Alone):
+                if isinstance(page, TooLarge):
                     return
                 index += 1
         finally:

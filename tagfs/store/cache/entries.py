@@ -48,7 +48,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WriteEffect:
     """What is known of an object that was written, besides its description.
 
     Attributes:
@@ -66,7 +66,7 @@ class Written:
     detail_at: float | None = None
 
 
-class Knowledge:
+class EntryStore:
     """All that is remembered of a bucket, but the tags of the bucket itself."""
 
     def __init__(
@@ -183,7 +183,7 @@ class Knowledge:
 
     # What was written
 
-    def wrote(self, info: ObjectInfo, written: "Written", oldest: float) -> None:
+    def wrote(self, info: ObjectInfo, written: "WriteEffect", oldest: float) -> None:
         """Remember a new version of an object."""
         key, at = info.key, written.at
         entry = Entry(info, at)

@@ -1,7 +1,8 @@
 """Complete listings of directories that are remembered, and what writes do to them.
 
 Knows no request, clock or lock: the cache calls it under its own. `oldest` is always the moment
-before which an answer is too old. A write is applied to what is kept and to every `Growing`
+before which an answer is too old. A write is applied to what is kept and to every
+`ListingInProgress`
 listing, so that a scan which began before the write does not bring the old state back.
 """
 
@@ -44,7 +45,7 @@ class Listing:
 
 
 @dataclass(slots=True)
-class Growing:
+class ListingInProgress:
     """What is written below a directory while it is being listed.
 
     Attributes:
@@ -97,7 +98,7 @@ class Listings:
     def __init__(self, kept: MutableMapping[str, Listing], max_rows: int) -> None:
         self._kept = kept
         self._max_rows = max_rows
-        self._growing: dict[str, list[Growing]] = {}
+        self._growing: dict[str, list[ListingInProgress]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -144,13 +145,13 @@ class Listings:
 
     # Scans
 
-    def grow(self, prefix: str) -> Growing:
+    def grow(self, prefix: str) -> ListingInProgress:
         """Begin to note what is written below a directory that is being listed."""
-        growing = Growing()
+        growing = ListingInProgress()
         self._growing.setdefault(prefix, []).append(growing)
         return growing
 
-    def stop(self, prefix: str, growing: Growing) -> None:
+    def stop(self, prefix: str, growing: ListingInProgress) -> None:
         """Stop noting."""
         active = self._growing.get(prefix, [])
         active[:] = [other for other in active if other is not growing]

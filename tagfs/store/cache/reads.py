@@ -6,18 +6,18 @@ from typing import TypeVar
 
 from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import KNOWN_KEYS, Bucket
-from tagfs.store.cache.coalescer import CacheState
+from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import UNKNOWN, Unknown
-from tagfs.store.cache.shared_scan import Alone, kept_pages
+from tagfs.store.cache.shared_scan import TooLarge, kept_pages
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
 
 T = TypeVar("T")
 
 
-class Looking:
+class CachedReads:
     """The base of `CachedBucket`: the bucket inside and what is remembered of it."""
 
-    def __init__(self, inner: Bucket, state: CacheState) -> None:
+    def __init__(self, inner: Bucket, state: Coalescer) -> None:
         self._inner = inner
         self._state = state
         self._clocks = state.clocks
@@ -41,7 +41,7 @@ class Looking:
             yield from kept_pages(prefix, listing.rows)
             return
         for page in self._state.follow(prefix, lambda: self._inner.scan(prefix)):
-            if isinstance(page, Alone):
+            if isinstance(page, TooLarge):
                 yield from self._list_all(prefix, page.token)
             else:
                 yield page

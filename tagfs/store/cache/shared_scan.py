@@ -9,13 +9,13 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from tagfs.store.cache.listings import Growing
+from tagfs.store.cache.listings import ListingInProgress
 from tagfs.store.cache.packed_rows import COMMON_PREFIX, pack, unpack
 from tagfs.store.objects import Page
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class PackedPage:
     """One page, packed: names below the directory and their rows, and where the next begins."""
 
     names: list[str]
@@ -24,7 +24,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class TooLarge:
     """Where a reader must go on with requests of its own; None: from the beginning."""
 
     token: str | None
@@ -42,7 +42,9 @@ class SharedScan:
         kept: whether it was handed to the listings; the same as `growing`.
     """
 
-    def __init__(self, prefix: str, began: float, pages: Iterator[Page], growing: Growing) -> None:
+    def __init__(
+        self, prefix: str, began: float, pages: Iterator[Page], growing: ListingInProgress
+    ) -> None:
         self.prefix = prefix
         self.began = began
         self.growing = growing
@@ -52,12 +54,12 @@ class SharedScan:
         self.kept = False
         self._pages = pages
         self._pulling = threading.Lock()
-        self._chunks: list[Chunk] = []
+        self._chunks: list[PackedPage] = []
         self._held = 0
         self._alone: object = None
         self._error: BaseException | None = None
 
-    def page(self, index: int, reader: object, max_rows: int) -> Page | Alone | None:
+    def page(self, index: int, reader: object, max_rows: int) -> Page | TooLarge | None:
         """Return a page by number, None after the last.
 
         The first request is made by whoever comes first; a failure is everybody's.
@@ -66,7 +68,7 @@ class SharedScan:
             if index < len(self._chunks):
                 return unpack_page(self.prefix, self._chunks[index])
             if self._alone is not None and self._alone is not reader:
-                return Alone(self._chunks[-1].token if self._chunks else None)
+                return TooLarge(self._chunks[-1].token if self._chunks else None)
             if self._error is not None:
                 raise self._error
             if self.complete:
@@ -107,17 +109,17 @@ class SharedScan:
         return page
 
 
-def pack_page(prefix: str, page: Page) -> Chunk:
+def pack_page(prefix: str, page: Page) -> PackedPage:
     """Return a page packed, names without the directory's."""
     start = len(prefix)
     names = [info.key[start:] for info in page.objects]
     names += [common[start:] for common in page.prefixes]
     rows = [pack(info) for info in page.objects]
     rows += [COMMON_PREFIX] * len(page.prefixes)
-    return Chunk(names, rows, page.token)
+    return PackedPage(names, rows, page.token)
 
 
-def unpack_page(prefix: str, chunk: Chunk) -> Page:
+def unpack_page(prefix: str, chunk: PackedPage) -> Page:
     """Return what was packed."""
     pairs = list(zip(chunk.names, chunk.rows, strict=True))
     return Page(
@@ -136,4 +138,4 @@ def kept_pages(prefix: str, rows: dict[str, bytes], page_size: int = 1000) -> It
     for start in range(0, max(len(names), 1), page_size):
         pairs = [(name, rows.get(name)) for name in names[start : start + page_size]]
         held = [(name, row) for name, row in pairs if row is not None]
-        yield unpack_page(prefix, Chunk([n for n, _ in held], [r for _, r in held], None))
+        yield unpack_page(prefix, PackedPage([n for n, _ in held], [r for _, r in held], None))

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from tagfs.errors import AccessDenied, NotFound
 from tagfs.store.bucket import Bucket
-from tagfs.store.cache.coalescer import RECENT, CacheState
+from tagfs.store.cache.coalescer import FRESH_WITHIN, Coalescer
 from tagfs.store.cache.entries import UNKNOWN, Unknown
-from tagfs.store.cache.reads import Looking, unless_missing
+from tagfs.store.cache.reads import CachedReads, unless_missing
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.single_flight import Slot
@@ -20,14 +20,14 @@ CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 _BUCKET_TAGS: Final[Slot] = ("bucket tags", "")
 
 
-class Tagging(Looking):
+class CachedTags(CachedReads):
     """Tags of objects and of the bucket.
 
     Args:
         counts_tags: see `CachedBucket`.
     """
 
-    def __init__(self, inner: Bucket, state: CacheState, *, counts_tags: bool) -> None:
+    def __init__(self, inner: Bucket, state: Coalescer, *, counts_tags: bool) -> None:
         super().__init__(inner, state)
         self._counts_tags = counts_tags
         self._rewrites = KeyLocks()
@@ -142,7 +142,7 @@ class Tagging(Looking):
     def _recent_tags(self, key: str) -> TagSet | None:
         # What a rewrite must keep, if that was asked for so recently that it needs no request.
         with self._lock:
-            tags = self._recall_tags(key, RECENT)
+            tags = self._recall_tags(key, FRESH_WITHIN)
         if tags is UNKNOWN:
             return None
         return tags or NO_TAGS
@@ -161,7 +161,7 @@ class Tagging(Looking):
         found = None if known is UNKNOWN else known
         if new.tags is Keep.REPLACED and found and found.detail and found.detail.tag_count:
             with contextlib.suppress(AccessDenied, NotFound):  # which the inner bucket judges
-                return replace(new, tags=self.get_tags(key, max_age=RECENT))
+                return replace(new, tags=self.get_tags(key, max_age=FRESH_WITHIN))
         return self._with_recent_tags(key, new)
 
     def _recent_tags_for_copy(self, source: str, key: str, tags: CopyTags) -> CopyTags:

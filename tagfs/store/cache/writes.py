@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import NotFound, ObjectChanged
-from tagfs.store.cache.entries import Written
-from tagfs.store.cache.tags import CopyTags, Tagging
+from tagfs.store.cache.entries import WriteEffect
+from tagfs.store.cache.tags import CachedTags, CopyTags
 from tagfs.store.objects import NONE_MEANT, Keep, NewObject, ObjectInfo, Part, Source, Upload
 from tagfs.store.tags import TagSet
 
 
-class Writing(Tagging):
+class CachedWrites(CachedTags):
     """Objects made, changed and deleted."""
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -24,7 +24,7 @@ class Writing(Tagging):
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
         """Extend an appendable object at its end."""
         with self._rewrites.hold(info.key):
-            written = Written(at=0, detail_at=self._detail_age(info))
+            written = WriteEffect(at=0, detail_at=self._detail_age(info))
             return self._write_object(info.key, lambda: self._inner.append(info, source), written)
 
     def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -59,7 +59,7 @@ class Writing(Tagging):
         """Make the parts the object's content."""
         with self._rewrites.hold(upload.key):
             # Which tags it has is up to edits since it began, too.
-            written = Written(at=0, keeps_tags=False, counted=True)
+            written = WriteEffect(at=0, keeps_tags=False, counted=True)
             return self._write_object(
                 upload.key, lambda: self._inner.complete_upload(upload, parts), written
             )
@@ -83,7 +83,7 @@ class Writing(Tagging):
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._doubting(source.key):
             chosen = self._recent_tags_for_copy(source.key, key, tags)
-            written = Written(
+            written = WriteEffect(
                 at=0,
                 tags=chosen if isinstance(chosen, TagSet) else None,
                 keeps_tags=False,
@@ -142,7 +142,7 @@ class Writing(Tagging):
             return self._write_object(
                 info.key,
                 lambda: self._inner.set_metadata(info, metadata, headers, known_tags=known),
-                Written(at=0),
+                WriteEffect(at=0),
             )
 
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
@@ -182,7 +182,7 @@ class Writing(Tagging):
         return self._state.write(distinct, lambda: self._inner.delete_many(keys, meant=meant), keep)
 
     def _write_object(
-        self, key: str, send: Callable[[], ObjectInfo], written: Written
+        self, key: str, send: Callable[[], ObjectInfo], written: WriteEffect
     ) -> ObjectInfo:
         def keep(info: ObjectInfo, at: float) -> None:
             self._known.wrote(info, replace(written, at=at), self._clocks.oldest())
@@ -204,5 +204,5 @@ class Writing(Tagging):
             raise
 
 
-def _made(new: NewObject) -> Written:
-    return Written(at=0, tags=None if new.tags is Keep.REPLACED else new.tags, counted=True)
+def _made(new: NewObject) -> WriteEffect:
+    return WriteEffect(at=0, tags=None if new.tags is Keep.REPLACED else new.tags, counted=True)

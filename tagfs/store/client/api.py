@@ -21,9 +21,9 @@ from tagfs.errors import (
 from tagfs.store.bucket import Capabilities
 from tagfs.store.client.acl_memory import AclNotes
 from tagfs.store.client.delete_rights import Deletable
-from tagfs.store.client.error_codes import ORDINARY, BucketLacks, find_failure
+from tagfs.store.client.error_codes import EXPECTED, FeatureMissing, to_exception
 from tagfs.store.client.open_uploads import OpenUploads
-from tagfs.store.dialects.dialect import Carrier, Dialect
+from tagfs.store.dialects.dialect import Dialect, WriteKind
 from tagfs.store.http.messages import Request, Response, check_key
 from tagfs.store.http.transport import Transport
 from tagfs.store.key_locks import KeyLocks
@@ -43,7 +43,7 @@ def _is_aside(request: Request, failure: TagfsError) -> bool:
     return plain and request.operation in _ON_THE_SIDE
 
 
-class Calls:
+class Api:
     """The base of `Client`: one bucket, one transport.
 
     Args:
@@ -74,7 +74,7 @@ class Calls:
         self.acl_choice = acl
         self._acls = AclNotes()
         self._capabilities = dialect.capabilities
-        self._carries: dict[Carrier, bool] = {}
+        self._carries: dict[WriteKind, bool] = {}
         self._literal_tags: bool | None = None
         self._sees_uncopied = False  # an object was seen to have what no copy takes along
         self._tags_readable = False  # an object's tags were read: the right to do so is there
@@ -118,8 +118,8 @@ class Calls:
         answer = self.transport.request(request)
         if answer.error is None or answer.status in allow or answer.code in allow:
             return answer
-        failure = find_failure(request, answer)
-        untold = request.quiet or isinstance(failure, ORDINARY) or _is_aside(request, failure)
+        failure = to_exception(request, answer)
+        untold = request.quiet or isinstance(failure, EXPECTED) or _is_aside(request, failure)
         logger.log(logging.DEBUG if untold else logging.WARNING, "%s", failure)
         failure.told = not untold
         raise failure
@@ -139,7 +139,7 @@ class Calls:
             raise Unsupported(self._why(capability))
         try:
             yield
-        except BucketLacks as failure:
+        except FeatureMissing as failure:
             self._lose(capability, str(failure))
             raise
 

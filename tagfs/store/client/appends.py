@@ -16,7 +16,7 @@ from tagfs.errors import (
 )
 from tagfs.store.client.api import logger
 from tagfs.store.client.trials import Trying
-from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import NO_TAGS
@@ -28,7 +28,7 @@ _NOT_APPENDABLE: Final = "ObjectNotAppendable"
 _BLOCK = 8 * 1024**2  # bytes read at once when an append is compared
 
 
-class Appending(Trying):
+class ObjectAppends(Trying):
     """The appending part of `Client`; see `Bucket` for what the methods promise."""
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
@@ -72,7 +72,7 @@ class Appending(Trying):
                 made = self._settle(request, answer, made)
             else:
                 raise AlreadyExists(f"{request}: {answer}")
-            self._deliver_tags(Carrier.APPEND, key, tags)
+            self._deliver_tags(WriteKind.APPEND, key, tags)
             self._deliver_acl(key, acl)
             return made
 

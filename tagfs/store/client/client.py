@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket
-from tagfs.store.client.probes import Probing
+from tagfs.store.client.probes import BucketProbes
 from tagfs.store.credentials.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
 from tagfs.store.credentials.values import CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect
@@ -18,10 +18,10 @@ from tagfs.store.dialects.obs import OBS, TagProfile, choose_tags
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
 from tagfs.store.dialects.tag_escape import TagEscape
-from tagfs.store.http.authenticator import Authority
+from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.endpoints import Addressing, find_endpoint
 from tagfs.store.http.messages import Observer
-from tagfs.store.http.transport import Options, Transport
+from tagfs.store.http.transport import Transport, TransportOptions
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
 """The services that there are, by URL scheme."""
@@ -65,7 +65,7 @@ class BucketSettings:
     credentials: CredentialsChoice = ANY_CREDENTIALS
 
 
-class Client(Probing):
+class Client(BucketProbes):
     """A `Bucket` over HTTP. Remembers nothing but what the bucket cannot do."""
 
 
@@ -112,13 +112,13 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         dialect, settings.bucket, settings.endpoint, settings.region, settings.addressing
     )
     provider = credentials or credentials_for(settings)
-    options = Options(
+    options = TransportOptions(
         parallel=settings.parallel,
         timeout=settings.timeout,
         observer=settings.observer,
         ca_bundle=settings.ca_bundle,
     )
-    transport = Transport(endpoint, dialect, Authority(endpoint, dialect, provider), options)
+    transport = Transport(endpoint, dialect, Authenticator(endpoint, dialect, provider), options)
     return Client(
         settings.bucket,
         dialect,

@@ -6,8 +6,8 @@ from typing import Final
 
 from tagfs.errors import IntegrityError
 from tagfs.store.client.api import logger
-from tagfs.store.client.error_codes import BucketLacks
-from tagfs.store.client.reads import Reading
+from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.client.reads import ObjectReads
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NewObject
 from tagfs.store.tags import TagSet
@@ -16,7 +16,7 @@ from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
 _TRIES: Final = 3
 
 
-class Sending(Reading):
+class ConditionalWrites(ObjectReads):
     """How `Client` gets content there, and how it knows that it is there."""
 
     def _headers_for(
@@ -53,7 +53,7 @@ class Sending(Reading):
         """Send a request that may be exclusive; where the bucket lacks that, look first."""
         try:
             return send(request)
-        except BucketLacks as failure:
+        except FeatureMissing as failure:
             plain = self._without_exclusive(request)
             if plain == request:
                 raise

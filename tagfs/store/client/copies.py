@@ -15,9 +15,9 @@ from tagfs.errors import (
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.client.api import logger
-from tagfs.store.client.multipart import Multipart, labour
+from tagfs.store.client.multipart import MultipartUploads, server_time
 from tagfs.store.client.object_acls import KEPT, OFF
-from tagfs.store.dialects.dialect import Carrier, MetadataEdit
+from tagfs.store.dialects.dialect import MetadataEdit, WriteKind
 from tagfs.store.dialects.header_names import REDIRECT, STORAGE_CLASS
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Detail, Keep, NewObject, ObjectInfo, ObjectType
@@ -29,7 +29,7 @@ CopyAcl = Acl | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 
 
-class Copying(Multipart):
+class ObjectCopies(MultipartUploads):
     """The copying part of `Client`; see `Bucket` for what the methods promise."""
 
     def copy(  # noqa: PLR0913  all that a copy may have otherwise
@@ -110,7 +110,7 @@ class Copying(Multipart):
             )
 
         if described and chosen is None:
-            return self._kept(Carrier.REMADE_COPY, source.key, known_tags, copy)
+            return self._kept(WriteKind.REMADE_COPY, source.key, known_tags, copy)
         return copy()
 
     def set_metadata(
@@ -132,7 +132,7 @@ class Copying(Multipart):
         with self._locks.hold(info.key):
             if self.dialect.metadata_edit is MetadataEdit.SUBRESOURCE:
                 return self._kept(
-                    Carrier.METADATA,
+                    WriteKind.METADATA,
                     info.key,
                     known_tags,
                     lambda: self._edit_metadata(info, new),
@@ -142,7 +142,7 @@ class Copying(Multipart):
             acl = self._acl_ahead(info.key, NewObject())
             try:
                 return self._kept(
-                    Carrier.METADATA,
+                    WriteKind.METADATA,
                     info.key,
                     known_tags,
                     lambda: self._set_in_place(info, new, acl()),
@@ -152,7 +152,7 @@ class Copying(Multipart):
 
     def _kept(
         self,
-        carrier: Carrier,
+        carrier: WriteKind,
         key: str,
         known: TagSet | None,
         edit: Callable[[], ObjectInfo],
@@ -273,7 +273,9 @@ class Copying(Multipart):
             made = self._copied(answer, made)
         if tags is not None:
             remade = described and bool(tags)
-            self._deliver_tags(Carrier.REMADE_COPY if remade else Carrier.RETAGGED_COPY, key, tags)
+            self._deliver_tags(
+                WriteKind.REMADE_COPY if remade else WriteKind.RETAGGED_COPY, key, tags
+            )
         return made
 
     def _copy_link(
@@ -358,7 +360,7 @@ class Copying(Multipart):
             key=key,
             headers=headers,
             subresource="copy",
-            labour=labour(size),
+            labour=server_time(size),
         )
 
     def _copied(self, answer: Response, made: ObjectInfo) -> ObjectInfo:

@@ -17,14 +17,14 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.api import logger
-from tagfs.store.client.conditional_writes import Sending
+from tagfs.store.client.conditional_writes import ConditionalWrites
 from tagfs.store.client.delete_rights import NO_OBJECT
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
 from tagfs.store.wire.xml import is_representable, parse_deleted, render_delete
 
 
-class _Round:
+class _Batch:
     """One batch on its way, and what a look at its keys found after an answer was lost.
 
     Attributes:
@@ -44,7 +44,7 @@ class _Round:
         return self.is_over
 
 
-class Deleting(Sending):
+class ObjectDeletes(ConditionalWrites):
     """The deleting part of `Client`; see `Bucket` for what the methods promise."""
 
     def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
@@ -152,7 +152,7 @@ class Deleting(Sending):
         asked = keys
         failed: dict[str, str] = {}
         while keys:
-            current = _Round(keys, lambda keys: self._still_there(keys, meant))
+            current = _Batch(keys, lambda keys: self._still_there(keys, meant))
             failed.update(self._request_deletion(current, look=bool(meant)))
             keys = current.left if current.is_over else []
         for key, reason in failed.items():
@@ -166,7 +166,7 @@ class Deleting(Sending):
                 raise AccessDenied(f"DeleteMultipleObjects: {reason}")
         return failed
 
-    def _request_deletion(self, current: _Round, *, look: bool) -> dict[str, str]:
+    def _request_deletion(self, current: _Batch, *, look: bool) -> dict[str, str]:
         encoded = self.dialect.encoded_delete
         request = Request(
             operation="DeleteMultipleObjects",

@@ -29,7 +29,7 @@ from tagfs.errors import (
 from tagfs.store.http.messages import Request, Response
 
 
-class BucketLacks(Unsupported):
+class FeatureMissing(Unsupported):
     """The bucket cannot do this to any object, so that it need not be asked again."""
 
 
@@ -74,10 +74,10 @@ _CLASSES: Final[dict[str, type[TagfsError]]] = {
     "BadDigest": IntegrityError,
     "InvalidCRC64": IntegrityError,
     "FileImmutable": AccessDenied,  # a retention rule
-    "NotImplemented": BucketLacks,
+    "NotImplemented": FeatureMissing,
     "OperationNotSupported": Unsupported,
-    "FsNotSupport": BucketLacks,
-    "MethodNotAllowed": BucketLacks,
+    "FsNotSupport": FeatureMissing,
+    "MethodNotAllowed": FeatureMissing,
     "QuotaExceeded": QuotaExceeded,
     "InsufficientStorageSpace": QuotaExceeded,
 }
@@ -91,11 +91,11 @@ _STATUSES: Final[dict[int, type[TagfsError]]] = {
 _BAD_REQUEST = 400
 _REDIRECTS = range(300, 400)
 
-ORDINARY: Final = (NotFound, AlreadyExists, ObjectChanged, PositionMismatch, NotALink)
+EXPECTED: Final = (NotFound, AlreadyExists, ObjectChanged, PositionMismatch, NotALink)
 """Failures that are answers: nobody need be told."""
 
 
-def find_failure(request: Request, answer: Response) -> TagfsError:
+def to_exception(request: Request, answer: Response) -> TagfsError:
     """Return the failure that an answer of status 300 and more is, with a sentence."""
     message = f"{request}: {answer}"
     if answer.error and answer.error.message and answer.error.message != answer.code:

@@ -19,9 +19,9 @@ from tagfs.errors import (
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.client.api import logger
-from tagfs.store.client.appends import Appending
-from tagfs.store.client.error_codes import BucketLacks, find_failure
-from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.client.appends import ObjectAppends
+from tagfs.store.client.error_codes import FeatureMissing, to_exception
+from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Source, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -36,7 +36,7 @@ from tagfs.store.wire.xml import (
     render_parts,
 )
 
-MOST_LABOUR: Final = 300.0
+MAX_SERVER_TIME: Final = 300.0
 """Seconds to wait for an answer while the service puts parts together or copies, at most."""
 _COPY_RATE: Final = 16 * 1024**2  # bytes a second that a service surely copies
 _PART_SECONDS: Final = 0.03  # AWS puts 10,000 parts together in minutes
@@ -45,15 +45,15 @@ _GONE = "NoSuchUpload"
 _NO_VERSION: Final = '"00000000000000000000000000000000"'  # an ETag that no content has
 
 
-def labour(size: int, parts: int = 0) -> float:
+def server_time(size: int, parts: int = 0) -> float:
     """Return the seconds that a service may need to copy bytes or to put parts together.
 
     In proportion: a small copy that is not answered must not hang a program for minutes.
     """
-    return min(MOST_LABOUR, size / _COPY_RATE + parts * _PART_SECONDS)
+    return min(MAX_SERVER_TIME, size / _COPY_RATE + parts * _PART_SECONDS)
 
 
-class Multipart(Appending):
+class MultipartUploads(ObjectAppends):
     """The multipart part of `Client`; see `Bucket` for what the methods promise."""
 
     def start_upload(self, key: str, new: NewObject) -> Upload:
@@ -118,7 +118,7 @@ class Multipart(Appending):
         headers = self._copy_source(source)
         headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = self._part_request(upload, "UploadPartCopy", "PUT", number)
-        request = replace(request, headers=headers, labour=labour(length))
+        request = replace(request, headers=headers, labour=server_time(length))
         with self._needs("part_copies"):
             trial = self._try_condition(request)
             try:
@@ -135,11 +135,12 @@ class Multipart(Appending):
         """Have one part copied.
 
         Raises:
-            BucketLacks: the source is ignored, so that the part is empty: rclone's server does so.
+            FeatureMissing: the source is ignored, so that the part is empty: rclone's server does
+            so.
         """
         answer = self._call(request)
         if not answer.body.strip():
-            raise BucketLacks(f"{request}: nothing was copied, and nothing said of it")
+            raise FeatureMissing(f"{request}: nothing was copied, and nothing said of it")
         try:
             copied = parse_copied(answer.body)
         except MalformedResponse as failure:
@@ -200,7 +201,7 @@ class Multipart(Appending):
             # Should what is left to do fail, the caller's next try does only that.
             self._uploads.note_made(upload.upload_id, made)
             if wanted is None:
-                self._deliver_tags(Carrier.UPLOAD, upload.key, upload.tags or NO_TAGS)
+                self._deliver_tags(WriteKind.UPLOAD, upload.key, upload.tags or NO_TAGS)
             else:
                 self.put_tags(upload.key, wanted)
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))
@@ -262,7 +263,7 @@ class Multipart(Appending):
             request,
             headers={"content-type": "application/xml", **headers},
             body=render_parts(parts),
-            labour=labour(0, len(parts)),
+            labour=server_time(0, len(parts)),
             took_effect=lambda: self._is_completed(upload, parts),
         )
         answer = self._guarded(request, self._send_completion)
@@ -342,7 +343,7 @@ class Multipart(Appending):
             try:
                 found = self.head(made.key)
             except NotFound:
-                raise find_failure(request, answer) from None
+                raise to_exception(request, answer) from None
             expected = made.detail.crc64 if made.detail else None
             told = found.detail.crc64 if found.detail else None
             if found.size == made.size and (
@@ -352,7 +353,7 @@ class Multipart(Appending):
             ):
                 logger.info("%s: the answer was lost, but the object is there", request)
                 return found
-        raise self._warn(find_failure(request, answer))
+        raise self._warn(to_exception(request, answer))
 
     def _part_request(
         self, upload: Upload, operation: str, method: str, number: int | None = None

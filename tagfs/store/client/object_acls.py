@@ -12,7 +12,7 @@ from typing import Final
 
 from tagfs.errors import IntegrityError, MalformedResponse, NotFound, TagfsError, Unsupported
 from tagfs.store.acl import DEFAULT_ACL, DOCUMENT, WORD, Acl, acl_of
-from tagfs.store.client.api import Calls, logger
+from tagfs.store.client.api import Api, logger
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.wire.xml import has_error_root, parse_ownership, parse_policy
@@ -34,7 +34,7 @@ _NONE_HERE: Final[frozenset[int | str]] = frozenset(
 )
 
 
-class Acls(Calls):
+class Acls(Api):
     """The part of `Client` that carries ACLs; see `Bucket` for what the methods promise."""
 
     def get_acl(self, key: str) -> Acl:

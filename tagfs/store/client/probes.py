@@ -14,15 +14,15 @@ from tagfs.errors import (
 )
 from tagfs.store.client.api import logger
 from tagfs.store.client.delete_rights import NO_OBJECT
-from tagfs.store.client.error_codes import BucketLacks, find_failure
-from tagfs.store.client.renames import Renaming
+from tagfs.store.client.error_codes import FeatureMissing, to_exception
+from tagfs.store.client.renames import ObjectRenames
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.wire.xml import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
 
 
-class Probing(Renaming):
+class BucketProbes(ObjectRenames):
     """The part of `Client` that a mount begins with."""
 
     _listed: str | None = None  # an object that is there
@@ -106,14 +106,14 @@ class Probing(Renaming):
         """Return the answer to GET of a sub-resource of the bucket, and learn from it.
 
         Raises:
-            BucketLacks: it is a listing.
+            FeatureMissing: it is a listing.
         """
         answer = self.transport.request(request)
         self._note_heeding(request, answer)
         if answer.error is not None:
-            raise find_failure(request, answer)
+            raise to_exception(request, answer)
         if self._heeds is False:
-            raise BucketLacks(self._why("object_tags"))
+            raise FeatureMissing(self._why("object_tags"))
         return answer
 
     def _probe_tags(self, prefix: str) -> list[str]:

@@ -25,8 +25,8 @@ GET ?symlink, ?uploadId          only headers and documents that are due are rea
 from typing import Final
 
 from tagfs.errors import TagfsError, Unsupported
-from tagfs.store.client.api import Calls
-from tagfs.store.client.error_codes import BucketLacks, find_failure
+from tagfs.store.client.api import Api
+from tagfs.store.client.error_codes import FeatureMissing, to_exception
 from tagfs.store.http.messages import FIRST_FAILURE, Request, Response
 from tagfs.store.wire.xml import find_root
 
@@ -39,21 +39,21 @@ _IGNORED: Final = "sub-resources are ignored: the answer to {} is a listing"
 _NEEDS_SUBRESOURCES: Final = ("object_tags", "bucket_tags", "symlinks", "append")
 
 
-class Proving(Calls):
+class SubresourceProofs(Api):
     """The part of `Client` that knows which requests mean what they say."""
 
     def _check_heeding(self) -> None:
         """Raise unless the service surely looks at sub-resources; asks once.
 
         Raises:
-            BucketLacks: it does not.
+            FeatureMissing: it does not.
             TagfsError: that cannot be known.
         """
         failure = None
         if self._heeds is None:
             failure = self._ask_heeding()
         if self._heeds is False:
-            raise BucketLacks(self._why("object_tags"))
+            raise FeatureMissing(self._why("object_tags"))
         if self._heeds is None:
             raise failure or Unsupported(f"whether {self.dialect.title} has tags stays unknown")
 
@@ -79,7 +79,7 @@ class Proving(Calls):
         except TagfsError as failure:
             return failure
         self._note_heeding(request, answer)
-        return find_failure(request, answer) if answer.error is not None else None
+        return to_exception(request, answer) if answer.error is not None else None
 
     def _note_heeding(self, request: Request, answer: Response) -> None:
         """Learn from the answer to GET of a sub-resource of the bucket."""
@@ -92,7 +92,7 @@ class Proving(Calls):
             return
         final = answer.status < FIRST_FAILURE or answer.status == _NOT_IMPLEMENTED
         told = answer.code in NO_TAGS_CODES or isinstance(
-            find_failure(request, answer), BucketLacks
+            to_exception(request, answer), FeatureMissing
         )
         if told or (final and self._lists):
             self._heeded()

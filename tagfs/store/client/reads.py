@@ -16,9 +16,9 @@ from tagfs.errors import (
     ObjectChanged,
     TagfsError,
 )
-from tagfs.store.client.api import Calls, logger
+from tagfs.store.client.api import Api, logger
 from tagfs.store.client.content_range import find_extent
-from tagfs.store.client.error_codes import find_failure
+from tagfs.store.client.error_codes import to_exception
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
@@ -36,14 +36,14 @@ _LINK_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
 _TRIES = 3
 
 
-class _Told(NamedTuple):
+class _Checksums(NamedTuple):
     """Checksums of a whole object, as far as an answer has them; the MD5 in hex."""
 
     crc64: int | None = None
     md5: str | None = None
 
 
-_UNTOLD = _Told()
+_NO_CHECKSUMS = _Checksums()
 
 
 def _keys(page: Page) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _keys(page: Page) -> Iterator[str]:
         yield info.key
 
 
-class Reading(Calls):
+class ObjectReads(Api):
     """The looking half of `Client`; see `Bucket` for what the methods promise."""
 
     def list(
@@ -223,7 +223,7 @@ class Reading(Calls):
     def forget(self, prefix: str = "") -> None:
         """Remember nothing; see `Bucket.forget`."""
 
-    def _is_as_told(self, content: Content, told: _Told) -> bool:
+    def _is_as_told(self, content: Content, told: _Checksums) -> bool:
         if told.crc64 is not None:
             return crc64(content.data) == told.crc64
         if told.md5 is None or self._md5_etags is False:
@@ -268,7 +268,7 @@ class Reading(Calls):
             info = self._parsed(key, answer.headers)
             return None if links and info.type is ObjectType.SYMLINK else info
         if answer.code not in _LINK_CODES and self._head_link(key) is None:
-            raise self._warn(find_failure(request, answer))
+            raise self._warn(to_exception(request, answer))
         return None
 
     def _head_link(self, key: str) -> ObjectInfo | None:
@@ -292,7 +292,7 @@ class Reading(Calls):
 
     def _get_once(
         self, key: str, start: int, length: int | None, if_match: str | None
-    ) -> tuple[Content, _Told]:
+    ) -> tuple[Content, _Checksums]:
         """Return content, and the checksums that it should have as far as they are told."""
         headers = dict(self.dialect.get_headers)
         if start or length is not None:
@@ -312,7 +312,7 @@ class Reading(Calls):
         )
         answer = self._call(request, allow={_RANGE_NOT_SATISFIABLE})
         if answer.status == _RANGE_NOT_SATISFIABLE:
-            return self._past_the_end(key, start, if_match), _UNTOLD
+            return self._past_the_end(key, start, if_match), _NO_CHECKSUMS
         total, is_told = find_extent(answer, start, length)
         info = self._parsed(key, answer.headers, size=total)
         if if_match is not None and info.etag != parse_etag(if_match):
@@ -324,10 +324,10 @@ class Reading(Calls):
         # appended has an ETag of its own.
         whole = len(answer.body) == total and info.type is not ObjectType.SYMLINK
         if not whole:
-            return content, _UNTOLD
+            return content, _NO_CHECKSUMS
         appended = info.type is ObjectType.APPENDABLE
         md5 = None if appended else parse_md5(self.dialect, answer.headers)
-        return content, _Told(info.detail.crc64 if info.detail else None, md5)
+        return content, _Checksums(info.detail.crc64 if info.detail else None, md5)
 
     def _check_whole(self, info: ObjectInfo) -> None:
         """Look whether a body that came for a range, with no word of one, is the whole object.

@@ -2,13 +2,13 @@
 
 from tagfs.errors import InvalidRequest, NotFound
 from tagfs.store.client.api import logger
-from tagfs.store.client.copies import Copying
-from tagfs.store.client.error_codes import find_failure
+from tagfs.store.client.copies import ObjectCopies
+from tagfs.store.client.error_codes import to_exception
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo
 
 
-class Renaming(Copying):
+class ObjectRenames(ObjectCopies):
     """The renaming part of `Client`; see `Bucket` for what the method promises."""
 
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
@@ -36,7 +36,7 @@ class Renaming(Copying):
             answer = self._call(request, allow={"NoSuchKey"})
             if answer.error is None:
                 return
-            failure = find_failure(request, answer)
+            failure = to_exception(request, answer)
             if not answer.uncertain or not self._was_renamed(key, new, source):
                 raise failure
             logger.info("%s: the answer was lost, but it is done", request)

@@ -10,17 +10,17 @@ before it is reported done.
 import logging
 
 from tagfs.errors import AccessDenied, TagfsError
-from tagfs.store.client.tags import Tagging
-from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.client.tags import ObjectTags
+from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 
 logger = logging.getLogger(__name__)
 
 
-class Carrying(Tagging):
+class TagTransfer(ObjectTags):
     """Makes sure that what was written has its tags."""
 
-    def _is_sure(self, carrier: Carrier) -> bool:
+    def _is_sure(self, carrier: WriteKind) -> bool:
         """Tell whether tags need no look after they were sent this way."""
         return (
             carrier in self.dialect.tag_carriers
@@ -28,7 +28,7 @@ class Carrying(Tagging):
             or not self._capabilities.object_tags
         )
 
-    def _tags_at_risk(self, carrier: Carrier, key: str) -> TagSet:
+    def _tags_at_risk(self, carrier: WriteKind, key: str) -> TagSet:
         """Return the tags that a rewrite of `key` onto itself could lose; read before it.
 
         Raises:
@@ -36,7 +36,7 @@ class Carrying(Tagging):
         """
         return NO_TAGS if self._is_sure(carrier) else self._tags_to_keep(key)
 
-    def _deliver_tags(self, carrier: Carrier, key: str, tags: TagSet) -> None:
+    def _deliver_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> None:
         """See to it that the object just written has these tags; the key's lock is held.
 
         An empty set is looked after only where the service may have put other tags there.
@@ -44,7 +44,7 @@ class Carrying(Tagging):
         Raises:
             TagfsError: the object is there, without its tags; the log has them.
         """
-        if self._is_sure(carrier) or not (tags or carrier is Carrier.RETAGGED_COPY):
+        if self._is_sure(carrier) or not (tags or carrier is WriteKind.RETAGGED_COPY):
             return
         try:
             if carrier not in self._carries and self._arrived(carrier, key, tags):
@@ -59,7 +59,7 @@ class Carrying(Tagging):
             )
             raise
 
-    def _arrived(self, carrier: Carrier, key: str, tags: TagSet) -> bool:
+    def _arrived(self, carrier: WriteKind, key: str, tags: TagSet) -> bool:
         """Read tags back, and remember what that says about the service."""
         try:
             arrived = self.get_tags(key) == tags

@@ -14,8 +14,8 @@ from tagfs.errors import (
     NotFound,
     Unsupported,
 )
-from tagfs.store.client.error_codes import BucketLacks
-from tagfs.store.client.proofs import NO_TAGS_CODES, Proving
+from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.client.proofs import NO_TAGS_CODES, SubresourceProofs
 from tagfs.store.dialects.dialect import EmptyTagging
 from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.http.messages import Request, Response
@@ -29,7 +29,7 @@ _MOST: Final = 1024 * 1024
 """Bytes of a tag set, with all that XML may make of it."""
 
 
-class Tagging(Proving):
+class ObjectTags(SubresourceProofs):
     """The tagging part of `Client`; see `Bucket` for what the methods promise."""
 
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002 contract
@@ -49,7 +49,7 @@ class Tagging(Proving):
         for key, request, answer in zip(keys, requests, answers, strict=True):
             plain = answer is not None and (answer.error is None or answer.code in NO_TAGS_CODES)
             if answer is not None and plain:
-                with contextlib.suppress(MalformedResponse, BucketLacks):
+                with contextlib.suppress(MalformedResponse, FeatureMissing):
                     found[key] = self.dialect.tag_escape.decode(self._read_raw(request, answer))
         self._tags_readable |= bool(found)
         return found
@@ -112,7 +112,7 @@ class Tagging(Proving):
         """See to it that PUT ?tagging is surely no PutObject; reads the tags of `key` if need be.
 
         Raises:
-            BucketLacks: it would be one.
+            FeatureMissing: it would be one.
             TagfsError: that cannot be known.
         """
         if self._tags_proven:
@@ -205,7 +205,7 @@ class Tagging(Proving):
             return NO_TAGS
         try:
             return self.get_tags(key)
-        except (NotFound, BucketLacks):
+        except (NotFound, FeatureMissing):
             return NO_TAGS
         except BadCredentials:
             raise
@@ -232,7 +232,7 @@ class Tagging(Proving):
                 answer = self._call(request, allow=NO_TAGS_CODES)
             except MalformedResponse as failure:  # it is too large
                 if not self._tags_proven and self._is_ignored():
-                    raise BucketLacks(self._why("object_tags")) from failure
+                    raise FeatureMissing(self._why("object_tags")) from failure
                 raise
             tags = self._read_raw(request, answer)
         self._tags_readable |= key is not None
@@ -243,7 +243,7 @@ class Tagging(Proving):
 
         Raises:
             MalformedResponse
-            BucketLacks: it is the object, or a listing of the bucket.
+            FeatureMissing: it is the object, or a listing of the bucket.
         """
         said = self.dialect.empty_tagging
         if answer.error is not None:
@@ -258,10 +258,10 @@ class Tagging(Proving):
         except MalformedResponse as failure:
             if self._is_other(request, answer, is_set=False):
                 known = self._why("object_tags") if self._is_ignored() else ""
-                raise BucketLacks(known or f"{request}: {failure}") from failure
+                raise FeatureMissing(known or f"{request}: {failure}") from failure
             raise
         if self._is_other(request, answer, is_set=True):
-            raise BucketLacks(self._why("object_tags"))
+            raise FeatureMissing(self._why("object_tags"))
         return tags
 
     def _put_tag_set(self, what: str, key: str | None, tags: TagSet) -> None:
@@ -280,7 +280,7 @@ class Tagging(Proving):
         """Delete a tag set; where the bucket has no request for that, write an empty one."""
         try:
             self._delete_tag_set("DeleteObjectTagging", key)
-        except BucketLacks:
+        except FeatureMissing:
             body = render_tag_set(NO_TAGS)
             self._call(self._tagging("PutObjectTagging", "PUT", key, body=body))
 

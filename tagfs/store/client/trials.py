@@ -9,8 +9,8 @@ Servers that look at sub-resources are believed, and cost nothing.
 from urllib.parse import quote
 
 from tagfs.errors import MalformedResponse
-from tagfs.store.client.error_codes import BucketLacks
-from tagfs.store.client.writes import Writing
+from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.client.writes import ObjectWrites
 from tagfs.store.http.messages import Request
 from tagfs.store.wire.xml import parse_copied
 
@@ -19,14 +19,14 @@ _NOTHING = ".tagfs-no-object"
 _NO_UPLOAD = "tagfs-no-upload"
 
 
-class Trying(Writing):
+class Trying(ObjectWrites):
     """Makes sure that a request is not taken for another one that destroys."""
 
     def _try_copies(self, key: str) -> None:
         """Find out once whether copies are done, by one whose source is not there.
 
         Raises:
-            BucketLacks: a copy over `key` would be an empty object.
+            FeatureMissing: a copy over `key` would be an empty object.
         """
         if self._heeds is not False or self._copies_done:
             return
@@ -47,7 +47,9 @@ class Trying(Writing):
                 parse_copied(answer.body)
             except MalformedResponse as failure:
                 ignored = "the source of a copy is ignored: it would be an empty object"
-                raise BucketLacks(f"bucket {self.name!r} makes no copies ({ignored})") from failure
+                raise FeatureMissing(
+                    f"bucket {self.name!r} makes no copies ({ignored})"
+                ) from failure
         self._copies_done = True
 
     def _ends_uploads(self, key: str) -> bool:

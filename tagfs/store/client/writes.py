@@ -19,11 +19,11 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.api import logger
-from tagfs.store.client.deletes import Deleting
-from tagfs.store.client.error_codes import BucketLacks, find_failure
+from tagfs.store.client.deletes import ObjectDeletes
+from tagfs.store.client.error_codes import FeatureMissing, to_exception
 from tagfs.store.client.object_acls import Acls
-from tagfs.store.client.tag_transfer import Carrying
-from tagfs.store.dialects.dialect import Carrier
+from tagfs.store.client.tag_transfer import TagTransfer
+from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.dialects.header_names import STORAGE_CLASS
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.http_dates import parse_http_date
@@ -31,14 +31,14 @@ from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Sourc
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_crc64, parse_etag, render_target
 
-TRIAL: Final = ".tagfs-trial-link"
+PROBE_LINK: Final = ".tagfs-trial-link"
 """Name of the link that is made and deleted to see whether a bucket has links."""
 
 _TRIES = 3
 _CLOCK_STEP_NS = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
 
 
-class Writing(Deleting, Carrying, Acls):
+class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
     """The writing part of `Client`; see `Bucket` for what the methods promise."""
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
@@ -64,7 +64,7 @@ class Writing(Deleting, Carrying, Acls):
             made = replace(made, size=source.size)
             if answer.error is not None:
                 made = self._settle(request, answer, made)
-            self._deliver_tags(Carrier.PUT, key, tags)
+            self._deliver_tags(WriteKind.PUT, key, tags)
             self._deliver_acl(key, acl)
             return made
 
@@ -93,7 +93,7 @@ class Writing(Deleting, Carrying, Acls):
             made = replace(made, size=size, type=ObjectType.SYMLINK, detail=detail)
             if answer.error is not None:
                 made = self._settle(request, answer, made)
-            self._deliver_tags(Carrier.SYMLINK, key, tags)
+            self._deliver_tags(WriteKind.SYMLINK, key, tags)
             self._deliver_acl(key, acl)
             return made
 
@@ -129,17 +129,17 @@ class Writing(Deleting, Carrying, Acls):
         A service that does not would take PutSymlink for a PutObject of nothing.
 
         Raises:
-            BucketLacks
+            FeatureMissing
         """
         directory = key.rpartition("/")[0]
-        trial = f"{directory}/{TRIAL}" if directory else TRIAL
+        trial = f"{directory}/{PROBE_LINK}" if directory else PROBE_LINK
         try:
-            self._call(self._link_request(trial, TRIAL, {}))
+            self._call(self._link_request(trial, PROBE_LINK, {}))
         except (InvalidRequest, Refused) as failure:
-            raise BucketLacks(str(failure)) from failure
+            raise FeatureMissing(str(failure)) from failure
         try:
             if self._head_link(trial) is None:
-                raise BucketLacks("PutSymlink makes no link")
+                raise FeatureMissing("PutSymlink makes no link")
         finally:
             self._delete_trial(trial)
         self._links_tried = True
@@ -193,7 +193,7 @@ class Writing(Deleting, Carrying, Acls):
         Raises:
             AlreadyExists: it is somebody else's, or it cannot be told apart from that.
         """
-        failure = find_failure(request, answer)
+        failure = to_exception(request, answer)
         if answer.code in self.dialect.taken_codes:
             failure = AlreadyExists(str(failure))
         if not answer.uncertain or made.detail is None:

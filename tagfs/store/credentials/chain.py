@@ -28,7 +28,7 @@ from tagfs.store.credentials.instance_metadata import (
     InstanceRole,
 )
 from tagfs.store.credentials.refusals import AFTER, BEFORE, Named, OfMachine, Refused, first_named
-from tagfs.store.credentials.values import Absent, Credentials, EnvironmentNames, Source
+from tagfs.store.credentials.values import Credentials, EnvironmentNames, NotAvailable, Source
 from tagfs.store.credentials.vendor_files import Aliyun, AwsProfile, Obsutil, Ossutil
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class FoundCredentials:
                 return self._find()
             try:
                 self._present = self._source.load()
-            except Absent as gone:
+            except NotAvailable as gone:
                 reason = str(gone)
             else:
                 return self._present
@@ -111,7 +111,7 @@ class FoundCredentials:
         for source in self._sources:
             try:
                 self._present = source.load()
-            except Absent as absent:
+            except NotAvailable as absent:
                 looked.append(str(absent))
             else:
                 self._source = source

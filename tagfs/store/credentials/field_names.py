@@ -39,7 +39,7 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def pair_of(fields: Mapping[str, object], origin: str) -> Credentials:
+def parse_key_pair(fields: Mapping[str, object], origin: str) -> Credentials:
     """Return the key pair that names and values tell of; names that mean nothing are passed over.
 
     Raises:

@@ -8,9 +8,15 @@ from typing import Final
 
 from tagfs.errors import BadCredentials
 from tagfs.localfiles.trusted import Unreadable, Untrusted, read_secret
-from tagfs.store.credentials.field_names import pair_of, parse_ini, parse_json, parse_lines, role_in
+from tagfs.store.credentials.field_names import (
+    parse_ini,
+    parse_json,
+    parse_key_pair,
+    parse_lines,
+    role_in,
+)
 from tagfs.store.credentials.passwords import is_password_file, pair_for
-from tagfs.store.credentials.values import Absent, Credentials, EnvironmentNames
+from tagfs.store.credentials.values import Credentials, EnvironmentNames, NotAvailable
 
 PROCESS_TIMEOUT: Final = 60.0
 """Seconds that a command may take."""
@@ -32,7 +38,7 @@ def read_private(path: Path) -> str:
     except Untrusted as error:
         missing, reason = "", str(error)
     if missing:
-        raise Absent(f"{path} ({missing})")
+        raise NotAvailable(f"{path} ({missing})")
     raise BadCredentials(reason)
 
 
@@ -54,7 +60,7 @@ class KeyFile:
         """Read the file; see `Source.load`."""
         try:
             text = read_private(self._path)
-        except Absent as error:
+        except NotAvailable as error:
             raise BadCredentials(f"credentials={error}") from None
         fields = self._fields(text)
         role = role_in(fields)
@@ -63,7 +69,7 @@ class KeyFile:
                 f"{self._path}: {role} names somebody else than the key pair beside it, for whom a "
                 "token service has to be asked: use credential_process"
             )
-        return pair_of(fields, str(self._path))
+        return parse_key_pair(fields, str(self._path))
 
     def _fields(self, text: str) -> Mapping[str, object]:
         path = str(self._path)
@@ -108,14 +114,14 @@ class Environment:
             "token": self._environment.get(names.session_token, "").strip(),
         }
         if not any(fields.values()):
-            raise Absent(f"{names.access_key_id} and {names.secret_access_key} (not set)")
+            raise NotAvailable(f"{names.access_key_id} and {names.secret_access_key} (not set)")
         for variable, part in (
             (names.access_key_id, "access_key_id"),
             (names.secret_access_key, "secret_access_key"),
         ):
             if not fields[part]:
                 raise BadCredentials(f"no credentials: set {variable}")
-        return pair_of(fields, self.name)
+        return parse_key_pair(fields, self.name)
 
 
 class Process:
@@ -135,7 +141,7 @@ class Process:
         fields = parse_json(self._run(), self.name)
         if fields.get("Version", 1) != 1:
             raise BadCredentials(f"{self.name}: its Version is not 1")
-        return pair_of(fields, self.name)
+        return parse_key_pair(fields, self.name)
 
     def _run(self) -> str:
         try:

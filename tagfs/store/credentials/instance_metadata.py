@@ -14,9 +14,9 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from tagfs.errors import BadCredentials
-from tagfs.store.credentials.field_names import pair_of, parse_json
+from tagfs.store.credentials.field_names import parse_json, parse_key_pair
 from tagfs.store.credentials.file_sources import read_private
-from tagfs.store.credentials.values import Absent, Credentials
+from tagfs.store.credentials.values import Credentials, NotAvailable
 
 TIMEOUT: Final = 1.0
 """Seconds; the service is on the same host as we are, or there is none."""
@@ -127,7 +127,7 @@ class InstanceRole:
         """Ask the service; see `Source.load`."""
         service = self._service
         if any(_is_true(self._environment, name) for name in service.off_variables):
-            raise Absent(f"{self.name} (switched off)")
+            raise NotAvailable(f"{self.name} (switched off)")
         base = self._environment.get(service.address_variable) or service.base
         check_address(base, service.address_variable)
         try:
@@ -140,18 +140,18 @@ class InstanceRole:
             reason = str(silence)
         else:
             return self._read(status, text)
-        raise Absent(f"{self.name} ({base}: {reason})")
+        raise NotAvailable(f"{self.name} ({base}: {reason})")
 
     def _read(self, status: int, text: str) -> Credentials:
         if status == _NOT_FOUND:
-            raise Absent(f"{self.name} (this machine has none)")
+            raise NotAvailable(f"{self.name} (this machine has none)")
         if status != _OK:
             raise BadCredentials(f"{self.name}: the metadata service answered {status}")
         fields = parse_json(text, self.name)
         if str(fields.get("Code", "Success")) != "Success":
             raise BadCredentials(f"{self.name}: the metadata service has no keys for it")
         inner = fields.get(self._service.field) if self._service.field else fields
-        return pair_of(inner if isinstance(inner, dict) else {}, self.name)
+        return parse_key_pair(inner if isinstance(inner, dict) else {}, self.name)
 
     def _token(self, base: str) -> dict[str, str]:
         """Begin a session with the service, where it has them; return the header to show."""
@@ -180,7 +180,7 @@ class InstanceRole:
             return named
         status, text = ask(base, "GET", self._service.path, headers)
         if status == _NOT_FOUND or not text.strip():
-            raise Absent(f"{self.name} (this machine has none)")
+            raise NotAvailable(f"{self.name} (this machine has none)")
         if status != _OK:
             raise BadCredentials(f"{self.name}: the metadata service answered {status}")
         return text.split()[0]
@@ -203,7 +203,7 @@ class Container:
         if not url and (left := [name for name in _AUTHORIZATIONS if self._environment.get(name)]):
             raise BadCredentials(f"{left[0]} is set, and no AWS_CONTAINER_CREDENTIALS_*_URI")
         if not url:
-            raise Absent("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (not set)")
+            raise NotAvailable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (not set)")
         check_address(url, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -213,7 +213,7 @@ class Container:
             status, text = 0, str(silence)
         if status != _OK:
             raise BadCredentials(f"{self.name}: {status or text} from {parts.netloc}")
-        return pair_of(parse_json(text, self.name), self.name)
+        return parse_key_pair(parse_json(text, self.name), self.name)
 
     def _authorization(self) -> dict[str, str]:
         file = self._environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -221,7 +221,7 @@ class Container:
         if file:
             try:
                 token = read_private(Path(file))
-            except Absent as absent:
+            except NotAvailable as absent:
                 reason = str(absent)
             else:
                 reason = "" if token.strip() else f"{file} (empty)"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.store.credentials.values import Absent, Credentials, Source
+from tagfs.store.credentials.values import Credentials, NotAvailable, Source
 
 _PROCESS = "use credential_process=COMMAND with one that prints the role's key pair, or unset it"
 _AWS = "use credential_process=aws configure export-credentials --format process, or unset it"
@@ -69,7 +69,7 @@ class Refused:
         for variable, what in self.variables.items():
             if self.environment.get(variable, "").strip():
                 raise BadCredentials(f"{variable} names {what}")
-        raise Absent
+        raise NotAvailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Named:
         """Ask the source; see `Source.load`."""
         try:
             return self.source.load()
-        except Absent as absent:
+        except NotAvailable as absent:
             reason = str(absent)
         raise BadCredentials(f"{self.by}: no credentials in {reason}")
 
@@ -114,7 +114,7 @@ class OfMachine:
             )
         try:
             return self.role.load()
-        except Absent as absent:
+        except NotAvailable as absent:
             reason = str(absent)
         raise BadCredentials(f"{where} names the machine's role: {reason}")
 

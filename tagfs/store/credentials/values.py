@@ -25,7 +25,7 @@ class Credentials:
     expires_at: float | None = None
 
 
-class Absent(Exception):
+class NotAvailable(Exception):
     """A source has no credentials; the sentence tells what was looked for."""
 
 

@@ -15,16 +15,16 @@ from tagfs.errors import BadCredentials
 from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
 from tagfs.store.credentials.field_names import (
     has_pair,
-    pair_of,
     parse_ini,
     parse_json,
+    parse_key_pair,
     parse_lines,
     plain,
     role_in,
 )
 from tagfs.store.credentials.file_sources import Process, read_private
 from tagfs.store.credentials.refusals import OfMachine
-from tagfs.store.credentials.values import Absent, Credentials
+from tagfs.store.credentials.values import Credentials, NotAvailable
 
 _AES_BLOCK = 16
 _MACHINE: Final = "ecsramrole"
@@ -33,7 +33,7 @@ _MACHINE: Final = "ecsramrole"
 def _own(environment: Mapping[str, str], name: str) -> Path:
     base = home(environment)
     if base is None:
-        raise Absent(f"~/{name} (no home directory)")
+        raise NotAvailable(f"~/{name} (no home directory)")
     return base / name
 
 
@@ -51,7 +51,7 @@ def _read_shown(path: Path) -> str:
     except Untrusted as error:
         reason = str(error)
     if not reason:
-        raise Absent(f"{path} (no such file)")
+        raise NotAvailable(f"{path} (no such file)")
     raise BadCredentials(reason)
 
 
@@ -80,7 +80,7 @@ class Ossutil:
         names = (f"profile {wanted}", wanted, *(() if self._profile else ("credentials",)))
         fields = next((sections[name] for name in names if name in sections), None)
         if fields is None:
-            raise Absent(f"{path} (no section [{wanted}])")
+            raise NotAvailable(f"{path} (no section [{wanted}])")
         mode = plain(fields.get("mode", "AK"))
         if mode == "process" or (fields.get("credentialprocess") and not has_pair(fields)):
             return Process(fields.get("credentialprocess", "")).load()
@@ -94,8 +94,8 @@ class Ossutil:
         if "accesskey" in fields:
             fields.setdefault("accesskeysecret", fields["accesskey"])
         if not has_pair(fields):
-            raise Absent(f"{path} (no key pair)")
-        return pair_of(fields, str(path))
+            raise NotAvailable(f"{path} (no key pair)")
+        return parse_key_pair(fields, str(path))
 
 
 class Aliyun:
@@ -125,7 +125,7 @@ class Aliyun:
             None,
         )
         if fields is None:
-            raise Absent(f"{path} (no profile {wanted!r})")
+            raise NotAvailable(f"{path} (no profile {wanted!r})")
         mode = str(fields.get("mode") or "AK")
         if mode == "External":
             return Process(str(fields.get("process_command", ""))).load()
@@ -139,8 +139,8 @@ class Aliyun:
                 "use credential_process"
             )
         if not has_pair(fields):
-            raise Absent(f"{path} (no key pair)")
-        return pair_of(fields, str(path))
+            raise NotAvailable(f"{path} (no key pair)")
+        return parse_key_pair(fields, str(path))
 
 
 class Obsutil:
@@ -163,13 +163,13 @@ class Obsutil:
         fields = parse_lines(_read_shown(path), str(path))
         pair = {name: fields.get(name, "") for name in ("ak", "sk", "token")}
         if not pair["ak"] or not pair["sk"]:
-            raise Absent(f"{path} (no key pair)")
+            raise NotAvailable(f"{path} (no key pair)")
         if _is_encrypted(pair["ak"]) and _is_encrypted(pair["sk"]):
             raise BadCredentials(
                 f"{path}: obsutil has encrypted the keys for itself: use credentials=FILE"
             )
         read_private(path)
-        return pair_of(pair, str(path))
+        return parse_key_pair(pair, str(path))
 
 
 def _is_encrypted(value: str) -> bool:
@@ -214,7 +214,7 @@ class AwsProfile:
         if has_pair(in_settings):
             return self._pair(settings, heading)
         what = "no keys" if in_secrets or in_settings else "no such profile"
-        raise Absent(f"{self.name} ({what} in {secrets} or {settings})")
+        raise NotAvailable(f"{self.name} ({what} in {secrets} or {settings})")
 
     def _file(self, variable: str, usual: str) -> Path:
         chosen = self._environment.get(variable)
@@ -235,10 +235,10 @@ class AwsProfile:
             return {}
         try:
             text = _read_shown(path)
-        except Absent:
+        except NotAvailable:
             return {}
         return parse_ini(text, str(path)).get(heading, {})
 
     def _pair(self, path: Path, heading: str) -> Credentials:
         """Return the key pair of a section of a file that nobody else can read."""
-        return pair_of(parse_ini(read_private(path), str(path))[heading], str(path))
+        return parse_key_pair(parse_ini(read_private(path), str(path))[heading], str(path))

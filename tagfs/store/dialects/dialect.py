@@ -57,7 +57,7 @@ class EmptyTagging(enum.Enum):
     EMPTY_BODY = "200 and nothing at all"
 
 
-class Carrier(enum.Enum):
+class WriteKind(enum.Enum):
     """A way of writing an object that is to give it its tags in the same request."""
 
     PUT = "PutObject"
@@ -160,7 +160,7 @@ class Dialect:
     bucket_tag_rules: TagRules
     path_style_elsewhere: bool = False
     tag_escape: TagEscape = PLAIN
-    tag_carriers: frozenset[Carrier] = frozenset(Carrier)
+    tag_carriers: frozenset[WriteKind] = frozenset(WriteKind)
     counts_tags: bool = True
     empty_tagging: frozenset[EmptyTagging] = frozenset({EmptyTagging.EMPTY_SET})
     delete_bucket_tags_by_key: bool = False

@@ -15,13 +15,13 @@ from urllib.parse import quote
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials.values import Credentials, EnvironmentNames
 from tagfs.store.dialects.dialect import (
-    Carrier,
     Dialect,
     EmptyTagging,
     ListKeys,
     MetadataEdit,
     Signable,
     Signer,
+    WriteKind,
 )
 from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT
 from tagfs.store.dialects.tag_escape import TagEscape
@@ -165,7 +165,9 @@ OBS: Final = Dialect(
     tag_escape=TagEscape.AUTO,
     # Not documented: whether x-obs-tagging is read with links and appends, and whether a change of
     # metadata leaves tags alone.
-    tag_carriers=frozenset({Carrier.PUT, Carrier.UPLOAD, Carrier.COPY, Carrier.RETAGGED_COPY}),
+    tag_carriers=frozenset(
+        {WriteKind.PUT, WriteKind.UPLOAD, WriteKind.COPY, WriteKind.RETAGGED_COPY}
+    ),
     # The count is told only where tags may be read, and for none perhaps as 0, perhaps not at all.
     counts_tags=False,
     empty_tagging=frozenset({EmptyTagging.NOT_FOUND, EmptyTagging.EMPTY_SET}),

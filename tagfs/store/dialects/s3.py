@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials.values import Credentials, EnvironmentNames
-from tagfs.store.dialects.dialect import Carrier, Dialect, EmptyTagging, Signable, Signer
+from tagfs.store.dialects.dialect import Dialect, EmptyTagging, Signable, Signer, WriteKind
 from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT
 from tagfs.store.tags import TagRules
 
@@ -133,7 +133,7 @@ S3: Final = Dialect(
     ),
     # Ceph RGW 16 ignores tags on multipart uploads, drops them in copies that replace metadata,
     # and ignores the tagging directive.
-    tag_carriers=frozenset({Carrier.PUT, Carrier.COPY}),
+    tag_carriers=frozenset({WriteKind.PUT, WriteKind.COPY}),
     # LocalStack does not tell the count.
     counts_tags=False,
     # Buckets without tags answer NoSuchTagSet, objects an empty set, Ceph RGW 16 sometimes nothing.

@@ -1,7 +1,7 @@
 """Signs requests: with which pair, at which time, and what to do when the service objects.
 
-`Authority` is what `Transport` asks before and after every attempt. The signatures themselves are
-the dialect's.
+`Authenticator` is what `Transport` asks before and after every attempt. The signatures themselves
+are the dialect's.
 """
 
 import logging
@@ -16,7 +16,7 @@ from tagfs.store.credentials.values import Credentials, CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect, Signable
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.http.retry import Course
+from tagfs.store.http.retry import RetryState
 from tagfs.store.http_dates import parse_http_date
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _REFUSALS = frozenset({400, 401, 403})
 _USER_AGENT = f"tagfs/{tagfs.__version__}"
 
 
-class Authority:
+class Authenticator:
     """Signs the requests to one endpoint and keeps the service's clock. Thread-safe."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Authority:
         # http.client would send text as Latin-1; bytes go as they are.
         return {n: v if v.isascii() else v.encode() for n, v in headers.items()}
 
-    def mend(self, course: Course, answer: Response, used: Credentials) -> bool:
+    def mend(self, course: RetryState, answer: Response, used: Credentials) -> bool:
         """Mend the clock or the credentials if the answer calls for it, at most once each.
 
         Return whether another attempt is worth it.
@@ -122,7 +122,7 @@ class Authority:
             return renewed is not None and renewed != used
         return False
 
-    def _may_be_expired(self, course: Course, answer: Response, used: Credentials) -> bool:
+    def _may_be_expired(self, course: RetryState, answer: Response, used: Credentials) -> bool:
         if answer.code:
             return answer.code in self._dialect.expired_codes
         # The answer to a HEAD has no body to hold a code, and S3 no header for it.

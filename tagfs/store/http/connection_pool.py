@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from tagfs.errors import SettingsError
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.request_body import Stream
-from tagfs.store.http.response_parser import WholeAnswer
+from tagfs.store.http.response_parser import FastHTTPResponse
 
 SMALL_PACKET: Final = 64 * 1024
 """Bytes of a body that is sent together with its head."""
@@ -39,7 +39,7 @@ _Pool = urllib3.HTTPConnectionPool
 _CUT = (BrokenPipeError, ConnectionResetError)
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """An attempt that ended without an answer.
 
     Attributes:
@@ -54,17 +54,17 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """Seconds: until a connection is open, and without a byte of an answer."""
 
     connect: float
     read: float
 
 
-class _AtOnce(urllib3.connection.HTTPConnection):
+class _CoalescingConnection(urllib3.connection.HTTPConnection):
     """Sends the head of a request and a small body at once: one call, one packet, one wake-up."""
 
-    response_class: type[http.client.HTTPResponse] = WholeAnswer
+    response_class: type[http.client.HTTPResponse] = FastHTTPResponse
     was_cut = False  # while it was sent to
     _poll: "select.poll | None" = None
     _head: bytes | None = None  # held back until the body comes; empty: still to come itself
@@ -98,9 +98,9 @@ class _AtOnce(urllib3.connection.HTTPConnection):
             for block in body:
                 self.send(block)
 
-    def answer(self) -> WholeAnswer:
+    def answer(self) -> FastHTTPResponse:
         """Read the head of the answer."""
-        return cast("WholeAnswer", http.client.HTTPConnection.getresponse(self))
+        return cast("FastHTTPResponse", http.client.HTTPConnection.getresponse(self))
 
     def send(self, data: Any) -> None:
         head, self._head = self._head, None
@@ -110,18 +110,18 @@ class _AtOnce(urllib3.connection.HTTPConnection):
             super().send(data if head is None else head + data)
 
 
-class _Connection(_AtOnce):
+class _Connection(_CoalescingConnection):
     pass
 
 
-class _SecureConnection(_AtOnce, urllib3.connection.HTTPSConnection):
+class _SecureConnection(_CoalescingConnection, urllib3.connection.HTTPSConnection):
     pass
 
 
-class Sent:
+class PendingResponse:
     """A request that was sent."""
 
-    def __init__(self, home: "Connections", connection: _AtOnce) -> None:
+    def __init__(self, home: "ConnectionPool", connection: _CoalescingConnection) -> None:
         self._home = home
         self._connection = connection
 
@@ -129,25 +129,25 @@ class Sent:
         """Close the connection: the answer is not wanted."""
         self._connection.close()
 
-    def answer(self, within: float | None = None) -> "Exchange":
+    def answer(self, within: float | None = None) -> "ResponseReader":
         """Wait for the head of the answer, `within` seconds if not as long as was said before.
 
         Raises:
-            NoAnswer
+            NoResponse
         """
         if within is not None and self._connection.sock is not None:
             self._connection.sock.settimeout(within)
         try:
-            return Exchange(self._home, self._connection, self._connection.answer())
+            return ResponseReader(self._home, self._connection, self._connection.answer())
         except FOREIGN as error:
             self._connection.close()
-            raise NoAnswer(_reason(error), sent=True) from None
+            raise NoResponse(_reason(error), sent=True) from None
         except BaseException:
             self._connection.close()
             raise
 
 
-class Exchange:
+class ResponseReader:
     """A request and its answer as far as it was read.
 
     Attributes:
@@ -155,7 +155,9 @@ class Exchange:
         fields: its headers, names in lower case, values as Latin-1.
     """
 
-    def __init__(self, home: "Connections", connection: _AtOnce, answer: WholeAnswer) -> None:
+    def __init__(
+        self, home: "ConnectionPool", connection: _CoalescingConnection, answer: FastHTTPResponse
+    ) -> None:
         self._home = home
         self._connection = connection
         self._answer = answer
@@ -166,13 +168,13 @@ class Exchange:
         """Return the body, `most` bytes of it at most; read whole, the connection lives on.
 
         Raises:
-            NoAnswer: it was cut.
+            NoResponse: it was cut.
         """
         try:
             body = self._answer.read(most)
         except (*FOREIGN, ValueError) as error:  # of a chunk whose length is none
             self.drop()
-            raise NoAnswer(_reason(error), sent=True) from None
+            raise NoResponse(_reason(error), sent=True) from None
         if self._answer.isclosed():
             self._home.give_back(self._connection)
         else:
@@ -185,7 +187,7 @@ class Exchange:
         self._connection.close()
 
 
-class Connections:
+class ConnectionPool:
     """Idle connections, the one used last on top. Thread-safe."""
 
     def __init__(self, endpoint: Endpoint, ca_bundle: str | None) -> None:
@@ -196,7 +198,7 @@ class Connections:
         """
         self._adapter = HTTPAdapter(pool_connections=1)
         self._pool = _connect(self._adapter, endpoint, ca_bundle)
-        self._idle: list[_AtOnce] = []
+        self._idle: list[_CoalescingConnection] = []
         self._closed = False
         weakref.finalize(self, _close_all, self._idle)  # should nobody close it
 
@@ -206,16 +208,16 @@ class Connections:
         target: str,
         headers: Mapping[str, str | bytes],
         body: bytes | Stream | None,
-        patience: Patience,
+        patience: Timeouts,
         *,
         patient: bool = True,
-    ) -> Sent:
+    ) -> PendingResponse:
         """Send a request.
 
         `patient`: "no such host" and "connection refused" may pass.
 
         Raises:
-            NoAnswer
+            NoResponse
         """
         connection = self._take(patience, patient=patient)
         try:
@@ -228,13 +230,13 @@ class Connections:
                 connection.was_cut = True  # a service may answer before it was sent all
         except FOREIGN as error:
             connection.close()
-            raise NoAnswer(_reason(error), sent=True) from None
+            raise NoResponse(_reason(error), sent=True) from None
         except BaseException:
             connection.close()
             raise
-        return Sent(self, connection)
+        return PendingResponse(self, connection)
 
-    def give_back(self, connection: _AtOnce) -> None:
+    def give_back(self, connection: _CoalescingConnection) -> None:
         """Keep a connection whose answer was read for the next request."""
         if connection.was_cut:
             connection.close()
@@ -250,11 +252,11 @@ class Connections:
         self._adapter.close()
         self._pool.close()  # the adapter only forgets it
 
-    def _take(self, patience: Patience, *, patient: bool) -> _AtOnce:
+    def _take(self, patience: Timeouts, *, patient: bool) -> _CoalescingConnection:
         """Return a connection that is open.
 
         Raises:
-            NoAnswer: there is none to be had.
+            NoResponse: there is none to be had.
         """
         while self._idle:
             try:
@@ -265,7 +267,7 @@ class Connections:
                 return connection
             connection.close()
         # urllib3 has no other way to a connection that has its pool's certificates.
-        connection = cast("_AtOnce", self._pool._new_conn())  # noqa: SLF001
+        connection = cast("_CoalescingConnection", self._pool._new_conn())  # noqa: SLF001
         connection.timeout = patience.connect
         try:
             connection.connect()
@@ -278,20 +280,20 @@ class Connections:
         return connection
 
 
-def _close_all(idle: list[_AtOnce]) -> None:
+def _close_all(idle: list[_CoalescingConnection]) -> None:
     while idle:
         with contextlib.suppress(IndexError):  # another thread has just taken the last one
             idle.pop().close()
 
 
-def _not_connected(error: Exception, *, patient: bool) -> NoAnswer:
+def _not_connected(error: Exception, *, patient: bool) -> NoResponse:
     reason = _reason(error)
     if isinstance(error, urllib3.exceptions.NewConnectionError):  # refused, or no such host
-        return NoAnswer(reason, sent=False, hopeless=not patient)
+        return NoResponse(reason, sent=False, hopeless=not patient)
     wrong = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
     if isinstance(error, ssl.CertificateError) or wrong:
-        return NoAnswer(reason, sent=False, hopeless=True)
-    return NoAnswer(reason, sent=False)
+        return NoResponse(reason, sent=False, hopeless=True)
+    return NoResponse(reason, sent=False)
 
 
 def _connect(adapter: HTTPAdapter, endpoint: Endpoint, ca_bundle: str | None) -> _Pool:

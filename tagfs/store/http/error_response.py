@@ -17,7 +17,7 @@ _PAGE = re.compile(rb"\s*(<!doctype\s+html|<html)[\s>]", re.IGNORECASE)
 _SHOWN = 200  # bytes of a body that is no XML
 
 
-def is_strange(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+def is_foreign_page(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Tell whether a success is somebody else's: of a proxy that wants a login, for example.
 
     Taken for the service's it would be a write that never was, or a page instead of content.
@@ -29,7 +29,7 @@ def is_strange(request: Request, status: int, headers: Mapping[str, str], body: 
     )
 
 
-def read_answer(
+def parse_response(
     dialect: Dialect, request: Request, status: int, headers: Mapping[str, str], body: bytes
 ) -> Response:
     """Return an answer as a value; header names are in lower case."""

@@ -17,7 +17,7 @@ _CONTINUE = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-class WholeAnswer(http.client.HTTPResponse):
+class FastHTTPResponse(http.client.HTTPResponse):
     """An answer whose head is whole.
 
     Attributes:

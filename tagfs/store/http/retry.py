@@ -38,7 +38,7 @@ _TRANSIENT_CODES = frozenset(
 
 
 @dataclass(slots=True)
-class Course:
+class RetryState:
     """How one request has fared so far.
 
     Attributes:
@@ -58,7 +58,7 @@ class Course:
     refreshed: bool = False
 
     @classmethod
-    def begin(cls, request: Request, timeout: float, now: float) -> "Course":
+    def begin(cls, request: Request, timeout: float, now: float) -> "RetryState":
         """Start the clock of a request."""
         moved = request.body_size + request.expected
         allowed = (request.timeout or timeout) + moved / SLOWEST_LINK

@@ -15,10 +15,16 @@ from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http import retry
-from tagfs.store.http.authenticator import Authority
-from tagfs.store.http.connection_pool import Connections, Exchange, NoAnswer, Patience, Sent
+from tagfs.store.http.authenticator import Authenticator
+from tagfs.store.http.connection_pool import (
+    ConnectionPool,
+    NoResponse,
+    PendingResponse,
+    ResponseReader,
+    Timeouts,
+)
 from tagfs.store.http.endpoints import Endpoint
-from tagfs.store.http.error_response import is_strange, read_answer
+from tagfs.store.http.error_response import is_foreign_page, parse_response
 from tagfs.store.http.messages import (
     FIRST_FAILURE,
     FIRST_REFUSAL,
@@ -31,7 +37,7 @@ from tagfs.store.http.messages import (
     repair_header,
 )
 from tagfs.store.http.request_body import Body, Stream, prepare_body
-from tagfs.store.http.retry import Course
+from tagfs.store.http.retry import RetryState
 from tagfs.store.objects import NOTHING
 from tagfs.store.wire.xml import MAX_DOCUMENT
 
@@ -49,13 +55,13 @@ _NO_BODY: Final = Body()
 class _Begun(NamedTuple):
     """A request that was sent, when, and until when silence is borne (monotonic seconds)."""
 
-    sent: Sent
+    sent: PendingResponse
     began: float
     until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class TransportOptions:
     """What the user may choose about a transport.
 
     Attributes:
@@ -78,16 +84,16 @@ class Transport:
         self,
         endpoint: Endpoint,
         dialect: Dialect,
-        authority: Authority,
-        options: Options | None = None,
+        authority: Authenticator,
+        options: TransportOptions | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self.options = options or Options()
+        self.options = options or TransportOptions()
         self._dialect = dialect
         self._authority = authority
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
-        self._connections = Connections(endpoint, self.options.ca_bundle)
+        self._connections = ConnectionPool(endpoint, self.options.ca_bundle)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -119,14 +125,14 @@ class Transport:
         body = prepare_body(
             request.body, with_md5=self._dialect.md5_etags, announced=request.announced
         )
-        course = Course.begin(request, self.options.timeout, time.monotonic())
+        course = RetryState.begin(request, self.options.timeout, time.monotonic())
         while True:
             course.attempts += 1
             stream = body.begin()
             used = self._authority.credentials()
             try:
                 answer = self._attempt(course, target, used, body.content_md5, stream or body.data)
-            except NoAnswer as failure:
+            except NoResponse as failure:
                 if stream and stream.failure is not None:
                     raise stream.failure from None
                 course.uncertain |= failure.sent
@@ -154,10 +160,10 @@ class Transport:
         """
         answers: list[Response | None] = []
         while len(answers) < len(requests):
-            begun: list[tuple[Course, _Begun] | None] = []
+            begun: list[tuple[RetryState, _Begun] | None] = []
             try:
                 for request in requests[len(answers) :]:
-                    course = Course.begin(request, self.options.timeout, time.monotonic())
+                    course = RetryState.begin(request, self.options.timeout, time.monotonic())
                     if not begun:
                         self._take_slot(course)
                     elif not self._slots.acquire(blocking=False):
@@ -173,7 +179,7 @@ class Transport:
                 raise
         return answers
 
-    def _begin_once(self, course: Course) -> "tuple[Course, _Begun] | None":
+    def _begin_once(self, course: RetryState) -> "tuple[RetryState, _Begun] | None":
         request = course.request
         course.attempts = 1
         try:
@@ -187,20 +193,20 @@ class Transport:
             raise
         try:
             return course, self._begin(course, target, headers, None)
-        except NoAnswer:
+        except NoResponse:
             return None
 
-    def _finish_once(self, course: Course, begun: "_Begun") -> Response | None:
+    def _finish_once(self, course: RetryState, begun: "_Begun") -> Response | None:
         try:
             # All were sent at the same time, so none is waited for longer than that.
             within = max(0.001, begun.until - time.monotonic())
             answer = self._finish(course, begun, within)
-        except (NoAnswer, MalformedResponse):
+        except (NoResponse, MalformedResponse):
             return None
         plain = answer.status in _PLAIN
         return self._final(course, answer, _NO_BODY, None) if plain else None
 
-    def _unheard(self, course: Course) -> Response:
+    def _unheard(self, course: RetryState) -> Response:
         """Return what stands for the answer that was lost."""
         logger.info("%s: the answer was lost, but it is done", course.request)
         elapsed = time.monotonic() - course.started
@@ -208,7 +214,7 @@ class Transport:
         return Response(status=OK, headers={}, uncertain=True, started_ns=started_ns)
 
     def _final(
-        self, course: Course, answer: Response, body: Body, stream: Stream | None
+        self, course: RetryState, answer: Response, body: Body, stream: Stream | None
     ) -> Response:
         elapsed = time.monotonic() - course.started
         md5 = stream.md5 if stream and body.md5 is None else body.md5
@@ -226,7 +232,7 @@ class Transport:
 
     def _attempt(
         self,
-        course: Course,
+        course: RetryState,
         target: str,
         used: Credentials,
         md5: str | None,
@@ -238,7 +244,7 @@ class Transport:
 
     def _begin(
         self,
-        course: Course,
+        course: RetryState,
         target: str,
         headers: dict[str, str | bytes],
         body: bytes | Stream | None,
@@ -247,7 +253,7 @@ class Transport:
         request = course.request
         began = time.monotonic()
         left = max(0.5, course.deadline - began)
-        patience = Patience(
+        patience = Timeouts(
             connect=min(CONNECT_TIMEOUT, left), read=min(PATIENCE, left) + request.labour
         )
         try:
@@ -259,7 +265,7 @@ class Transport:
             raise
         return _Begun(sent, began, time.monotonic() + patience.read)
 
-    def _finish(self, course: Course, begun: "_Begun", within: float | None = None) -> Response:
+    def _finish(self, course: RetryState, begun: "_Begun", within: float | None = None) -> Response:
         """Read the answer to a request that was sent, and give back its slot."""
         request = course.request
         status = received = 0
@@ -275,13 +281,13 @@ class Transport:
             received = len(content)
         finally:
             self._over(course, begun.began, status, received, answered)
-        if is_strange(request, status, answered, content):
-            raise NoAnswer(f"an answer of {status} that is not the service's", sent=True)
-        return read_answer(self._dialect, request, status, answered, content)
+        if is_foreign_page(request, status, answered, content):
+            raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
+        return parse_response(self._dialect, request, status, answered, content)
 
     def _over(
         self,
-        course: Course,
+        course: RetryState,
         began: float,
         status: int = 0,
         received: int = 0,
@@ -308,7 +314,7 @@ class Transport:
             )
         )
 
-    def _take_slot(self, course: Course) -> None:
+    def _take_slot(self, course: RetryState) -> None:
         """Wait for a connection to be free; that time is not the request's."""
         began = time.monotonic()
         while not self._slots.acquire(timeout=1):
@@ -316,14 +322,14 @@ class Transport:
         self._check_open(course, release=True)
         course.deadline += time.monotonic() - began
 
-    def _check_open(self, course: Course, *, release: bool = False) -> None:
+    def _check_open(self, course: RetryState, *, release: bool = False) -> None:
         if self._closed.is_set():
             if release:
                 self._slots.release()
             raise Interrupted(f"{course.request}: the connection was closed")
 
     def _pause(
-        self, course: Course, reason: str, *, least: float = 0.0, hopeless: bool = False
+        self, course: RetryState, reason: str, *, least: float = 0.0, hopeless: bool = False
     ) -> None:
         """Wait before the next attempt, or raise if there will be none."""
         left = course.deadline - time.monotonic()
@@ -340,7 +346,7 @@ class Transport:
         if self._closed.wait(wait):
             raise Interrupted(f"{course.request}: the connection was closed")
 
-    def _give_up(self, course: Course, reason: str) -> Unreachable:
+    def _give_up(self, course: RetryState, reason: str) -> Unreachable:
         kind = Throttled if course.throttled else Unreachable
         message = (
             f"{course.request}: {reason} ({self.endpoint.url}, {course.attempts} attempts "
@@ -352,13 +358,13 @@ class Transport:
         return failure
 
 
-def _is_done(course: Course) -> bool:
+def _is_done(course: RetryState) -> bool:
     """Say whether an attempt without an answer is known to have done its work."""
     took_effect = course.request.took_effect
     return course.uncertain and took_effect is not None and took_effect()
 
 
-def _receive(request: Request, raw: Exchange, headers: dict[str, str]) -> bytes:
+def _receive(request: Request, raw: ResponseReader, headers: dict[str, str]) -> bytes:
     """Read the body whole; one that was cut is no answer."""
     most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
     length = headers.get("content-length", "")
@@ -367,7 +373,7 @@ def _receive(request: Request, raw: Exchange, headers: dict[str, str]) -> bytes:
         size = 0  # after HEAD, the header tells what GET would send
     elif size is None and "transfer-encoding" not in headers:
         raw.drop()
-        raise NoAnswer("an answer of unknown length, which may be cut", sent=True)
+        raise NoResponse("an answer of unknown length, which may be cut", sent=True)
     body = b""
     if size is None:
         body = raw.read(most + 1)
