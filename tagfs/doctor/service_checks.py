@@ -80,7 +80,7 @@ def check_bucket(
         method="GET",
         query={"prefix": prefix, "max-keys": "1", "encoding-type": "url"},
         subresource="list",
-        patient=False,
+        retry_connect=False,
         quiet=True,
     )
     try:
@@ -153,7 +153,7 @@ def _region(
 def _asked(client: Client, settings: BucketSettings, provider: CredentialsProvider) -> str:
     """Return the bucket's region as the service tells it, asked without naming one; "" if not."""
     if client.dialect.service == "s3":
-        head = Request(operation="HeadBucket", method="HEAD", patient=False, quiet=True)
+        head = Request(operation="HeadBucket", method="HEAD", retry_connect=False, quiet=True)
         try:
             answer = client.transport.request(head)
         except TagfsError:

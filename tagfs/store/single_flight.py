@@ -23,17 +23,17 @@ class Call(Generic[T]):
         spoiled: whether what it asks about was written since it began.
     """
 
-    __slots__ = ("_done", "_error", "_result", "began", "shared", "spoiled")
+    __slots__ = ("_done", "_error", "_result", "began", "invalid", "shared")
 
     def __init__(self, began: float, *, shared: bool) -> None:
         self.began = began
         self.shared = shared
-        self.spoiled = False
+        self.invalid = False
         self._done: threading.Event | None = None  # made for the first who waits: most have none
         self._result: T | None = None
         self._error: BaseException | None = None
 
-    def land(self, result: T | None = None, error: BaseException | None = None) -> None:
+    def resolve(self, result: T | None = None, error: BaseException | None = None) -> None:
         """Wake all who wait, with an answer or with a failure."""
         self._result, self._error = result, error
         if self._done is not None:
@@ -65,7 +65,7 @@ class CallTable:
     def find(self, slot: Slot, oldest: float) -> Call[object] | None:
         """Return a call to share that began after `oldest`, to be waited for."""
         for flight in reversed(self._active.get(slot, ())):
-            if flight.shared and not flight.spoiled and flight.began > oldest:
+            if flight.shared and not flight.invalid and flight.began > oldest:
                 flight.join()
                 return flight
         return None
@@ -77,20 +77,20 @@ class CallTable:
         return flight
 
     def end(self, slot: Slot, flight: Call[object]) -> None:
-        """Forget a call that came back."""
+        """Drop a call that came back."""
         flights = self._active[slot]
         flights.remove(flight)
         if not flights:
             del self._active[slot]
 
-    def spoil(self, slot: Slot) -> None:
+    def invalidate(self, slot: Slot) -> None:
         """Note that what the calls of a slot ask about is being, or has been, written."""
         for flight in self._active.get(slot, ()):
-            flight.spoiled = True
+            flight.invalid = True
 
-    def spoil_all(self, prefix: str) -> None:
-        """Spoil the calls about all keys that begin with `prefix`, or that lie above it."""
+    def invalidate_prefix(self, prefix: str) -> None:
+        """Invalidate the calls about all keys that begin with `prefix`, or that lie above it."""
         for (_, key), flights in self._active.items():
             if key.startswith(prefix) or prefix.startswith(key):
                 for flight in flights:
-                    flight.spoiled = True
+                    flight.invalid = True

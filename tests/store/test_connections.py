@@ -218,7 +218,7 @@ def test_what_fails_after_sending_may_have_been_done(opened, first, method):
     connections = opened(server)
     with pytest.raises(NoResponse) as caught:
         ask(connections, method)
-    assert (caught.value.sent, caught.value.hopeless) == (True, False)
+    assert (caught.value.sent, caught.value.permanent) == (True, False)
     assert connections._idle == []
     assert ask(connections) == (200, b"next")
     assert server.connections == 2
@@ -229,7 +229,7 @@ def test_silence(opened):
     connections = opened(server)
     with pytest.raises(NoResponse) as caught:
         ask(connections, patience=Timeouts(connect=5.0, read=0.2))
-    assert (caught.value.sent, caught.value.hopeless) == (True, False)
+    assert (caught.value.sent, caught.value.permanent) == (True, False)
     assert ask(connections) == (200, b"next")
 
 
@@ -362,7 +362,7 @@ def test_nobody_listening(opened, patient):
     server.close()
     with pytest.raises(NoResponse, match="refused") as caught:
         send(connections, patient=patient)
-    assert (caught.value.sent, caught.value.hopeless) == (False, not patient)
+    assert (caught.value.sent, caught.value.permanent) == (False, not patient)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_what_fails_before_sending_was_not_done(opened, monkeypatch, failure, ho
     monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
     with pytest.raises(NoResponse) as caught:
         send(connections, patient=False)
-    assert (caught.value.sent, caught.value.hopeless) == (False, hopeless)
+    assert (caught.value.sent, caught.value.permanent) == (False, hopeless)
     assert "object at" not in str(caught.value)
 
 
@@ -399,7 +399,7 @@ def test_a_service_that_speaks_no_tls(opened, said, hopeless):
     connections = opened(Handshaker([said]), "https")
     with pytest.raises(NoResponse) as caught:
         send(connections)
-    assert (caught.value.sent, caught.value.hopeless) == (False, hopeless)
+    assert (caught.value.sent, caught.value.permanent) == (False, hopeless)
 
 
 # Closing

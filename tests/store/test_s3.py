@@ -211,7 +211,7 @@ def test_untagged_objects_prove_nothing(rgw):
     upload(rgw.client, "plain", new())
     upload(rgw.client, "k", new(RED))
     assert rgw.client.get_tags("k") == RED
-    assert rgw.client._carries == {WriteKind.UPLOAD: False}
+    assert rgw.client._kept_tags_by == {WriteKind.UPLOAD: False}
 
 
 def test_tags_that_could_not_be_set_again_are_in_the_log(script, caplog):
@@ -410,7 +410,7 @@ def test_temporary_pairs_carry_their_token(script):
 
 def test_a_clock_that_is_off(running):
     client = running.open()
-    client.transport._authority._clock = lambda: time.time() - 3600
+    client.transport._authenticator._clock = lambda: time.time() - 3600
     client.put("k", data(), new())
     assert client.get("k").data == b"x"
     client.close()

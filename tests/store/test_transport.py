@@ -300,7 +300,7 @@ def test_backoff_grows_with_jitter_and_ends():
 def test_uncertainty_is_told(serve):
     for trouble, uncertain in [(CLOSE, True), (error(500, "x"), True), (error(429, "x"), False)]:
         _, client = serve(trouble, answer())
-        assert client.request(GET).uncertain is uncertain
+        assert client.request(GET).may_have_happened is uncertain
 
 
 # Stopping
@@ -336,7 +336,7 @@ def test_an_impatient_request_does_not_wait_for_a_service_to_come_up(serve):
     server.close()
     began = time.monotonic()
     with pytest.raises(Unreachable, match="1 attempts"):
-        client.request(Request(operation="x", method="GET", patient=False))
+        client.request(Request(operation="x", method="GET", retry_connect=False))
     assert time.monotonic() - began < 3
 
 

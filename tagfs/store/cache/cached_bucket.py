@@ -1,4 +1,4 @@
-"""A bucket that remembers what another bucket told it: a `Bucket` around a `Bucket`.
+"""A bucket that remembers what another bucket reported: a `Bucket` around a `Bucket`.
 
 It owns the ages, the lock and the calls under way; what answers mean is `entries`, what
 listings show `listings`. It decides nothing about files: without it everything still works,
@@ -7,7 +7,8 @@ writing.
 
 - An answer is as old as the request that brought it, counted from when that began.
 - One lock guards everything and is never held over a call of the inner bucket.
-- A write through this bucket is exact: it spoils the reads under way that may have missed it and
+- A write through this bucket is exact: it invalidates the reads under way that may have missed it
+and
   puts its result into entries and listings. A write whose outcome nobody knows leaves nothing.
 - Changing tags moves neither ETag nor Last-Modified, so remembered tags of other writers' objects
   can only grow old.
@@ -105,7 +106,7 @@ class CachedBucket(CachedWrites):
     def forget(self, prefix: str = "") -> None:
         """Drop what is remembered of all keys that begin with `prefix`."""
         with self._lock:
-            self._state.forget(prefix)
+            self._state.invalidate_prefix(prefix)
             if not prefix:
                 self._bucket_tags = None
 

@@ -96,7 +96,7 @@ class Coalescer:
 
     # Asking
 
-    def answer(
+    def get_or_fetch(
         self,
         slot: Slot,
         recall: Callable[[], T | Unknown],
@@ -129,7 +129,7 @@ class Coalescer:
             except Interrupted:
                 continue  # it was the other caller who was interrupted
 
-    def answer_many(
+    def fetch_many(
         self,
         kind: str,
         keys: Sequence[str],
@@ -157,13 +157,13 @@ class Coalescer:
             with self.lock:
                 for key, flight in flights.items():
                     self.flights.end((kind, key), flight)
-                    if key in found and not flight.spoiled:
+                    if key in found and not flight.invalid:
                         keep(key, found[key], flight.began)
             for key, flight in flights.items():
                 if key in found:
-                    flight.land(found[key])
+                    flight.resolve(found[key])
                 else:
-                    flight.land(error=Interrupted(f"{key}: to be asked for singly"))
+                    flight.resolve(error=Interrupted(f"{key}: to be asked for singly"))
         return found
 
     def _lead(
@@ -178,15 +178,15 @@ class Coalescer:
         except BaseException as error:
             with self.lock:
                 self.flights.end(slot, flight)
-                if _is_denial(error) and not flight.spoiled:
+                if _is_denial(error) and not flight.invalid:
                     self._keep_denial(slot, str(error), flight.began)
-            flight.land(error=error)
+            flight.resolve(error=error)
             raise
         with self.lock:
             self.flights.end(slot, flight)
-            if not flight.spoiled:
+            if not flight.invalid:
                 keep(result, flight.began)
-        flight.land(result)
+        flight.resolve(result)
         return result
 
     def _recall_denial(self, slot: Slot, oldest: float) -> None:
@@ -201,17 +201,17 @@ class Coalescer:
             self._denials.clear()
         self._denials[slot] = at, reason
 
-    def saw(self, key: str, info: ObjectInfo | None, at: float) -> None:
-        """Remember what HEAD or GET told (under the lock)."""
+    def record(self, key: str, info: ObjectInfo | None, at: float) -> None:
+        """Remember what HEAD or GET reported (under the lock)."""
         settled = info is not None and self.clocks.settled(info.last_modified_ns, at)
-        self.known.saw(key, info, at, settled=settled)
+        self.known.record_read(key, info, at, settled=settled)
 
-    def saw_lookup(self, key: str, found: Lookup, at: float) -> None:
-        """Remember what the service told of one path (under the lock)."""
-        self.saw(key, found.info, at)
+    def record_lookup(self, key: str, found: Lookup, at: float) -> None:
+        """Remember what the service reported of one path (under the lock)."""
+        self.record(key, found.info, at)
         if found.is_prefix:
-            self.saw(f"{key}/", found.marker, at)
-        self.known.saw_directory(key, at, exists=found.is_prefix)
+            self.record(f"{key}/", found.marker, at)
+        self.known.record_directory(key, at, exists=found.is_prefix)
 
     # Writing
 
@@ -220,13 +220,13 @@ class Coalescer:
         keys: Sequence[str],
         send: Callable[[], T],
         keep: Callable[[T, float], None],
-        doubt: Callable[[str], None] | None = None,
+        invalidate: Callable[[str], None] | None = None,
     ) -> T:
         """Write objects, and remember the result unless other writes of them were under way.
 
         When it has come back, whatever was asked before that may be older than it.
-        `keep` and `doubt` run under the lock; `doubt` is called for every key when nobody knows
-        what came of the write.
+        `keep` and `invalidate` run under the lock; `invalidate` is called for every key when
+        nobody knows what came of the write.
         """
         with self.lock:
             began = self.clocks.monotonic()
@@ -237,48 +237,50 @@ class Coalescer:
             with self.lock:
                 self._end_write(keys, flights)
                 if not isinstance(error, _HARMLESS):
-                    self._doubt(keys, doubt)
+                    self._invalidate(keys, invalidate)
             raise
         with self.lock:
             self._end_write(keys, flights)
-            if any(flight.spoiled for flight in flights):
-                self._doubt(keys, None)
+            if any(flight.invalid for flight in flights):
+                self._invalidate(keys, None)
             else:
                 keep(result, began)
         return result
 
-    def doubt(self, key: str) -> None:
+    def invalidate(self, key: str) -> None:
         """Know nothing of an object any more (under the lock)."""
-        self.known.doubt(key, self.clocks.oldest())
+        self.known.invalidate(key, self.clocks.oldest())
 
-    def forget(self, prefix: str) -> None:
+    def invalidate_prefix(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix` (under the lock)."""
-        self.known.forget(prefix)
+        self.known.invalidate_prefix(prefix)
         self._denials.clear()
-        self.flights.spoil_all(prefix)
+        self.flights.invalidate_prefix(prefix)
 
     def _end_write(self, keys: Sequence[str], flights: Sequence[Call[object]]) -> None:
         for key, flight in zip(keys, flights, strict=True):
             self.flights.end(("write", key), flight)
-        self._spoil(keys)
+        self._invalidate_calls(keys)
 
-    def _doubt(self, keys: Sequence[str], doubt: Callable[[str], None] | None) -> None:
+    def _invalidate(self, keys: Sequence[str], invalidate: Callable[[str], None] | None) -> None:
         for key in keys:
-            (doubt or self.doubt)(key)
+            (invalidate or self.invalidate)(key)
 
-    def _spoil(self, keys: Sequence[str]) -> None:
+    def _invalidate_calls(self, keys: Sequence[str]) -> None:
         for key in keys:
             for kind in ("write", "head", "tags", "lookup"):
-                self.flights.spoil((kind, key))
+                self.flights.invalidate((kind, key))
                 self._denials.pop((kind, key), None)
             at = key.find("/")
             while at >= 0:
-                self.flights.spoil(("lookup", key[:at]))
+                self.flights.invalidate(("lookup", key[:at]))
                 at = key.find("/", at + 1)
 
     # Scanning
 
-    def follow(self, prefix: str, begin: Callable[[], Iterator[Page]]) -> Iterator[Page | TooLarge]:
+    def shared_scan(
+        self, prefix: str, begin: Callable[[], Iterator[Page]]
+    ) -> Iterator[Page | TooLarge]:
         """Yield the pages of a scan, begun now or under way; remember it when it is complete.
 
         An `TooLarge` is the last: the directory is too large, and the reader must go on by itself.
@@ -318,10 +320,10 @@ class Coalescer:
                 return
             scan.kept = True
             self._drop_scan(scan)
-            if self.clocks.ttl > 0 and not scan.growing.void:
+            if self.clocks.ttl > 0 and not scan.growing.invalid:
                 scan.growing.settle(rows)
                 self.known.listings.keep(
-                    scan.prefix, Listing(scan.began, rows, scan.growing.doubts)
+                    scan.prefix, Listing(scan.began, rows, scan.growing.unknown)
                 )
 
     def _leave_scan(self, scan: SharedScan) -> None:

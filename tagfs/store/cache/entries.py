@@ -44,7 +44,7 @@ class Entry:
     at: float
     detail_at: float = _NEVER
     counted_at: float = _NEVER
-    settled: bool = False
+    listing_is_proof: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class EntryStore:
         return Lookup(info, is_prefix=True, marker=None if marker is UNKNOWN else marker)
 
     def has_no_tags(self, key: str, oldest: float) -> bool:
-        """Say whether HEAD or GET told, since `oldest`, that an object has no tags."""
+        """Say whether HEAD or GET reported, since `oldest`, that an object has no tags."""
         entry = self.entries.get(key)
         return (
             entry is not None
@@ -144,10 +144,12 @@ class EntryStore:
         same = known is not None and (known.etag, known.detail) == (info.etag, info.detail)
         return entry.detail_at if entry is not None and same else _NEVER
 
-    # What requests told
+    # What requests reported
 
-    def saw(self, key: str, info: ObjectInfo | None, at: float, *, settled: bool = False) -> None:
-        """Remember what the service told of one key, unless a later answer is there."""
+    def record_read(
+        self, key: str, info: ObjectInfo | None, at: float, *, settled: bool = False
+    ) -> None:
+        """Remember what the service reported of one key, unless a later answer is there."""
         old = self.entries.get(key)
         if old is not None and old.at > at:
             return
@@ -157,19 +159,19 @@ class EntryStore:
             self.entries[key] = Entry(info, at, at, at, settled)
             self._compare_count(key, info.detail, at)
         elif old is not None and old.info is not None and same_version(old.info, info, apart=1):
-            exact = old.settled and same_version(old.info, info)
+            exact = old.listing_is_proof and same_version(old.info, info)
             detail_at = at if exact else old.detail_at
             self.entries[key] = Entry(old.info, at, detail_at, old.counted_at, exact)
         else:
             self.entries[key] = Entry(info, at)
 
-    def saw_directory(self, key: str, at: float, *, exists: bool) -> None:
+    def record_directory(self, key: str, at: float, *, exists: bool) -> None:
         """Remember whether any key begins with `key + "/"`, unless a later answer is there."""
         kept = self._directories.get(key)
         if kept is None or kept[0] <= at:
             self._directories[key] = (at, exists)
 
-    def saw_tags(self, key: str, tags: TagSet, at: float) -> None:
+    def record_tags(self, key: str, tags: TagSet, at: float) -> None:
         """Remember the tag set of an object, unless a later answer is there."""
         kept = self.tags.get(key)
         if kept is None or kept[0] <= at:
@@ -183,7 +185,7 @@ class EntryStore:
 
     # What was written
 
-    def wrote(self, info: ObjectInfo, written: "WriteEffect", oldest: float) -> None:
+    def record_write(self, info: ObjectInfo, written: "WriteEffect", oldest: float) -> None:
         """Remember a new version of an object."""
         key, at = info.key, written.at
         entry = Entry(info, at)
@@ -216,14 +218,14 @@ class EntryStore:
         if seen is not None and not seen[1]:
             self.listings.begin(prefix, seen[0], oldest)
 
-    def wrote_tags(self, key: str, tags: TagSet, at: float) -> None:
+    def record_tag_write(self, key: str, tags: TagSet, at: float) -> None:
         """Remember the tag set that an object has got."""
         self.tags[key] = (at, tags)
         entry = self.entries.get(key)
         if entry is not None:
             _count_tags(entry, tags, at)
 
-    def deleted(self, key: str, at: float, oldest: float) -> None:
+    def record_delete(self, key: str, at: float, oldest: float) -> None:
         """Remember that there is no object any more, nor perhaps its directories."""
         self.tags.pop(key, None)
         self.entries[key] = Entry(None, at)
@@ -234,22 +236,24 @@ class EntryStore:
             else:
                 self._directories[directory[:-1]] = (gone_at, False)
 
-    def doubt(self, key: str, oldest: float) -> None:
+    def invalidate(self, key: str, oldest: float) -> None:
         """Know nothing of a key any more."""
         self.tags.pop(key, None)
         self.entries.pop(key, None)
-        doubted = self.listings.doubt(key, oldest, lambda marker: self._has_marker(marker, oldest))
-        for directory in doubted:
+        invalidated = self.listings.invalidate(
+            key, oldest, lambda marker: self._has_marker(marker, oldest)
+        )
+        for directory in invalidated:
             self._directories.pop(directory[:-1], None)
 
-    def doubt_tags(self, key: str) -> None:
+    def invalidate_tags(self, key: str) -> None:
         """Know nothing of the tags of a key any more."""
         self.tags.pop(key, None)
         entry = self.entries.get(key)
         if entry is not None:
             entry.counted_at = _NEVER
 
-    def forget(self, prefix: str) -> None:
+    def invalidate_prefix(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix`."""
         kept: tuple[MutableMapping[str, object], ...]
         kept = (self.entries, self.tags, self._directories)  # type: ignore[assignment]
@@ -258,7 +262,7 @@ class EntryStore:
                 del mapping[key]
         for directory in [d for d in self._directories if prefix.startswith(f"{d}/")]:
             del self._directories[directory]
-        self.listings.forget(prefix)
+        self.listings.invalidate_prefix(prefix)
 
     def _directory(self, key: str, oldest: float) -> tuple[float, bool] | None:
         kept = self._directories.get(key)
@@ -279,7 +283,7 @@ def _with_young_detail(
     if info is None or info.detail is None or entry.detail_at > oldest:
         return info
     row = seen[1] if seen else None
-    if row is not None and entry.settled and same_version(info, unpack(key, row)):
+    if row is not None and entry.listing_is_proof and same_version(info, unpack(key, row)):
         return info
     return replace(info, detail=None)
 
@@ -290,7 +294,7 @@ def _with_known_detail(listed: ObjectInfo, entry: Entry, oldest: float) -> Objec
         return listed
     if entry.detail_at > oldest and same_version(known, listed, apart=1):
         return known
-    if entry.settled and same_version(known, listed):
+    if entry.listing_is_proof and same_version(known, listed):
         return known
     return listed
 

@@ -27,16 +27,18 @@ class Listing:
 
     at: float
     rows: dict[str, bytes]
-    unsure: set[str] = field(default_factory=set)
+    unknown_names: set[str] = field(default_factory=set)
 
     def knows(self, name: str) -> bool:
-        """Say whether the presence or absence of `name` can be told."""
-        return not self.unsure or name not in self.unsure
+        """Say whether the presence or absence of `name` is known."""
+        return not self.unknown_names or name not in self.unknown_names
 
     def surely_has_any(self) -> bool:
         """Say whether the directory certainly has an entry or a marker."""
         return (
-            any(name not in self.unsure for name in self.rows) if self.unsure else bool(self.rows)
+            any(name not in self.unknown_names for name in self.rows)
+            if self.unknown_names
+            else bool(self.rows)
         )
 
     def weight(self) -> int:
@@ -55,13 +57,13 @@ class ListingInProgress:
     """
 
     changes: dict[str, bytes | None] = field(default_factory=dict)
-    doubts: set[str] = field(default_factory=set)
-    void: bool = False
+    unknown: set[str] = field(default_factory=set)
+    invalid: bool = False
 
     @property
     def touched(self) -> bool:
         """Whether pages that came before may be older than a write that has returned."""
-        return bool(self.void or self.changes or self.doubts)
+        return bool(self.invalid or self.changes or self.unknown)
 
     def settle(self, rows: dict[str, bytes]) -> None:
         """Apply the writes to the rows that the scan brought."""
@@ -116,7 +118,7 @@ class Listings:
         listing = self.get(prefix, oldest)
         if listing is None:
             return self._missing(prefix, oldest)
-        if listing.unsure and name in listing.unsure:
+        if listing.unknown_names and name in listing.unknown_names:
             return None
         return listing.at, listing.rows.get(name)
 
@@ -128,7 +130,7 @@ class Listings:
         if listing is not None and listing.knows(name):
             return listing.at, name in listing.rows
         own = self.get(f"{key}/", oldest)
-        if own is not None and (own.surely_has_any() or not own.unsure):
+        if own is not None and (own.surely_has_any() or not own.unknown_names):
             return own.at, bool(own.rows)
         missing = self._missing(prefix, oldest)
         return (missing[0], False) if missing else None
@@ -192,9 +194,9 @@ class Listings:
         gone: list[tuple[str, float | None]] = []
         while prefix and not has_marker(prefix):
             listing = self.get(prefix, oldest)
-            if listing is None or (listing.unsure and not listing.surely_has_any()):
+            if listing is None or (listing.unknown_names and not listing.surely_has_any()):
                 return gone + [
-                    (path, None) for path in self._doubt_above(prefix, oldest, has_marker)
+                    (path, None) for path in self._invalidate_above(prefix, oldest, has_marker)
                 ]
             if listing.rows:
                 break
@@ -206,48 +208,48 @@ class Listings:
                 parent.at = min(parent.at, listing.at)
         return gone
 
-    def doubt(self, key: str, oldest: float, has_marker: Callable[[str], bool]) -> list[str]:
-        """Know nothing of a key any more; return the directories that are in doubt with it."""
+    def invalidate(self, key: str, oldest: float, has_marker: Callable[[str], bool]) -> list[str]:
+        """Invalidate a key; return the directories that are invalid with it."""
         prefix, name = split(key)
-        self._doubt(prefix, name)
+        self._invalidate(prefix, name)
         listing = self.get(prefix, oldest)
         if not prefix or has_marker(prefix) or (listing and listing.surely_has_any()):
             return []
-        return self._doubt_above(prefix, oldest, has_marker)
+        return self._invalidate_above(prefix, oldest, has_marker)
 
-    def forget(self, prefix: str) -> None:
+    def invalidate_prefix(self, prefix: str) -> None:
         """Drop the listings of all directories below `prefix` and of those that show it."""
         for directory in [d for d in self._kept if d.startswith(prefix) or prefix.startswith(d)]:
             del self._kept[directory]
         for directory, growing in self._growing.items():
             if directory.startswith(prefix) or prefix.startswith(directory):
                 for one in growing:
-                    one.void = True
+                    one.invalid = True
 
-    def _doubt_above(
+    def _invalidate_above(
         self, prefix: str, oldest: float, has_marker: Callable[[str], bool]
     ) -> list[str]:
-        doubted = []
+        invalidated = []
         while prefix and not has_marker(prefix):
-            doubted.append(prefix)
+            invalidated.append(prefix)
             prefix, name = split_directory(prefix)
-            self._doubt(prefix, name)
+            self._invalidate(prefix, name)
             listing = self.get(prefix, oldest)
             if listing is not None and listing.surely_has_any():
                 break
-        return doubted
+        return invalidated
 
     def _set(self, prefix: str, name: str, row: bytes | None, oldest: float) -> None:
         for growing in self._growing.get(prefix, ()):
             growing.changes[name] = row
-            growing.doubts.discard(name)
+            growing.unknown.discard(name)
         listing = self._kept.get(prefix)
         if listing is None:
             return
         if listing.at <= oldest:
             del self._kept[prefix]
             return
-        listing.unsure.discard(name)
+        listing.unknown_names.discard(name)
         if row is None:
             listing.rows.pop(name, None)
         elif name in listing.rows:
@@ -262,10 +264,10 @@ class Listings:
         else:
             self._kept[prefix] = listing
 
-    def _doubt(self, prefix: str, name: str) -> None:
+    def _invalidate(self, prefix: str, name: str) -> None:
         for growing in self._growing.get(prefix, ()):
             growing.changes.pop(name, None)
-            growing.doubts.add(name)
+            growing.unknown.add(name)
         listing = self._kept.get(prefix)
         if listing is not None:
-            listing.unsure.add(name)
+            listing.unknown_names.add(name)

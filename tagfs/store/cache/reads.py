@@ -34,13 +34,13 @@ class CachedReads:
         """Yield all pages of one directory; remember it unless it is too large."""
         with self._lock:
             listing = self._known.listings.get(prefix, self._clocks.oldest())
-            if listing is not None and listing.unsure:
+            if listing is not None and listing.unknown_names:
                 listing = None
             self._state.hits += listing is not None
         if listing is not None:
             yield from kept_pages(prefix, listing.rows)
             return
-        for page in self._state.follow(prefix, lambda: self._inner.scan(prefix)):
+        for page in self._state.shared_scan(prefix, lambda: self._inner.scan(prefix)):
             if isinstance(page, TooLarge):
                 yield from self._list_all(prefix, page.token)
             else:
@@ -48,11 +48,11 @@ class CachedReads:
 
     def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
         """Say what is at `key`, from its own or its directory's listing where possible."""
-        return self._state.answer(
+        return self._state.get_or_fetch(
             ("lookup", key),
             lambda: self._known.lookup(key, self._clocks.oldest(max_age)),
             lambda: self._inner.lookup(key, max_age=max_age),
-            lambda found, at: self._state.saw_lookup(key, found, at),
+            lambda found, at: self._state.record_lookup(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
         )
 
@@ -68,11 +68,11 @@ class CachedReads:
                 )
             )
 
-        info = self._state.answer(
+        info = self._state.get_or_fetch(
             ("head", key),
             lambda: self._recall_detail(key, max_age),
             ask,
-            lambda found, at: self._state.saw(key, found, at),
+            lambda found, at: self._state.record(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
         )
         if info is None:
@@ -81,8 +81,8 @@ class CachedReads:
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects, and remember what comes; what is known is not asked for."""
-        return self._state.answer_many(
-            "head", keys, self._recall_detail, self._inner.head_many, self._state.saw
+        return self._state.fetch_many(
+            "head", keys, self._recall_detail, self._inner.head_many, self._state.record
         )
 
     def _recall_detail(self, key: str, max_age: float | None = None) -> ObjectInfo | Unknown | None:
@@ -100,7 +100,7 @@ class CachedReads:
         """Return what a remembered listing of one directory shows, without a request."""
         with self._lock:
             listing = self._known.listings.get(prefix, self._clocks.oldest(max_age))
-            if listing is None or listing.unsure:
+            if listing is None or listing.unknown_names:
                 return None
             return [prefix + name for name in islice(listing.rows, KNOWN_KEYS)]
 
@@ -129,15 +129,15 @@ class CachedReads:
             with self._lock:
                 self._state.flights.end(slot, flight)
                 if isinstance(error, NotFound | ObjectChanged | IntegrityError):
-                    self._state.doubt(key)
+                    self._state.invalidate(key)
             raise
         info = content.info
         with self._lock:
             self._state.flights.end(slot, flight)
             # Through a link comes a mixture of the link and its target.
             is_own = info.key == key and info.type is not ObjectType.SYMLINK
-            if is_own and info.detail is not None and not flight.spoiled:
-                self._state.saw(key, info, flight.began)
+            if is_own and info.detail is not None and not flight.invalid:
+                self._state.record(key, info, flight.began)
         return content
 
     def _list_all(self, prefix: str, token: str | None) -> Iterator[Page]:

@@ -36,7 +36,7 @@ class CachedTags(CachedReads):
 
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
         """Return the tag set of one object."""
-        tags = self._state.answer(
+        tags = self._state.get_or_fetch(
             ("tags", key),
             lambda: self._recall_tags(key, max_age),
             lambda: self._ask_tags(key, max_age),
@@ -49,7 +49,7 @@ class CachedTags(CachedReads):
 
     def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
         """Return tag sets of several objects, and remember what comes; the known are left out."""
-        told = self._state.answer_many(
+        told = self._state.fetch_many(
             "tags", keys, self._recall_tags, self._inner.get_tags_many, self._saw_tags
         )
         if told:
@@ -62,8 +62,8 @@ class CachedTags(CachedReads):
             tags = self._state.write(
                 (key,),
                 lambda: self._inner.update_tags(key, change),
-                lambda tags, at: self._known.wrote_tags(key, tags, at),
-                self._known.doubt_tags,
+                lambda tags, at: self._known.record_tag_write(key, tags, at),
+                self._known.invalidate_tags,
             )
         self._may_read_tags = self._may_read_tags is not False
         return tags
@@ -74,8 +74,8 @@ class CachedTags(CachedReads):
             self._state.write(
                 (key,),
                 lambda: self._inner.put_tags(key, tags),
-                lambda _, at: self._known.wrote_tags(key, tags, at),
-                self._known.doubt_tags,
+                lambda _, at: self._known.record_tag_write(key, tags, at),
+                self._known.invalidate_tags,
             )
 
     def get_acl(self, key: str) -> Mapping[str, str]:
@@ -90,7 +90,7 @@ class CachedTags(CachedReads):
             young = kept is not None and kept[0] > self._clocks.oldest_tags(max_age)
             return kept[1] if kept is not None and young else UNKNOWN
 
-        return self._state.answer(
+        return self._state.get_or_fetch(
             _BUCKET_TAGS,
             recall,
             lambda: self._inner.get_bucket_tags(max_age=max_age),
@@ -103,13 +103,13 @@ class CachedTags(CachedReads):
         with self._rewrites.hold(""):  # no object has this key
             with self._lock:
                 began = self._clocks.monotonic()
-                self._state.flights.spoil(_BUCKET_TAGS)
+                self._state.flights.invalidate(_BUCKET_TAGS)
             tags: TagSet | None = None
             try:
                 tags = self._inner.update_bucket_tags(change)
             finally:
                 with self._lock:
-                    self._state.flights.spoil(_BUCKET_TAGS)
+                    self._state.flights.invalidate(_BUCKET_TAGS)
                     self._bucket_tags = None if tags is None else (began, tags)
             return tags
 
@@ -132,9 +132,9 @@ class CachedTags(CachedReads):
 
     def _saw_tags(self, key: str, tags: TagSet | None, at: float) -> None:
         if tags is None:
-            self._state.saw(key, None, at)
+            self._state.record(key, None, at)
         else:
-            self._known.saw_tags(key, tags, at)
+            self._known.record_tags(key, tags, at)
 
     def _saw_bucket_tags(self, tags: TagSet, at: float) -> None:
         self._bucket_tags = (at, tags)

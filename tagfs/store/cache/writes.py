@@ -48,7 +48,7 @@ class CachedWrites(CachedTags):
         self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
     ) -> Part:
         """Let the service take one part from a range of `source`."""
-        with self._doubting(source.key):
+        with self._invalidating(source.key):
             return self._inner.copy_part(upload, number, source, start, length)
 
     def list_parts(self, upload: Upload) -> Sequence[Part]:
@@ -81,7 +81,7 @@ class CachedWrites(CachedTags):
         known_tags: TagSet | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
-        with self._rewrites.hold(key), self._doubting(source.key):
+        with self._rewrites.hold(key), self._invalidating(source.key):
             chosen = self._recent_tags_for_copy(source.key, key, tags)
             written = WriteEffect(
                 at=0,
@@ -108,14 +108,14 @@ class CachedWrites(CachedTags):
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
         """Rename an object, or a directory; what is at the new name is asked for when it matters.
 
-        Of a directory, everything on both sides is forgotten, whatever came of it.
+        Of a directory, everything on both sides is invalidated, whatever came of it.
         """
 
         def keep(_: None, at: float) -> None:
-            self._known.deleted(key, at, self._clocks.oldest())
-            self._state.doubt(new)
+            self._known.record_delete(key, at, self._clocks.oldest())
+            self._state.invalidate(new)
 
-        with self._rewrites.hold(key, new), self._doubting(key):
+        with self._rewrites.hold(key, new), self._invalidating(key):
             if not key.endswith("/"):
                 self._state.write(
                     (key, new), lambda: self._inner.rename(key, new, source=source), keep
@@ -125,8 +125,8 @@ class CachedWrites(CachedTags):
                 self._inner.rename(key, new, source=source)
             finally:
                 with self._lock:
-                    self._state.forget(key[:-1])
-                    self._state.forget(new[:-1])
+                    self._state.invalidate_prefix(key[:-1])
+                    self._state.invalidate_prefix(new[:-1])
 
     def set_metadata(
         self,
@@ -159,7 +159,7 @@ class CachedWrites(CachedTags):
             self._state.write(
                 (key,),
                 lambda: self._inner.delete(key, meant=meant),
-                lambda _, at: self._known.deleted(key, at, self._clocks.oldest()),
+                lambda _, at: self._known.record_delete(key, at, self._clocks.oldest()),
             )
 
     def may_delete(self, key: str, *, surely: bool = False) -> bool:
@@ -174,9 +174,9 @@ class CachedWrites(CachedTags):
         def keep(failed: Mapping[str, str], at: float) -> None:
             for key in keys:
                 if key in failed:
-                    self._state.doubt(key)
+                    self._state.invalidate(key)
                 else:
-                    self._known.deleted(key, at, self._clocks.oldest())
+                    self._known.record_delete(key, at, self._clocks.oldest())
 
         distinct = tuple(dict.fromkeys(keys))
         return self._state.write(distinct, lambda: self._inner.delete_many(keys, meant=meant), keep)
@@ -185,7 +185,7 @@ class CachedWrites(CachedTags):
         self, key: str, send: Callable[[], ObjectInfo], written: WriteEffect
     ) -> ObjectInfo:
         def keep(info: ObjectInfo, at: float) -> None:
-            self._known.wrote(info, replace(written, at=at), self._clocks.oldest())
+            self._known.record_write(info, replace(written, at=at), self._clocks.oldest())
 
         return self._state.write((key,), send, keep)
 
@@ -194,13 +194,13 @@ class CachedWrites(CachedTags):
             return self._known.detail_age(info)
 
     @contextmanager
-    def _doubting(self, key: str) -> Iterator[None]:
+    def _invalidating(self, key: str) -> Iterator[None]:
         # A source that is not what it was thought to be must be asked for again.
         try:
             yield
         except (NotFound, ObjectChanged):
             with self._lock:
-                self._state.doubt(key)
+                self._state.invalidate(key)
             raise
 
 

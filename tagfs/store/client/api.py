@@ -74,7 +74,7 @@ class Api:
         self.acl_choice = acl
         self._acls = AclNotes()
         self._capabilities = dialect.capabilities
-        self._carries: dict[WriteKind, bool] = {}
+        self._kept_tags_by: dict[WriteKind, bool] = {}
         self._literal_tags: bool | None = None
         self._sees_uncopied = False  # an object was seen to have what no copy takes along
         self._tags_readable = False  # an object's tags were read: the right to do so is there
@@ -124,26 +124,26 @@ class Api:
         failure.told = not untold
         raise failure
 
-    def _ask(self, request: Request, parse: Callable[[bytes], T]) -> T:
+    def _request_parsed(self, request: Request, parse: Callable[[bytes], T]) -> T:
         """Deliver a request and return what its answer's body says."""
         answer = self._call(request)
         try:
             return parse(answer.body)
         except MalformedResponse as error:
-            raise self._warn(MalformedResponse(f"{request}: {error}")) from error
+            raise self._log_and_return(MalformedResponse(f"{request}: {error}")) from error
 
     @contextmanager
-    def _needs(self, capability: str) -> Iterator[None]:
+    def _requires(self, capability: str) -> Iterator[None]:
         """Remember what the bucket as a whole cannot do, so that it is asked once."""
         if not getattr(self._capabilities, capability):
             raise Unsupported(self._why(capability))
         try:
             yield
         except FeatureMissing as failure:
-            self._lose(capability, str(failure))
+            self._disable(capability, str(failure))
             raise
 
-    def _lose(self, capability: str, reason: str) -> None:
+    def _disable(self, capability: str, reason: str) -> None:
         """Note once that the bucket lacks something."""
         if getattr(self._capabilities, capability):
             self._lacks[capability] = reason
@@ -192,7 +192,7 @@ class Api:
             headers[self._header("copy-source-if-match")] = f'"{source.etag}"'
         return headers
 
-    def _warn(self, failure: TagfsError) -> TagfsError:
+    def _log_and_return(self, failure: TagfsError) -> TagfsError:
         """Log a failure that no answer of the service caused, and return it."""
         logger.warning("%s", failure)
         failure.told = True

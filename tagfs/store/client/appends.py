@@ -37,13 +37,13 @@ class ObjectAppends(Trying):
         if not source.size:
             return info
         self._check_append(info.key, info.size + source.size)
-        with self._locks.hold(info.key), self._needs("append"):
+        with self._locks.hold(info.key), self._requires("append"):
             request = self._append_request(info.key, info.size, source)
             answer = self._call(request, allow={_MISPLACED})
             if answer.error is None:
                 return self._extended(request, answer, info, source.size)
             length = self._length(info.key, answer)
-            long_enough = answer.uncertain and length >= info.size + source.size
+            long_enough = answer.may_have_happened and length >= info.size + source.size
             if long_enough and self._holds(info.key, info.size, source.size, answer.sent_crc64):
                 logger.info("%s: the answer was lost, but the bytes are there", request)
                 return self.head(info.key, expected=info.type)
@@ -53,7 +53,7 @@ class ObjectAppends(Trying):
         """Create an appendable object; see `Bucket.start_append`."""
         self._check_key(key)
         self._check_append(key, source.size)
-        with self._locks.hold(key), self._needs("append"):
+        with self._locks.hold(key), self._requires("append"):
             # There is no header that forbids to extend an empty object, whose tags and metadata
             # would stay as they are.
             self._check_free(key)
@@ -64,15 +64,17 @@ class ObjectAppends(Trying):
             request = self._append_request(key, 0, source, headers)
             answer = self._call(request, allow={_MISPLACED, _NOT_APPENDABLE})
             made = replace(
-                self._made(key, answer, new, tags), size=source.size, type=ObjectType.APPENDABLE
+                self._describe_created(key, answer, new, tags),
+                size=source.size,
+                type=ObjectType.APPENDABLE,
             )
             if answer.error is None:
                 made = self._verified(request, answer, made)
             elif answer.code == _MISPLACED:
-                made = self._settle(request, answer, made)
+                made = self._resolve_conflict(request, answer, made)
             else:
                 raise AlreadyExists(f"{request}: {answer}")
-            self._deliver_tags(WriteKind.APPEND, key, tags)
+            self._ensure_tags(WriteKind.APPEND, key, tags)
             self._deliver_acl(key, acl)
             return made
 
@@ -92,9 +94,9 @@ class ObjectAppends(Trying):
             headers=headers,
             body=source,
             subresource="append",
-            tells="etag",
+            proof_header="etag",
             # Only the length of an append shows afterwards, where there is no checksum of it.
-            announced=self.dialect.checksum_header is None,
+            md5_first=self.dialect.checksum_header is None,
         )
 
     def _extended(
@@ -123,7 +125,7 @@ class ObjectAppends(Trying):
     def _compared(self, request: Request, told: int | None, expected: int) -> int:
         """Return the checksum of what the service has; what was appended cannot be taken back."""
         if told is not None and told != expected:
-            raise self._warn(IntegrityError(f"{request}: the service got something else"))
+            raise self._log_and_return(IntegrityError(f"{request}: the service got something else"))
         return expected
 
     def _length(self, key: str, answer: Response) -> int:

@@ -23,11 +23,11 @@ class ConditionalWrites(ObjectReads):
         self, operation: str, key: str, new: NewObject, tags: TagSet | None
     ) -> dict[str, str]:
         """Write what travels with new content."""
-        guard = self._guard(operation, key, exclusive=new.exclusive)
+        guard = self._precondition(operation, key, exclusive=new.exclusive)
         plain = replace(new, exclusive=False)
         return render_new(self.dialect, plain, tags, self.storage_class) | guard
 
-    def _guard(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
+    def _precondition(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
         """Return the header that makes a write exclusive.
 
         Where the service has none for this operation, look now whether the key is free.
@@ -49,7 +49,7 @@ class ConditionalWrites(ObjectReads):
         self._check_free(key)
         return {}
 
-    def _guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
+    def _with_precondition(self, request: Request, send: Callable[[Request], Response]) -> Response:
         """Send a request that may be exclusive; where the bucket lacks that, look first."""
         try:
             return send(request)
@@ -57,15 +57,15 @@ class ConditionalWrites(ObjectReads):
             plain = self._without_exclusive(request)
             if plain == request:
                 raise
-            self._lose("exclusive", str(failure))
+            self._disable("exclusive", str(failure))
             self._check_free(request.key or "")
             return send(plain)
 
     def _send(self, request: Request) -> Response:
         """Deliver a request; an answer of "taken" to an exclusive one is left to the caller."""
-        return self._call(request, allow=self._taken(request))
+        return self._call(request, allow=self._conflict_codes(request))
 
-    def _taken(self, request: Request) -> frozenset[str]:
+    def _conflict_codes(self, request: Request) -> frozenset[str]:
         header = self.dialect.exclusive
         return self.dialect.taken_codes if header and header[0] in request.headers else frozenset()
 
@@ -79,15 +79,17 @@ class ConditionalWrites(ObjectReads):
         """
         for _ in range(_TRIES):
             answer = self._send(request)
-            if answer.error is not None or self._has_all(request, answer):
+            if answer.error is not None or self._is_verified(request, answer):
                 return answer
             # The key is ours now: what is wrong at it may be replaced. If it is the ETag that is
             # no MD5, the service says so by accepting the MD5.
-            request = replace(self._without_exclusive(request), announced=True)
+            request = replace(self._without_exclusive(request), md5_first=True)
             logger.info("%s: garbled on the way; sending it again", request)
-        raise self._warn(IntegrityError(f"{request}: the service keeps getting something else"))
+        raise self._log_and_return(
+            IntegrityError(f"{request}: the service keeps getting something else")
+        )
 
-    def _has_all(self, request: Request, answer: Response) -> bool:
+    def _is_verified(self, request: Request, answer: Response) -> bool:
         """Tell whether the service has what was sent, as far as it tells."""
         received = parse_crc64(self.dialect, answer.headers)
         if received is not None:
@@ -99,13 +101,13 @@ class ConditionalWrites(ObjectReads):
             return True
         if md5 == answer.sent_md5:
             self._md5_etags = True
-        elif answer.announced and self._md5_etags is None:
-            self._doubt_etags(f"one is {md5} where {answer.sent_md5} was sent and accepted")
+        elif answer.md5_was_first and self._md5_etags is None:
+            self._distrust_etags(f"one is {md5} where {answer.sent_md5} was sent and accepted")
         else:
             return False
         return True
 
-    def _doubt_etags(self, reason: str) -> None:
+    def _distrust_etags(self, reason: str) -> None:
         """Note that an ETag of this service says nothing of content."""
         self._md5_etags = False
         logger.warning(

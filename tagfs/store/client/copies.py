@@ -51,7 +51,7 @@ class ObjectCopies(MultipartUploads):
             raise InvalidRequest(f"{key!r} cannot be copied onto itself")
         described = metadata is not None or headers is not None
         if described or self._may_be_uncopied(source):
-            source = self._described(source, metadata, headers)
+            source = self._describe(source, metadata, headers)
         with self._locks.hold(source.key, key):
             asked = self._acl_for_copy(source, key, acl)
             chosen = self._tags_for_copy(source, key, tags)
@@ -110,7 +110,7 @@ class ObjectCopies(MultipartUploads):
             )
 
         if described and chosen is None:
-            return self._kept(WriteKind.REMADE_COPY, source.key, known_tags, copy)
+            return self._kept_metadata(WriteKind.REMADE_COPY, source.key, known_tags, copy)
         return copy()
 
     def set_metadata(
@@ -131,7 +131,7 @@ class ObjectCopies(MultipartUploads):
             return self.put_symlink(info.key, target or "", new)
         with self._locks.hold(info.key):
             if self.dialect.metadata_edit is MetadataEdit.SUBRESOURCE:
-                return self._kept(
+                return self._kept_metadata(
                     WriteKind.METADATA,
                     info.key,
                     known_tags,
@@ -141,7 +141,7 @@ class ObjectCopies(MultipartUploads):
                 return self._copy_by_parts(info, info.key, new)
             acl = self._acl_ahead(info.key, NewObject())
             try:
-                return self._kept(
+                return self._kept_metadata(
                     WriteKind.METADATA,
                     info.key,
                     known_tags,
@@ -150,7 +150,7 @@ class ObjectCopies(MultipartUploads):
             except FileTooLarge:
                 return self._copy_by_parts(info, info.key, new)
 
-    def _kept(
+    def _kept_metadata(
         self,
         carrier: WriteKind,
         key: str,
@@ -160,10 +160,10 @@ class ObjectCopies(MultipartUploads):
         """Replace the metadata of `key`, here or in a copy, and see to it that its tags stay."""
         tags = self._tags_at_risk(carrier, key) if known is None else known
         edited = edit()
-        self._deliver_tags(carrier, edited.key, tags)
+        self._ensure_tags(carrier, edited.key, tags)
         return edited
 
-    def _described(
+    def _describe(
         self,
         source: ObjectInfo,
         metadata: Mapping[str, str] | None,
@@ -204,7 +204,7 @@ class ObjectCopies(MultipartUploads):
             headers=headers,
             subresource="metadata",
         )
-        made = self._made(info.key, self._call(request), new, NO_TAGS)
+        made = self._describe_created(info.key, self._call(request), new, NO_TAGS)
         before = present.detail or Detail()
         detail = made.detail and replace(
             made.detail,
@@ -259,21 +259,21 @@ class ObjectCopies(MultipartUploads):
             headers |= render_metadata(self.dialect, source.detail.metadata, source.detail.headers)
             headers[self._header("metadata-directive")] = "REPLACE"
         headers.update(self._tagging_headers(tags))
-        headers.update(self._guard("CopyObject", key, exclusive=exclusive))
+        headers.update(self._precondition("CopyObject", key, exclusive=exclusive))
         request = self._copy_request(key, headers, source.size)
-        answer = self._guarded(request, self._send)
+        answer = self._with_precondition(request, self._send)
         detail = source.detail
         if detail is not None and tags is not None:
             detail = replace(detail, tag_count=len(tags))
         kept = detail.headers.get(STORAGE_CLASS) if described and detail is not None else None
         made = replace(source, key=key, detail=detail, storage_class=kept or source.storage_class)
         if answer.error is not None:
-            made = self._settle(request, answer, made)
+            made = self._resolve_conflict(request, answer, made)
         else:
             made = self._copied(answer, made)
         if tags is not None:
             remade = described and bool(tags)
-            self._deliver_tags(
+            self._ensure_tags(
                 WriteKind.REMADE_COPY if remade else WriteKind.RETAGGED_COPY, key, tags
             )
         return made
@@ -322,7 +322,7 @@ class ObjectCopies(MultipartUploads):
         headers.update(self._tagging_headers(None))
         answer = self._call(self._copy_request(info.key, headers, info.size))
         self._deliver_acl(info.key, acl)
-        made = self._made(info.key, answer, new, NO_TAGS)
+        made = self._describe_created(info.key, answer, new, NO_TAGS)
         before = info.detail or Detail()
         detail = made.detail and replace(
             made.detail,
@@ -360,7 +360,7 @@ class ObjectCopies(MultipartUploads):
             key=key,
             headers=headers,
             subresource="copy",
-            labour=server_time(size),
+            server_time=server_time(size),
         )
 
     def _copied(self, answer: Response, made: ObjectInfo) -> ObjectInfo:
@@ -373,7 +373,9 @@ class ObjectCopies(MultipartUploads):
         try:
             copied = parse_copied(answer.body)
         except MalformedResponse as failure:
-            raise self._warn(MalformedResponse(f"CopyObject of {made.key!r}: {failure}")) from None
+            raise self._log_and_return(
+                MalformedResponse(f"CopyObject of {made.key!r}: {failure}")
+            ) from None
         if not copied.etag:
             return self._looked_at(made)
         crc = parse_crc64(self.dialect, answer.headers)
@@ -401,5 +403,5 @@ class ObjectCopies(MultipartUploads):
         found = self.head(made.key, expected=made.type)
         if found.size != made.size:
             failure = f"{made.key!r}: {found.size} bytes in a copy of {made.size}"
-            raise self._warn(IntegrityError(failure))
+            raise self._log_and_return(IntegrityError(failure))
         return found

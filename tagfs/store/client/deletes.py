@@ -51,7 +51,7 @@ class ObjectDeletes(ConditionalWrites):
         """Delete one object; see `Bucket.delete`."""
         self._check_key(key)
         is_gone = None if meant is None else lambda: not self._is_there(key, meant)
-        request = Request(operation="DeleteObject", method="DELETE", key=key, took_effect=is_gone)
+        request = Request(operation="DeleteObject", method="DELETE", key=key, verify_done=is_gone)
         self._acls.note(key, None)
         try:
             self._call(request, allow={"NoSuchKey"})
@@ -175,10 +175,10 @@ class ObjectDeletes(ConditionalWrites):
             headers={"content-type": "application/xml"},
             body=render_delete(current.keys),
             subresource="delete",
-            took_effect=current.look if look else None,
+            verify_done=current.look if look else None,
         )
         parse = functools.partial(parse_deleted, plus_is_blank=self.dialect.plus_is_blank)
-        return self._ask(request, lambda body: {} if current.is_over else parse(body))
+        return self._request_parsed(request, lambda body: {} if current.is_over else parse(body))
 
     def _still_there(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
         """Return the keys that hold what is meant: neither gone, nor another's by now."""

@@ -62,14 +62,16 @@ class MultipartUploads(ObjectAppends):
         with self._locks.hold(key):
             acl = self._acl_ahead(key, new)
             if new.tags is Keep.REPLACED and self._tags_readable:
-                upload = self._start_hopefully(key, new, acl)
+                upload = self._start_optimistically(key, new, acl)
             else:
                 tags = self._tags_for(key, new)
                 upload = self._initiate(key, new, tags, acl())
             self._uploads.begin(key, upload.upload_id)
             return upload
 
-    def _start_hopefully(self, key: str, new: NewObject, asked_acl: Callable[[], Acl]) -> Upload:
+    def _start_optimistically(
+        self, key: str, new: NewObject, asked_acl: Callable[[], Acl]
+    ) -> Upload:
         """Begin an upload without tags while it is asked for those to keep; again if there are any.
 
         They travel with the beginning, so to wait for them costs a round trip; most have none. So
@@ -92,7 +94,7 @@ class MultipartUploads(ObjectAppends):
         headers = render_new(self.dialect, new, tags, self.storage_class)
         headers |= self._acl_headers(acl)
         if "InitiateMultipartUpload" in self.dialect.exclusive_operations:
-            headers |= self._guard("InitiateMultipartUpload", key, exclusive=new.exclusive)
+            headers |= self._precondition("InitiateMultipartUpload", key, exclusive=new.exclusive)
         request = Request(
             operation="InitiateMultipartUpload",
             method="POST",
@@ -101,13 +103,13 @@ class MultipartUploads(ObjectAppends):
             headers=headers,
             subresource="uploads",
         )
-        upload_id = self._ask(request, parse_upload_id)
+        upload_id = self._request_parsed(request, parse_upload_id)
         return Upload(key=key, upload_id=upload_id, new=new, tags=tags, acl=acl)
 
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
         """Send one part; see `Bucket.upload_part`."""
         request = self._part_request(upload, "UploadPart", "PUT", number)
-        answer = self._send_content(replace(request, body=source, tells="etag"))
+        answer = self._send_content(replace(request, body=source, proof_header="etag"))
         etag = parse_etag(answer.headers.get("etag", ""))
         return Part(number=number, etag=etag, size=source.size, crc64=answer.sent_crc64)
 
@@ -118,8 +120,8 @@ class MultipartUploads(ObjectAppends):
         headers = self._copy_source(source)
         headers[self._header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = self._part_request(upload, "UploadPartCopy", "PUT", number)
-        request = replace(request, headers=headers, labour=server_time(length))
-        with self._needs("part_copies"):
+        request = replace(request, headers=headers, server_time=server_time(length))
+        with self._requires("part_copies"):
             trial = self._try_condition(request)
             try:
                 copied = self._copy_once(request)
@@ -128,7 +130,7 @@ class MultipartUploads(ObjectAppends):
             if trial is not None:
                 trial.result()
         if not self._checks_copied:
-            self._uploads.note_source(upload.upload_id, source)
+            self._uploads.record_copy_source(upload.upload_id, source)
         return Part(number=number, etag=copied.etag, size=length)
 
     def _copy_once(self, request: Request) -> Copied:
@@ -144,9 +146,9 @@ class MultipartUploads(ObjectAppends):
         try:
             copied = parse_copied(answer.body)
         except MalformedResponse as failure:
-            raise self._warn(MalformedResponse(f"{request}: {failure}")) from None
+            raise self._log_and_return(MalformedResponse(f"{request}: {failure}")) from None
         if not copied.etag:
-            raise self._warn(MalformedResponse(f"{request}: the answer has no ETag"))
+            raise self._log_and_return(MalformedResponse(f"{request}: the answer has no ETag"))
         return copied
 
     def _try_condition(self, request: Request) -> Future[None] | None:
@@ -182,11 +184,11 @@ class MultipartUploads(ObjectAppends):
             request = self._part_request(upload, "ListParts", "GET")
             query = {**request.query, "max-parts": "1000", "part-number-marker": marker}
             try:
-                page = self._ask(replace(request, query=query), parse_parts)
+                page = self._request_parsed(replace(request, query=query), parse_parts)
             except NotFound as failure:
                 raise NoSuchUpload(str(failure)) from failure  # Ceph RGW says NoSuchKey
             if page.marker is not None and (page.marker == marker or not page.parts):
-                raise self._warn(MalformedResponse(f"{request}: goes on where it began"))
+                raise self._log_and_return(MalformedResponse(f"{request}: goes on where it began"))
             parts += page.parts
             marker = page.marker
         return parts
@@ -199,9 +201,9 @@ class MultipartUploads(ObjectAppends):
             wanted = self._newer_tags(upload)
             made = self._uploads.made(upload.upload_id) or self._complete(upload, ordered)
             # Should what is left to do fail, the caller's next try does only that.
-            self._uploads.note_made(upload.upload_id, made)
+            self._uploads.record_completed(upload.upload_id, made)
             if wanted is None:
-                self._deliver_tags(WriteKind.UPLOAD, upload.key, upload.tags or NO_TAGS)
+                self._ensure_tags(WriteKind.UPLOAD, upload.key, upload.tags or NO_TAGS)
             else:
                 self.put_tags(upload.key, wanted)
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))
@@ -235,7 +237,7 @@ class MultipartUploads(ObjectAppends):
         except TagfsError as failure:
             logger.warning("edits of tags since the upload began stay unknown: %s", failure)
             return known
-        self._uploads.note_edit(upload.key, present)
+        self._uploads.record_tag_edit(upload.key, present)
         return None if present == (upload.tags or NO_TAGS) else present
 
     def _check_sources(self, upload: Upload) -> None:
@@ -258,19 +260,21 @@ class MultipartUploads(ObjectAppends):
     def _complete(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
         self._check_sources(upload)
         request = self._part_request(upload, "CompleteMultipartUpload", "POST")
-        headers = self._guard("CompleteMultipartUpload", upload.key, exclusive=upload.new.exclusive)
+        headers = self._precondition(
+            "CompleteMultipartUpload", upload.key, exclusive=upload.new.exclusive
+        )
         request = replace(
             request,
             headers={"content-type": "application/xml", **headers},
             body=render_parts(parts),
-            labour=server_time(0, len(parts)),
-            took_effect=lambda: self._is_completed(upload, parts),
+            server_time=server_time(0, len(parts)),
+            verify_done=lambda: self._is_completed(upload, parts),
         )
-        answer = self._guarded(request, self._send_completion)
+        answer = self._with_precondition(request, self._send_completion)
         crcs = [part.crc64 for part in parts]
         expected = combine_all((part.crc64, part.size) for part in parts if part.crc64 is not None)
         expected_crc = None if None in crcs else expected
-        made = self._made(upload.key, answer, upload.new, upload.tags or NO_TAGS)
+        made = self._describe_created(upload.key, answer, upload.new, upload.tags or NO_TAGS)
         made = replace(
             made,
             size=sum(part.size for part in parts),
@@ -279,7 +283,7 @@ class MultipartUploads(ObjectAppends):
             and replace(made.detail, crc64=expected_crc if self.dialect.checksum_header else None),
         )
         if answer.error is not None:
-            return self._settle_upload(request, answer, made, len(parts))
+            return self._resolve_upload(request, answer, made, len(parts))
         told = parse_completed(answer.body) if answer.headers else ""  # none: it was not heard
         etag = made.etag or told or self._etag_of(request, parts)
         return self._put_together(request, answer, replace(made, etag=etag))
@@ -308,11 +312,11 @@ class MultipartUploads(ObjectAppends):
         """
         etag = etag_of_parts([part.etag for part in parts])
         if etag is None or self._md5_etags is False:
-            raise self._warn(MalformedResponse(f"{request}: the answer has no ETag"))
+            raise self._log_and_return(MalformedResponse(f"{request}: the answer has no ETag"))
         return etag
 
     def _send_completion(self, request: Request) -> Response:
-        return self._call(request, allow={_GONE} | self._taken(request))
+        return self._call(request, allow={_GONE} | self._conflict_codes(request))
 
     def _put_together(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
         """Describe the object that a completed upload made, verified.
@@ -323,13 +327,13 @@ class MultipartUploads(ObjectAppends):
         told = parse_crc64(self.dialect, answer.headers)
         expected = made.detail.crc64 if made.detail else None
         if told is not None and expected is not None and told != expected:
-            raise self._warn(
+            raise self._log_and_return(
                 IntegrityError(f"{request}: the parts are {expected} and the object is {told}")
             )
         detail = made.detail and replace(made.detail, crc64=expected if told is None else told)
         return replace(made, detail=detail)
 
-    def _settle_upload(
+    def _resolve_upload(
         self, request: Request, answer: Response, made: ObjectInfo, parts: int
     ) -> ObjectInfo:
         """Decide whether an upload that is gone was completed by the lost first attempt.
@@ -337,9 +341,9 @@ class MultipartUploads(ObjectAppends):
         Raises:
             NoSuchUpload, AlreadyExists: it was not, or it cannot be told.
         """
-        if answer.code in self._taken(request):
-            return self._settle(request, answer, made)
-        if answer.uncertain:
+        if answer.code in self._conflict_codes(request):
+            return self._resolve_conflict(request, answer, made)
+        if answer.may_have_happened:
             try:
                 found = self.head(made.key)
             except NotFound:
@@ -353,7 +357,7 @@ class MultipartUploads(ObjectAppends):
             ):
                 logger.info("%s: the answer was lost, but the object is there", request)
                 return found
-        raise self._warn(to_exception(request, answer))
+        raise self._log_and_return(to_exception(request, answer))
 
     def _part_request(
         self, upload: Upload, operation: str, method: str, number: int | None = None

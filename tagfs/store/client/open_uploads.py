@@ -32,7 +32,7 @@ class OpenUploads:
             self._edits.setdefault(key, {})[upload_id] = None
             self._since[upload_id] = self._clock()
 
-    def note_edit(self, key: str, tags: TagSet) -> None:
+    def record_tag_edit(self, key: str, tags: TagSet) -> None:
         """Remember that an edit gave the object at `key` these tags."""
         with self._lock:
             for upload_id in self._edits.get(key, ()):
@@ -54,7 +54,7 @@ class OpenUploads:
         with self._lock:
             return self._edits.get(key, {}).get(upload_id)
 
-    def note_source(self, upload_id: str, source: ObjectInfo) -> None:
+    def record_copy_source(self, upload_id: str, source: ObjectInfo) -> None:
         """Remember which version of an object a part was copied from."""
         with self._lock:
             self._sources.setdefault(upload_id, {})[source.key, source.etag] = source
@@ -69,13 +69,13 @@ class OpenUploads:
         with self._lock:
             self._sources.pop(upload_id, None)
 
-    def note_made(self, upload_id: str, made: ObjectInfo) -> None:
+    def record_completed(self, upload_id: str, made: ObjectInfo) -> None:
         """Remember that the upload is an object already, but without its newest tags."""
         with self._lock:
             self._made[upload_id] = made
 
     def made(self, upload_id: str) -> ObjectInfo | None:
-        """Return what `note_made` was told."""
+        """Return what `record_completed` was told."""
         with self._lock:
             return self._made.get(upload_id)
 

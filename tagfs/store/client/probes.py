@@ -39,11 +39,11 @@ class BucketProbes(ObjectRenames):
             query={"prefix": prefix, "max-keys": "1", "encoding-type": "url"},
             subresource="list",
             timeout=min(_CHECK_TIMEOUT, self.transport.options.timeout),
-            patient=False,
+            retry_connect=False,
             quiet=True,
         )
         try:
-            page = self._ask(request, self._parse_listing)
+            page = self._request_parsed(request, self._parse_listing)
         except TagfsError as failure:
             raise self._explained(failure) from failure
         self._lists = True
@@ -59,7 +59,7 @@ class BucketProbes(ObjectRenames):
             if self.describe().hierarchical:
                 kind = self.dialect.hierarchical
                 for capability in ("object_tags", "append", "symlinks"):
-                    self._lose(capability, kind)
+                    self._disable(capability, kind)
                 lacks.append(f"no object tags, appending or link objects ({kind})")
                 self._capabilities = replace(self._capabilities, rename=self.dialect.renames)
         except TagfsError as failure:
@@ -126,7 +126,7 @@ class BucketProbes(ObjectRenames):
         request = self._tagging("GetObjectTagging", "GET", prefix + NO_OBJECT)
         denied = []
         try:
-            with self._needs("object_tags"):
+            with self._requires("object_tags"):
                 self._call(replace(request, quiet=True))
         except NotFound:
             pass

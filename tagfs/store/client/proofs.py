@@ -107,7 +107,7 @@ class SubresourceProofs(Api):
         self._heeds = False
         reason = _IGNORED.format(f"GET ?{next(iter(request.query), '')}")
         for capability in _NEEDS_SUBRESOURCES:
-            self._lose(capability, reason)
+            self._disable(capability, reason)
 
     def _is_other(self, request: Request, answer: Response, *, is_set: bool) -> bool:
         """Tell whether what came for an object's tags, or the bucket's, is something else.

@@ -69,23 +69,27 @@ class ObjectReads(Api):
         page = self._list(query)
         self._lists = True
         if page.token is not None and page.token == token:
-            raise self._warn(MalformedResponse(f"listing {prefix!r} goes on where it began"))
+            raise self._log_and_return(
+                MalformedResponse(f"listing {prefix!r} goes on where it began")
+            )
         foreign = [key for key in _keys(page) if not key.startswith(prefix)]
         if foreign:  # its name would be cut out of another one
-            raise self._warn(MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it"))
+            raise self._log_and_return(
+                MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it")
+            )
         return page
 
     def _list(self, query: dict[str, str]) -> Page:
         encoded = {**query, "encoding-type": "url"}
         if self.dialect.list_keys is ListKeys.ENCODED:
-            return self._ask(self._list_request(encoded), self._parse_listing)
+            return self._request_parsed(self._list_request(encoded), self._parse_listing)
         try:
             return self._parse_listing(self._call(self._list_request(query)).body)
         except MalformedResponse as malformed:
             logger.info(
                 "a listing that XML cannot carry is asked for again, encoded: %s", malformed
             )
-        page = self._ask(self._list_request(encoded), self._parse_listing)
+        page = self._request_parsed(self._list_request(encoded), self._parse_listing)
         if page.token is None:
             return page
         # Whether the marker of such a listing is encoded differs; the last entry is a marker too.
@@ -108,7 +112,9 @@ class ObjectReads(Api):
         tokens = set()
         while page.token is not None:
             if page.token in tokens:
-                raise self._warn(MalformedResponse(f"listing {prefix!r} goes round in circles"))
+                raise self._log_and_return(
+                    MalformedResponse(f"listing {prefix!r} goes round in circles")
+                )
             tokens.add(page.token)
             following = self._threads.submit(self.list, prefix, token=page.token)
             yield page
@@ -171,7 +177,7 @@ class ObjectReads(Api):
             if info is not None:
                 return info
             as_link = not as_link
-        raise self._warn(ObjectChanged(f"{key!r} turns from link to file and back"))
+        raise self._log_and_return(ObjectChanged(f"{key!r} turns from link to file and back"))
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects by a HEAD each, all at once; see `Bucket.head_many`."""
@@ -204,7 +210,7 @@ class ObjectReads(Api):
         """Return bytes of an object, verified if it is the whole; see `Bucket.get`."""
         self._check_key(key)
         if length is not None and length <= 0:
-            return self._nothing(key, start, if_match)
+            return self._empty_range(key, start, if_match)
         failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
         for _ in range(_TRIES):
             try:
@@ -212,10 +218,10 @@ class ObjectReads(Api):
             except MalformedResponse as malformed:
                 failure = malformed
             else:
-                if self._is_as_told(content, told):
+                if self._matches(content, told):
                     return content
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
-        raise self._warn(failure)
+        raise self._log_and_return(failure)
 
     def expect_empty(self, prefix: str) -> None:
         """Remember nothing; see `Bucket.expect_empty`."""
@@ -223,7 +229,7 @@ class ObjectReads(Api):
     def forget(self, prefix: str = "") -> None:
         """Remember nothing; see `Bucket.forget`."""
 
-    def _is_as_told(self, content: Content, told: _Checksums) -> bool:
+    def _matches(self, content: Content, told: _Checksums) -> bool:
         if told.crc64 is not None:
             return crc64(content.data) == told.crc64
         if told.md5 is None or self._md5_etags is False:
@@ -268,7 +274,7 @@ class ObjectReads(Api):
             info = self._parsed(key, answer.headers)
             return None if links and info.type is ObjectType.SYMLINK else info
         if answer.code not in _LINK_CODES and self._head_link(key) is None:
-            raise self._warn(to_exception(request, answer))
+            raise self._log_and_return(to_exception(request, answer))
         return None
 
     def _head_link(self, key: str) -> ObjectInfo | None:
@@ -308,7 +314,7 @@ class ObjectReads(Api):
             max_answer=self.limits.max_object if length is None else length,
             expected=length or 0,
             content=True,
-            tells="etag",
+            proof_header="etag",
         )
         answer = self._call(request, allow={_RANGE_NOT_SATISFIABLE})
         if answer.status == _RANGE_NOT_SATISFIABLE:
@@ -340,7 +346,7 @@ class ObjectReads(Api):
         if not is_link and (found.size, found.etag) != (info.size, info.etag):
             raise MalformedResponse(f"{info.size} bytes of {info.key!r}, which has {found.size}")
 
-    def _nothing(self, key: str, start: int, if_match: str | None) -> Content:
+    def _empty_range(self, key: str, start: int, if_match: str | None) -> Content:
         """Return no bytes of an object: none were asked for."""
         info = self._head_object(key) or self.head(key, expected=ObjectType.SYMLINK)
         if if_match is not None and info.etag != parse_etag(if_match):
@@ -353,7 +359,7 @@ class ObjectReads(Api):
         Raises:
             MalformedResponse: it is not.
         """
-        content = self._nothing(key, start, if_match)
+        content = self._empty_range(key, start, if_match)
         if content.info.type is not ObjectType.SYMLINK and start < content.info.size:
             raise MalformedResponse(
                 f"no bytes of {key!r} from {start} on, which has {content.info.size}"
@@ -362,4 +368,4 @@ class ObjectReads(Api):
 
 
 def _head_request(key: str) -> Request:
-    return Request(operation="HeadObject", method="HEAD", key=key, tells="etag")
+    return Request(operation="HeadObject", method="HEAD", key=key, proof_header="etag")

@@ -28,16 +28,16 @@ class ObjectRenames(ObjectCopies):
             # The manual's text wants an absolute path, as obsfs sends; its sample has a bare name.
             query={"name": f"/{new}", "rename": ""},
             subresource="rename",
-            took_effect=lambda: self._was_renamed(key, new, source),
+            verify_done=lambda: self._was_renamed(key, new, source),
         )
-        with self._locks.hold(key, new), self._needs("rename"):
+        with self._locks.hold(key, new), self._requires("rename"):
             self._acls.note(key, None)
             self._acls.note(new, None)
             answer = self._call(request, allow={"NoSuchKey"})
             if answer.error is None:
                 return
             failure = to_exception(request, answer)
-            if not answer.uncertain or not self._was_renamed(key, new, source):
+            if not answer.may_have_happened or not self._was_renamed(key, new, source):
                 raise failure
             logger.info("%s: the answer was lost, but it is done", request)
 

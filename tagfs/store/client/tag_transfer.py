@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 class TagTransfer(ObjectTags):
     """Makes sure that what was written has its tags."""
 
-    def _is_sure(self, carrier: WriteKind) -> bool:
+    def _is_reliable(self, carrier: WriteKind) -> bool:
         """Tell whether tags need no look after they were sent this way."""
         return (
             carrier in self.dialect.tag_carriers
-            or self._carries.get(carrier, False)
+            or self._kept_tags_by.get(carrier, False)
             or not self._capabilities.object_tags
         )
 
@@ -34,9 +34,9 @@ class TagTransfer(ObjectTags):
         Raises:
             AccessDenied: there may be some, and they may not be read.
         """
-        return NO_TAGS if self._is_sure(carrier) else self._tags_to_keep(key)
+        return NO_TAGS if self._is_reliable(carrier) else self._tags_to_keep(key)
 
-    def _deliver_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> None:
+    def _ensure_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> None:
         """See to it that the object just written has these tags; the key's lock is held.
 
         An empty set is looked after only where the service may have put other tags there.
@@ -44,10 +44,10 @@ class TagTransfer(ObjectTags):
         Raises:
             TagfsError: the object is there, without its tags; the log has them.
         """
-        if self._is_sure(carrier) or not (tags or carrier is WriteKind.RETAGGED_COPY):
+        if self._is_reliable(carrier) or not (tags or carrier is WriteKind.RETAGGED_COPY):
             return
         try:
-            if carrier not in self._carries and self._arrived(carrier, key, tags):
+            if carrier not in self._kept_tags_by and self._verify_tags(carrier, key, tags):
                 return
             self.put_tags(key, tags)
         except TagfsError as failure:
@@ -59,14 +59,14 @@ class TagTransfer(ObjectTags):
             )
             raise
 
-    def _arrived(self, carrier: WriteKind, key: str, tags: TagSet) -> bool:
+    def _verify_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> bool:
         """Read tags back, and remember what that says about the service."""
         try:
             arrived = self.get_tags(key) == tags
         except AccessDenied:
             return False  # nothing is learned; setting them again does no harm
         if tags or not arrived:
-            self._carries[carrier] = arrived
+            self._kept_tags_by[carrier] = arrived
             logger.log(
                 logging.DEBUG if arrived else logging.WARNING,
                 "bucket %r on %s %s tags with %s%s",

@@ -87,7 +87,7 @@ class ObjectTags(SubresourceProofs):
                 f"bucket {self.name!r}", self.bucket_tag_rules, wanted, came, present
             )
             lost = [key for key in present if key not in wanted]
-            with self._needs("bucket_tags"):
+            with self._requires("bucket_tags"):
                 if self._only_loses(present, wanted):
                     self._delete_tag_set("DeleteBucketTags", None, ",".join(lost))
                 else:
@@ -101,12 +101,12 @@ class ObjectTags(SubresourceProofs):
         sent = self._escaped(
             f"object {key!r}", self.object_tag_rules, tags, came, present, literal=literal
         )
-        with self._locks.hold(key), self._needs("object_tags"):
+        with self._locks.hold(key), self._requires("object_tags"):
             self._prove_tags(key)
             self._put_tag_set("ObjectTagging", key, sent)
             if sent != tags and self.dialect.tag_escape is TagEscape.AUTO:
-                self._see_how_kept(key, tags, sent)
-            self._uploads.note_edit(key, tags)
+                self._detect_encoding(key, tags, sent)
+            self._uploads.record_tag_edit(key, tags)
 
     def _prove_tags(self, key: str) -> None:
         """See to it that PUT ?tagging is surely no PutObject; reads the tags of `key` if need be.
@@ -129,7 +129,7 @@ class ObjectTags(SubresourceProofs):
         if not self._tags_proven:
             self._check_heeding()
 
-    def _see_how_kept(self, key: str, tags: TagSet, sent: TagSet) -> None:
+    def _detect_encoding(self, key: str, tags: TagSet, sent: TagSet) -> None:
         """Find out once if the service decodes what it gets; where not, send it as it is.
 
         Tags in a header are decoded everywhere, so that one object's tags would read in two ways
@@ -226,7 +226,7 @@ class ObjectTags(SubresourceProofs):
 
     def _get_raw(self, operation: str, key: str | None, *, quiet: bool = False) -> TagSet:
         """Return a tag set as the service writes it."""
-        with self._needs("bucket_tags" if key is None else "object_tags"):
+        with self._requires("bucket_tags" if key is None else "object_tags"):
             request = replace(self._tagging(operation, "GET", key), quiet=quiet)
             try:
                 answer = self._call(request, allow=NO_TAGS_CODES)
@@ -248,7 +248,7 @@ class ObjectTags(SubresourceProofs):
         said = self.dialect.empty_tagging
         if answer.error is not None:
             if EmptyTagging.NOT_FOUND not in said:
-                raise self._warn(MalformedResponse(f"{request}: {answer}"))
+                raise self._log_and_return(MalformedResponse(f"{request}: {answer}"))
             self._heeds = True
             self._tags_proven |= request.key is not None
             return NO_TAGS

@@ -42,7 +42,7 @@ class Trying(ObjectWrites):
         )
         answer = self.transport.request(request)
         if answer.error is None:
-            self._delete_trial(trial)
+            self._delete_probe(trial)
             try:
                 parse_copied(answer.body)
             except MalformedResponse as failure:

@@ -57,14 +57,14 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
                 key=key,
                 headers=headers,
                 body=source,
-                tells="etag",
+                proof_header="etag",
             )
-            answer = self._guarded(request, self._send_content)
-            made = self._made(key, answer, new, tags)
+            answer = self._with_precondition(request, self._send_content)
+            made = self._describe_created(key, answer, new, tags)
             made = replace(made, size=source.size)
             if answer.error is not None:
-                made = self._settle(request, answer, made)
-            self._deliver_tags(WriteKind.PUT, key, tags)
+                made = self._resolve_conflict(request, answer, made)
+            self._ensure_tags(WriteKind.PUT, key, tags)
             self._deliver_acl(key, acl)
             return made
 
@@ -79,21 +79,21 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
         if self.dialect.plain_targets and target != target.strip(" "):
             # A header that is not encoded loses them on the way back.
             raise Unsupported(f"a link {key!r} whose target begins or ends with a blank")
-        with self._locks.hold(key), self._needs("symlinks"):
+        with self._locks.hold(key), self._requires("symlinks"):
             if not self._links_tried:
-                self._try_links(key)
+                self._probe_links(key)
             asked = self._acl_ahead(key, new)
             tags = self._tags_for(key, new)
             acl = asked()
             headers = self._headers_for("PutSymlink", key, new, tags) | self._acl_headers(acl)
             request = self._link_request(key, target, headers)
-            answer = self._guarded(request, self._send)
-            made = self._made(key, answer, new, tags)
+            answer = self._with_precondition(request, self._send)
+            made = self._describe_created(key, answer, new, tags)
             detail = made.detail and replace(made.detail, target=target, crc64=None)
             made = replace(made, size=size, type=ObjectType.SYMLINK, detail=detail)
             if answer.error is not None:
-                made = self._settle(request, answer, made)
-            self._deliver_tags(WriteKind.SYMLINK, key, tags)
+                made = self._resolve_conflict(request, answer, made)
+            self._ensure_tags(WriteKind.SYMLINK, key, tags)
             self._deliver_acl(key, acl)
             return made
 
@@ -123,7 +123,7 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
             subresource="symlink",
         )
 
-    def _try_links(self, key: str) -> None:
+    def _probe_links(self, key: str) -> None:
         """Find out on a key of its own, beside `key`, whether the bucket knows links at all.
 
         A service that does not would take PutSymlink for a PutObject of nothing.
@@ -141,10 +141,10 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
             if self._head_link(trial) is None:
                 raise FeatureMissing("PutSymlink makes no link")
         finally:
-            self._delete_trial(trial)
+            self._delete_probe(trial)
         self._links_tried = True
 
-    def _delete_trial(self, trial: str) -> None:
+    def _delete_probe(self, trial: str) -> None:
         """Delete what was made on trial; the next trial there does it if this one cannot."""
         try:
             self.delete(trial)
@@ -153,7 +153,9 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
         except TagfsError as failure:
             logger.warning("%r, a link made on trial, stays behind: %s", trial, failure)
 
-    def _made(self, key: str, answer: Response, new: NewObject, tags: TagSet) -> ObjectInfo:
+    def _describe_created(
+        self, key: str, answer: Response, new: NewObject, tags: TagSet
+    ) -> ObjectInfo:
         """Describe an object as the answer to its creation and what was sent tell; size 0."""
         headers = {"content-type": self.dialect.content_type} | {
             name.lower(): value for name, value in new.headers.items()
@@ -185,7 +187,7 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
             return parse_http_date(text)
         return int(self.transport.now()) * 1_000_000_000
 
-    def _settle(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
+    def _resolve_conflict(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
         """Decide whose object an exclusive write found: that of its own lost first attempt?
 
         Return how it is described now.
@@ -196,7 +198,7 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
         failure = to_exception(request, answer)
         if answer.code in self.dialect.taken_codes:
             failure = AlreadyExists(str(failure))
-        if not answer.uncertain or made.detail is None:
+        if not answer.may_have_happened or made.detail is None:
             raise failure
         found = self.head(made.key, expected=made.type)
         same = (

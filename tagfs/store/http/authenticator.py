@@ -60,7 +60,7 @@ class Authenticator:
         return self._clock() + self._offset
 
     @property
-    def origin(self) -> str:
+    def source(self) -> str:
         """Where the credentials come from, for people."""
         return self._provider.origin
 
@@ -77,7 +77,7 @@ class Authenticator:
         if left > RENEW_BEFORE:
             return present
         if left > LAST_MOMENT:
-            self._renew_behind(present)
+            self._refresh_in_background(present)
             return present
         return self._renew(present) or present
 
@@ -107,7 +107,7 @@ class Authenticator:
         # http.client would send text as Latin-1; bytes go as they are.
         return {n: v if v.isascii() else v.encode() for n, v in headers.items()}
 
-    def mend(self, course: RetryState, answer: Response, used: Credentials) -> bool:
+    def recover(self, course: RetryState, answer: Response, used: Credentials) -> bool:
         """Mend the clock or the credentials if the answer calls for it, at most once each.
 
         Return whether another attempt is worth it.
@@ -159,7 +159,7 @@ class Authenticator:
             logger.info("fresh credentials from %s", self._provider.origin)
         return renewed
 
-    def _renew_behind(self, used: Credentials) -> None:
+    def _refresh_in_background(self, used: Credentials) -> None:
         """Begin to renew in a thread, unless one does or has just done so."""
         with self._behind:
             if time.monotonic() - self._begun < BEHIND_PAUSE:

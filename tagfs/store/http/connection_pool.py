@@ -50,7 +50,7 @@ class NoResponse(Exception):
     def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
         super().__init__(reason)
         self.sent = sent
-        self.hopeless = hopeless
+        self.permanent = hopeless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def is_foreign_page(request: Request, status: int, headers: Mapping[str, str], b
     """
     if not OK <= status < FIRST_REFUSAL:
         return False
-    return (request.tells not in headers and request.tells != "") or (
+    return (request.proof_header not in headers and request.proof_header != "") or (
         not request.content and _PAGE.match(body) is not None
     )
 
@@ -42,7 +42,7 @@ def parse_response(
         headers=headers,
         body=body,
         error=_read_error(dialect, headers, body),
-        uncertain=late,
+        may_have_happened=late,
     )
 
 

@@ -55,13 +55,13 @@ class Request:
     max_answer: int = MAX_DOCUMENT
     expected: int = 0
     timeout: float | None = None
-    labour: float = 0.0
-    patient: bool = True
+    server_time: float = 0.0
+    retry_connect: bool = True
     quiet: bool = False
-    announced: bool = False
+    md5_first: bool = False
     content: bool = False
-    tells: str = ""
-    took_effect: Callable[[], bool] | None = None
+    proof_header: str = ""
+    verify_done: Callable[[], bool] | None = None
 
     @property
     def body_size(self) -> int:
@@ -96,8 +96,8 @@ class Response:
     error: ServiceError | None = None
     sent_crc64: int | None = None
     sent_md5: str | None = None
-    announced: bool = False
-    uncertain: bool = False
+    md5_was_first: bool = False
+    may_have_happened: bool = False
     started_ns: int = 0
 
     @property

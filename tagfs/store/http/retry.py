@@ -52,7 +52,7 @@ class RetryState:
     started: float
     deadline: float
     attempts: int = 0
-    uncertain: bool = False
+    may_have_happened: bool = False
     throttled: bool = False
     corrected: bool = False
     refreshed: bool = False

@@ -90,19 +90,19 @@ class Transport:
         self.endpoint = endpoint
         self.options = options or TransportOptions()
         self._dialect = dialect
-        self._authority = authority
+        self._authenticator = authority
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
         self._connections = ConnectionPool(endpoint, self.options.ca_bundle)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
-        return self._authority.now()
+        return self._authenticator.now()
 
     @property
     def origin(self) -> str:
         """Where the credentials come from, for people."""
-        return self._authority.origin
+        return self._authenticator.source
 
     def close(self) -> None:
         """Interrupt those that wait for another attempt, and give back the connections."""
@@ -123,26 +123,26 @@ class Transport:
             check_key(request.key)
         target = self.endpoint.target(request.key, request.query)
         body = prepare_body(
-            request.body, with_md5=self._dialect.md5_etags, announced=request.announced
+            request.body, with_md5=self._dialect.md5_etags, announced=request.md5_first
         )
         course = RetryState.begin(request, self.options.timeout, time.monotonic())
         while True:
             course.attempts += 1
             stream = body.begin()
-            used = self._authority.credentials()
+            used = self._authenticator.credentials()
             try:
                 answer = self._attempt(course, target, used, body.content_md5, stream or body.data)
             except NoResponse as failure:
                 if stream and stream.failure is not None:
                     raise stream.failure from None
-                course.uncertain |= failure.sent
+                course.may_have_happened |= failure.sent
                 course.throttled = False
-                self._pause(course, str(failure), hopeless=failure.hopeless)
+                self._pause(course, str(failure), hopeless=failure.permanent)
                 if _is_done(course):
-                    return self._unheard(course)
+                    return self._assumed_success(course)
                 continue
-            course.uncertain |= answer.uncertain or answer.status >= FIRST_FAILURE
-            if self._authority.mend(course, answer, used):
+            course.may_have_happened |= answer.may_have_happened or answer.status >= FIRST_FAILURE
+            if self._authenticator.recover(course, answer, used):
                 continue
             if not retry.is_transient(self._dialect, answer.status, answer.code):
                 return self._final(course, answer, body, stream)
@@ -150,7 +150,7 @@ class Transport:
             least = retry.retry_after(answer.headers, self.now())
             self._pause(course, str(answer), least=least)
             if _is_done(course):
-                return self._unheard(course)
+                return self._assumed_success(course)
 
     def request_all(self, requests: Sequence[Request]) -> list[Response | None]:
         """Deliver small requests without a body in this thread, all under way at the same time.
@@ -165,7 +165,7 @@ class Transport:
                 for request in requests[len(answers) :]:
                     course = RetryState.begin(request, self.options.timeout, time.monotonic())
                     if not begun:
-                        self._take_slot(course)
+                        self._acquire_slot(course)
                     elif not self._slots.acquire(blocking=False):
                         break
                     begun.append(self._begin_once(course))
@@ -175,7 +175,7 @@ class Transport:
             except BaseException:
                 for course, unfinished in filter(None, begun):
                     unfinished.sent.drop()
-                    self._over(course, unfinished.began)
+                    self._record_attempt(course, unfinished.began)
                 raise
         return answers
 
@@ -186,13 +186,13 @@ class Transport:
             if request.key is not None:
                 check_key(request.key)
             target = self.endpoint.target(request.key, request.query)
-            used = self._authority.credentials()
-            headers = self._authority.headers(request, target.partition("?")[0], used, None)
+            used = self._authenticator.credentials()
+            headers = self._authenticator.headers(request, target.partition("?")[0], used, None)
         except BaseException:
             self._slots.release()
             raise
         try:
-            return course, self._begin(course, target, headers, None)
+            return course, self._send(course, target, headers, None)
         except NoResponse:
             return None
 
@@ -200,18 +200,18 @@ class Transport:
         try:
             # All were sent at the same time, so none is waited for longer than that.
             within = max(0.001, begun.until - time.monotonic())
-            answer = self._finish(course, begun, within)
+            answer = self._receive(course, begun, within)
         except (NoResponse, MalformedResponse):
             return None
         plain = answer.status in _PLAIN
         return self._final(course, answer, _NO_BODY, None) if plain else None
 
-    def _unheard(self, course: RetryState) -> Response:
+    def _assumed_success(self, course: RetryState) -> Response:
         """Return what stands for the answer that was lost."""
         logger.info("%s: the answer was lost, but it is done", course.request)
         elapsed = time.monotonic() - course.started
         started_ns = int((self.now() - elapsed) * 1e9)
-        return Response(status=OK, headers={}, uncertain=True, started_ns=started_ns)
+        return Response(status=OK, headers={}, may_have_happened=True, started_ns=started_ns)
 
     def _final(
         self, course: RetryState, answer: Response, body: Body, stream: Stream | None
@@ -225,8 +225,8 @@ class Transport:
             error=answer.error,
             sent_crc64=stream.crc64 if stream else body.crc64,
             sent_md5=md5.hex() if md5 is not None else None,
-            announced=body.md5 is not None,
-            uncertain=course.uncertain,
+            md5_was_first=body.md5 is not None,
+            may_have_happened=course.may_have_happened,
             started_ns=int((self.now() - elapsed) * 1e9),
         )
 
@@ -238,11 +238,11 @@ class Transport:
         md5: str | None,
         body: bytes | Stream | None,
     ) -> Response:
-        headers = self._authority.headers(course.request, target.partition("?")[0], used, md5)
-        self._take_slot(course)
-        return self._finish(course, self._begin(course, target, headers, body))
+        headers = self._authenticator.headers(course.request, target.partition("?")[0], used, md5)
+        self._acquire_slot(course)
+        return self._receive(course, self._send(course, target, headers, body))
 
-    def _begin(
+    def _send(
         self,
         course: RetryState,
         target: str,
@@ -254,18 +254,20 @@ class Transport:
         began = time.monotonic()
         left = max(0.5, course.deadline - began)
         patience = Timeouts(
-            connect=min(CONNECT_TIMEOUT, left), read=min(PATIENCE, left) + request.labour
+            connect=min(CONNECT_TIMEOUT, left), read=min(PATIENCE, left) + request.server_time
         )
         try:
             sent = self._connections.send(
-                request.method, target, headers, body, patience, patient=request.patient
+                request.method, target, headers, body, patience, patient=request.retry_connect
             )
         except BaseException:
-            self._over(course, began)
+            self._record_attempt(course, began)
             raise
         return _Begun(sent, began, time.monotonic() + patience.read)
 
-    def _finish(self, course: RetryState, begun: "_Begun", within: float | None = None) -> Response:
+    def _receive(
+        self, course: RetryState, begun: "_Begun", within: float | None = None
+    ) -> Response:
         """Read the answer to a request that was sent, and give back its slot."""
         request = course.request
         status = received = 0
@@ -280,12 +282,12 @@ class Transport:
             content = _receive(request, raw, answered)
             received = len(content)
         finally:
-            self._over(course, begun.began, status, received, answered)
+            self._record_attempt(course, begun.began, status, received, answered)
         if is_foreign_page(request, status, answered, content):
             raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
         return parse_response(self._dialect, request, status, answered, content)
 
-    def _over(
+    def _record_attempt(
         self,
         course: RetryState,
         began: float,
@@ -314,7 +316,7 @@ class Transport:
             )
         )
 
-    def _take_slot(self, course: RetryState) -> None:
+    def _acquire_slot(self, course: RetryState) -> None:
         """Wait for a connection to be free; that time is not the request's."""
         began = time.monotonic()
         while not self._slots.acquire(timeout=1):
@@ -360,8 +362,8 @@ class Transport:
 
 def _is_done(course: RetryState) -> bool:
     """Say whether an attempt without an answer is known to have done its work."""
-    took_effect = course.request.took_effect
-    return course.uncertain and took_effect is not None and took_effect()
+    took_effect = course.request.verify_done
+    return course.may_have_happened and took_effect is not None and took_effect()
 
 
 def _receive(request: Request, raw: ResponseReader, headers: dict[str, str]) -> bytes:
