@@ -24,7 +24,7 @@ from tagfs.monitoring import logs
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.startup_notice import notice
 from tagfs.status.command import status_command
-from tagfs.status.umount import take_off
+from tagfs.status.umount import unmount_all
 
 EPILOG = """
 Credentials come from credentials=FILE, from the variables and files of each
@@ -113,7 +113,7 @@ def umount_command(mountpoint: Path, lazy: bool, stale: bool) -> None:  # noqa: 
 
     Exit status 1: it is in use, or something could not be uploaded, which is said.
     """
-    take_off(mountpoint, lazy=lazy, stale=stale, say=lambda text: click.echo(text, err=True))
+    unmount_all(mountpoint, lazy=lazy, stale=stale, say=lambda text: click.echo(text, err=True))
 
 
 main_group.add_command(recover_command)

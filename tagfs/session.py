@@ -24,12 +24,12 @@ from tagfs.fuse.caller import Caller
 from tagfs.fuse.listers import Listers
 from tagfs.fuse.lookers import Lookers
 from tagfs.fuse.operations import Operations
-from tagfs.host.lifecycle import Lifetime
+from tagfs.host.lifecycle import MountLifecycle
 from tagfs.host.malloc import keep_little
 from tagfs.host.preflight import check_host
-from tagfs.monitoring.mount_status import Vitals
+from tagfs.monitoring.mount_status import MountStatus
 from tagfs.monitoring.request_log import RequestLog
-from tagfs.monitoring.request_stats import Traffic
+from tagfs.monitoring.request_stats import RequestStats
 from tagfs.recovery.staging_directory import StagingDirectory
 from tagfs.recovery.startup_notice import notice
 from tagfs.store.cache.cached_bucket import CachedBucket
@@ -62,14 +62,14 @@ def serve(
     keep_little()
     check_host(settings.fuse_options)
     binding = loader.choose(settings.fuse)
-    vitals = Vitals(settings, binding.version())
+    vitals = MountStatus(settings, binding.version())
     with ExitStack() as stack:
         requests = RequestLog(settings.request_log) if settings.request_log else None
         if requests is not None:
             stack.callback(requests.close)
         client = open_bucket(bucket_settings(settings, _observer(vitals.traffic, requests)))
         stack.callback(client.close)
-        lifetime = Lifetime(
+        lifetime = MountLifecycle(
             settings.log_level,
             status=vitals.whole,
             abandon=client.transport.close,
@@ -98,7 +98,7 @@ def _check(settings: Settings, client: Client) -> None:
         log.warning("%s", waiting)
 
 
-def _observer(traffic: Traffic, requests: RequestLog | None) -> Observer:
+def _observer(traffic: RequestStats, requests: RequestLog | None) -> Observer:
     if requests is None:
         return traffic
 
@@ -109,7 +109,7 @@ def _observer(traffic: Traffic, requests: RequestLog | None) -> Observer:
     return both
 
 
-def _metrics(port: int, vitals: Vitals) -> AbstractContextManager[None]:
+def _metrics(port: int, vitals: MountStatus) -> AbstractContextManager[None]:
     try:
         from tagfs.monitoring.metrics import served  # noqa: PLC0415  (an extra)
     except ImportError as error:
@@ -126,8 +126,8 @@ class _Parts:
     mountpoint: Path
     client: Client
     staging: StagingDirectory
-    vitals: Vitals
-    lifetime: Lifetime
+    vitals: MountStatus
+    lifetime: MountLifecycle
 
 
 def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[[], None]) -> None:

@@ -14,9 +14,9 @@ import pytest
 from tagfs.fuse.recent_failures import KEPT, RecentFailures
 from tagfs.host import systemd
 from tagfs.monitoring import logs
-from tagfs.monitoring.log_dedup import BURST, MANY, Repeats
+from tagfs.monitoring.log_dedup import BURST, MANY, DeduplicatingHandler
 from tagfs.monitoring.request_log import RequestLog
-from tagfs.monitoring.request_stats import Traffic
+from tagfs.monitoring.request_stats import RequestStats
 from tagfs.store.http.messages import Attempt
 
 
@@ -50,7 +50,7 @@ def lines() -> Lines:
 
 @pytest.fixture
 def log(lines: Lines, clock: Clock) -> Iterator[logging.Logger]:
-    repeats = Repeats(lines, clock)
+    repeats = DeduplicatingHandler(lines, clock)
     logger = logging.Logger("tagfs.test", "DEBUG")  # noqa: LOG001  (nobody else's)
     logger.addHandler(repeats)
     yield logger
@@ -102,7 +102,7 @@ def test_what_was_counted_is_told_at_the_end(log: logging.Logger, lines: Lines) 
 
 
 def test_what_was_counted_is_told_though_nothing_else_is_logged(lines: Lines) -> None:
-    repeats = Repeats(lines, window=0.05)
+    repeats = DeduplicatingHandler(lines, window=0.05)
     logger = logging.Logger("tagfs.test")  # noqa: LOG001
     logger.addHandler(repeats)
     for _ in range(BURST + 3):
@@ -119,7 +119,7 @@ def test_memory_is_bounded(log: logging.Logger) -> None:
         word = "".join(chr(ord("g") + int(digit)) for digit in str(number))
         log.warning("%s", word)
     repeats = log.handlers[0]
-    assert isinstance(repeats, Repeats)
+    assert isinstance(repeats, DeduplicatingHandler)
     assert len(repeats._facts) == MANY
 
 
@@ -170,7 +170,7 @@ def test_the_request_log(tmp_path: Path) -> None:
 
 
 def test_traffic_is_counted_by_kind_and_per_second(clock: Clock) -> None:
-    traffic = Traffic(clock)
+    traffic = RequestStats(clock)
     for second in range(20):
         clock.now = 1000.0 + second
         traffic(attempt())

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from tagfs.bulk.opened_buckets import Place
+from tagfs.bulk.opened_buckets import OpenedBucket
 from tagfs.config.settings import BucketUrl, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.append_log import DurableLines
@@ -54,7 +54,7 @@ class Audit:
     ) -> None:
         self._lines.close()
 
-    def begin(self, place: Place, key: str, old: TagSet, new: TagSet) -> str:
+    def begin(self, place: OpenedBucket, key: str, old: TagSet, new: TagSet) -> str:
         """Write down a change that is about to be made; return its id.
 
         Raises:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tagfs.bulk.audit import Audit
-from tagfs.bulk.targets import Item
+from tagfs.bulk.targets import TagOwner
 from tagfs.errors import NotFound, TagfsError
 from tagfs.store.tags import TagRules, TagSet
 
@@ -48,7 +48,7 @@ class Outcome:
         requests: reads and writes that the change takes.
     """
 
-    item: Item
+    item: TagOwner
     old: TagSet | None = None
     new: TagSet | None = None
     error: TagfsError | None = None
@@ -61,13 +61,13 @@ class Outcome:
         return self.error is None and not self.gone and self.old != self.new
 
 
-def rules_of(item: Item) -> TagRules:
+def rules_of(item: TagOwner) -> TagRules:
     """Return the rules that hold for an item's tags."""
     access = item.place.access
     return access.object_tag_rules if item.address.key else access.bucket_tag_rules
 
 
-def read(item: Item) -> Outcome:
+def read(item: TagOwner) -> Outcome:
     """Read an item's tags."""
     try:
         _, tags = item.place.access.get(item.address)
@@ -89,7 +89,7 @@ class Editor:
         self._audit = audit
         self._dry = dry
 
-    def apply(self, item: Item, edit: Edit) -> Outcome:
+    def apply(self, item: TagOwner, edit: Edit) -> Outcome:
         """Make one change, or say why not."""
         try:
             if self._dry:
@@ -101,14 +101,14 @@ class Editor:
         except TagfsError as error:
             return _failed(item, error)
 
-    def _foresee(self, item: Item, edit: Edit) -> Outcome:
+    def _foresee(self, item: TagOwner, edit: Edit) -> Outcome:
         _, old = item.place.access.get(item.address)
         new = edit.change(old)
         rules_of(item).check(new)
         blind = edit.whole is not None and self._audit is None
         return Outcome(item, old, new, requests=(int(not blind), int(blind or old != new)))
 
-    def _update(self, item: Item, edit: Edit) -> Outcome:
+    def _update(self, item: TagOwner, edit: Edit) -> Outcome:
         old = TagSet()
         begun: list[str] = []
 
@@ -135,7 +135,7 @@ class Editor:
                 self._audit.end(name, failure)
 
 
-def _failed(item: Item, error: TagfsError) -> Outcome:
+def _failed(item: TagOwner, error: TagfsError) -> Outcome:
     if item.listed and isinstance(error, NotFound):
         return Outcome(item, gone=True)
     if type(error) is NotFound and item.place.mount is None and not item.address.key.endswith("/"):

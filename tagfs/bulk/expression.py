@@ -100,7 +100,7 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class And:
     """`and`."""
 
     left: "Expression"
@@ -115,7 +115,7 @@ class Both:
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class Or:
     """`or`."""
 
     left: "Expression"
@@ -129,7 +129,7 @@ class Either:
         return f"({self.left}) or ({self.right})"
 
 
-Expression = Test | Not | Both | Either
+Expression = Test | Not | And | Or
 
 MAX_DEPTH: Final = 50
 """Parentheses and `not` inside one another."""
@@ -212,13 +212,13 @@ class _Parser:
     def alternative(self, depth: int) -> Expression:
         found = self._conjunction(depth)
         while self._next("or"):
-            found = Either(found, self._conjunction(depth))
+            found = Or(found, self._conjunction(depth))
         return found
 
     def _conjunction(self, depth: int) -> Expression:
         found = self._single(depth)
         while self._next("and"):
-            found = Both(found, self._single(depth))
+            found = And(found, self._single(depth))
         return found
 
     def _single(self, depth: int) -> Expression:

@@ -1,4 +1,4 @@
-"""`Access` by the extended attributes of a mount: for who has no credentials of their own.
+"""`TagAccess` by the extended attributes of a mount: for who has no credentials of their own.
 
 The mount's own rights and caches apply. A change touches only the tags that it is about, because
 what is read may be as old as the mount's `tag_ttl`.
@@ -20,7 +20,7 @@ from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_ta
 
 
 class MountAccess:
-    """`Access` by a mount."""
+    """`TagAccess` by a mount."""
 
     def __init__(self, mount: Mount, root: Root, dialect: Dialect) -> None:
         self._mount = mount

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tagfs.bulk.mount_access import MountAccess
-from tagfs.bulk.tag_access import Access, DirectAccess
+from tagfs.bulk.tag_access import DirectAccess, TagAccess
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.resolve import choose
 from tagfs.config.settings import BucketUrl, Settings
@@ -32,7 +32,7 @@ _REACHING: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Place:
+class OpenedBucket:
     """One bucket, and the mount by which it was named.
 
     Attributes:
@@ -42,7 +42,7 @@ class Place:
     """
 
     settings: Settings
-    access: Access
+    access: TagAccess
     mount: Mount | None = None
     root: Root | None = None
     through: str | None = None
@@ -71,7 +71,7 @@ class Place:
             refresh(self.url, directory)
 
 
-class Places:
+class OpenedBuckets:
     """The places of one command.
 
     Args:
@@ -82,7 +82,7 @@ class Places:
     def __init__(self, options: Mapping[str, str | bool], parallel: int) -> None:
         self._options = options
         self._parallel = parallel
-        self._open: dict[Any, Place] = {}
+        self._open: dict[Any, OpenedBucket] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class Places:
         for place in self._open.values():
             place.access.close()
 
-    def of_bucket(self, url: BucketUrl) -> Place:
+    def of_bucket(self, url: BucketUrl) -> OpenedBucket:
         """Return the place of a bucket named by its URL.
 
         Raises:
@@ -105,7 +105,7 @@ class Places:
         settings = choose(replace(url, prefix=""), self._options)
         return self._direct(settings)
 
-    def of_mount(self, mount: Mount) -> Place:
+    def of_mount(self, mount: Mount) -> OpenedBucket:
         """Return the place that a mount shows.
 
         Raises:
@@ -122,7 +122,7 @@ class Places:
                 place = replace(direct, settings=settings, mount=mount, root=root)
             except BadCredentials as missing:
                 sys.stderr.write(f"tagfs: {missing}; going through the mount {mount.path}\n")
-                place = Place(
+                place = OpenedBucket(
                     settings=settings,
                     access=MountAccess(mount, root, dialect),
                     mount=mount,
@@ -132,7 +132,7 @@ class Places:
             self._open[mount] = place
         return self._open[mount]
 
-    def of_description(self, told: Mapping[str, str | None], url: BucketUrl) -> Place:
+    def of_description(self, told: Mapping[str, str | None], url: BucketUrl) -> OpenedBucket:
         """Return the place that `Place.describe` told of; options given now go first."""
         mount = find_mount(told.get("through") or "", present_mounts())
         if mount is not None:
@@ -140,14 +140,14 @@ class Places:
         kept = {name: value for name in _REACHING if (value := told.get(name))}
         return self._direct(choose(url, {**kept, **self._options}, fixed=_REACHING))
 
-    def _direct(self, settings: Settings) -> Place:
+    def _direct(self, settings: Settings) -> OpenedBucket:
         key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)
         if key not in self._open:
             wanted = _bucket_settings(settings, self._parallel)
             provider = credentials_for(wanted)
             provider.get()
             bucket = open_bucket(wanted, provider)
-            self._open[key] = Place(settings=settings, access=DirectAccess(bucket))
+            self._open[key] = OpenedBucket(settings=settings, access=DirectAccess(bucket))
         return self._open[key]
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final, ParamSpec, TypeVar
 import click
 
 from tagfs.bulk.globs import Filter
-from tagfs.bulk.opened_buckets import Places
-from tagfs.bulk.ordered_pool import Engine, Stop, stop_on_signals
+from tagfs.bulk.opened_buckets import OpenedBuckets
+from tagfs.bulk.ordered_pool import OrderedPool, Stop, stop_on_signals
 from tagfs.bulk.report import Report, Style
-from tagfs.bulk.targets import Item, find_items, read_target, rules_for
+from tagfs.bulk.targets import TagOwner, find_items, read_target, rules_for
 from tagfs.config.settings import MAX_PARALLEL, split_options
 from tagfs.errors import TagfsError
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -63,7 +63,7 @@ FROM_FILE: Final = ("dry_run", "audit", "verbose", "parallel", "json", "options"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class CommonOptions:
     """What the user chose of the shared options."""
 
     recursive: bool = False
@@ -83,8 +83,8 @@ def shared(names: tuple[str, ...]) -> Callable[[Callable[..., R]], Callable[...,
     def decorate(command: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(command)
         def call(**words: Any) -> R:
-            known = {f.name for f in fields(Choices)} & words.keys()
-            choices = Choices(**{name: words.pop(name) for name in known})
+            known = {f.name for f in fields(CommonOptions)} & words.keys()
+            choices = CommonOptions(**{name: words.pop(name) for name in known})
             return command(choices, **words)
 
         for name in reversed(names):
@@ -95,11 +95,11 @@ def shared(names: tuple[str, ...]) -> Callable[[Callable[..., R]], Callable[...,
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CommandRun:
     """A running command."""
 
-    choices: Choices
-    places: Places
+    choices: CommonOptions
+    places: OpenedBuckets
     report: Report
     stop: Stop
 
@@ -110,7 +110,7 @@ class Job:
         with_bucket: bool,
         recursive: bool | None = None,
         wanted: TagSet = NO_TAGS,
-    ) -> Iterator[Item]:
+    ) -> Iterator[TagOwner]:
         """Yield what the targets mean; a target that cannot be reached is a failure told.
 
         So is one, before any request, on which the tags `wanted` cannot be.
@@ -126,7 +126,7 @@ class Job:
                 self.report.fail(text, str(error))
 
     def run(
-        self, things: Iterable[T], work: Callable[[T], R], item_of: Callable[[T], Item]
+        self, things: Iterable[T], work: Callable[[T], R], item_of: Callable[[T], TagOwner]
     ) -> Iterator[R]:
         """Yield what `work` makes of each thing, in their order, many at a time."""
 
@@ -134,17 +134,17 @@ class Job:
             item = item_of(thing)
             return id(item.place), item.address.key.rstrip("/")
 
-        return Engine(work, identity, self.stop, self.choices.parallel).run(things)
+        return OrderedPool(work, identity, self.stop, self.choices.parallel).run(things)
 
 
 @contextlib.contextmanager
-def start(choices: Choices) -> Iterator[Job]:
+def start(choices: CommonOptions) -> Iterator[CommandRun]:
     """Begin a command: nothing has been asked of any service yet."""
     logging.getLogger("tagfs").addHandler(logging.NullHandler())  # failures are told by the report
     style = Style(json=choices.json, verbose=choices.verbose, dry=choices.dry_run)
     with (
-        Places(split_options(choices.options), choices.parallel) as places,
+        OpenedBuckets(split_options(choices.options), choices.parallel) as places,
         stop_on_signals() as stop,
         Report(style) as report,
     ):
-        yield Job(choices, places, report, stop)
+        yield CommandRun(choices, places, report, stop)

@@ -55,7 +55,7 @@ def stop_on_signals() -> Iterator[Stop]:
             signal.signal(number, former[number] or signal.SIG_DFL)
 
 
-class Engine(Generic[T, R]):
+class OrderedPool(Generic[T, R]):
     """Applies `work` to things.
 
     Args:

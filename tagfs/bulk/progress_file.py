@@ -19,7 +19,7 @@ SYNC: Final = 0.25
 """Seconds of work that a power failure may let be done again."""
 
 
-class Progress:
+class ProgressFile:
     """Remembers what is done. `add` is thread-safe.
 
     Args:

@@ -7,16 +7,16 @@ import click
 from tagfs.bulk.edits import Outcome, read
 from tagfs.bulk.expression import parse_expression
 from tagfs.bulk.getfattr_format import render_block
-from tagfs.bulk.options import READING, Choices, Job, shared, start
+from tagfs.bulk.options import READING, CommandRun, CommonOptions, shared, start
 from tagfs.bulk.report import printable
-from tagfs.bulk.targets import Item
+from tagfs.bulk.targets import TagOwner
 from tagfs.errors import SettingsError
 from tagfs.store.tags import NO_TAGS
 
 TARGETS = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
 
-def _itself(item: Item) -> Item:
+def _itself(item: TagOwner) -> TagOwner:
     return item
 
 
@@ -24,7 +24,7 @@ def _itself(item: Item) -> Item:
 @TARGETS
 @click.option("-k", "--key", "keys", multiple=True, help="only this tag; may come again")
 @shared(READING)
-def get_command(choices: Choices, targets: tuple[str, ...], keys: tuple[str, ...]) -> None:
+def get_command(choices: CommonOptions, targets: tuple[str, ...], keys: tuple[str, ...]) -> None:
     """Show tags, one `KEY=VALUE` a line; with several targets or -R after the name.
 
     \b
@@ -39,7 +39,7 @@ def get_command(choices: Choices, targets: tuple[str, ...], keys: tuple[str, ...
     sys.exit(status)
 
 
-def _show(job: Job, outcome: Outcome, keys: tuple[str, ...], *, alone: bool) -> None:
+def _show(job: CommandRun, outcome: Outcome, keys: tuple[str, ...], *, alone: bool) -> None:
     tags = {k: v for k, v in (outcome.new or NO_TAGS).items() if not keys or k in keys}
     item = outcome.item
     missing = [key for key in keys if key not in tags]
@@ -54,7 +54,7 @@ def _show(job: Job, outcome: Outcome, keys: tuple[str, ...], *, alone: bool) -> 
 @click.command("dump")
 @TARGETS
 @shared(READING)
-def dump_command(choices: Choices, targets: tuple[str, ...]) -> None:
+def dump_command(choices: CommonOptions, targets: tuple[str, ...]) -> None:
     """Write tags as `getfattr -d` does, for `tagfs tag restore` or `setfattr --restore`.
 
     Directories are named without a "/" at the end; of a bucket's URL, paths are keys.
@@ -94,7 +94,7 @@ class Shadows:
         return False
 
 
-def dump_path(item: Item, *, is_shadow: bool) -> str:
+def dump_path(item: TagOwner, *, is_shadow: bool) -> str:
     """Return the path of a dump's block: of a mount, as getfattr names what it was given."""
     key = item.address.key
     path = item.shown if item.place.mount is not None else key
@@ -112,7 +112,7 @@ def dump_path(item: Item, *, is_shadow: bool) -> str:
 @click.option("-0", "--print0", is_flag=True, help="end names with NUL, for xargs -0")
 @shared(READING)
 def find_command(
-    choices: Choices, expression: str, targets: tuple[str, ...], *, print0: bool
+    choices: CommonOptions, expression: str, targets: tuple[str, ...], *, print0: bool
 ) -> None:
     """Name all below TARGET... whose tags match EXPRESSION.
 

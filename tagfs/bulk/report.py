@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tagfs.bulk.edits import Outcome
-from tagfs.bulk.opened_buckets import Place
+from tagfs.bulk.opened_buckets import OpenedBucket
 from tagfs.store.tags import TagSet
 
 EVERY: Final = 10.0
@@ -55,7 +55,7 @@ class Report:
         self.skipped = 0
         self.requests = [0, 0]
         self._failures: list[str] = []
-        self._affected: dict[Place, str] = {}
+        self._affected: dict[OpenedBucket, str] = {}
         self._ticker = _bar() if sys.stderr.isatty() else _Lines(self)
 
     def __enter__(self) -> Self:

@@ -17,9 +17,9 @@ from typing import IO, Final
 
 from tagfs.bulk.edits import Edit, addition, replacement, rules_of
 from tagfs.bulk.getfattr_format import Block, read_blocks
-from tagfs.bulk.opened_buckets import Places
+from tagfs.bulk.opened_buckets import OpenedBuckets
 from tagfs.bulk.tag_access import Address
-from tagfs.bulk.targets import Item, Kind, read_target
+from tagfs.bulk.targets import Kind, TagOwner, read_target
 from tagfs.errors import InvalidName, InvalidTag, SettingsError, TagfsError
 from tagfs.host.mount_table import find_mount, present_mounts
 
@@ -53,7 +53,7 @@ class Base:
         text: the URL, or the directory as it is found from anywhere.
     """
 
-    def __init__(self, text: str, strip: int, places: Places) -> None:
+    def __init__(self, text: str, strip: int, places: OpenedBuckets) -> None:
         self._strip = strip
         self._places = places
         self._is_url = "://" in text
@@ -68,7 +68,7 @@ class Base:
             self.text = self._directory = str(Path(text).resolve())
             self._mounts = present_mounts()
 
-    def find(self, path: str) -> Item:
+    def find(self, path: str) -> TagOwner:
         """Return the item of a path.
 
         Raises:
@@ -82,13 +82,13 @@ class Base:
             path = parts[-1]
         return self._find_key(path, shown) if self._is_url else self._find_path(path, shown)
 
-    def _find_key(self, path: str, shown: str) -> Item:
+    def _find_key(self, path: str, shown: str) -> TagOwner:
         if path == ".":
-            return Item(self._place, Address(self._prefix), shown)
+            return TagOwner(self._place, Address(self._prefix), shown)
         key = self._prefix + path.lstrip("/")
-        return Item(self._place, Address(key, either=not key.endswith("/")), shown)
+        return TagOwner(self._place, Address(key, either=not key.endswith("/")), shown)
 
-    def _find_path(self, path: str, shown: str) -> Item:
+    def _find_path(self, path: str, shown: str) -> TagOwner:
         absolute = posixpath.normpath(posixpath.join(self._directory, path))
         mount = find_mount(absolute, self._mounts)
         if mount is None:
@@ -98,10 +98,10 @@ class Base:
         assert root is not None  # noqa: S101  (it is a mount's)
         below = mount.below(absolute)
         if below == "/":
-            return Item(place, Address(root.prefix), shown)
+            return TagOwner(place, Address(root.prefix), shown)
         if path.endswith("/"):
-            return Item(place, Address(root.to_prefix(below)), shown)
-        return Item(place, Address(root.to_key(below), either=True), shown)
+            return TagOwner(place, Address(root.to_prefix(below)), shown)
+        return TagOwner(place, Address(root.to_key(below), either=True), shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Task:
     """One block of a dump that is to be restored."""
 
     number: int
-    item: Item
+    item: TagOwner
     edit: Edit
 
 
@@ -159,7 +159,7 @@ def check_dump(file: IO[bytes], base: Base) -> Check:
     return found
 
 
-def judge(block: Block, base: Base) -> Item:
+def judge(block: Block, base: Base) -> TagOwner:
     """Return the item that a block is about.
 
     Raises:

@@ -1,6 +1,6 @@
 """How tags are reached: by the bucket itself, or by the extended attributes of a mount.
 
-`Access` is the contract; `DirectAccess` asks the service. Keys are as everywhere ("a/" is the
+`TagAccess` is the contract; `DirectAccess` asks the service. Keys are as everywhere ("a/" is the
 marker of directory `a`); the empty key stands for the bucket itself. A directory that exists only
 by the keys below it has no tags, and gets its marker when it is to have some.
 """
@@ -49,7 +49,7 @@ class Address:
     either: bool = False
 
 
-class Access(Protocol):
+class TagAccess(Protocol):
     """Reads and writes tags, and lists whose there are. Thread-safe but for the listings."""
 
     object_tag_rules: TagRules
@@ -77,7 +77,7 @@ class Access(Protocol):
 
 
 class DirectAccess:
-    """`Access` by a bucket."""
+    """`TagAccess` by a bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket

@@ -16,8 +16,8 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from tagfs.bulk.globs import Filter, compile_glob, decode_pattern, has_magic, literal_head
-from tagfs.bulk.opened_buckets import Place, Places
-from tagfs.bulk.tag_access import Access, Address, Entry
+from tagfs.bulk.opened_buckets import OpenedBucket, OpenedBuckets
+from tagfs.bulk.tag_access import Address, Entry, TagAccess
 from tagfs.config.settings import parse_url
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import find_mount, present_mounts
@@ -47,7 +47,7 @@ class Target:
         shown: what the user wrote for `base`.
     """
 
-    place: Place
+    place: OpenedBucket
     kind: Kind
     key: str
     base: str
@@ -64,7 +64,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class TagOwner:
     """One object, directory, link or bucket whose tags are meant.
 
     Attributes:
@@ -72,14 +72,14 @@ class Item:
         listed: a listing told of it, so that it may be gone by now.
     """
 
-    place: Place
+    place: OpenedBucket
     address: Address
     shown: str
     is_link: bool = False
     listed: bool = False
 
 
-def read_target(text: str, places: Places) -> Target:
+def read_target(text: str, places: OpenedBuckets) -> Target:
     """Say what a word of the command line means.
 
     Raises:
@@ -89,7 +89,7 @@ def read_target(text: str, places: Places) -> Target:
     return _read_url(text, places) if "://" in text else _read_path(text, places)
 
 
-def _read_url(text: str, places: Places) -> Target:
+def _read_url(text: str, places: OpenedBuckets) -> Target:
     found = _URL.fullmatch(text)
     if found is None:
         raise SettingsError(f"{text!r} is not a bucket: write oss://bucket/key")
@@ -115,7 +115,7 @@ def absolute_path(text: str) -> str:
     return posixpath.join(os.path.realpath(head or "."), name)
 
 
-def _read_path(text: str, places: Places) -> Target:
+def _read_path(text: str, places: OpenedBuckets) -> Target:
     mounts = present_mounts()
     path = absolute_path(text)
     mount = find_mount(path, mounts)
@@ -137,7 +137,7 @@ def _read_path(text: str, places: Places) -> Target:
     return Target(place, Kind.OBJECT, key, key, text)
 
 
-def _read_path_glob(text: str, places: Places) -> Target:
+def _read_path_glob(text: str, places: OpenedBuckets) -> Target:
     head = literal_head(text).rpartition("/")[0]
     slash = "/" if text.startswith("/") and not head else ""
     base = _read_path(head or slash or ".", places)
@@ -157,7 +157,7 @@ def _is_directory(path: str) -> bool:
 
 def find_items(
     target: Target, wanted: Filter, *, recursive: bool, with_bucket: bool
-) -> Iterator[Item]:
+) -> Iterator[TagOwner]:
     """Yield what a target means, in the order of keys.
 
     `with_bucket` says whether a bucket, walked recursively, is itself one of the items.
@@ -190,7 +190,7 @@ def rules_for(target: Target, *, recursive: bool) -> TagRules:
     return access.bucket_tag_rules if itself else access.object_tag_rules
 
 
-def _matches(target: Target, wanted: Filter, *, recursive: bool) -> Iterator[Item]:
+def _matches(target: Target, wanted: Filter, *, recursive: bool) -> Iterator[TagOwner]:
     access = target.place.access
     for entry in expand(access, target.key):
         if not entry.is_prefix:
@@ -202,28 +202,28 @@ def _matches(target: Target, wanted: Filter, *, recursive: bool) -> Iterator[Ite
             yield _item(target, Entry(entry.key))
 
 
-def _single(target: Target, key: str, wanted: Filter) -> Iterator[Item]:
+def _single(target: Target, key: str, wanted: Filter) -> Iterator[TagOwner]:
     if wanted.wants(key.rpartition("/")[2]):
         yield _item(target, Entry(key))
 
 
-def _below(target: Target, prefix: str, wanted: Filter) -> Iterator[Item]:
+def _below(target: Target, prefix: str, wanted: Filter) -> Iterator[TagOwner]:
     for entry in target.place.access.entries(prefix, deep=True):
         below = entry.key[len(prefix) :] or prefix.rstrip("/").rpartition("/")[2]
         if wanted.wants(below) and _is_shown(target.place, entry.key):
             yield _item(target, entry, listed=True)
 
 
-def _is_shown(place: Place, key: str) -> bool:
+def _is_shown(place: OpenedBucket, key: str) -> bool:
     return place.root is None or place.root.to_path(key) is not None
 
 
-def _item(target: Target, entry: Entry, *, listed: bool = False) -> Item:
+def _item(target: Target, entry: Entry, *, listed: bool = False) -> TagOwner:
     shown = target.show(entry.key)
-    return Item(target.place, Address(entry.key), shown, is_link=entry.is_link, listed=listed)
+    return TagOwner(target.place, Address(entry.key), shown, is_link=entry.is_link, listed=listed)
 
 
-def expand(access: Access, pattern: str) -> Iterator[Entry]:
+def expand(access: TagAccess, pattern: str) -> Iterator[Entry]:
     """Yield what a glob over keys matches: level by level, or `**` by listing all below."""
     if "**" not in pattern:
         yield from _expand(access, "", pattern.split("/"))
@@ -234,7 +234,7 @@ def expand(access: Access, pattern: str) -> Iterator[Entry]:
             yield entry
 
 
-def _expand(access: Access, base: str, parts: list[str]) -> Iterator[Entry]:
+def _expand(access: TagAccess, base: str, parts: list[str]) -> Iterator[Entry]:
     while len(parts) > 1 and not has_magic(parts[0]):
         base += parts[0] + "/"
         parts = parts[1:]

@@ -13,12 +13,12 @@ from tagfs.bulk.arguments import add_tagging, split_keys, split_tags
 from tagfs.bulk.audit import Audit, Record, read_chains
 from tagfs.bulk.edits import Edit, Editor, Outcome, addition, removal, replacement
 from tagfs.bulk.getfattr_format import read_blocks
-from tagfs.bulk.options import FROM_FILE, WRITING, Choices, Job, shared, start
-from tagfs.bulk.progress_file import Progress
+from tagfs.bulk.options import FROM_FILE, WRITING, CommandRun, CommonOptions, shared, start
+from tagfs.bulk.progress_file import ProgressFile
 from tagfs.bulk.report import DONE
 from tagfs.bulk.restore import Base, Check, Task, check_dump, edit_of, judge, open_dump
 from tagfs.bulk.tag_access import Address
-from tagfs.bulk.targets import Item
+from tagfs.bulk.targets import TagOwner
 from tagfs.errors import ObjectChanged, SettingsError, TagfsError
 from tagfs.store.tags import NO_TAGS, TagSet
 
@@ -29,7 +29,7 @@ WORDS = click.argument("words", nargs=-1, metavar="KEY=VALUE... TARGET...")
 
 
 @contextlib.contextmanager
-def editor(choices: Choices) -> Iterator[Editor]:
+def editor(choices: CommonOptions) -> Iterator[Editor]:
     """Make an editor, with its audit file if one was chosen."""
     with ExitStack() as stack:
         audit = None
@@ -55,7 +55,7 @@ def _check_targets(targets: tuple[str, ...]) -> None:
         raise click.UsageError("whose tags? name a path of a mount, or oss://bucket/key")
 
 
-def _edit(choices: Choices, edit: Edit, tags: TagSet, targets: tuple[str, ...]) -> None:
+def _edit(choices: CommonOptions, edit: Edit, tags: TagSet, targets: tuple[str, ...]) -> None:
     with start(choices) as job, editor(choices) as pen:
         items = job.items(targets, with_bucket=False, wanted=tags)
         for outcome in job.run(items, lambda item: pen.apply(item, edit), _itself):
@@ -64,7 +64,7 @@ def _edit(choices: Choices, edit: Edit, tags: TagSet, targets: tuple[str, ...]) 
     sys.exit(status)
 
 
-def _itself(item: Item) -> Item:
+def _itself(item: TagOwner) -> TagOwner:
     return item
 
 
@@ -72,7 +72,7 @@ def _itself(item: Item) -> Item:
 @WORDS
 @TAGGING
 @shared(WRITING)
-def set_command(choices: Choices, words: tuple[str, ...], tagging: str | None) -> None:
+def set_command(choices: CommonOptions, words: tuple[str, ...], tagging: str | None) -> None:
     """Set tags, keeping all others.
 
     \b
@@ -89,7 +89,7 @@ def set_command(choices: Choices, words: tuple[str, ...], tagging: str | None) -
 @WORDS
 @TAGGING
 @shared(WRITING)
-def replace_command(choices: Choices, words: tuple[str, ...], tagging: str | None) -> None:
+def replace_command(choices: CommonOptions, words: tuple[str, ...], tagging: str | None) -> None:
     """Make these the only tags.
 
     One request an object, which does not read what was there (but with --audit it does).
@@ -105,7 +105,7 @@ def replace_command(choices: Choices, words: tuple[str, ...], tagging: str | Non
 @click.argument("words", nargs=-1, metavar="KEY[,KEY...] TARGET...")
 @click.option("-a", "--all", "everything", is_flag=True, help="all tags: name targets only")
 @shared(WRITING)
-def rm_command(choices: Choices, words: tuple[str, ...], *, everything: bool) -> None:
+def rm_command(choices: CommonOptions, words: tuple[str, ...], *, everything: bool) -> None:
     """Remove tags, which need not be there.
 
     \b
@@ -140,7 +140,7 @@ def rm_command(choices: Choices, words: tuple[str, ...], *, everything: bool) ->
 )
 @shared(FROM_FILE)
 def restore_command(  # noqa: PLR0913  (one for each option)
-    choices: Choices,
+    choices: CommonOptions,
     dump: str,
     base: str,
     strip: int,
@@ -175,11 +175,11 @@ def restore_command(  # noqa: PLR0913  (one for each option)
 
 
 @contextlib.contextmanager
-def _progress(path: Path | None, purpose: Mapping[str, object]) -> Iterator[Progress | None]:
+def _progress(path: Path | None, purpose: Mapping[str, object]) -> Iterator[ProgressFile | None]:
     if path is None:
         yield None
         return
-    with Progress(path, purpose) as progress:
+    with ProgressFile(path, purpose) as progress:
         yield progress
 
 
@@ -196,7 +196,12 @@ def _tell_mistakes(dump: str, found: Check, *, keep_going: bool) -> None:
 
 
 def _tasks(
-    file: Iterator[bytes], base: Base, job: Job, progress: Progress | None, *, replace: bool
+    file: Iterator[bytes],
+    base: Base,
+    job: CommandRun,
+    progress: ProgressFile | None,
+    *,
+    replace: bool,
 ) -> Iterator[Task]:
     for number, block in enumerate(read_blocks(file)):
         if progress is not None and number in progress:
@@ -211,7 +216,9 @@ def _tasks(
             yield Task(number, item, edit_of(block, replace=replace))
 
 
-def _restore(tasks: Iterator[Task], job: Job, pen: Editor, progress: Progress | None) -> int:
+def _restore(
+    tasks: Iterator[Task], job: CommandRun, pen: Editor, progress: ProgressFile | None
+) -> int:
     def work(task: Task) -> Outcome:
         outcome = pen.apply(task.item, task.edit)
         if outcome.error is None and progress is not None:
@@ -226,7 +233,7 @@ def _restore(tasks: Iterator[Task], job: Job, pen: Editor, progress: Progress | 
 @click.command("undo")
 @click.argument("audit_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @shared(FROM_FILE)
-def undo_command(choices: Choices, audit_file: Path) -> None:
+def undo_command(choices: CommonOptions, audit_file: Path) -> None:
     """Put back the old tags that an --audit file recorded.
 
     Where the tags are no longer those that the change has set, nothing is done and that is told.
@@ -246,7 +253,7 @@ def undo_command(choices: Choices, audit_file: Path) -> None:
     sys.exit(status)
 
 
-def _reversed(path: Path, job: Job) -> Iterator[Task]:
+def _reversed(path: Path, job: CommandRun) -> Iterator[Task]:
     for number, chain in enumerate(read_chains(path)):
         last = chain[-1]
         shown = f"{last.url}/{last.key}"
@@ -255,7 +262,7 @@ def _reversed(path: Path, job: Job) -> Iterator[Task]:
         except TagfsError as error:
             job.report.fail(shown, str(error))
             continue
-        yield Task(number, Item(place, Address(last.key), shown), Edit(_opposite(chain)))
+        yield Task(number, TagOwner(place, Address(last.key), shown), Edit(_opposite(chain)))
 
 
 def _opposite(chain: list[Record]) -> Callable[[TagSet], TagSet]:

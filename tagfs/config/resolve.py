@@ -14,7 +14,7 @@ from tagfs.config.settings import (
     FUSE_OPTIONS,
     OPTIONS,
     BucketUrl,
-    Given,
+    OptionValue,
     Settings,
     check_options,
     default_cache_dir,
@@ -52,7 +52,7 @@ def choose(
         SettingsError: names everything that is wrong, not just the first.
     """
     mistakes: list[str] = []
-    command = [Given(name, value, f"-o {name}") for name, value in options.items()]
+    command = [OptionValue(name, value, f"-o {name}") for name, value in options.items()]
     ours = _of_environment(environment, mistakes)
     files = ConfigFiles(_single([*command, *ours], "config"), environment)
     written = files.givens(url, _single([*command, *ours], "profile"))
@@ -71,7 +71,7 @@ def chosen_cache_dir(
         SettingsError
     """
     mistakes: list[str] = []
-    given = [Given(name, value, f"-o {name}") for name, value in options.items()]
+    given = [OptionValue(name, value, f"-o {name}") for name, value in options.items()]
     given += _of_environment(environment, mistakes)
     files = ConfigFiles(_single(given, "config"), environment)
     given += files.givens(None, _single(given, "profile"))
@@ -82,24 +82,26 @@ def chosen_cache_dir(
     return Path(found) if found else default_cache_dir(environment)
 
 
-def _single(given: list[Given], name: str) -> str | None:
+def _single(given: list[OptionValue], name: str) -> str | None:
     return next((str(item.value) for item in given if item.name == name), None)
 
 
-def _of_environment(environment: Mapping[str, str], mistakes: list[str]) -> list[Given]:
+def _of_environment(environment: Mapping[str, str], mistakes: list[str]) -> list[OptionValue]:
     found = []
     for variable, value in environment.items():
         name = variable.removeprefix(PREFIX).lower()
         if not variable.startswith(PREFIX) or not value.strip():
             continue
         if name in _NAMES:
-            found.append(Given(name, value.strip(), variable))
+            found.append(OptionValue(name, value.strip(), variable))
         elif near := difflib.get_close_matches(name, _NAMES, 1, _LIKE_OURS):
             mistakes.append(f"{variable}: did you mean {PREFIX}{near[0].upper()}?")
     return found
 
 
-def _of_vendor(service: str, environment: Mapping[str, str], given: list[Given]) -> list[Given]:
+def _of_vendor(
+    service: str, environment: Mapping[str, str], given: list[OptionValue]
+) -> list[OptionValue]:
     """Return what the vendor's own variables choose.
 
     Their region belongs to their endpoint: where somebody chose an endpoint for tagfs, it would
@@ -111,5 +113,5 @@ def _of_vendor(service: str, environment: Mapping[str, str], given: list[Given])
             continue
         variable = next((v for v in variables if environment.get(v, "").strip()), None)
         if variable is not None:
-            found.append(Given(name, environment[variable].strip(), variable))
+            found.append(OptionValue(name, environment[variable].strip(), variable))
     return found

@@ -285,7 +285,7 @@ _NO: Final = frozenset({"false", "no", "off", "0"})
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class OptionValue:
     """One choice of the user's, as it was written.
 
     Attributes:
@@ -304,17 +304,19 @@ def parse_options(url: BucketUrl, options: Mapping[str, str | bool]) -> Settings
     Raises:
         SettingsError: names everything that is wrong, not just the first.
     """
-    return check_options(url, [Given(name, value, name) for name, value in options.items()])
+    return check_options(url, [OptionValue(name, value, name) for name, value in options.items()])
 
 
-def check_options(url: BucketUrl, given: Iterable[Given], mistakes: Iterable[str] = ()) -> Settings:
+def check_options(
+    url: BucketUrl, given: Iterable[OptionValue], mistakes: Iterable[str] = ()
+) -> Settings:
     """Check all choices at once; of several for one name the first holds.
 
     Raises:
         SettingsError: names everything that is wrong, those `mistakes` included.
     """
     wrong = list(mistakes)
-    taken: dict[str, tuple[Given, Any]] = {}
+    taken: dict[str, tuple[OptionValue, Any]] = {}
     for item in given:
         try:
             name, value = _read(item)
@@ -335,7 +337,7 @@ def check_options(url: BucketUrl, given: Iterable[Given], mistakes: Iterable[str
     return Settings(url=url, fuse_options=passed, **chosen)
 
 
-def _dangers(taken: Mapping[str, tuple[Given, Any]]) -> dict[str, bool]:
+def _dangers(taken: Mapping[str, tuple[OptionValue, Any]]) -> dict[str, bool]:
     """Return what is to count of setuid bits and device nodes; the careful word wins."""
     chosen = {name for name, (_, value) in taken.items() if value is True}
     return {
@@ -345,7 +347,7 @@ def _dangers(taken: Mapping[str, tuple[Given, Any]]) -> dict[str, bool]:
     }
 
 
-def _read(item: Given) -> tuple[str, Any]:
+def _read(item: OptionValue) -> tuple[str, Any]:
     """Return the name that a choice is kept by, and its value."""
     name, value = item.name, item.value
     if name in OPTIONS:
@@ -368,14 +370,14 @@ def _no_value(value: bool) -> str:  # noqa: FBT001
     raise ValueError(value)
 
 
-def _flag(item: Given) -> bool:
+def _flag(item: OptionValue) -> bool:
     text = str(item.value).lower()
     if text not in _YES | _NO:
         raise SettingsError(f"{item.origin}={item.value}: expected true or false")
     return text in _YES
 
 
-def _decide_credentials(taken: dict[str, tuple[Given, Any]]) -> list[str]:
+def _decide_credentials(taken: dict[str, tuple[OptionValue, Any]]) -> list[str]:
     """Keep one of the two ways to name credentials: that of the upper place."""
     ways = [name for name in ("credentials", "credential_process") if name in taken]
     if len(ways) < 2:  # noqa: PLR2004  (nothing to decide)
@@ -388,11 +390,11 @@ def _decide_credentials(taken: dict[str, tuple[Given, Any]]) -> list[str]:
     return []
 
 
-def _place(item: Given) -> str:
+def _place(item: OptionValue) -> str:
     return item.origin.removesuffix(item.name).removesuffix(item.name.upper())
 
 
-def _unknown(item: Given) -> str:
+def _unknown(item: OptionValue) -> str:
     near = difflib.get_close_matches(item.name, [*OPTIONS, *FUSE_OPTIONS, *DANGEROUS, "ro"], 1)
     where = "" if item.origin == item.name else f"{item.origin}: "
     return f"{where}unknown option {item.name!r}" + (f": did you mean {near[0]!r}?" if near else "")

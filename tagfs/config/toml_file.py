@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tagfs.config.settings import BucketUrl, Given, parse_url
+from tagfs.config.settings import BucketUrl, OptionValue, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
 
@@ -44,14 +44,14 @@ class ConfigFiles:
         for path in _places(chosen, environment):
             self._read(path, needed=chosen is not None)
 
-    def givens(self, url: BucketUrl | None, profile: str | None) -> list[Given]:
+    def givens(self, url: BucketUrl | None, profile: str | None) -> list[OptionValue]:
         """Return what the sections for a bucket choose, the first of a name being the one to take.
 
         Without a bucket, what holds for all.
         """
         if profile is not None:
             self._check_profile(profile)
-        found: list[Given] = []
+        found: list[OptionValue] = []
         for path, document in self._files:
             for name, table in self._sections(path, document, url, profile):
                 found += self._choices(f"{path}: {name}", table)
@@ -126,7 +126,7 @@ class ConfigFiles:
         if "default" in document:
             yield "default", document["default"]
 
-    def _choices(self, where: str, table: Any) -> Iterator[Given]:
+    def _choices(self, where: str, table: Any) -> Iterator[OptionValue]:
         if not isinstance(table, dict):
             self.mistakes.append(f"{where} is not a section")
             return
@@ -139,7 +139,7 @@ class ConfigFiles:
             elif name == "umask" and isinstance(value, int):
                 self.mistakes.append(f'{origin}: write it in quotes, as in umask = "022"')
             elif isinstance(value, (bool, int, float, str)):
-                yield Given(name, value if isinstance(value, bool) else str(value), origin)
+                yield OptionValue(name, value if isinstance(value, bool) else str(value), origin)
             else:
                 self.mistakes.append(f"{origin}: expected a text, a number, true or false")
 

@@ -130,7 +130,7 @@ def context() -> tuple[int, int, int]:
     return uid, gid, pid
 
 
-def leaver() -> Callable[[], None]:
+def stop_callback() -> Callable[[], None]:
     """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
     library = fuse._libfuse  # noqa: SLF001
     session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)

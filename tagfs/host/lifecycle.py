@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tagfs.host import signals, systemd
-from tagfs.host.loop_stopper import Ending
+from tagfs.host.loop_stopper import LoopStopper
 from tagfs.monitoring import logs
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ EXTENSION = 60
 """Seconds of patience that systemd is asked for again and again while uploads are finished."""
 
 
-class Lifetime:
+class MountLifecycle:
     """Watches over one mount from before its first thread to its end.
 
     Args:
@@ -43,7 +43,7 @@ class Lifetime:
         reopen: Callable[[], None],
         foreground: bool,
     ) -> None:
-        self.ending = Ending()
+        self.ending = LoopStopper()
         self._log_level = log_level
         self._status = status
         self._abandon = abandon

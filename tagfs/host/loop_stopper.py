@@ -10,7 +10,7 @@ _WAKE = signal.SIGURG
 _PAUSE = 0.1  # seconds
 
 
-class Ending:
+class LoopStopper:
     """Ends libfuse's loop: what is being answered is answered first, then it is unmounted.
 
     libfuse's own handlers of signals do the same, but they tell nobody and cannot be asked. Must be

@@ -13,7 +13,7 @@ LARGEST_NOTE = 64 * 1024**2
 """Bytes; a file written at a million places has a note of some 30 MB."""
 
 
-class Unsafe(Exception):
+class UnsafeFile(Exception):
     """Something that is not as tagfs makes it, and is left alone; its text says what."""
 
 
@@ -29,14 +29,14 @@ def open_directory(path: Path) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unsafe(_reason(error)) from None
+        raise UnsafeFile(_reason(error)) from None
     found = os.fstat(fd)
     if found.st_uid != os.geteuid():
         os.close(fd)
-        raise Unsafe(f"it belongs to user {found.st_uid}, not to {os.geteuid()}")
+        raise UnsafeFile(f"it belongs to user {found.st_uid}, not to {os.geteuid()}")
     if stat.S_IMODE(found.st_mode) & 0o077:
         os.close(fd)
-        raise Unsafe(f"its mode is {stat.S_IMODE(found.st_mode):04o} instead of 0700")
+        raise UnsafeFile(f"its mode is {stat.S_IMODE(found.st_mode):04o} instead of 0700")
     return fd
 
 
@@ -54,10 +54,10 @@ def open_file(directory: int, name: str, flags: int = os.O_RDONLY) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Unsafe(_reason(error)) from None
+        raise UnsafeFile(_reason(error)) from None
     try:
         check_file(os.fstat(fd))
-    except Unsafe:
+    except UnsafeFile:
         os.close(fd)
         raise
     return fd
@@ -70,13 +70,13 @@ def check_file(found: os.stat_result) -> None:
         Unsafe
     """
     if stat.S_ISLNK(found.st_mode):
-        raise Unsafe("it is a symbolic link, which is not followed")
+        raise UnsafeFile("it is a symbolic link, which is not followed")
     if not stat.S_ISREG(found.st_mode):
-        raise Unsafe("it is no plain file")
+        raise UnsafeFile("it is no plain file")
     if found.st_uid != os.geteuid():
-        raise Unsafe(f"it belongs to user {found.st_uid}, not to {os.geteuid()}")
+        raise UnsafeFile(f"it belongs to user {found.st_uid}, not to {os.geteuid()}")
     if stat.S_IMODE(found.st_mode) & 0o022:
-        raise Unsafe(f"its mode {stat.S_IMODE(found.st_mode):04o} lets others write it")
+        raise UnsafeFile(f"its mode {stat.S_IMODE(found.st_mode):04o} lets others write it")
 
 
 def read_text(directory: int, name: str) -> str:
@@ -90,7 +90,7 @@ def read_text(directory: int, name: str) -> str:
     with os.fdopen(fd, "rb") as file:
         data = file.read(LARGEST_NOTE + 1)
     if len(data) > LARGEST_NOTE:
-        raise Unsafe("it is too large for a note")
+        raise UnsafeFile("it is too large for a note")
     return data.decode("utf-8", "replace")
 
 

@@ -28,7 +28,7 @@ _VARIABLE = re.compile(
 
 
 @dataclass(slots=True)
-class _Fact:
+class _Message:
     """How often one fact came since `since`, and the last line of it that was not written."""
 
     since: float
@@ -45,7 +45,7 @@ def fact_of(record: logging.LogRecord) -> tuple[str, int, str]:
     return record.name, record.levelno, _VARIABLE.sub("?", record.getMessage())
 
 
-class Repeats(logging.Handler):
+class DeduplicatingHandler(logging.Handler):
     """Passes lines on to another handler, but not the eleventh of one fact within a minute.
 
     Lines for debugging and those that say `each` (in `extra`) pass always. `clock` is in monotonic
@@ -63,7 +63,7 @@ class Repeats(logging.Handler):
         self.target = target
         self._clock = clock
         self._window = window
-        self._facts: OrderedDict[tuple[str, int, str], _Fact] = OrderedDict()
+        self._facts: OrderedDict[tuple[str, int, str], _Message] = OrderedDict()
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -75,7 +75,7 @@ class Repeats(logging.Handler):
         key = fact_of(record)
         fact = self._facts.get(key)
         if fact is None:
-            fact = self._facts[key] = _Fact(self._clock())
+            fact = self._facts[key] = _Message(self._clock())
             if len(self._facts) > MANY:
                 self._tell(self._facts.popitem(last=False)[1])
         fact.count += 1
@@ -113,7 +113,7 @@ class Repeats(logging.Handler):
             del self._facts[key]
             self._tell(fact)
 
-    def _tell(self, fact: _Fact) -> None:
+    def _tell(self, fact: _Message) -> None:
         last = fact.last
         if last is None:
             return

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tagfs.errors import SettingsError
-from tagfs.monitoring.log_dedup import Repeats
+from tagfs.monitoring.log_dedup import DeduplicatingHandler
 from tagfs.monitoring.log_files import open_to_append
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def toggle_debug(level: str) -> None:
 def reopen() -> None:
     """Write to a new file if the old one was moved away (logrotate)."""
     for handler in logging.getLogger("tagfs").handlers:
-        target = handler.target if isinstance(handler, Repeats) else handler
+        target = handler.target if isinstance(handler, DeduplicatingHandler) else handler
         if isinstance(target, logging.FileHandler):
             target.acquire()
             try:
@@ -98,7 +98,7 @@ def reopen() -> None:
 def close() -> None:
     """Write what was only counted so far."""
     for handler in logging.getLogger("tagfs").handlers:
-        if isinstance(handler, Repeats):
+        if isinstance(handler, DeduplicatingHandler):
             handler.tell()
 
 
@@ -130,6 +130,6 @@ class _JournalFormatter(logging.Formatter):
 
 def _install(handler: logging.Handler, level: str) -> None:
     root = logging.getLogger("tagfs")
-    root.handlers[:] = [Repeats(handler)]
+    root.handlers[:] = [DeduplicatingHandler(handler)]
     root.setLevel(level.upper())
     root.propagate = False

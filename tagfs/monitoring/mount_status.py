@@ -12,11 +12,11 @@ from tagfs.config.settings import Settings
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fuse.recent_failures import RecentFailures
-from tagfs.monitoring.request_stats import Traffic
+from tagfs.monitoring.request_stats import RequestStats
 from tagfs.store.cache.cached_bucket import CachedBucket
 
 
-class Vitals:
+class MountStatus:
     """Knows how one mount fares.
 
     Attributes:
@@ -26,7 +26,7 @@ class Vitals:
     """
 
     def __init__(self, settings: Settings, library: str) -> None:
-        self.traffic = Traffic()
+        self.traffic = RequestStats()
         self.failures = RecentFailures()
         self.started_ns = time.time_ns()
         self._settings = settings

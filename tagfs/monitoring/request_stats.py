@@ -24,7 +24,7 @@ class _Second:
     bytes_out: int = 0
 
 
-class Traffic:
+class RequestStats:
     """Counts the attempts of a mount. Thread-safe; `clock` is in monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -27,7 +27,7 @@ from tagfs.fs.content.journal_entries import (
 )
 from tagfs.fs.content.staged_file import COMMITTED_MODE
 from tagfs.localfiles.private import (
-    Unsafe,
+    UnsafeFile,
     check_file,
     open_directory,
     open_file,
@@ -45,7 +45,7 @@ _NAME = re.compile(r"((?:rename-)?[0-9a-f]{24})\.(data|json|tmp)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
+class AbandonedFile:
     """A staged file that was left.
 
     Attributes:
@@ -69,7 +69,7 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True)
-class Renaming:
+class InterruptedRename:
     """A directory rename that was left half done."""
 
     token: str
@@ -93,8 +93,8 @@ class Problem:
 class Contents:
     """All that one directory holds."""
 
-    files: list[Staged] = field(default_factory=list)
-    renames: list[Renaming] = field(default_factory=list)
+    files: list[AbandonedFile] = field(default_factory=list)
+    renames: list[InterruptedRename] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -106,7 +106,7 @@ class Contents:
         return not (self.renames or self.problems) and all(f.settled for f in self.files)
 
 
-class LeftDirectory:
+class AbandonedDirectory:
     """One staging directory, open; locked if its mount is gone.
 
     Attributes:
@@ -130,7 +130,7 @@ class LeftDirectory:
             self.record = MountRecord.parse(read_text(self.fd, RECORD))
         except FileNotFoundError:
             self.trouble = MISSING
-        except Unsafe as unsafe:
+        except UnsafeFile as unsafe:
             self.trouble = f"{RECORD}: {unsafe}"
         except SettingsError as error:
             self.trouble = str(error)
@@ -165,13 +165,13 @@ class LeftDirectory:
             with suppress(FileNotFoundError):  # a running mount has just finished it
                 try:
                     self._read(found, token, noted=match[2] == "json")
-                except (Unsafe, InvalidEntry) as error:
+                except (UnsafeFile, InvalidEntry) as error:
                     found.problems.append(Problem(name, str(error), token))
         found.files.sort(key=lambda staged: staged.when_ns)
         return found
 
     @contextmanager
-    def opened(self, staged: Staged) -> Iterator[int | None]:
+    def opened(self, staged: AbandonedFile) -> Iterator[int | None]:
         """Open a staged file for reading and writing; None if a running mount uses it.
 
         Raises:
@@ -216,11 +216,11 @@ class LeftDirectory:
             )
         if isinstance(note, RenameEntry):
             if not self.live:
-                found.renames.append(Renaming(token, note))
+                found.renames.append(InterruptedRename(token, note))
         elif not self.live or (note is not None and note.phase is Phase.COMMITTING):
             found.files.append(self._staged(token, note))
 
-    def _staged(self, token: str, entry: FileEntry | None) -> Staged:
+    def _staged(self, token: str, entry: FileEntry | None) -> AbandonedFile:
         try:
             data = os.stat(f"{token}.data", dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -230,7 +230,7 @@ class LeftDirectory:
         check_file(data)
         if entry is not None and data.st_size < max((end for _, end in entry.written), default=0):
             raise InvalidEntry(f"only {data.st_size} of the bytes of key {entry.key!r} are left")
-        return Staged(
+        return AbandonedFile(
             token=token,
             entry=entry,
             disk_size=data.st_size,
@@ -271,7 +271,7 @@ class LeftDirectory:
                 self.path.rmdir()
 
 
-def find(cache_dir: Path) -> Iterator[LeftDirectory | Problem]:
+def find(cache_dir: Path) -> Iterator[AbandonedDirectory | Problem]:
     """Yield the staging directories below a cache directory, the newest first; each to be closed.
 
     Raises:
@@ -286,10 +286,10 @@ def find(cache_dir: Path) -> Iterator[LeftDirectory | Problem]:
         raise SettingsError(f"{base}: {error.strerror}") from None
     for name in names:
         try:
-            directory = LeftDirectory(base / name)
+            directory = AbandonedDirectory(base / name)
         except FileNotFoundError:
             continue
-        except Unsafe as unsafe:
+        except UnsafeFile as unsafe:
             yield Problem(str(base / name), str(unsafe))
             continue
         yield directory

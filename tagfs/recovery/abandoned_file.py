@@ -14,7 +14,7 @@ from tagfs.store.wire.checksums import crc64
 BLOCK = 4 * 1024**2
 
 
-class Remains:
+class StagedContent:
     """A staged file as its note describes it.
 
     Attributes:

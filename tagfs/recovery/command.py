@@ -47,11 +47,11 @@ def recover_command(
     from tagfs.recovery import export, listing as lists, recover  # noqa: PLC0415
     from tagfs.recovery.export import Exporter  # noqa: PLC0415
     from tagfs.recovery.output import Output  # noqa: PLC0415
-    from tagfs.recovery.run import Sweep  # noqa: PLC0415
+    from tagfs.recovery.run import RecoveryRun  # noqa: PLC0415
 
     directory = cache_dir or chosen_cache_dir(split_options(options))
     with Output() as output:
-        sweep = Sweep(directory, split_options(options), output)
+        sweep = RecoveryRun(directory, split_options(options), output)
         if listing:
             lists.show(sweep)
         elif target:

@@ -13,12 +13,12 @@ from pathlib import Path
 from tagfs.errors import NotFound, ObjectChanged, SettingsError
 from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.content.staged_file import Fetch
-from tagfs.localfiles.private import Unsafe
-from tagfs.recovery.abandoned import LeftDirectory, Problem, Staged
-from tagfs.recovery.abandoned_file import BLOCK, Remains
+from tagfs.localfiles.private import UnsafeFile
+from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Problem
+from tagfs.recovery.abandoned_file import BLOCK, StagedContent
 from tagfs.recovery.listing import rename_line
-from tagfs.recovery.resume_upload import Sender, fetch_from
-from tagfs.recovery.run import Opened, Sweep, remains_of
+from tagfs.recovery.resume_upload import UploadResumer, fetch_from
+from tagfs.recovery.run import OpenBucket, RecoveryRun, remains_of
 from tagfs.terminal.format import shown, size_text
 
 SIDECAR = ".tagfs.json"
@@ -39,7 +39,9 @@ class Exporter:
             raise SettingsError(f"--export {directory}: {error.strerror}") from None
         self._directory = directory
 
-    def export(self, remains: Remains, fetch: Fetch | None) -> tuple[Path, list[tuple[int, int]]]:
+    def export(
+        self, remains: StagedContent, fetch: Fetch | None
+    ) -> tuple[Path, list[tuple[int, int]]]:
         """Copy a staged file out under its key; `fetch` gets bytes of its base.
 
         Returns where it is, and the ranges that could not be had and are zeros there.
@@ -135,7 +137,7 @@ def _blocks(fd: int, size: int) -> Iterator[tuple[int, bytes]]:
         yield at, os.pread(fd, BLOCK, at)
 
 
-def export(sweep: Sweep, exporter: Exporter, *, discard: bool) -> None:
+def export(sweep: RecoveryRun, exporter: Exporter, *, discard: bool) -> None:
     """Copy everything out, and `discard` here what is there completely."""
     for directory, contents in sweep.directories():
         with sweep.opened(directory) as opened:
@@ -150,12 +152,12 @@ def export(sweep: Sweep, exporter: Exporter, *, discard: bool) -> None:
 
 
 def _export_file(
-    sweep: Sweep,
+    sweep: RecoveryRun,
     exporter: Exporter,
-    opened: Opened | None,
+    opened: OpenBucket | None,
     discard: bool,  # noqa: FBT001  (bound by position)
-    directory: LeftDirectory,
-    staged: Staged,
+    directory: AbandonedDirectory,
+    staged: AbandonedFile,
 ) -> None:
     if staged.entry is None:
         with directory.opened(staged) as fd:
@@ -176,28 +178,33 @@ def _export_file(
         discard = discard and not missing
         if discard and opened is not None:
             with ThreadPoolExecutor(1) as executor:
-                Sender(opened.bucket, executor, lambda _: None).release(remains)
+                UploadResumer(opened.bucket, executor, lambda _: None).release(remains)
         _exported(sweep, directory, staged.token, str(path), discard=discard)
 
 
 def _export_problem(
-    sweep: Sweep, exporter: Exporter, directory: LeftDirectory, problem: Problem, *, discard: bool
+    sweep: RecoveryRun,
+    exporter: Exporter,
+    directory: AbandonedDirectory,
+    problem: Problem,
+    *,
+    discard: bool,
 ) -> None:
     sweep.output.complain(f"{directory.path / problem.name}: {shown(problem.reason)}")
-    staged = Staged(token=problem.token, entry=None, disk_size=0, when_ns=0)
+    staged = AbandonedFile(token=problem.token, entry=None, disk_size=0, when_ns=0)
     try:
         with directory.opened(staged) as fd:
             if fd is None:
                 return
             path = exporter.export_raw(fd, problem.token, problem.reason)
-    except (Unsafe, OSError):
+    except (UnsafeFile, OSError):
         sweep.left = True
         return
     _exported(sweep, directory, problem.token, str(path), discard=discard)
 
 
 def _exported(
-    sweep: Sweep, directory: LeftDirectory, token: str, path: str, *, discard: bool
+    sweep: RecoveryRun, directory: AbandonedDirectory, token: str, path: str, *, discard: bool
 ) -> None:
     if discard:
         directory.discard(token)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch
 from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.mapping.paths import Root
-from tagfs.recovery.abandoned_file import BLOCK, Remains
-from tagfs.recovery.resume_upload import Sender
+from tagfs.recovery.abandoned_file import BLOCK, StagedContent
+from tagfs.recovery.resume_upload import UploadResumer
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
@@ -21,16 +21,16 @@ class Conflict(Exception):
     """What is at the key now is neither what it was nor what it was to become."""
 
 
-class Finisher:
+class FileFinisher:
     """Finishes staged files of one mount."""
 
-    def __init__(self, bucket: Bucket, root: Root, sender: Sender, *, force: bool) -> None:
+    def __init__(self, bucket: Bucket, root: Root, sender: UploadResumer, *, force: bool) -> None:
         self._bucket = bucket
         self._root = root
         self._sender = sender
         self._force = force
 
-    def finish(self, remains: Remains) -> bool:
+    def finish(self, remains: StagedContent) -> bool:
         """Make the object what the staged file is; say whether that took an upload.
 
         Raises:
@@ -68,7 +68,7 @@ class Finisher:
         except NotFound:
             return None
 
-    def _check_forced(self, current: ObjectInfo | None, remains: Remains) -> None:
+    def _check_forced(self, current: ObjectInfo | None, remains: StagedContent) -> None:
         """Raise unless the user wants the staged file anyway, and it can be had."""
         entry = remains.entry
         if current is None:
@@ -85,7 +85,7 @@ class Finisher:
         if not self._force:
             raise Conflict(what)
 
-    def _upload(self, remains: Remains, base: ObjectInfo | None, *, exclusive: bool) -> None:
+    def _upload(self, remains: StagedContent, base: ObjectInfo | None, *, exclusive: bool) -> None:
         entry = remains.entry
         new = NewObject(
             metadata=entry.metadata,
@@ -101,7 +101,7 @@ class Finisher:
 
     # Whether the crash came after the upload
 
-    def _is_done(self, current: ObjectInfo, remains: Remains) -> bool:
+    def _is_done(self, current: ObjectInfo, remains: StagedContent) -> bool:
         """Say whether the object is what the file was to become, and complete it if it is."""
         entry = remains.entry
         if current.size != entry.size or current.type is ObjectType.SYMLINK:
@@ -124,13 +124,13 @@ class Finisher:
             raise Conflict("the object has this content already, but other tags")
         return True
 
-    def _has_same_content(self, current: ObjectInfo, remains: Remains) -> bool:
+    def _has_same_content(self, current: ObjectInfo, remains: StagedContent) -> bool:
         told = current.detail.crc64 if current.detail else None
         if told is not None:
             return told == remains.checksum()
         return self._has_all_changes(current, remains)
 
-    def _has_all_changes(self, current: ObjectInfo, remains: Remains) -> bool:
+    def _has_all_changes(self, current: ObjectInfo, remains: StagedContent) -> bool:
         """Compare every byte that was changed: nothing that is only here may be given up."""
         for start, end in remains.file.changed():
             for at in range(start, end, BLOCK):

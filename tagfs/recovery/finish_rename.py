@@ -22,7 +22,7 @@ BATCH = 1000
 
 
 @dataclass(slots=True)
-class Undone:
+class RenameOutcome:
     """What finishing a rename came to.
 
     Attributes:
@@ -42,7 +42,7 @@ class RenameFinisher:
         self._root = root
         self._executor = executor
 
-    def finish(self, entry: RenameEntry) -> Undone:
+    def finish(self, entry: RenameEntry) -> RenameOutcome:
         """Leave the directory under one name as far as that loses nothing.
 
         Raises:
@@ -54,7 +54,7 @@ class RenameFinisher:
                 raise Conflict(f"{prefix!r} is not below the mounted prefix")
         copying = entry.phase is RenamePhase.COPYING
         doomed, kept = (entry.target, entry.source) if copying else (entry.source, entry.target)
-        outcome = Undone()
+        outcome = RenameOutcome()
         for infos in self._pages(doomed):
             counterparts = [kept + info.key[len(doomed) :] for info in infos]
             pairs = zip(infos, self._executor.map(self._head, counterparts), strict=True)
@@ -65,7 +65,7 @@ class RenameFinisher:
         self,
         pairs: list[tuple[ObjectInfo, ObjectInfo | None]],
         entry: RenameEntry,
-        outcome: Undone,
+        outcome: RenameOutcome,
         doomed: str,
     ) -> None:
         copying = entry.phase is RenamePhase.COPYING

@@ -2,14 +2,14 @@
 
 from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.journal_entries import Phase
-from tagfs.recovery.abandoned import LeftDirectory, Renaming, Staged
-from tagfs.recovery.run import Sweep, bucket_name, staged_name
+from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, InterruptedRename
+from tagfs.recovery.run import RecoveryRun, bucket_name, staged_name
 from tagfs.terminal.format import shown, size_text, time_text
 
 _STATES = {Phase.COMMITTING: "staged", Phase.OPEN: "unfinished", Phase.UNLINKED: "deleted"}
 
 
-def show(sweep: Sweep) -> None:
+def show(sweep: RecoveryRun) -> None:
     """List everything, and change nothing."""
     for directory, contents in sweep.directories():
         for renaming in contents.renames:
@@ -24,7 +24,7 @@ def show(sweep: Sweep) -> None:
             sweep.problem(f"{directory.path}: {directory.trouble}")
 
 
-def file_line(directory: LeftDirectory, staged: Staged) -> str:
+def file_line(directory: AbandonedDirectory, staged: AbandonedFile) -> str:
     """Describe a staged file: state, size, when, what for, and whether all of it is here."""
     name, when = staged_name(directory, staged), time_text(staged.when_ns)
     entry = staged.entry
@@ -38,7 +38,7 @@ def file_line(directory: LeftDirectory, staged: Staged) -> str:
     )
 
 
-def rename_line(directory: LeftDirectory, renaming: Renaming) -> str:
+def rename_line(directory: AbandonedDirectory, renaming: InterruptedRename) -> str:
     """Describe a rename that was cut short."""
     entry = renaming.entry
     return (

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.journal_entries import Phase, RenamePhase
-from tagfs.recovery.abandoned import Contents, LeftDirectory, Renaming, Staged
-from tagfs.recovery.finish_file import Conflict, Finisher
+from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Contents, InterruptedRename
+from tagfs.recovery.finish_file import Conflict, FileFinisher
 from tagfs.recovery.finish_rename import RenameFinisher
 from tagfs.recovery.listing import rename_line
-from tagfs.recovery.resume_upload import Sender
-from tagfs.recovery.run import Opened, Sweep, bucket_name, remains_of, staged_name
+from tagfs.recovery.resume_upload import UploadResumer
+from tagfs.recovery.run import OpenBucket, RecoveryRun, bucket_name, remains_of, staged_name
 from tagfs.terminal.format import count_text, shown, size_text
 
 FILES = 8
@@ -22,7 +22,7 @@ PARTS = 16
 """Parts sent at a time."""
 
 
-def finish(sweep: Sweep, *, force: bool) -> None:
+def finish(sweep: RecoveryRun, *, force: bool) -> None:
     """Finish everything that can be; tell what cannot, and why."""
     for directory, contents in sweep.directories():
         sweep.problems(directory, contents)
@@ -41,14 +41,14 @@ def finish(sweep: Sweep, *, force: bool) -> None:
                 )
 
 
-def _is_due(staged: Staged) -> bool:
+def _is_due(staged: AbandonedFile) -> bool:
     """Say whether something is to be done for a file: it was promised, or is not wanted."""
     entry = staged.entry
     return not staged.settled and entry is not None and entry.phase is not Phase.OPEN
 
 
 def _finish_renames(
-    sweep: Sweep, directory: LeftDirectory, opened: Opened, contents: Contents
+    sweep: RecoveryRun, directory: AbandonedDirectory, opened: OpenBucket, contents: Contents
 ) -> None:
     with ThreadPoolExecutor(PARTS, "tagfs-recover") as executor:
         finisher = RenameFinisher(opened.bucket, opened.root, executor)
@@ -72,7 +72,7 @@ def _finish_renames(
                 )
 
 
-def _follow(directory: LeftDirectory, contents: Contents, renaming: Renaming) -> None:
+def _follow(directory: AbandonedDirectory, contents: Contents, renaming: InterruptedRename) -> None:
     """Let staged files follow the directory that they were in."""
     old, new = renaming.entry.source, renaming.entry.target
     for number, staged in enumerate(contents.files):
@@ -83,9 +83,14 @@ def _follow(directory: LeftDirectory, contents: Contents, renaming: Renaming) ->
 
 
 def _finish_files(
-    sweep: Sweep, directory: LeftDirectory, opened: Opened, contents: Contents, *, force: bool
+    sweep: RecoveryRun,
+    directory: AbandonedDirectory,
+    opened: OpenBucket,
+    contents: Contents,
+    *,
+    force: bool,
 ) -> None:
-    due: dict[str, list[Staged]] = defaultdict(list)
+    due: dict[str, list[AbandonedFile]] = defaultdict(list)
     for staged in reversed(contents.files):  # the newest first
         if _is_due(staged) and staged.entry is not None:
             due[staged.entry.key].append(staged)
@@ -94,11 +99,11 @@ def _finish_files(
         ThreadPoolExecutor(PARTS, "tagfs-part") as parts,
         ThreadPoolExecutor(FILES, "tagfs-recover") as files,
     ):
-        sender = Sender(opened.bucket, parts, sweep.output.advance)
-        finisher = Finisher(opened.bucket, opened.root, sender, force=force)
+        sender = UploadResumer(opened.bucket, parts, sweep.output.advance)
+        finisher = FileFinisher(opened.bucket, opened.root, sender, force=force)
         act = functools.partial(_finish_file, sweep, finisher, sender)
 
-        def finish_key(group: list[Staged]) -> None:
+        def finish_key(group: list[AbandonedFile]) -> None:
             for staged in group:
                 sweep.attempt(directory, staged, act)
 
@@ -106,7 +111,11 @@ def _finish_files(
 
 
 def _finish_file(
-    sweep: Sweep, finisher: Finisher, sender: Sender, directory: LeftDirectory, staged: Staged
+    sweep: RecoveryRun,
+    finisher: FileFinisher,
+    sender: UploadResumer,
+    directory: AbandonedDirectory,
+    staged: AbandonedFile,
 ) -> None:
     with remains_of(directory, staged) as remains:
         if remains is None:

@@ -13,7 +13,7 @@ from tagfs.errors import IntegrityError, NoSuchUpload, ObjectChanged, TagfsError
 from tagfs.fs.content.journal_entries import UploadStart
 from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
 from tagfs.fs.content.staged_file import Fetch
-from tagfs.recovery.abandoned_file import Remains
+from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import TagSet
@@ -21,7 +21,7 @@ from tagfs.store.tags import TagSet
 log = logging.getLogger(__name__)
 
 
-class Sender:
+class UploadResumer:
     """Sends staged files; `advance` is told the bytes that are done."""
 
     def __init__(self, bucket: Bucket, executor: Executor, advance: Callable[[int], None]) -> None:
@@ -29,7 +29,7 @@ class Sender:
         self._executor = executor
         self._advance = advance
 
-    def send(self, remains: Remains, base: ObjectInfo | None, new: NewObject) -> None:
+    def send(self, remains: StagedContent, base: ObjectInfo | None, new: NewObject) -> None:
         """Make the object what the staged file is; `base` is the version that it replaces.
 
         Raises:
@@ -48,7 +48,7 @@ class Sender:
             return
         self._advance(entry.size)
 
-    def release(self, remains: Remains) -> None:
+    def release(self, remains: StagedContent) -> None:
         """Give the parts back of an upload that will not be needed."""
         if remains.entry.upload_id is None:
             return
@@ -58,7 +58,7 @@ class Sender:
         except TagfsError as error:
             log.warning("upload %s of %r keeps its parts: %s", upload.upload_id, upload.key, error)
 
-    def _is_longer(self, base: ObjectInfo, remains: Remains) -> bool:
+    def _is_longer(self, base: ObjectInfo, remains: StagedContent) -> bool:
         """Say whether the file is an appendable object with bytes added at its end."""
         entry = remains.entry
         return (
@@ -68,7 +68,7 @@ class Sender:
             and self._bucket.capabilities.append
         )
 
-    def _plan(self, remains: Remains, part_size: int) -> list[Segment]:
+    def _plan(self, remains: StagedContent, part_size: int) -> list[Segment]:
         entry, limits = remains.entry, self._bucket.limits
         if entry.base_size:
             return plan_edit(remains.file.changed(), entry.size, part_size, limits)
@@ -80,7 +80,7 @@ class Sender:
 
     def _send_parts(
         self,
-        remains: Remains,
+        remains: StagedContent,
         base: ObjectInfo | None,
         new: NewObject,
         segments: Sequence[Segment],
@@ -99,7 +99,7 @@ class Sender:
         self._amend(info, new, remains.entry.begun)
         remains.entry = replace(remains.entry, upload_id=None)  # it is no more
 
-    def _begin(self, remains: Remains, new: NewObject) -> Upload:
+    def _begin(self, remains: StagedContent, new: NewObject) -> Upload:
         self.release(remains)
         upload = self._bucket.start_upload(remains.key, new)
         begun = UploadStart(
@@ -109,7 +109,7 @@ class Sender:
         return upload
 
     def _resumed(
-        self, remains: Remains, new: NewObject, segments: Sequence[Segment]
+        self, remains: StagedContent, new: NewObject, segments: Sequence[Segment]
     ) -> tuple[Upload, Mapping[int, Part]]:
         """Return the upload that was begun, and the parts of it that hold what they should."""
         entry = remains.entry
@@ -146,7 +146,7 @@ class Sender:
     def _transfer(
         self,
         upload: Upload,
-        remains: Remains,
+        remains: StagedContent,
         base: ObjectInfo | None,
         segments: Sequence[Segment],
         kept: Mapping[int, Part],

@@ -15,9 +15,9 @@ from tagfs.config.bucket_settings import bucket_settings
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.mapping.paths import Root
-from tagfs.localfiles.private import Unsafe
-from tagfs.recovery.abandoned import Contents, LeftDirectory, Problem, Staged, find
-from tagfs.recovery.abandoned_file import Remains
+from tagfs.localfiles.private import UnsafeFile
+from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Contents, Problem, find
+from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.recovery.finish_file import Conflict
 from tagfs.recovery.output import Output
 from tagfs.store.client.client import Client, open_bucket
@@ -25,14 +25,14 @@ from tagfs.terminal.format import shown
 
 
 @dataclass(slots=True)
-class Opened:
+class OpenBucket:
     """The bucket that staged files belong to, and the part of it that was mounted."""
 
     bucket: Client
     root: Root
 
 
-class Sweep:
+class RecoveryRun:
     """One run over a cache directory. Thread-safe.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sweep:
         self._cache_dir = cache_dir
         self._changes = changes
 
-    def directories(self) -> Iterator[tuple[LeftDirectory, Contents]]:
+    def directories(self) -> Iterator[tuple[AbandonedDirectory, Contents]]:
         """Yield every directory in which something was left."""
         for found in find(self._cache_dir):
             if isinstance(found, Problem):
@@ -61,7 +61,7 @@ class Sweep:
                     yield directory, contents
 
     @contextmanager
-    def opened(self, directory: LeftDirectory) -> Iterator[Opened | None]:
+    def opened(self, directory: AbandonedDirectory) -> Iterator[OpenBucket | None]:
         """Open the bucket of a directory; None, after saying so, if it cannot be."""
         bucket: Client | None = None
         try:
@@ -78,15 +78,15 @@ class Sweep:
             yield None
             return
         try:
-            yield Opened(bucket, Root(settings.url.prefix, bucket.limits.max_key))
+            yield OpenBucket(bucket, Root(settings.url.prefix, bucket.limits.max_key))
         finally:
             bucket.close()
 
     def attempt(
         self,
-        directory: LeftDirectory,
-        staged: Staged,
-        act: Callable[[LeftDirectory, Staged], None],
+        directory: AbandonedDirectory,
+        staged: AbandonedFile,
+        act: Callable[[AbandonedDirectory, AbandonedFile], None],
     ) -> None:
         """Do something to one staged file; whatever goes wrong is a line, and the file stays."""
         name = staged_name(directory, staged)
@@ -98,10 +98,10 @@ class Sweep:
             self.problem(
                 f"conflict: {name}: {conflict}; kept, `--export DIR` copies it out", "conflict"
             )
-        except (TagfsError, Unsafe, OSError) as error:
+        except (TagfsError, UnsafeFile, OSError) as error:
             self.problem(f"failed: {name}: {error}; kept, it may be tried again", "failed")
 
-    def problems(self, directory: LeftDirectory, contents: Contents) -> None:
+    def problems(self, directory: AbandonedDirectory, contents: Contents) -> None:
         """Tell what in a directory cannot be acted on."""
         for problem in contents.problems:
             path = directory.path / problem.name
@@ -120,7 +120,9 @@ class Sweep:
 
 
 @contextmanager
-def remains_of(directory: LeftDirectory, staged: Staged) -> Iterator[Remains | None]:
+def remains_of(
+    directory: AbandonedDirectory, staged: AbandonedFile
+) -> Iterator[StagedContent | None]:
     """Open a staged file with a note; None if a running mount uses it."""
     entry = staged.entry
     with directory.opened(staged) as fd:
@@ -131,17 +133,17 @@ def remains_of(directory: LeftDirectory, staged: Staged) -> Iterator[Remains | N
         def rewrite(changed: FileEntry) -> None:
             directory.rewrite(staged.token, changed)
 
-        yield Remains(directory.path / f"{staged.token}.data", fd, entry, rewrite)
+        yield StagedContent(directory.path / f"{staged.token}.data", fd, entry, rewrite)
 
 
-def bucket_name(directory: LeftDirectory) -> str:
+def bucket_name(directory: AbandonedDirectory) -> str:
     """Return `oss://bucket` of a directory, "?" if it is not known."""
     if directory.record is None:
         return "?"
     return shown("/".join(directory.record.url.split("/")[:3]))
 
 
-def staged_name(directory: LeftDirectory, staged: Staged) -> str:
+def staged_name(directory: AbandonedDirectory, staged: AbandonedFile) -> str:
     """Return what people know a staged file by: its object, or else its path."""
     if staged.entry is None:
         return str(directory.path / f"{staged.token}.data")

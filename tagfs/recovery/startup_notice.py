@@ -2,7 +2,7 @@
 
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
-from tagfs.recovery.abandoned import LeftDirectory, find
+from tagfs.recovery.abandoned import AbandonedDirectory, find
 from tagfs.terminal.format import count_text
 
 
@@ -11,7 +11,7 @@ def notice(settings: Settings) -> str | None:
     files = renames = unfinished = 0
     try:
         for found in find(settings.cache_dir):
-            if not isinstance(found, LeftDirectory):
+            if not isinstance(found, AbandonedDirectory):
                 continue
             with found as directory:
                 if not _is_of(directory, settings):
@@ -42,6 +42,6 @@ def notice(settings: Settings) -> str | None:
     )
 
 
-def _is_of(directory: LeftDirectory, settings: Settings) -> bool:
+def _is_of(directory: AbandonedDirectory, settings: Settings) -> bool:
     url = f"{settings.url.service}://{settings.url.bucket}/"
     return directory.record is not None and directory.record.url.startswith(url)

@@ -16,7 +16,7 @@ _AT_ONCE: Final = 1.0
 """Seconds after which whoever waits is told why."""
 
 
-def take_off(path: Path, *, lazy: bool, stale: bool, say: Callable[[str], None]) -> None:
+def unmount_all(path: Path, *, lazy: bool, stale: bool, say: Callable[[str], None]) -> None:
     """Unmount; unless `lazy`, return when the server's process has ended.
 
     With `stale`, only a mount whose server is dead is taken off, and anything else is left alone.

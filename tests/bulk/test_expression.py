@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from tagfs.bulk.expression import Both, Either, Expression, Not, Test, Word, parse_expression
+from tagfs.bulk.expression import And, Expression, Not, Or, Test, Word, parse_expression
 from tagfs.errors import SettingsError
 
 TAGS = {"team": "blue", "cost-centre": "42", "empty": ""}
@@ -91,7 +91,7 @@ simple = st.one_of(
 expressions: st.SearchStrategy[Expression] = st.recursive(
     simple,
     lambda inner: (
-        st.builds(Not, inner) | st.builds(Both, inner, inner) | st.builds(Either, inner, inner)
+        st.builds(Not, inner) | st.builds(And, inner, inner) | st.builds(Or, inner, inner)
     ),
     max_leaves=8,
 )

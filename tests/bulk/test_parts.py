@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 from tagfs.bulk.arguments import add_tagging, split_keys, split_tags
 from tagfs.bulk.audit import read_chains
 from tagfs.bulk.globs import Filter, compile_glob, decode_pattern, has_magic
-from tagfs.bulk.ordered_pool import Engine, Stop
-from tagfs.bulk.progress_file import Progress
+from tagfs.bulk.ordered_pool import OrderedPool, Stop
+from tagfs.bulk.progress_file import ProgressFile
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import Mount, find_mount, read_mounts
 from tagfs.localfiles.append_log import DurableLines
@@ -156,18 +156,18 @@ class TestDurableLines:
 
 def test_progress(tmp_path: Path) -> None:
     path = tmp_path / "p"
-    with Progress(path, {"dump": "x"}) as progress:
+    with ProgressFile(path, {"dump": "x"}) as progress:
         progress.add(7)
         progress.add(3)
         assert 3 not in progress
     with path.open("ab") as file:
         file.write(b"1")
-    with Progress(path, {"dump": "x"}) as progress:
+    with ProgressFile(path, {"dump": "x"}) as progress:
         assert [n for n in range(10) if n in progress] == [1, 3, 7]
         assert 10**9 not in progress
     with pytest.raises(SettingsError, match="another restore"):
-        Progress(path, {"dump": "y"})
-    with Progress(path, {"dump": "x"}) as progress:
+        ProgressFile(path, {"dump": "y"})
+    with ProgressFile(path, {"dump": "x"}) as progress:
         progress.finish()
     assert not path.exists()
 
@@ -209,7 +209,7 @@ class TestEngine:
                 taken += 1
                 yield number
 
-        engine = Engine(work, lambda n: n, Stop(), parallel=8)
+        engine = OrderedPool(work, lambda n: n, Stop(), parallel=8)
         for done, result in enumerate(engine.run(numbers())):
             assert result == done
             assert taken - done <= 8 * 4 + 1
@@ -224,7 +224,9 @@ class TestEngine:
             seen.append(number)
             return number
 
-        assert list(Engine(work, lambda _: "same", Stop(), 8).run(range(10))) == list(range(10))
+        assert list(OrderedPool(work, lambda _: "same", Stop(), 8).run(range(10))) == list(
+            range(10)
+        )
         assert seen == list(range(10))
 
     def test_stop_finishes_what_has_begun(self) -> None:
@@ -238,14 +240,14 @@ class TestEngine:
             time.sleep(0.005)
             return number
 
-        results = list(Engine(work, lambda n: n, stop, 4).run(range(1000)))
+        results = list(OrderedPool(work, lambda n: n, stop, 4).run(range(1000)))
         assert sorted(results) == sorted(begun)
         assert 20 in results
         assert len(results) < 60
 
     def test_a_bug_is_raised(self) -> None:
         with pytest.raises(ZeroDivisionError):
-            list(Engine(_divide, lambda n: n, Stop(), 4).run(iter([1, 0, 1])))
+            list(OrderedPool(_divide, lambda n: n, Stop(), 4).run(iter([1, 0, 1])))
 
 
 def _divide(number: int) -> int:

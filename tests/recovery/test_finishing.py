@@ -11,9 +11,9 @@ import pytest
 from tagfs.errors import NotFound
 from tagfs.fs.content.journal_entries import FileEntry, UploadStart
 from tagfs.fs.mapping.paths import Root
-from tagfs.recovery.abandoned_file import Remains
-from tagfs.recovery.finish_file import Conflict, Finisher
-from tagfs.recovery.resume_upload import Sender
+from tagfs.recovery.abandoned_file import StagedContent
+from tagfs.recovery.finish_file import Conflict, FileFinisher
+from tagfs.recovery.resume_upload import UploadResumer
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -48,9 +48,9 @@ class Scene:
         self.path.write_bytes(content)
         fd = os.open(self.path, os.O_RDWR)
         try:
-            sender = Sender(self.bucket, self.executor, lambda _: None)
-            remains = Remains(self.path, fd, entry, self.notes.append)
-            return Finisher(self.bucket, Root(), sender, force=force).finish(remains)
+            sender = UploadResumer(self.bucket, self.executor, lambda _: None)
+            remains = StagedContent(self.path, fd, entry, self.notes.append)
+            return FileFinisher(self.bucket, Root(), sender, force=force).finish(remains)
         finally:
             os.close(fd)
 
@@ -184,10 +184,10 @@ def test_somebody_creates_it_between_the_look_and_the_upload(scene: Scene) -> No
 def test_nothing_comes_of_a_key_outside_the_mounted_prefix(scene: Scene) -> None:
     scene.path.write_bytes(LARGE)
     fd = os.open(scene.path, os.O_RDWR)
-    sender = Sender(scene.bucket, scene.executor, lambda _: None)
+    sender = UploadResumer(scene.bucket, scene.executor, lambda _: None)
     with pytest.raises(Conflict):
-        Finisher(scene.bucket, Root("p/"), sender, force=True).finish(
-            Remains(scene.path, fd, ENTRY, scene.notes.append)
+        FileFinisher(scene.bucket, Root("p/"), sender, force=True).finish(
+            StagedContent(scene.path, fd, ENTRY, scene.notes.append)
         )
     os.close(fd)
     with pytest.raises(NotFound):

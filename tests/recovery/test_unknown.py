@@ -10,7 +10,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from tagfs.errors import SettingsError
 from tagfs.fs.content.journal_entries import InvalidEntry, parse_note
-from tagfs.recovery.abandoned import LeftDirectory, Problem, find
+from tagfs.recovery.abandoned import AbandonedDirectory, Problem, find
 from tagfs.recovery.staging_directory import MountRecord
 
 EXAMPLES = int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "60"))
@@ -79,7 +79,7 @@ def test_whatever_lies_there_stays(files: dict[str, bytes]) -> None:
                 if isinstance(left, Problem):
                     continue
                 with left:
-                    assert isinstance(left, LeftDirectory)
+                    assert isinstance(left, AbandonedDirectory)
                     left.contents()
         if not directory.exists():
             assert not files or set(files) <= {"mount.json", "lock"}
