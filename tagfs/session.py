@@ -71,13 +71,13 @@ def serve(
         stack.callback(client.close)
         lifetime = MountLifecycle(
             settings.log_level,
-            status=vitals.whole,
+            status=vitals.snapshot,
             abandon=client.transport.close,
             reopen=requests.reopen if requests else lambda: None,
             foreground=foreground,
         )
         stack.callback(lifetime.over)
-        lifetime.begin()
+        lifetime.install_signals()
         _check(settings, client)
         if settings.metrics:
             stack.enter_context(_metrics(settings.metrics, vitals))
@@ -114,7 +114,7 @@ def _metrics(port: int, vitals: MountStatus) -> AbstractContextManager[None]:
         from tagfs.monitoring.metrics import served  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise SettingsError(f"metrics needs {how_to_add(METRICS)} ({error})") from None
-    return served(port, vitals.whole)
+    return served(port, vitals.snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
         caller.mounted()
         log.info("%s is mounted on %s (%s)", url, parts.mountpoint, binding.version())
         ready()
-        parts.lifetime.mounted(f"{url} is mounted on {parts.mountpoint}", binding.leaver())
+        parts.lifetime.mounted(f"{url} is mounted on {parts.mountpoint}", binding.stop_callback())
 
     options = {"fsname": str(url), "subtype": "tagfs", **parts.settings.fuse_options}
     operations = Operations(filesystem, parts.vitals.failures)
@@ -173,12 +173,12 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             staging=StagingArea(parts.staging.path),
             caller=caller,
             caller_holds=caller.holds,
-            caller_renames=caller.renames,
+            caller_renames=caller.is_rename,
             caller_lists=Listers(caller.pid, lookers),
             clock_ns=time.time_ns,
         )
-        vitals.attach(bucket, env.budget)
-        filesystem = FileSystem(env, vitals.besides_files)
+        vitals.attach_filesystem(bucket, env.budget)
+        filesystem = FileSystem(env, vitals.without_files)
         vitals.serves(filesystem)
         try:
             _run(parts, filesystem, caller, ready)

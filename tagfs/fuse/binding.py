@@ -33,7 +33,7 @@ class Binding(Protocol):
     def context(self) -> tuple[int, int, int]:
         """Return uid, gid and pid of the process whose call is being served."""
 
-    def leaver(self) -> Callable[[], None]:
+    def stop_callback(self) -> Callable[[], None]:
         """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
 
     def run(

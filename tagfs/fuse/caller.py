@@ -49,7 +49,7 @@ class Caller:
         """Learn which file system is ours; called when the kernel has begun to ask."""
         self._device = device_of(self._mountpoint, _read(f"{self._proc}/self/mountinfo"))
 
-    def renames(self) -> bool | None:
+    def is_rename(self) -> bool | None:
         """Say whether it is in rename(2) or unlink(2); None if nothing tells.
 
         libfuse moves an open file out of the way by one and the same call before it is unlinked

@@ -52,7 +52,7 @@ class MountLifecycle:
         self._committed = self._stopping = False
         self._over = threading.Event()
 
-    def begin(self) -> None:
+    def install_signals(self) -> None:
         """Take over the signals. No thread may have been started before."""
         signals.watch(
             {

@@ -35,7 +35,7 @@ class MountStatus:
         self._budget: MemoryBudget | None = None
         self._filesystem: FileSystem | None = None
 
-    def attach(self, bucket: CachedBucket, budget: MemoryBudget) -> None:
+    def attach_filesystem(self, bucket: CachedBucket, budget: MemoryBudget) -> None:
         """Report of these as well from now on."""
         self._bucket, self._budget = bucket, budget
 
@@ -43,12 +43,12 @@ class MountStatus:
         """Report of its open files as well from now on."""
         self._filesystem = filesystem
 
-    def whole(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Return everything: times in seconds, sizes in bytes."""
         state = self._filesystem.state() if self._filesystem else {}
-        return {**self.besides_files(), **state}
+        return {**self.without_files(), **state}
 
-    def besides_files(self) -> dict[str, Any]:
+    def without_files(self) -> dict[str, Any]:
         """Return everything but the state of open files."""
         return {
             **self._identity(),

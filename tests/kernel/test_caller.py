@@ -108,13 +108,13 @@ def test_a_caller_that_cannot_be_seen(proc) -> None:
     (proc.path / "0").symlink_to(str(PID))
     for unknown in (proc.caller(pid=0), proc.caller(pid=PID + 1)):
         assert not unknown.holds("/d/f")
-        assert unknown.renames() is None
+        assert unknown.is_rename() is None
     (proc.path / "self").unlink()
     (proc.path / "self").symlink_to(str(PID))
     foreign = proc.caller()
     assert not foreign.holds("/d/f")
     (proc.process / "syscall").write_text("82 0x1")
-    assert foreign.renames() is None
+    assert foreign.is_rename() is None
 
 
 CALLS: list[tuple[str, bool | None]] = [
@@ -136,7 +136,7 @@ def test_rename_or_unlink(proc, monkeypatch, text, answer) -> None:
     """G5: a rename by io_uring or by a 32-bit program is not taken for an unlink."""
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="x86_64"))
     (proc.process / "syscall").write_text(text)
-    assert proc.caller().renames() is answer
+    assert proc.caller().is_rename() is answer
 
 
 def test_a_call_that_nobody_knows() -> None:
@@ -144,7 +144,7 @@ def test_a_call_that_nobody_knows() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         binding: Any = SimpleNamespace(context=lambda: (0, 0, process.pid))
         try:
-            assert Caller(binding, Path("/"), Lookers()).renames() is None
+            assert Caller(binding, Path("/"), Lookers()).is_rename() is None
         finally:
             process.kill()
 
