@@ -9,15 +9,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
-WITH_SERVICE = (
-    "emulator",
-    "bulk",
-    "recovery",
-    "store/test_client.py",
-    "store/test_obs.py",
-    "store/test_fault",
-    "test_doctor.py",
-)
+WITH_SERVICE = ("emulator", "service")
 
 if examples := os.environ.get("TAGFS_FUZZ_EXAMPLES"):  # scripts/fuzz
     slow = [HealthCheck.too_slow]
@@ -40,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         where = item.path.relative_to(HERE).as_posix()
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        over_http = where == "test_bucket_contract.py" and "memory" not in str(parameters)
+        over_http = where == "contract/test_bucket_contract.py" and "memory" not in str(parameters)
         if where.startswith(WITH_SERVICE) or over_http:
             item.add_marker(pytest.mark.service)
 
@@ -50,7 +42,7 @@ class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # ships no types
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return "ceph" if "[ceph" in nodeid or module.endswith("test_ceph.py") else module
+        return "ceph" if "[ceph" in nodeid or module.endswith("service/test_ceph.py") else module
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,7 @@
 
 `fs` is written against `Bucket` alone. Three implementations exist: `MemoryBucket` (a fake that
 works), `Client` (HTTP) and `CachedBucket` (a Bucket around a Bucket). One contract suite,
-`tests/test_bucket_contract.py`, holds for all of them.
+`tests/contract/test_bucket_contract.py`, holds for all of them.
 
 Keys are `str`, never begin with "/", and an object whose key ends in "/" is a directory marker.
 Sizes, offsets and lengths are bytes. Times are nanoseconds since the epoch. Every method may

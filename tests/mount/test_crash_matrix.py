@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.emulated import Emulator
-from tests.faulty.crashes import ACTS, Act, Ground, Service, kill_service
+from tests.faults.crashes import ACTS, Act, Ground, Service, kill_service
 
 Services = Callable[[str], Emulator]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import Emulator, emulator
+from tests.fakes.metadata_service import ADDRESSES, MetadataService, pair
 from tests.judges import KEY_ID, REGIONS, SECRET, judge_of
 from tests.mounting import mounted, run, wait_for
-from tests.store.metadata import ADDRESSES, MetadataService, pair
 
 SERVICES = ("oss", "obs", "s3")
 LONG = 10_000.0  # seconds

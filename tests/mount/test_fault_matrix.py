@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.emulated import Emulator
-from tests.faulty.crashes import ACTS, Act, Ground, shown
-from tests.faulty.faults import Kind, Lag, Meanwhile, every, lost
-from tests.faulty.proxy import Rule
+from tests.faults.crashes import ACTS, Act, Ground, shown
+from tests.faults.faults import Kind, Lag, Meanwhile, every, lost
+from tests.faults.proxy import Rule
 from tests.mounting import Mounted, wait_for
 
 CHOSEN = (

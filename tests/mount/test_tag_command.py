@@ -8,10 +8,10 @@ from pathlib import Path
 import oss2
 import pytest
 
-from tests.bulk.conftest import Ran, run_tag
 from tests.emulated import emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, mounted, run
+from tests.service.bulk.conftest import Ran, run_tag
 
 ODD = ["plain", " sp ace ", "new\nline", "中文", "back\\slash", "eq=sign", "d/q?uo\"te'", "d/[x]*"]
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.emulated import Emulator
-from tests.faulty.crashes import PART, Ground
-from tests.faulty.faults import every
-from tests.faulty.proxy import Rule
+from tests.faults.crashes import PART, Ground
+from tests.faults.faults import every
+from tests.faults.proxy import Rule
 
 RECENT = 1.2
 """Seconds for which an answer counts as just asked, and a little."""

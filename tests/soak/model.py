@@ -30,7 +30,7 @@ from tagfs.fs.filesystem import FileSystem
 from tagfs.store.bucket import Limits
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tests.fakes.memory_bucket.bucket import MemoryBucket
-from tests.fs.trees import environment_of
+from tests.fakes.trees import environment_of
 
 TTL = 5.0
 PART = 64

@@ -14,9 +14,9 @@ from typing import Any
 
 from tagfs.store.http import retry, transport
 from tests.emulated import Emulator, emulator
-from tests.faulty.crashes import PART, Ground, Service, kill_service
-from tests.faulty.matrix import Field
-from tests.faulty.operations import OPERATIONS, is_possible
+from tests.faults.crashes import PART, Ground, Service, kill_service
+from tests.faults.matrix import Field
+from tests.faults.operations import OPERATIONS, is_possible
 from tests.mounting import mounted
 from tests.soak import tools
 from tests.soak.hosts import run_hosts

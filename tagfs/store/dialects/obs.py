@@ -1,7 +1,7 @@
 """The dialect of Huawei Cloud OBS: its numbers, words and signature.
 
 Pure. "Manual" is the OBS API reference (support.huaweicloud.com, obs_04_xxxx); the signature is
-proved with vectors of the vendor's SDK in `tests/store/test_obs_signing.py`.
+proved with vectors of the vendor's SDK in `tests/referees/store/test_obs_signing.py`.
 """
 
 import base64

@@ -1,7 +1,8 @@
 """The dialect of Alibaba Cloud OSS: its numbers, words and signatures.
 
 Pure. "Manual" is the OSS documentation (AlibabaCloudDocs/oss and help.aliyun.com); signatures
-are proved with its vectors and those of the vendor's SDKs in `tests/store/test_oss_signing.py`.
+are proved with its vectors and those of the vendor's SDKs in
+`tests/unit/store/test_oss_signing.py`.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """The dialect of Amazon S3 and of what is compatible with it (Ceph RGW, MinIO, ...).
 
 Pure. "Manual" is the Amazon S3 API reference; what other servers do differently was measured
-there. Signatures are compared with botocore's in `tests/store/test_s3_signing.py`.
+there. Signatures are compared with botocore's in `tests/referees/store/test_s3_signing.py`.
 """
 
 import functools

@@ -1,0 +1,289 @@
+"""The file system called directly, where a mount cannot bring a case about."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tagfs.errors import AccessDenied, NotFound, ObjectChanged, Unreachable
+from tagfs.fs.content.journal_entries import RenameEntry, parse_note
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.mapping.paths import Root
+from tagfs.fs.openfiles.open_file import Handle
+from tagfs.recovery.finish_rename import RenameFinisher
+from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
+from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
+from tests.fakes.trees import environment_of, tree_of, write
+
+ASIDE = "/.fuse_hidden0000000100000001"
+
+
+@pytest.fixture
+def bucket() -> MemoryBucket:
+    return MemoryBucket()
+
+
+@pytest.fixture
+def tree(bucket: MemoryBucket, tmp_path: Path) -> Iterator[FileSystem]:
+    with tree_of(bucket, tmp_path) as filesystem:
+        yield filesystem
+
+
+def put(bucket: MemoryBucket, key: str, data: bytes, **tags: str) -> None:
+    bucket.put(key, BytesSource(data), NewObject(tags=TagSet(tags)))
+
+
+def test_a_rename_over_an_open_file_keeps_its_tags(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old", team="blue")
+    put(bucket, "new", b"new")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)  # what libfuse does first
+    assert bucket.get("f").data == b"old"
+    tree.rename("/new", "/f")
+    time.sleep(0.3)
+    assert bucket.get("f").data == b"new"
+    assert bucket.get_tags("f") == {"team": "blue"}
+    assert tree.read(fh, 0, 10) == b"old"
+    tree.unlink(ASIDE)
+    tree.release(fh)
+    assert bucket.get("f").data == b"new"
+
+
+def test_an_unlinked_open_file_is_gone_and_readable(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)
+    with pytest.raises(NotFound):
+        tree.getattr("/f")
+    assert [name for name, *_ in tree.readdir(tree.opendir("/"))] == [".", ".."]
+    time.sleep(0.3)
+    assert bucket.known("f") is None
+    with pytest.raises(NotFound):
+        bucket.head("f")
+    assert tree.read(fh, 0, 10) == b"old"
+    tree.release(fh)
+
+
+def test_what_is_made_in_its_place_is_new(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old", team="blue")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)
+    made = tree.create("/f", 0o644, os.O_WRONLY)
+    tree.write(made, 0, b"made")
+    tree.flush(made)
+    tree.release(made)
+    time.sleep(0.3)
+    assert bucket.get("f").data == b"made"
+    assert bucket.get_tags("f") == {}
+    tree.release(fh)
+
+
+def test_at_the_end_it_is_deleted(tree: FileSystem, bucket: MemoryBucket) -> None:
+    put(bucket, "f", b"old")
+    fh, _ = tree.open("/f", os.O_RDONLY)
+    tree.rename("/f", ASIDE)
+    tree.release(fh)
+    tree.close()
+    with pytest.raises(NotFound):
+        bucket.head("f")
+
+
+def test_opened_in_the_moment_of_the_last_close(
+    tree: FileSystem, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was here when the lookup began is closed before it ends: the service counts again."""
+    made = tree.create("/f", 0o644, os.O_WRONLY)
+    tree.write(made, 0, b"0123456789")
+    look = tree.files.dirty
+
+    def close_after_look(path: str) -> object:
+        found = look(path)
+        if found is not None:
+            tree.flush(made)
+            tree.release(made)
+        return found
+
+    monkeypatch.setattr(tree.files, "dirty", close_after_look)
+    fh, _ = tree.open("/f", os.O_RDWR)
+    monkeypatch.undo()
+    tree.write(fh, 2, b"!")
+    tree.flush(fh)
+    tree.release(fh)
+    assert bucket.get("f").data == b"01!3456789"
+
+
+def test_attributes_set_by_many_at_once_are_all_kept(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    put(bucket, "f", b"x", team="blue")
+    bucket.before = lambda operation, _key: time.sleep(0.02 * (operation == "set_metadata"))
+    with ThreadPoolExecutor(8) as pool:
+        for done in [
+            pool.submit(tree.chmod, "/f", 0o751),
+            pool.submit(tree.chown, "/f", 12, 34),
+            pool.submit(tree.utimens, "/f", 1, 2),
+            *[pool.submit(tree.setxattr, "/f", f"user.meta.m{n}", b"%d" % n, 0) for n in range(12)],
+        ]:
+            done.result()
+    found = tree.getattr("/f")
+    assert found["st_mode"] & 0o777 == 0o751
+    assert (found["st_uid"], found["st_gid"], found["st_mtime"]) == (12, 34, 2)
+    names = tree.listxattr("/f")
+    assert sorted(names) == sorted(["user.tag.team", *[f"user.meta.m{n}" for n in range(12)]])
+
+
+@pytest.mark.parametrize(
+    ("lists", "size", "told"),
+    [
+        (True, 0, False),
+        (True, 152, False),
+        (True, 1024, False),
+        (False, 0, True),
+        (False, 152, True),
+        (False, 1024, True),
+        (None, 0, True),
+        (None, 152, False),  # gnulib's look for an ACL
+        (None, 1024, True),
+    ],
+)
+def test_who_lists_a_directory_is_told_no_names(
+    bucket: MemoryBucket, tmp_path: Path, *, lists: bool | None, size: int, told: bool
+) -> None:
+    """G15. Of a process in another PID namespace nothing but the size of its buffer tells."""
+    put(bucket, "f", b"x", team="blue")
+    asked: list[str] = []
+    bucket.before = lambda operation, _key: asked.append(operation)
+    with ThreadPoolExecutor(1) as executor:
+        env = replace(environment_of(bucket, tmp_path, executor), caller_lists=lambda: lists)
+        tree = FileSystem(env, dict)
+        assert tree.listxattr("/f", size) == (["user.tag.team"] if told else [])
+        assert ("get_tags" in asked) is told
+        tree.close()
+
+
+def test_a_directory_rename_refused_after_its_deletes_keeps_the_copies(
+    tree: FileSystem, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D7. Whatever is refused midway, one of the two copies is always there."""
+    put(bucket, "d/gone", b"1", team="blue")
+    put(bucket, "d/stays", b"2")
+
+    def delete_half(_keys: object, **_meant: object) -> object:
+        bucket.delete("d/gone")
+        raise AccessDenied("the second batch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket, "delete_many", delete_half, raising=True)
+        patch.setattr(
+            "tagfs.fs.tree.directory_copy.CopyingRename._delete", lambda _s, keys: kept(keys)
+        )
+        undone: list[str] = []
+
+        def kept(keys: list[str]) -> dict[str, str]:
+            undone.extend(keys)
+            return {}
+
+        with pytest.raises(AccessDenied):
+            tree.rename("/d", "/e")
+    assert undone == ["e/stays"]
+    assert bucket.get("e/gone").data == b"1"
+    assert bucket.get_tags("e/gone") == {"team": "blue"}
+
+
+def test_a_directory_rename_that_hears_nothing_of_its_deletes_is_left_to_recover(
+    tree: FileSystem, bucket: MemoryBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(bucket, "d/gone", b"1")
+    put(bucket, "d/stays", b"2")
+
+    def delete_half(_keys: object, **_meant: object) -> object:
+        bucket.delete("d/gone")
+        raise Unreachable("the second batch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket, "delete_many", delete_half, raising=True)
+        with pytest.raises(Unreachable):
+            tree.rename("/d", "/e")
+    (note,) = tmp_path.glob("rename-*.json")
+    with ThreadPoolExecutor(2) as executor:
+        entry = parse_note(note.read_text())
+        assert isinstance(entry, RenameEntry)
+        undone = RenameFinisher(bucket, Root(), executor).finish(entry)
+    assert (undone.deleted, undone.kept) == (1, [])
+    assert [info.key for info in bucket.list("", delimiter="").objects] == ["e/gone", "e/stays"]
+
+
+def test_an_open_that_comes_too_late_makes_the_kernel_look_again(tree: FileSystem) -> None:
+    """The name was put aside by a rename since it was looked up: ESTALE, not ENOENT."""
+    for flags in (os.O_RDONLY, os.O_RDWR):
+        with pytest.raises(ObjectChanged):
+            tree.open(ASIDE, flags)
+        with pytest.raises(NotFound):
+            tree.open("/f", flags)
+
+
+def test_two_writers_released_at_once_upload_late_pages(
+    tree: FileSystem, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of a mapping may be written after the last close; some release uploads them."""
+    put(bucket, "f", b"old")
+    first, second = (tree.open("/f", os.O_RDWR)[0] for _ in range(2))
+    tree.write(first, 0, b"new", mapped=True)
+    together, drop = threading.Barrier(2), tree.files._drop
+
+    def drop_together(handle: Handle) -> bool:
+        together.wait(5)  # both have looked for other writers by now
+        return drop(handle)
+
+    monkeypatch.setattr(tree.files, "_drop", drop_together)
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(tree.release, (first, second)))
+    assert bucket.get("f").data == b"new"
+
+
+class Deletions(MemoryBucket):
+    """Notes which versions are meant by deletions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meant: dict[str, str | None] = {}
+
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
+        self.meant[key] = None if meant is None else meant.etag
+        super().delete(key, meant=meant)
+
+
+def test_what_is_deleted_says_which_version_is_meant(tmp_path: Path) -> None:
+    """F8. Sent again after an answer was lost, a deletion strikes nothing that is newer."""
+    bucket = Deletions()
+    with tree_of(CachedBucket(bucket, ttl=60, tag_ttl=60), tmp_path) as tree:
+        tree.mkdir("/d", 0o755)
+        write(tree, "/d/f", b"content")
+        made = {key: bucket.head(key).etag for key in ("d/f", "d/")}
+        tree.unlink("/d/f")
+        tree.rmdir("/d")
+    assert bucket.meant == made
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_mode_set_along_with_an_owner_leaves_the_sticky_bit(
+    tree: FileSystem,
+    bucket: MemoryBucket,
+    asked: bool,  # noqa: FBT001
+) -> None:
+    """... which libfuse makes two calls of; after a program's chmod it asks for the attributes."""
+    put(bucket, "f", b"content")
+    tree.chmod("/f", 0o7777)
+    tree.getattr("/f")
+    tree.chmod("/f", 0o777)
+    if asked:
+        tree.getattr("/f")
+    tree.chown("/f", 5, 5)
+    assert tree.getattr("/f")["st_mode"] & 0o7777 == (0o777 if asked else 0o1777)

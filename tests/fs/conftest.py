@@ -1,6 +1,0 @@
-"""Settings of the tests of `tagfs.fs`."""
-
-from hypothesis import settings
-
-settings.register_profile("fs", deadline=None)  # a busy machine is no failure
-settings.load_profile("fs")

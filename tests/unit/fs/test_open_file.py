@@ -1,0 +1,155 @@
+"""One open file over a bucket in memory: what requests its changes become."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tagfs.errors import AccessDenied
+from tagfs.fs.filesystem import FileSystem
+from tagfs.store.bucket import Limits
+from tagfs.store.objects import BytesSource, NewObject
+from tagfs.store.tags import TagSet
+from tests.fakes.memory_bucket.bucket import MemoryBucket
+from tests.fakes.trees import environment_of
+
+PART = 100
+RDWR = 2
+
+
+class Bench:
+    """A file system over a bucket in memory whose parts are tiny."""
+
+    def __init__(self, staging: Path, executor: ThreadPoolExecutor) -> None:
+        limits = Limits(min_part=PART, max_part=8 * PART, max_copy_part=5 * PART)
+        self.bucket = MemoryBucket(limits=limits)
+        env = environment_of(self.bucket, staging, executor, part_size=PART)
+        self.staging = env.staging
+        self.fs = FileSystem(replace(env, caller_renames=lambda: False), dict)
+
+    def put(self, data: bytes) -> None:
+        self.bucket.put("f", BytesSource(data), NewObject(tags=TagSet({"k": "v"})))
+        self.bucket.requests.clear()
+
+    def requests(self) -> Counter[str]:
+        return Counter(request.operation for request in self.bucket.requests)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def bench(tmp_path: Path, executor: ThreadPoolExecutor) -> Iterator[Bench]:
+    bench = Bench(tmp_path, executor)
+    yield bench
+    bench.fs.close()
+
+
+lengths = st.integers(0, 1500)
+changes = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), lengths, st.integers(1, 400)),
+        st.tuples(st.just("truncate"), lengths, st.just(0)),
+        st.tuples(st.just("flush"), st.just(0), st.just(0)),
+    ),
+    max_size=15,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.none(), lengths), changes)
+def test_what_is_written_is_uploaded(
+    tmp_path: Path,
+    executor: ThreadPoolExecutor,
+    before: int | None,
+    changes: list[tuple[str, int, int]],
+) -> None:
+    bench = Bench(tmp_path, executor)
+    model = bytearray(n * 7 % 251 for n in range(before or 0))
+    if before is None:
+        fh = bench.fs.create("/f", 0o644, RDWR)
+    else:
+        bench.put(bytes(model))
+        fh, _ = bench.fs.open("/f", RDWR)
+    for number, (name, at, length) in enumerate(changes):
+        data = bytes([number + 1]) * length
+        if name == "write":
+            bench.fs.write(fh, at, data)
+            model.extend(bytes(max(0, at - len(model))))
+            model[at : at + length] = data
+        elif name == "truncate":
+            bench.fs.truncate("/f", at, fh)
+            model[at:] = bytes(max(0, at - len(model)))
+        else:
+            bench.fs.flush(fh)
+            assert bench.bucket.get("f").data == model
+        assert bytes(bench.fs.read(fh, 0, 5000)) == model
+    bench.fs.flush(fh)
+    bench.fs.release(fh)
+    assert bench.bucket.get("f").data == model
+    assert dict(bench.bucket.get_tags("f")) == ({} if before is None else {"k": "v"})
+    assert list(tmp_path.iterdir()) == []
+    starts, ends = (bench.requests()[name] for name in ("start_upload", "complete_upload"))
+    assert starts == ends + bench.requests()["abort_upload"]
+    bench.fs.close()
+
+
+def test_a_large_file_is_sent_while_it_is_written(bench: Bench) -> None:
+    fh = bench.fs.create("/f", 0o644, RDWR)
+    for at in range(0, 10 * PART, PART):
+        bench.fs.write(fh, at, b"x" * PART)
+    assert bench.requests()["start_upload"] == 1
+    bench.fs.write(fh, 0, b"y")  # a part written again is sent again under its number
+    bench.fs.flush(fh)
+    assert bench.requests()["upload_part"] == 11
+    assert bench.bucket.get("f").data == b"y" + b"x" * (10 * PART - 1)
+    bench.fs.release(fh)
+
+
+def test_an_edit_fetches_only_the_edges(bench: Bench) -> None:
+    bench.put(bytes(20 * PART))
+    fh, _ = bench.fs.open("/f", RDWR)
+    bench.fs.write(fh, 7 * PART, b"x")
+    bench.fs.flush(fh)
+    bench.fs.release(fh)
+    requests = bench.requests()
+    assert requests["get"] <= 2
+    assert requests["upload_part"] == 1
+    assert bench.bucket.get("f").data == bytes(7 * PART) + b"x" + bytes(13 * PART - 1)
+
+
+def test_what_could_not_be_uploaded_is_kept(bench: Bench) -> None:
+    def refuse(operation: str, _key: str) -> None:
+        if operation == "put":
+            raise AccessDenied("not now")
+
+    bench.put(b"old")
+    fh, _ = bench.fs.open("/f", RDWR)
+    bench.fs.write(fh, 0, b"new")
+    bench.bucket.before = refuse
+    with pytest.raises(AccessDenied):
+        bench.fs.flush(fh)
+    bench.fs.release(fh)
+    bench.bucket.before = None
+    assert bench.bucket.get("f").data == b"old"
+    kept = sorted(path.suffix for path in bench.staging.directory.iterdir())
+    assert kept == [".data", ".json"]
+
+
+def test_what_has_no_name_any_more_is_not_sent(bench: Bench) -> None:
+    fh = bench.fs.create("/f", 0o644, RDWR | os.O_TRUNC)
+    bench.fs.unlink("/f")
+    for at in range(0, 10 * PART, PART):
+        bench.fs.write(fh, at, b"x" * PART)
+    bench.fs.flush(fh)
+    bench.fs.release(fh)
+    assert bench.requests() == {}
