@@ -2,11 +2,11 @@
 
 import contextlib
 import functools
+import importlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from obs import CreateBucketHeader, ObsClient
 
 from tagfs.errors import (
     AlreadyExists,
@@ -30,10 +30,7 @@ from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
-from tests.ceph import CannotRun, ceph
-from tests.emulated import emulator, moto
 from tests.fakes.memory_bucket.bucket import MemoryBucket
-from tests.judges import KEY_ID, SECRET
 
 TAGS = TagSet({"team": "blue", "keep+for ever": "ja é:1"})
 OTHER = TagSet({"team": "red"})
@@ -63,14 +60,12 @@ KINDS = [
 """What the suite runs on; "rgw" is Ceph as the emulator mimics it, "ceph" is a real cluster."""
 
 
-OTHERS = {"moto": moto, "ceph": ceph}
+OTHERS = ("moto", "ceph")
 
 
-def serve(name, directory):
-    if name in OTHERS:
-        return OTHERS[name](directory)
-    service, options = SERVICES[name]
-    return emulator(directory, 400, service=service, options=options)
+def services():
+    """Return what starts services: loaded when one is asked for, as it needs the vendors' SDKs."""
+    return importlib.import_module("tests.contract.services")
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +76,15 @@ def running(tmp_path_factory):
         @functools.cache
         def start(name):
             directory = tmp_path_factory.mktemp("service")
+            service, options = SERVICES.get(name, (name, ()))
             try:
-                return stack.enter_context(serve(name, directory))
-            except CannotRun as reason:
+                return stack.enter_context(services().serve(directory, service, options))
+            except services().CannotRun as reason:
                 return reason
 
         def running_or_skipped(name):
             one = start(name)
-            if isinstance(one, CannotRun):
+            if isinstance(one, Exception):
                 pytest.skip(str(one))
             return one
 
@@ -936,22 +932,12 @@ def renaming(request, running):
         inner = MemoryBucket(capabilities=Capabilities(object_tags=False, rename=True))
     else:
         one = running("obs")
-        inner = one.open(posix_bucket(one))
+        inner = one.open(services().posix_bucket(one))
         inner.probe()
     cached = "cached" in request.param
     one = CachedBucket(inner, ttl=60, tag_ttl=60, counts_tags=False) if cached else inner
     yield one
     one.close()
-
-
-def posix_bucket(service):
-    """Return the name of an empty bucket, made anew as a parallel file system."""
-    name = f"posix-{service.take()}"
-    client = ObsClient(KEY_ID, SECRET, server=service.url, signature="obs", path_style=True)
-    header = CreateBucketHeader(isPFS=True)
-    assert client.createBucket(name, header).status == 200
-    client.close()
-    return name
 
 
 def test_a_file_is_renamed_as_it_is(renaming):
