@@ -30,14 +30,22 @@ from tagfs.fs.mapping.paths import is_fuse_hidden, join, split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.kernel_sizes import KernelSizes
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.openfiles.pending import PendingChanges
 from tagfs.fs.openfiles.write_back import WriteBack
 from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
+from tagfs.fs.tree.create import Creator
+from tagfs.fs.tree.heritage import Heritage
+from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.fs.tree.lookup import Entry, TreeLookup
-from tagfs.fs.tree.namespace import Namespace
+from tagfs.fs.tree.markers import MarkerWriter
+from tagfs.fs.tree.remove import Remover
+from tagfs.fs.tree.rename import Renamer
+from tagfs.fs.tree.replaced_files import ReplacedFiles
+from tagfs.fs.tree.save_patterns import BackupTags
 from tagfs.fs.tree.sticky import StickyBits
 from tagfs.fs.xattr.dispatch import XattrDispatcher
 from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
@@ -70,19 +78,25 @@ class FileSystem:
         self.tree = TreeLookup(env, self.files, self._deferred_attributes)
         self._write_back = WriteBack(self.files, env.choices.uploads_behind, env.staging.free_bytes)
         self._pending = PendingChanges()
-        self.namespace = Namespace(
-            env, self.tree, self.files, self._deferred_attributes, self._write_back, self._pending
-        )
+        due = DeferredWork(self._deferred_attributes, self._pending, self._write_back)
+        markers = MarkerWriter(env, self.tree)
+        parents = ImplicitDirectories(env, self.files, markers.make)
+        self.replaced = ReplacedFiles(env, self.files, parents, self._pending)
+        self.tree.pending_deletes = self.replaced
+        self._heritage = Heritage(env, self.files, self.replaced, BackupTags(env))
+        self._creator = Creator(env, self.tree, self._write_back, self.replaced, self._heritage)
+        self._remover = Remover(env, self.tree, self.files, due, self.replaced, parents)
+        self._renamer = Renamer(env, self.tree, self.files, due, self._remover, self._heritage)
         self._prefetcher = SiblingPrefetcher(env, self.tree)
         metadata_edits = MetadataWriter(env, self.files)
         self._xattrs = XattrDispatcher(
             env,
-            TagXattrs(env, self.tree, self.namespace),
-            UserMetadataXattrs(env, self.tree, self.files, self.namespace, metadata_edits),
+            TagXattrs(env, self.tree, markers),
+            UserMetadataXattrs(env, self.tree, self.files, markers, metadata_edits),
             lambda: {**status(), **self.state()},
         )
         self._edits = AttributeSetter(
-            env, self.tree, self.files, self.namespace, metadata_edits, self._deferred_attributes
+            env, self.tree, self.files, markers, metadata_edits, self._deferred_attributes
         )
         self._kernel_sizes = KernelSizes()
         self._sticky = StickyBits()
@@ -185,7 +199,7 @@ class FileSystem:
 
     def _open(self, path: str, flags: int) -> tuple[int, bool]:
         writable = flags & os.O_ACCMODE != os.O_RDONLY
-        if path in self.namespace.replaced:
+        if path in self.replaced:
             raise NotFound(path)
         if writable:
             self._check_writable()
@@ -214,16 +228,16 @@ class FileSystem:
         """
         self._check_writable()
         key = self._env.root.to_key(path)
-        self.namespace.replaced.flush(path)
+        self.replaced.flush(path)
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
             raise ObjectChanged(f"{path}: somebody has made it")
         handle = self.files.create(
             path,
-            self.namespace.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
+            self._creator.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
             exclusive=bool(flags & os.O_EXCL),
             append=bool(flags & os.O_APPEND),
         )
-        self.namespace.inherit(handle.node)
+        self._heritage.inherit(handle.node)
         if self._env.choices.stored:
             self._deferred_attributes.on_create(path)
         return handle.fh
@@ -312,32 +326,32 @@ class FileSystem:
     def mkdir(self, path: str, mode: int) -> None:
         """Make a directory."""
         self._check_writable()
-        self.namespace.mkdir(path, mode)
+        self._creator.mkdir(path, mode)
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:
         """Make a file or a special file."""
         self._check_writable()
-        self.namespace.mknod(path, mode, rdev)
+        self._creator.mknod(path, mode, rdev)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
         self._check_writable()
-        self.namespace.rmdir(path)
+        self._remover.rmdir(path)
 
     def unlink(self, path: str) -> None:
         """Remove a file's name."""
         self._check_writable()
-        self.namespace.unlink(path)
+        self._remover.unlink(path)
 
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Move a file or a directory; if `exclusive`, only to where nothing is."""
         self._check_writable()
-        self.namespace.rename(old, new, exclusive=exclusive)
+        self._renamer.rename(old, new, exclusive=exclusive)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""
         self._check_writable()
-        self.namespace.symlink(path, text)
+        self._creator.symlink(path, text)
 
     def link(self, path: str, existing: str) -> None:
         """Refuse, as POSIX has it for a file system without hard links."""

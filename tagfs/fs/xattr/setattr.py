@@ -12,7 +12,7 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.lookup import Entry, TreeLookup
-from tagfs.fs.tree.namespace import Namespace
+from tagfs.fs.tree.markers import MarkerWriter
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
@@ -57,14 +57,14 @@ class AttributeSetter:
         env: FsContext,
         tree: TreeLookup,
         files: HandleTable,
-        namespace: Namespace,
+        markers: MarkerWriter,
         edits: MetadataWriter,
         temporaries: DeferredAttributes,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
-        self._namespace = namespace
+        self._markers = markers
         self._edits = edits
         self._deferred_attributes = temporaries
         temporaries.send = self._send
@@ -100,7 +100,7 @@ class AttributeSetter:
             AccessDenied: it is there, and nothing of it was shown.
         """
         try:
-            return self._namespace.make_marker(path)
+            return self._markers.make(path)
         except AlreadyExists:
             return self._env.bucket.head(key, max_age=0)
 

@@ -18,7 +18,7 @@ from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, XattrKind,
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
 from tagfs.fs.tree.lookup import Entry, TreeLookup
-from tagfs.fs.tree.namespace import Namespace
+from tagfs.fs.tree.markers import MarkerWriter
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ class _TagTarget:
 class TagXattrs:
     """Reads and changes the tags that a path stands for."""
 
-    def __init__(self, env: FsContext, tree: TreeLookup, namespace: Namespace) -> None:
+    def __init__(self, env: FsContext, tree: TreeLookup, markers: MarkerWriter) -> None:
         self._env = env
         self._tree = tree
-        self._namespace = namespace
+        self._markers = markers
         self._logged: set[str] = set()
         self._denials = Denials()
 
@@ -221,7 +221,7 @@ class TagXattrs:
             if not tags:
                 return
             try:
-                self._namespace.make_marker(subject.path, tags=tags)
+                self._markers.make(subject.path, tags=tags)
             except AlreadyExists:
                 self._env.bucket.update_tags(subject.entry.key, change)
 

@@ -15,7 +15,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.lookup import Entry, TreeLookup
-from tagfs.fs.tree.namespace import Namespace
+from tagfs.fs.tree.markers import MarkerWriter
 from tagfs.fs.xattr.setattr import MetadataWriter
 from tagfs.store.objects import Detail
 
@@ -28,13 +28,13 @@ class UserMetadataXattrs:
         env: FsContext,
         tree: TreeLookup,
         files: HandleTable,
-        namespace: Namespace,
+        markers: MarkerWriter,
         edits: MetadataWriter,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
-        self._namespace = namespace
+        self._markers = markers
         self._edits = edits
 
     def visible(self, entry: Entry) -> dict[str, str]:
@@ -137,7 +137,7 @@ class UserMetadataXattrs:
             return
         if entry.info is None and entry.is_dir:
             with suppress(AlreadyExists):  # by others meanwhile; or it may not be looked at
-                self._namespace.make_marker(path)
+                self._markers.make(path)
         self._edits.edit(
             entry, lambda info: change(dict(info.detail.metadata) if info.detail else {})
         )

@@ -232,7 +232,7 @@ def test_a_deletion_that_comes_late_spares_what_another_host_made(
         time.sleep(0.2)
         if anew:
             service.put("d/f", b"another host's")
-    until(lambda: "/d/f" not in tree.namespace.replaced)
+    until(lambda: "/d/f" not in tree.replaced)
     assert ("d/f" in service.present()) is anew
 
 

@@ -1,0 +1,93 @@
+"""Making directories, special files and symlinks; what a new thing's attributes are."""
+
+import stat
+from dataclasses import replace
+
+from tagfs.errors import NotPermitted
+from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.inheritance import new_headers
+from tagfs.fs.mapping.paths import split
+from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes
+from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.tree.heritage import Heritage
+from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.tree.markers import EMPTY, new_object
+from tagfs.fs.tree.replaced_files import ReplacedFiles
+from tagfs.fs.tree.symlinks import write_symlink
+
+
+class Creator:
+    """Makes what is not there yet; what waits to be deleted at its path goes first."""
+
+    def __init__(
+        self,
+        env: FsContext,
+        tree: TreeLookup,
+        write_back: WriteBack,
+        replaced: ReplacedFiles,
+        heritage: Heritage,
+    ) -> None:
+        self._env = env
+        self._tree = tree
+        self._write_back = write_back
+        self._replaced = replaced
+        self._heritage = heritage
+
+    def mkdir(self, path: str, mode: int) -> None:
+        """Make a directory by writing its marker.
+
+        Raises:
+            AlreadyExists
+        """
+        self._replaced.flush(path)
+        attributes = self.new_attributes(path, stat.S_IFDIR | stat.S_IMODE(mode))
+        marker = self._env.root.to_prefix(path)
+        if self._write_back.accepts():
+            self._write_back.make_directory(path, attributes, {"content-type": DIRECTORY})
+            self._env.bucket.expect_empty(marker)
+            return
+        self._env.bucket.put(
+            marker, EMPTY, new_object(self._env, attributes, content_type=DIRECTORY)
+        )
+
+    def mknod(self, path: str, mode: int, rdev: int) -> None:
+        """Make an empty file, fifo, socket or device node.
+
+        Raises:
+            NotPermitted: not a plain file, and attributes are not stored on this mount.
+        """
+        self._replaced.flush(path)
+        if not stat.S_IFMT(mode):
+            mode |= stat.S_IFREG
+        if not stat.S_ISREG(mode) and not self._env.choices.stored:
+            raise NotPermitted(f"{path}: special files need attributes=stored")
+        attributes = replace(self.new_attributes(path, mode), rdev=rdev)
+        new = new_object(self._env, attributes)
+        new = replace(new, headers=new_headers(path, typed=self._heritage.is_typed(attributes)))
+        self._env.bucket.put(self._env.root.to_key(path), EMPTY, new)
+
+    def symlink(self, path: str, text: str) -> None:
+        """Make a symlink that readlink shows as `text`.
+
+        Raises:
+            AlreadyExists, NotPermitted
+        """
+        self._replaced.flush(path)
+        key = self._env.root.to_key(path)
+        attributes = self.new_attributes(path, stat.S_IFLNK | 0o777)
+        write_symlink(self._env.bucket, key, text, new_object(self._env, attributes))
+
+    def new_attributes(self, path: str, mode: int) -> Attributes:
+        """Return the attributes of something that the calling process makes at `path` now.
+
+        A set-group-ID directory gives its group, and to directories its bit: inode(7). The kernel
+        has just looked the directory up, so what it is is known.
+        """
+        made = self._env.new_attributes(mode)
+        if not self._env.choices.stored:
+            return made
+        parent = self._tree.lookup(split(path)[0]).attributes
+        if not parent.mode & stat.S_ISGID:
+            return made
+        bit = stat.S_ISGID if stat.S_ISDIR(mode) else 0
+        return replace(made, gid=parent.gid, mode=mode | bit)

@@ -1,0 +1,63 @@
+"""What a name hands on: to a new file, from the file that had the name before it."""
+
+import stat
+from contextlib import suppress
+
+from tagfs.errors import NotFound
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from, take_over
+from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.tree.lookup import Entry
+from tagfs.fs.tree.replaced_files import ReplacedFiles
+from tagfs.fs.tree.save_patterns import BackupTags
+
+
+class Heritage:
+    """Finds what is left to a file that takes a name; `mapping/inheritance.py` has the rules."""
+
+    def __init__(
+        self, env: FsContext, files: HandleTable, replaced: ReplacedFiles, backups: BackupTags
+    ) -> None:
+        self._env = env
+        self._files = files
+        self._replaced = replaced
+        self._backup_tags = backups
+
+    def left_to(self, path: str) -> Inherited:
+        """Return what a new file at `path` takes over from one that had the name."""
+        replaced = self._replaced.node(path) or self._files.node(path)
+        if replaced is not None and replaced.is_new and (replaced.tags or replaced.metadata):
+            if not self._env.choices.keep_replaced_tags:
+                return NO_HEIR
+            return Inherited(
+                tags=replaced.tags,
+                acl=replaced.acl,
+                metadata=replaced.metadata,
+                headers=replaced.headers,
+            )
+        return self._backup_tags.left_to(path)
+
+    def inherit(self, node: OpenFile) -> None:
+        """Give a new file what is left to it by one that had its name."""
+        typed = self.is_typed(node.attributes)
+        take_over(node, self.left_to(node.path), node.path, node.path, typed=typed)
+
+    def on_rename(self, old: str, new: str) -> None:
+        """Note that a file was renamed: it may be a backup, and the next one its heir."""
+        self._backup_tags.on_rename(old, new)
+
+    def is_typed(self, attributes: Attributes) -> bool:
+        """Tell whether a file's Content-Type is that of its name."""
+        return self._env.choices.typed_by_name and stat.S_ISREG(attributes.mode)
+
+    def left_by(self, target: Entry) -> Inherited:
+        """Return what a file that is replaced leaves besides its tags."""
+        info = target.info
+        if info is None or target.is_link or not self._env.choices.keep_replaced_tags:
+            return NO_HEIR
+        if info.detail is None:
+            with suppress(NotFound):
+                info = self._env.bucket.head(info.key, expected=info.type, max_age=FRESH_WITHIN)
+        return inherited_from(info)

@@ -1,0 +1,40 @@
+"""What a new object carries, and the markers of directories that exist only through their keys."""
+
+from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes
+from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
+from tagfs.store.tags import NO_TAGS, TagSet
+
+EMPTY = BytesSource(b"")
+
+
+def new_object(
+    env: FsContext,
+    attributes: Attributes,
+    *,
+    tags: TagSet = NO_TAGS,
+    content_type: str = "",
+) -> NewObject:
+    """Return what travels with something made here that was not there before."""
+    metadata = attributes.render() if env.choices.stored else {}
+    headers = {"content-type": content_type} if content_type else {}
+    return NewObject(metadata=metadata, headers=headers, tags=tags, exclusive=True)
+
+
+class MarkerWriter:
+    """Writes markers."""
+
+    def __init__(self, env: FsContext, tree: TreeLookup) -> None:
+        self._env = env
+        self._tree = tree
+
+    def make(self, path: str, *, tags: TagSet = NO_TAGS) -> ObjectInfo:
+        """Write the marker of a directory that exists only through its keys.
+
+        Raises:
+            AlreadyExists: it has one.
+        """
+        attributes = self._tree.directory(path).attributes
+        new = new_object(self._env, attributes, tags=tags, content_type=DIRECTORY)
+        return self._env.bucket.put(self._env.root.to_prefix(path), EMPTY, new)

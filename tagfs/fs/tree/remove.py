@@ -1,0 +1,120 @@
+"""Removing names: of files, of open files, and of directories."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tagfs.errors import IsADirectory, NotEmpty, NotFound, NotPermitted
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.openfiles.deferred_work import DeferredWork
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.tree.implicit_directories import ImplicitDirectories
+from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.tree.replaced_files import ReplacedFiles
+
+
+class Remover:
+    """Removes names; the directory that had one stays, and open handles go on.
+
+    Attributes:
+        replaced: files that lost their names here.
+        parents: sees to it that the directory of a removed name stays.
+    """
+
+    def __init__(
+        self,
+        env: FsContext,
+        tree: TreeLookup,
+        files: HandleTable,
+        due: DeferredWork,
+        replaced: ReplacedFiles,
+        parents: ImplicitDirectories,
+    ) -> None:
+        self._env = env
+        self._tree = tree
+        self._files = files
+        self._deferred_attributes = due.attributes
+        self._write_back = due.uploads
+        self.replaced = replaced
+        self.parents = parents
+
+    def unlink(self, path: str) -> None:
+        """Remove the name of a file, link or special file; open handles of it go on."""
+        if self.replaced.is_hidden(path):
+            self.replaced.close_hidden(path)
+            return
+        with self._deferred_attributes.claim(path), self._paused_uploads(path) as node:
+            self._remove(path, node)
+            self._files.unlink(path)
+        self._files.inodes.removed(path)
+        if node is not None:
+            self._write_back.cancel(node)
+
+    @contextmanager
+    def _paused_uploads(self, path: str) -> Iterator[OpenFile | None]:
+        """Keep uploads of an open file from beginning or ending meanwhile."""
+        node = self._files.node(path)
+        if node is None:
+            yield None
+            return
+        with node.lock:
+            yield node
+
+    def _remove(self, path: str, node: OpenFile | None) -> None:
+        if node is not None and node.is_new:
+            if node.has_uncertain_upload:
+                with suppress(NotFound):
+                    self._env.bucket.delete(node.key)
+            return
+        entry = self._tree.lookup(path)
+        if entry.is_dir:
+            raise IsADirectory(path)
+        if node is not None:
+            node.load_all()
+        self.parents.ensure_survives(path)
+        self._delete(entry.key)
+
+    def hide_open_file(self, path: str, aside: str) -> None:
+        """Take the name of an open file away: it is being unlinked, or another takes its place.
+
+        libfuse has a name of its own for it until it is closed, so that what is asked of the open
+        file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
+        """
+        renames = self._env.caller_renames()
+        self._deferred_attributes.flush(path)
+        if renames is False:
+            with self._paused_uploads(path) as node:
+                self._remove(path, node)
+                self.replaced.unlinked(aside)
+                self._files.hide(path, aside)
+                if node is not None:
+                    node.unlink()
+            return
+        self._write_back.flush(path)
+        self.replaced.hide(path, aside, may_be_unlinked=renames is None)
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory.
+
+        Raises:
+            NotEmpty
+        """
+        prefix = self._env.root.to_prefix(path)
+        if path == "/":
+            raise NotPermitted("the root of a mount cannot be removed")
+        self._write_back.flush(path)
+        self.replaced.flush_below(path)
+        if self._files.unsaved_names(path):
+            raise NotEmpty(path)
+        if any(key != prefix for key in self.parents.keys_in(prefix, limit=2)):
+            raise NotEmpty(path)
+        self.parents.ensure_survives(path)
+        old = self._tree.old_directory(path)
+        self._delete(prefix)
+        if old is not None:
+            self._env.bucket.delete(old.key, meant=old)
+        self._files.inodes.removed(path)
+
+    def _delete(self, key: str) -> None:
+        """Delete what was just looked at: sent again, after an answer was lost, nothing newer."""
+        self._env.bucket.delete(key, meant=self._env.bucket.known(key, max_age=FRESH_WITHIN))

@@ -1,0 +1,175 @@
+"""rename(2): what is asked first, what POSIX lets it replace, and which way it goes."""
+
+from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.mapping.inheritance import take_over
+from tagfs.fs.mapping.paths import is_fuse_hidden, split
+from tagfs.fs.openfiles.deferred_work import DeferredWork
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.tree.directory_copy import CopyingRename
+from tagfs.fs.tree.file_copy import CopyingFileRename
+from tagfs.fs.tree.heritage import Heritage
+from tagfs.fs.tree.lookup import Entry, TreeLookup
+from tagfs.fs.tree.native_rename import NativeRename
+from tagfs.fs.tree.remove import Remover
+from tagfs.store.objects import NOTHING
+from tagfs.store.tags import NO_TAGS
+
+
+class Renamer:
+    """Renames files, links and directories."""
+
+    def __init__(
+        self,
+        env: FsContext,
+        tree: TreeLookup,
+        files: HandleTable,
+        due: DeferredWork,
+        remover: Remover,
+        heritage: Heritage,
+    ) -> None:
+        self._env = env
+        self._tree = tree
+        self._files = files
+        self._deferred_attributes = due.attributes
+        self._write_back = due.uploads
+        self._remover = remover
+        self._replaced = remover.replaced
+        self._implicit_directories = remover.parents
+        self._heritage = heritage
+        self._native = NativeRename(env, files)
+        self._copying = CopyingFileRename(env, files, remover.parents, heritage)
+
+    def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+        """Move a file or a directory to another path, replacing what POSIX lets it replace.
+
+        Raises:
+            AlreadyExists: `exclusive`, and something is there.
+        """
+        if new == old:
+            return
+        if is_fuse_hidden(new):
+            self._remover.hide_open_file(old, new)
+            return
+        number = self._files.number(old)
+        self._rename_over(old, new, exclusive=exclusive)
+        self._files.inodes.moved(number, old, new, self._files.node(new))
+
+    def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
+        if exclusive:
+            self._replaced.flush(new)
+            self._rename(old, new, exclusive=True)
+            return
+        if new in self._replaced:
+            source = self._tree.find(old)
+            if source is not None and source.is_dir:
+                self._replaced.flush(new)  # no directory is renamed over a file: it was unlinked
+        with self._replaced.rename_over(new):
+            self._rename(old, new)
+
+    def _rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+        self._replaced.flush_below(old)
+        self._replaced.flush_below(new)
+        self._write_back.flush(new)
+        if self._rename_new(old, new, exclusive=exclusive):
+            return
+        self._write_back.flush(old)
+        if self._env.bucket.capabilities.rename:
+            self._write_back.flush(split(new)[0])
+        # What waits to be set on the file goes along, and is not sent by itself from here on.
+        with self._deferred_attributes.claim(old) as attributes:
+            node = self._files.node(old)
+            source, target = self._look_at_both(old, new)
+            self._check_types(source, target, exclusive=exclusive)
+            self._deferred_attributes.flush(new)
+            if source.is_dir:
+                self._deferred_attributes.flush_below(old)
+                self._write_back.flush_below(old)
+                self._rename_directory(source, new, target)
+                return
+            replaced = self._files.node(new)
+            if replaced is not None:
+                replaced.load_all()
+            if self._env.bucket.capabilities.rename:
+                self._deferred_attributes.flush(old)
+                if self._native.move_file(source, new):
+                    return
+            self._copying.run(source, new, target, node, attributes, exclusive=exclusive)
+
+    def _rename_directory(self, source: Entry, new: str, target: Entry | None) -> None:
+        if self._env.bucket.capabilities.rename:
+            self._native.move_directory(source, new, target)
+            return
+        if self._tree.old_directory(source.path) is not None:
+            raise CrossDevice(f"{source.path}: s3fs made it long ago; mv(1) copies it")
+        self._implicit_directories.ensure_survives(source.path)
+        CopyingRename(self._env, self._files).run(source.path, new, replaces=target is not None)
+
+    def _look_at_both(self, old: str, new: str) -> tuple[Entry, Entry | None]:
+        """Ask what is at both paths, at the same time unless that is known."""
+        if self._env.bucket.known(self._env.root.to_key(old), max_age=FRESH_WITHIN) is not None:
+            source = self._tree.lookup(old)
+            if not source.is_dir:  # was just written, or looked at
+                return source, self._tree.find(new, max_age=FRESH_WITHIN)
+        ahead = self._env.executor.submit(self._tree.find, new, max_age=FRESH_WITHIN)
+        try:
+            source = self._tree.lookup(old, max_age=FRESH_WITHIN)
+        except BaseException:
+            ahead.cancel()
+            raise
+        if ahead.cancel():  # no thread was free for it
+            return source, self._tree.find(new, max_age=FRESH_WITHIN)
+        return source, ahead.result()
+
+    def _check_types(self, source: Entry, target: Entry | None, *, exclusive: bool = False) -> None:
+        if target is None:
+            return
+        if exclusive:
+            raise AlreadyExists(target.path)
+        if source.is_dir and not target.is_dir:
+            raise NotADirectory(target.path)
+        if target.is_dir and not source.is_dir:
+            raise IsADirectory(target.path)
+        if target.is_dir:
+            prefix = self._env.root.to_prefix(target.path)
+            page = self._env.bucket.list(prefix, limit=2)
+            if page.prefixes or any(info.key != prefix for info in page.objects):
+                raise NotEmpty(target.path)
+            if self._files.unsaved_names(target.path):
+                raise NotEmpty(target.path)
+
+    def _rename_new(self, old: str, new: str, *, exclusive: bool) -> bool:
+        """Rename a file that is not on the service yet: its upload goes to the new key.
+
+        False if it is there. An upload that is under way is waited for.
+        """
+        node = self._files.node(old)
+        if node is None or node.is_dir or not node.is_new:
+            return False
+        self._deferred_attributes.flush(new)
+        with self._deferred_attributes.claim(old), node.lock:
+            if node.info is not None:
+                return False
+            # What the kernel was told of the new name does: whatever has come there meanwhile is
+            # met by the upload, which keeps its tags.
+            target = self._tree.find(new, max_age=FRESH_WITHIN if exclusive else None)
+            self._check_types(self._tree.lookup(old), target, exclusive=exclusive)
+            keep = self._env.choices.keep_replaced_tags
+            if target is None or target.info is None:
+                left = self._heritage.left_to(new)
+                node.tags = left.tags if node.tags is None and keep else node.tags
+            else:
+                left = self._heritage.left_by(target)
+            if not keep:
+                node.tags = NO_TAGS if node.tags is None else node.tags
+                node.acl = NOTHING
+            take_over(node, left, old, new, typed=self._heritage.is_typed(node.attributes))
+            node.replaces = None if target is None else target.info
+            replaced = self._files.node(new)
+            if replaced is not None:
+                replaced.load_all()
+            node.delete_uncertain()
+            node.exclusive = exclusive
+            self._files.move(old, new, None)
+        self._write_back.start_now(node)
+        return True
