@@ -8,7 +8,6 @@ import click
 
 from tagfs import __version__
 from tagfs.bulk.commands import tag_group
-from tagfs.config.options import help_text
 from tagfs.config.resolve import choose
 from tagfs.config.settings import parse_url, split_options
 from tagfs.demo import run_demo
@@ -20,6 +19,7 @@ from tagfs.host.mountpoint import check_apart, check_mountpoint
 from tagfs.host.remount import OF_TABLE, left_alone, remount
 from tagfs.manual.completion import complete_options
 from tagfs.manual.examples import add_examples
+from tagfs.manual.mount_options import help_text
 from tagfs.monitoring import logs
 from tagfs.recovery.command import recover_command
 from tagfs.recovery.startup_notice import notice

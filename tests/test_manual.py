@@ -13,32 +13,13 @@ from click.testing import CliRunner
 
 from scripts.manpages.__main__ import generated
 from tagfs.cli import main_group
-from tagfs.config.options import DESCRIBED
-from tagfs.config.settings import DANGEROUS, FUSE_OPTIONS, OPTIONS, BucketUrl, Settings
+from tagfs.config.fuse_options import FUSE_OPTIONS
+from tagfs.config.options import TABLE
 from tagfs.manual.examples import commands, has_example
 
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "tagfs/data/share/man"
-BESIDES = {"ro", "allow_other", "default_permissions", "config", "profile", *DANGEROUS}
-"""Options that are described, but have no value of their own or choose where others come from."""
-
 MAN_PAGES = ["man1/tagfs.1", "man8/tagfs-mount.8", "man8/mount.fuse.tagfs.8"]
-
-
-def test_every_option_is_described() -> None:
-    assert set(DESCRIBED) == set(OPTIONS) | BESIDES
-
-
-@pytest.mark.parametrize("name", [n for n, o in DESCRIBED.items() if o.default])
-def test_defaults_are_what_is_told(name: str) -> None:
-    settings = Settings(url=BucketUrl(service="oss", bucket="b", prefix=""))
-    assert OPTIONS[name].parse(DESCRIBED[name].default) == getattr(settings, name)
-
-
-@pytest.mark.parametrize("name", [n for n, o in DESCRIBED.items() if o.values])
-def test_values_are_what_is_taken(name: str) -> None:
-    for value in DESCRIBED[name].values:
-        assert OPTIONS[name].parse(value) == value
 
 
 @pytest.mark.parametrize("name", generated())
@@ -92,7 +73,7 @@ def test_every_command_is_in_the_manual() -> None:
 
 def test_every_option_is_in_the_manual() -> None:
     text = rendered("man8/tagfs-mount.8")
-    for option in DESCRIBED.values():
+    for option in TABLE.values():
         assert " ".join(option.text.split()) in text, option.name
     for name in FUSE_OPTIONS:
         assert name in text
@@ -110,7 +91,7 @@ def test_help_shows_an_example(path: str) -> None:
 
 def test_help_of_mount_tells_every_option() -> None:
     text = " ".join(CliRunner().invoke(main_group, ["mount", "--help"]).output.split())
-    for option in DESCRIBED.values():
+    for option in TABLE.values():
         assert " ".join(option.text.split()) in text
 
 
@@ -118,11 +99,11 @@ def test_the_readme_does_not_drift() -> None:
     rows = re.findall(r"^\| (`[^|]+`) \| ([^|]*) \|", _options_of_readme(), re.MULTILINE)
     told = [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)]
     assert len(told) > 10
-    assert set(told) <= set(DESCRIBED)
+    assert set(told) <= set(TABLE)
     for names, default in rows:
         name = names.strip("`")
-        if name in DESCRIBED and re.fullmatch(r"`\w+` *", default):
-            assert default.strip(" `") == DESCRIBED[name].default, name
+        if name in TABLE and re.fullmatch(r"`\w+` *", default):
+            assert default.strip(" `") == TABLE[name].default, name
 
 
 def _options_of_readme() -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from scripts.manpages.pages import mount_fuse_tagfs_8, tagfs_1, tagfs_mount_8
 from tagfs.cli import main_group
-from tagfs.config.options import markdown
 from tagfs.manual.completion import FILES, script
+from tagfs.manual.mount_options import markdown
 
 
 def generated() -> dict[str, str]:

@@ -7,9 +7,10 @@ import click
 
 from scripts.manpages import roff
 from tagfs import __version__
-from tagfs.config.options import TOPICS, written
-from tagfs.config.settings import FUSE_OPTIONS
+from tagfs.config.fuse_options import FUSE_OPTIONS
+from tagfs.config.options import TOPICS
 from tagfs.manual.examples import EXAMPLES, commands
+from tagfs.manual.mount_options import written
 
 ATTRIBUTES = (
     ("user.tag.KEY", "One tag of the object; of a directory, of its marker; of the root, of the bucket."),

@@ -8,27 +8,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from tagfs.bulk.mount_access import MountAccess
 from tagfs.bulk.tag_access import DirectAccess, TagAccess
 from tagfs.config.bucket_settings import bucket_settings
+from tagfs.config.options import REACHING
 from tagfs.config.resolve import choose
-from tagfs.config.settings import BucketUrl, Settings
+from tagfs.config.settings import BucketUrl, Settings, reaching
 from tagfs.errors import BadCredentials
 from tagfs.fs.mapping.paths import Root
 from tagfs.host.mount_table import Mount, ask_settings, find_mount, present_mounts, refresh
 from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
-
-_REACHING: Final = (
-    "endpoint",
-    "region",
-    "addressing",
-    "ca_bundle",
-    "obs_tag_urlencode",
-    "obs_tag_profile",
-)
-"""Options that say how a bucket's tags are reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,12 +47,7 @@ class OpenedBucket:
         """Return what finds this place again."""
         return {
             "url": str(self.url),
-            "endpoint": self.settings.endpoint,
-            "region": self.settings.region,
-            "addressing": self.settings.addressing,
-            "ca_bundle": str(self.settings.ca_bundle) if self.settings.ca_bundle else None,
-            "obs_tag_urlencode": self.settings.obs_tag_urlencode,
-            "obs_tag_profile": self.settings.obs_tag_profile,
+            **reaching(self.settings),
             "through": self.through,
         }
 
@@ -113,8 +99,8 @@ class OpenedBuckets:
         """
         if mount not in self._open:
             told = ask_settings(mount)
-            reached = {name: str(value) for name in _REACHING if (value := getattr(told, name))}
-            settings = choose(told.url, {**reached, **self._options}, fixed=_REACHING)
+            reached = {name: value for name, value in reaching(told).items() if value}
+            settings = choose(told.url, {**reached, **self._options}, fixed=REACHING)
             dialect = find_dialect(bucket_settings(settings))
             root = Root(settings.url.prefix, dialect.limits.max_key)
             try:
@@ -137,8 +123,8 @@ class OpenedBuckets:
         mount = find_mount(told.get("through") or "", present_mounts())
         if mount is not None:
             return self.of_mount(mount)
-        kept = {name: value for name in _REACHING if (value := told.get(name))}
-        return self._direct(choose(url, {**kept, **self._options}, fixed=_REACHING))
+        kept = {name: value for name in REACHING if (value := told.get(name))}
+        return self._direct(choose(url, {**kept, **self._options}, fixed=REACHING))
 
     def _direct(self, settings: Settings) -> OpenedBucket:
         key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)

@@ -15,7 +15,8 @@ from tagfs.bulk.opened_buckets import OpenedBuckets
 from tagfs.bulk.ordered_pool import OrderedPool, Stop, stop_on_signals
 from tagfs.bulk.report import Report, Style
 from tagfs.bulk.targets import TagOwner, find_items, read_target, rules_for
-from tagfs.config.settings import MAX_PARALLEL, split_options
+from tagfs.config.settings import split_options
+from tagfs.config.values import MAX_PARALLEL
 from tagfs.errors import TagfsError
 from tagfs.store.tags import NO_TAGS, TagSet
 

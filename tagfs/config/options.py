@@ -1,21 +1,45 @@
-"""What every mount option means, for people.
+"""The one table of mount options: how each is read, what it is by default, and what it means.
 
-`tagfs mount --help`, tagfs-mount(8), docs/options.md and the completion of `-o` are made of this.
+Checks, `tagfs mount --help`, tagfs-mount(8), docs/options.md, the completion of `-o`, what a mount
+says of itself and what its recovery begins with are made of this. The fields of `Settings` are
+its names and defaults once more, for the type checker; a test compares the two.
 """
 
-import textwrap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
+
+from tagfs.config import values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MountOption:
-    """One option of tagfs; `default` is as it would be written, "" where there is none."""
+    """One option of tagfs.
+
+    Attributes:
+        parse: reads its value, or raises ValueError; None where it is there or is not.
+        expects: what to say of a wrong value.
+        default: as it would be written, "" where there is none or it depends on the host.
+        text: what it means, for people.
+        values: all that it may be, where these are few.
+        reaches_bucket: says where a bucket is and how its tags are written, with no secret: a
+            mount tells it in its status, and commands on a path of the mount go the same way.
+        recovered_with: what is staged is finished with it, if the mount ends early.
+        source: says where other options are read from, and is none of `Settings`.
+        for_root: what libfuse calls it, of an option that root alone may choose; else "".
+    """
 
     name: str
-    default: str
+    parse: Callable[[str], Any] | None = None
+    expects: str = ""
+    default: str = ""
     text: str
     values: tuple[str, ...] = ()
+    reaches_bucket: bool = False
+    recovered_with: bool = False
+    source: bool = False
+    for_root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,137 +50,136 @@ class Topic:
     options: tuple[MountOption, ...]
 
 
-_O = MountOption
+def _value(
+    name: str,
+    parse: Callable[[str], Any],
+    expects: str,
+    default: str,
+    text: str,
+    **marks: Any,
+) -> MountOption:
+    return MountOption(name=name, parse=parse, expects=expects, default=default, text=text, **marks)
+
+
+def _word(
+    name: str,
+    default: str,
+    words: tuple[str, ...],
+    text: str,
+    **marks: Any,
+) -> MountOption:
+    expects = marks.pop("expects", f"{', '.join(words[:-1])} or {words[-1]}")
+    return MountOption(
+        name=name,
+        parse=values.one_of(*words),
+        expects=expects,
+        default=default,
+        text=text,
+        values=words,
+        **marks,
+    )
+
+
+def _flag(name: str, text: str, for_root: str = "") -> MountOption:
+    return MountOption(name=name, text=text, for_root=for_root)
+
 
 TOPICS: Final = (
     Topic(
         "Where the bucket is",
         (
-            _O("endpoint", "", "Host of the service, with or without http(s)://."),
-            _O("region", "", "Region; one of endpoint and region is needed. OSS signs by V4 with a region, by V1 without."),
-            _O("addressing", "auto", "Bucket in the host name or in the path.", ("auto", "virtual", "path")),
-            _O("ca_bundle", "", "File of the certificate authorities to trust."),
-            _O("timeout", "60", "Seconds of trying a request before it fails (EIO)."),
-            _O("config", "", "Settings file instead of ~/.config/tagfs.toml and /etc/tagfs.toml."),
-            _O("profile", "", "Profile of the settings file."),
+            _value("endpoint", str, "a host, with or without http(s)://", "", "Host of the service, with or without http(s)://.", reaches_bucket=True, recovered_with=True),
+            _value("region", str, "a region such as cn-hangzhou", "", "Region; one of endpoint and region is needed. OSS signs by V4 with a region, by V1 without.", reaches_bucket=True, recovered_with=True),
+            _word("addressing", "auto", ("auto", "virtual", "path"), "Bucket in the host name or in the path.", reaches_bucket=True, recovered_with=True),
+            _value("ca_bundle", values.path, "a file", "", "File of the certificate authorities to trust.", reaches_bucket=True, recovered_with=True),
+            _value("timeout", values.seconds, "seconds", "60", "Seconds of trying a request before it fails (EIO).", recovered_with=True),
+            _value("config", str, "", "", "Settings file instead of ~/.config/tagfs.toml and /etc/tagfs.toml.", source=True),
+            _value("profile", str, "", "", "Profile of the settings file.", source=True),
         ),
     ),
     Topic(
         "Credentials",
         (
-            _O("credentials", "", "File with the key pair, readable for its owner alone."),
-            _O("credential_process", "", "Command that prints a key pair as JSON; asked again before it expires."),
-            _O("credentials_profile", "", "Profile of the vendor's own files."),
-            _O("instance_role", "auto", "Whether the role of a cloud host is used.", ("auto", "off")),
+            _value("credentials", values.path, "a file", "", "File with the key pair, readable for its owner alone.", recovered_with=True),
+            _value("credential_process", values.command, "a command, its quotations closed", "", "Command that prints a key pair as JSON; asked again before it expires.", recovered_with=True),
+            _value("credentials_profile", str, "a profile of the vendor's tools", "", "Profile of the vendor's own files.", recovered_with=True),
+            _word("instance_role", "auto", ("auto", "off"), "Whether the role of a cloud host is used.", recovered_with=True),
         ),
     ),
     Topic(
         "Who may do what",
         (
-            _O("ro", "", "Read only: every change is refused."),
-            _O("uid", "", "Owner shown where the metadata tells none; the mounting user."),
-            _O("gid", "", "Group shown where the metadata tells none; the mounting user's."),
-            _O("umask", "022", "Mode bits taken off where the metadata tells no mode."),
-            _O("allow_other", "", "Other users may use the mount; brings default_permissions. For normal users it needs user_allow_other in /etc/fuse.conf."),
-            _O("default_permissions", "", "The kernel judges by owner and mode, for the mounting user too."),
-            _O("allow_suid", "", "Setuid and setgid bits count; root alone may say so. Without it a mount is nosuid, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, becomes root here."),
-            _O("allow_dev", "", "Device nodes can be opened; root alone may say so. Without it a mount is nodev, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, gets at this host's disks and memory."),
+            _flag("ro", "Read only: every change is refused."),
+            _value("uid", values.numeric_id, "a number", "", "Owner shown where the metadata tells none; the mounting user."),
+            _value("gid", values.numeric_id, "a number", "", "Group shown where the metadata tells none; the mounting user's."),
+            _value("umask", values.octal, "an octal number such as 022", "022", "Mode bits taken off where the metadata tells no mode."),
+            _flag("allow_other", "Other users may use the mount; brings default_permissions. For normal users it needs user_allow_other in /etc/fuse.conf."),
+            _flag("default_permissions", "The kernel judges by owner and mode, for the mounting user too."),
+            _flag("allow_suid", "Setuid and setgid bits count; root alone may say so. Without it a mount is nosuid, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, becomes root here.", for_root="suid"),
+            _flag("allow_dev", "Device nodes can be opened; root alone may say so. Without it a mount is nodev, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, gets at this host's disks and memory.", for_root="dev"),
         ),
     ),
     Topic(
         "What is shown and kept",
         (
-            _O("attributes", "stored", "stored: mode, owner and times are kept in user metadata. listing: fastest, from these options and Last-Modified, and what tools set is not kept.", ("stored", "listing")),
-            _O("ttl", "60", "Seconds for which listings and attributes that are only looked at may be remembered."),
-            _O("tag_ttl", "60", "The same for tags."),
-            _O("replace_tags", "keep", "A file renamed over another one: it keeps what it does not bring itself (tags, Content-Type and other headers, user metadata, encryption), or drop it all as POSIX has it.", ("keep", "drop")),
-            _O("content_type", "auto", "Content-Type of new files: by the name (mime.types), or off: the service's default.", ("auto", "off")),
-            _O("acl", "keep", "ACLs of objects. keep: every rewrite reads an object's ACL and sends it, for services reset it. off: neither. A canned word (public-read, bucket-owner-full-control, ...): sent with every write."),
-            _O("tags_denied", "fail", "Rewriting an object whose tags may not be read: fail (EACCES), or drop them.", ("fail", "drop")),
-            _O("append_objects", "", "Pattern of names, such as *.log, whose new files become appendable objects: only what is added is sent."),
-            _O("durability", "service", "What close waits for. service: the service has the file. local: the local disk has it, and it is uploaded within moments, many files at once; fsync still waits for the service.", ("service", "local")),
-            _O("storage_class", "", "Storage class of new objects."),
-            _O("obs_tag_profile", "narrow", "Which documented limits of OBS bucket tags hold.", ("narrow", "wide")),
-            _O("obs_tag_urlencode", "auto", "Whether OBS tags are percent-encoded.", ("auto", "on", "off")),
+            _word("attributes", "stored", ("stored", "listing"), "stored: mode, owner and times are kept in user metadata. listing: fastest, from these options and Last-Modified, and what tools set is not kept."),
+            _value("ttl", values.seconds, "seconds", "60", "Seconds for which listings and attributes that are only looked at may be remembered."),
+            _value("tag_ttl", values.seconds, "seconds", "60", "The same for tags."),
+            _word("replace_tags", "keep", ("keep", "drop"), "A file renamed over another one: it keeps what it does not bring itself (tags, Content-Type and other headers, user metadata, encryption), or drop it all as POSIX has it."),
+            _word("content_type", "auto", ("auto", "off"), "Content-Type of new files: by the name (mime.types), or off: the service's default."),
+            _value("acl", values.acl, "keep, off, or a canned ACL such as bucket-owner-full-control", "keep", "ACLs of objects. keep: every rewrite reads an object's ACL and sends it, for services reset it. off: neither. A canned word (public-read, bucket-owner-full-control, ...): sent with every write.", recovered_with=True),
+            _word("tags_denied", "fail", ("fail", "drop"), "Rewriting an object whose tags may not be read: fail (EACCES), or drop them.", recovered_with=True),
+            _value("append_objects", str, "a pattern of file names, such as *.log", "", "Pattern of names, such as *.log, whose new files become appendable objects: only what is added is sent."),
+            _word("durability", "service", ("service", "local"), "What close waits for. service: the service has the file. local: the local disk has it, and it is uploaded within moments, many files at once; fsync still waits for the service."),
+            _value("storage_class", str, "a storage class of the service", "", "Storage class of new objects.", recovered_with=True),
+            _word("obs_tag_profile", "narrow", ("narrow", "wide"), "Which documented limits of OBS bucket tags hold.", reaches_bucket=True),
+            _word("obs_tag_urlencode", "auto", ("auto", "on", "off"), "Whether OBS tags are percent-encoded.", reaches_bucket=True),
         ),
     ),
     Topic(
         "Resources",
         (
-            _O("cache_dir", "", "Directory of staged files; /var/cache/tagfs for root, else ~/.cache/tagfs."),
-            _O("memory", "256M", "Read-ahead over the whole mount, at least 16M."),
-            _O("parallel", "64", "Requests at a time, 1 to 1024."),
-            _O("part_size", "8M", "Size of multipart parts, 100K to 5G."),
-            _O("fuse", "auto", "The libfuse to run on: 3 has reads and writes of 1 MiB and needs mfusepy (pipx inject tagfs-mount mfusepy); auto takes 2 where it is.", ("auto", "2", "3")),
+            _value("cache_dir", values.path, "a directory", "", "Directory of staged files; /var/cache/tagfs for root, else ~/.cache/tagfs."),
+            _value("memory", values.memory, "a size of at least 16M, such as 256M", "256M", "Read-ahead over the whole mount, at least 16M."),
+            _value("parallel", values.parallelism, f"a number from 1 to {values.MAX_PARALLEL}", "64", "Requests at a time, 1 to 1024.", recovered_with=True),
+            _value("part_size", values.part_size, "a size from 100K to 5G, such as 16M", "8M", "Size of multipart parts, 100K to 5G."),
+            _word("fuse", "auto", ("auto", "2", "3"), "The libfuse to run on: 3 has reads and writes of 1 MiB and needs mfusepy (pipx inject tagfs-mount mfusepy); auto takes 2 where it is.", expects="2 or 3 (of libfuse), or auto"),
         ),
     ),
     Topic(
         "Logs",
         (
-            _O("log_level", "info", "debug, info, warning or error.", ("debug", "info", "warning", "error")),
-            _O("log_file", "", "File instead of the system's log."),
-            _O("request_log", "", "File that gets a JSON line for every request."),
-            _O("metrics", "", "Port of this host for Prometheus; needs prometheus-client (pipx inject tagfs-mount prometheus-client)."),
+            _word("log_level", "info", ("debug", "info", "warning", "error"), "debug, info, warning or error.", expects="debug, info, ..."),
+            _value("log_file", values.path, "a file", "", "File instead of the system's log."),
+            _value("request_log", Path, "a file", "", "File that gets a JSON line for every request."),
+            _value("metrics", values.port, "a port of this host from 1 to 65535", "", "Port of this host for Prometheus; needs prometheus-client (pipx inject tagfs-mount prometheus-client)."),
         ),
     ),
 )  # fmt: skip
 
-DESCRIBED: Final = {option.name: option for topic in TOPICS for option in topic.options}
+TABLE: Final[Mapping[str, MountOption]] = {
+    option.name: option for topic in TOPICS for option in topic.options
+}
+"""All of them by name."""
 
+PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    option.name: option.parse for option in TABLE.values() if option.parse and not option.source
+}
+"""What reads those that take a value, each a field of `Settings`."""
 
-def written(option: MountOption) -> str:
-    """Return an option as it is written after -o, with its default."""
-    if option.default or option.name not in _WITHOUT_VALUE:
-        return f"{option.name}={option.default or _placeholder(option.name)}"
-    return option.name
+SOURCES: Final = frozenset(option.name for option in TABLE.values() if option.source)
+"""Those that say where others are read from."""
 
+DANGEROUS: Final[Mapping[str, str]] = {
+    option.name: option.for_root for option in TABLE.values() if option.for_root
+}
+"""Our words for what a mount is without unless root asks for it, and what libfuse calls that.
 
-_WITHOUT_VALUE: Final = frozenset(
-    {"ro", "allow_other", "default_permissions", "allow_suid", "allow_dev"}
-)
+libfuse's own words change nothing: mount.fuse(8) adds them to the options of every line of fstab.
+"""
 
+REACHING: Final = tuple(option.name for option in TABLE.values() if option.reaches_bucket)
+"""What a mount tells of itself, and commands on its paths take over."""
 
-def _placeholder(name: str) -> str:
-    return "..." if name not in {"uid", "gid"} else "N"
-
-
-def help_text(width: int = 78) -> str:
-    """Return all options for --help, in paragraphs that click leaves alone."""
-    blocks = []
-    for topic in TOPICS:
-        lines = [f"{topic.title} (-o):"]
-        for option in topic.options:
-            head = f"  {written(option)}"
-            body = textwrap.wrap(option.text, width - 26, break_on_hyphens=False)
-            if len(head) > 23:  # noqa: PLR2004  (the column where the text begins, less a space)
-                lines.append(head)
-                head = ""
-            lines.append(f"{head:<24}{body[0]}")
-            lines += [" " * 24 + line for line in body[1:]]
-        blocks.append("\b\n" + "\n".join(lines))
-    return (
-        "\n\n".join(blocks)
-        + "\n\nEvery other option of libfuse passes through. See tagfs-mount(8)."
-    )
-
-
-def markdown() -> str:
-    """Return docs/options.md."""
-    lines = ["# Mount options", "", "Made by `scripts/man` from `tagfs/config/options.py`.", ""]
-    lines += [
-        "Each may also be said by the environment (`TAGFS_TTL=5`) or in the settings file; `-o` wins.",
-        "",
-    ]
-    for topic in TOPICS:
-        lines += [f"## {topic.title}", "", "| option | default | meaning |", "|---|---|---|"]
-        for option in topic.options:
-            default = f"`{option.default}`" if option.default else ""
-            lines.append(f"| `{option.name}` | {default} | {option.text} |")
-        lines.append("")
-    return "\n".join(
-        [
-            *lines,
-            "Every other option of libfuse passes through; `suid` and `dev` change nothing.",
-            "",
-        ]
-    )
+RECOVERED_WITH: Final = tuple(option.name for option in TABLE.values() if option.recovered_with)
+"""What a recovery directory keeps: what is staged is finished with the same."""

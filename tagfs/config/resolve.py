@@ -9,10 +9,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from tagfs.config.fuse_options import FUSE_OPTIONS
+from tagfs.config.options import SOURCES, TABLE
 from tagfs.config.settings import (
-    DANGEROUS,
-    FUSE_OPTIONS,
-    OPTIONS,
     BucketUrl,
     OptionValue,
     Settings,
@@ -33,7 +32,7 @@ _VENDORS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 """The variables by which the vendors' tools are told where a bucket is; Huawei's have none."""
 
-_NAMES: Final = (*OPTIONS, *FUSE_OPTIONS, *DANGEROUS, "ro", "config", "profile")
+_NAMES: Final = (*TABLE, *FUSE_OPTIONS)
 _LIKE_OURS = 0.8
 """How like an option a variable TAGFS_... must be to be taken for a mistyped one."""
 
@@ -58,7 +57,7 @@ def choose(
     written = files.givens(url, _single([*command, *ours], "profile"))
     vendors = _of_vendor(url.service, environment, [*command, *ours, *written])
     lower = [item for item in [*ours, *vendors, *written] if item.name not in fixed]
-    given = [item for item in [*command, *lower] if item.name not in {"config", "profile"}]
+    given = [item for item in [*command, *lower] if item.name not in SOURCES]
     return check_options(url, given, [*mistakes, *files.mistakes])
 
 

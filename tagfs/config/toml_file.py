@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tagfs.config.options import SOURCES
 from tagfs.config.settings import BucketUrl, OptionValue, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
@@ -134,7 +135,7 @@ class ConfigFiles:
             origin = f"{where}.{name}"
             if _SECRETS.fullmatch(name.lower()):
                 self.mistakes.append(f"{origin}: a secret does not belong here: {_FOR_CREDENTIALS}")
-            elif name in {"config", "profile"}:
+            elif name in SOURCES:
                 self.mistakes.append(f"{origin}: is for the command line and the environment alone")
             elif name == "umask" and isinstance(value, int):
                 self.mistakes.append(f'{origin}: write it in quotes, as in umask = "022"')

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagfs.config.settings import DANGEROUS, Settings
+from tagfs.config.options import DANGEROUS
+from tagfs.config.settings import Settings
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import SettingsError
 from tagfs.fuse import loader

@@ -10,9 +10,10 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from tagfs.config.settings import BucketUrl, Settings, parse_url
+from tagfs.config.options import REACHING
+from tagfs.config.settings import BucketUrl, Settings, parse_options, parse_url
 from tagfs.errors import SettingsError
 from tagfs.fs.mapping.paths import Root
 
@@ -22,7 +23,6 @@ TABLE: Final = Path("/proc/self/mountinfo")
 STATUS: Final = "user.tagfs.status"
 REFRESH: Final = "user.tagfs.refresh"
 _TYPE: Final = "fuse.tagfs"
-_Addressing = Literal["auto", "virtual", "path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def ask_settings(mount: Mount) -> Settings:
     """Return how to reach the service that a mount shows, as the mount tells it.
 
     Raises:
-        SettingsError: the mount does not answer.
+        SettingsError: the mount does not answer, or tells what is no option here.
     """
     try:
         status = json.loads(os.getxattr(mount.path, STATUS))
@@ -84,17 +84,7 @@ def ask_settings(mount: Mount) -> Settings:
         raise SettingsError(
             f"{mount.path}: the mount does not tell what it shows: {error}"
         ) from None
-    addressing: _Addressing = status.get("addressing") or "auto"
-    bundle = status.get("ca_bundle")
-    return Settings(
-        url=url,
-        endpoint=status.get("endpoint"),
-        region=status.get("region"),
-        addressing=addressing,
-        ca_bundle=Path(bundle) if bundle else None,
-        obs_tag_urlencode=status.get("obs_tag_urlencode") or "auto",
-        obs_tag_profile=status.get("obs_tag_profile") or "narrow",
-    )
+    return parse_options(url, {name: value for name in REACHING if (value := status.get(name))})
 
 
 def ask_read_only(mount: Mount) -> bool:

@@ -5,8 +5,9 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from tagfs.config.options import DESCRIBED, MountOption, written
-from tagfs.config.settings import FUSE_OPTIONS
+from tagfs.config.fuse_options import FUSE_OPTIONS
+from tagfs.config.options import TABLE, MountOption
+from tagfs.manual.mount_options import written
 
 FILES: Final = {
     "bash": "bash-completion/completions/tagfs",
@@ -30,7 +31,7 @@ def complete_options(
     before, comma, last = incomplete.rpartition(",")
     name, equals, value = last.partition("=")
     if equals:
-        option = DESCRIBED.get(name)
+        option = TABLE.get(name)
         found = [f"{name}={v}" for v in (option.values if option else ()) if v.startswith(value)]
         return [CompletionItem(before + comma + text) for text in found]
     return [
@@ -41,8 +42,8 @@ def complete_options(
 
 
 def _names() -> list[tuple[str, str]]:
-    own = [(_bare(option), option.text) for option in DESCRIBED.values()]
-    return own + [(name, "of libfuse") for name in sorted(FUSE_OPTIONS - set(DESCRIBED))]
+    own = [(_bare(option), option.text) for option in TABLE.values()]
+    return own + [(name, "of libfuse") for name in sorted(FUSE_OPTIONS - set(TABLE))]
 
 
 def _bare(option: MountOption) -> str:

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from tagfs.config.settings import Settings
+from tagfs.config.settings import Settings, reaching
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fuse.recent_failures import RecentFailures
@@ -62,12 +62,7 @@ class MountStatus:
         settings = self._settings
         return {
             "url": str(settings.url),
-            "endpoint": settings.endpoint,
-            "region": settings.region,
-            "addressing": settings.addressing,
-            "ca_bundle": str(settings.ca_bundle) if settings.ca_bundle else None,
-            "obs_tag_urlencode": settings.obs_tag_urlencode,
-            "obs_tag_profile": settings.obs_tag_profile,
+            **reaching(settings),
             "cache_dir": str(settings.cache_dir),
             "read_only": settings.read_only,
             "library": self._library,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from tagfs.config.options import RECOVERED_WITH
 from tagfs.config.resolve import choose
 from tagfs.config.settings import Settings, parse_url
 from tagfs.errors import SettingsError
@@ -25,12 +26,6 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 LOCK, RECORD = "lock", "mount.json"
-
-KEPT = (
-    "endpoint region addressing timeout parallel tags_denied storage_class acl "
-    "ca_bundle credentials credential_process credentials_profile instance_role"
-).split()
-"""Mount options that say how to reach the bucket; what is staged is finished with the same."""
 
 _FIXED = ("endpoint", "region", "addressing")
 """Those that this host may have other choices for by now, which lead elsewhere."""
@@ -44,7 +39,7 @@ class MountRecord:
     """What `mount.json` says.
 
     Attributes:
-        options: the mount options of `KEPT` that were chosen.
+        options: the mount options of `RECOVERED_WITH` that were chosen.
         started: when the mount began, seconds since the epoch.
     """
 
@@ -58,7 +53,7 @@ class MountRecord:
     def of(cls, settings: Settings, mountpoint: Path) -> "MountRecord":
         """Describe a mount that begins now."""
         options = {}
-        for name in KEPT:
+        for name in RECOVERED_WITH:
             value = getattr(settings, name, None)
             if isinstance(value, Path):
                 value = value.absolute()  # a mount in the background has another directory
@@ -89,7 +84,8 @@ class MountRecord:
             float(record.started)
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError):
             raise SettingsError("mount.json is damaged") from None
-        if not all(isinstance(text, str) for text in texts) or set(record.options) - set(KEPT):
+        known = record.options.keys() <= set(RECOVERED_WITH)
+        if not known or not all(isinstance(text, str) for text in texts):
             raise SettingsError("mount.json is damaged")
         return record
 

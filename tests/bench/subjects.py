@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tagfs.config.settings import OPTIONS
+from tagfs.config.options import PARSERS
 from tests.bench.service import KEY, REGIONS, SECRET, cpu_seconds
 
 ENVIRONMENT = {
@@ -162,14 +162,14 @@ def subjects() -> tuple[Subject, ...]:
         Subject("sdk-32", "SDK, 32 threads", threads=32),
         Subject("sdk-1", "SDK, one by one", threads=1),
     ]
-    if importlib.util.find_spec("mfusepy") and "fuse" in OPTIONS:
+    if importlib.util.find_spec("mfusepy") and "fuse" in PARSERS:
         found.insert(1, Subject("fuse3", "tagfs, libfuse 3", _tagfs("s3", "fuse=3")))
     return tuple(s if not s.id.startswith("rclone") else _without_xattr(s) for s in found)
 
 
 def _libfuse2() -> tuple[str, ...]:
     """Return the option that names libfuse 2, which is the default where both are."""
-    return ("fuse=2",) if "fuse" in OPTIONS else ()
+    return ("fuse=2",) if "fuse" in PARSERS else ()
 
 
 def _without_xattr(subject: Subject) -> Subject:

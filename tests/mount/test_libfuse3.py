@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tagfs.config.settings import FUSE_OPTIONS
+from tagfs.config.fuse_options import FUSE_OPTIONS
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.fuse import libfuse3, loader as binding_choice

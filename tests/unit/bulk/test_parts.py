@@ -268,7 +268,9 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs.localfiles.append_log",
             "tagfs.host.mount_table",
             "tagfs.config.bucket_settings",
+            "tagfs.config.options",
             "tagfs.config.settings",
+            "tagfs.config.values",
         }
         assert outside <= {
             *allowed,

@@ -6,14 +6,16 @@ import os
 from hypothesis import example, given, settings, strategies as st
 
 from tagfs.bulk.getfattr_format import read_blocks
-from tagfs.config.settings import FUSE_OPTIONS, OPTIONS, parse_options, parse_url, split_options
+from tagfs.config.fuse_options import FUSE_OPTIONS
+from tagfs.config.options import PARSERS
+from tagfs.config.settings import parse_options, parse_url, split_options
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http.endpoints import find_endpoint
 
 EXAMPLES = int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "200"))
 URL = parse_url("oss://bucket")
-NAMES = st.sampled_from([*OPTIONS, *sorted(FUSE_OPTIONS), "ro", "rw", "passwd", ""]) | st.text(
+NAMES = st.sampled_from([*PARSERS, *sorted(FUSE_OPTIONS), "ro", "rw", "passwd", ""]) | st.text(
     max_size=6
 )
 NUMBERS = st.integers().map(str) | st.floats().map(str) | st.from_regex(r"-?\d{1,30}[KMGTkb]?")

@@ -1,0 +1,116 @@
+"""How the value of a mount option is read: each parser returns it, or raises ValueError."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tagfs.localfiles.trusted import home
+
+MAX_PARALLEL: Final = 1024
+MAX_PORT: Final = 65535
+MIN_MEMORY: Final = 16 * 1024**2
+MIN_PART: Final = 100 * 1024
+MAX_PART: Final = 5 * 1024**3
+
+_UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def seconds(text: str) -> float:
+    """Read a time of up to a year."""
+    value = float(text)
+    if not 0 <= value <= 365 * 86400:
+        raise ValueError(text)
+    return value
+
+
+def size(text: str) -> int:
+    """Read bytes: a number and perhaps K, M or G, of 1024 each."""
+    match = re.fullmatch(r"(\d+)([kKmMgG]?)(?:i?[bB])?", text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def parallelism(text: str) -> int:
+    """Read how many requests may be under way."""
+    value = int(text)
+    if not 1 <= value <= MAX_PARALLEL:
+        raise ValueError(text)
+    return value
+
+
+def port(text: str) -> int:
+    """Read a TCP port."""
+    value = int(text)
+    if not 1 <= value <= MAX_PORT:
+        raise ValueError(text)
+    return value
+
+
+def memory(text: str) -> int:
+    """Read bytes of memory."""
+    value = size(text)
+    if value < MIN_MEMORY:
+        raise ValueError(text)
+    return value
+
+
+def part_size(text: str) -> int:
+    """Read the bytes of one part of a multipart upload."""
+    value = size(text)
+    if not MIN_PART <= value <= MAX_PART:
+        raise ValueError(text)
+    return value
+
+
+def numeric_id(text: str) -> int:
+    """Read the number of a user or group; the greatest means "none" to chown(2)."""
+    value = int(text)
+    if not 0 <= value < 2**32 - 1:
+        raise ValueError(text)
+    return value
+
+
+def octal(text: str) -> int:
+    """Read permission bits."""
+    value = int(text, 8)
+    if not 0 <= value <= 0o777:  # noqa: PLR2004  (nine permission bits)
+        raise ValueError(text)
+    return value
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a parser of one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def acl(text: str) -> str:
+    """Read keep, off or a canned word; which there are is the service's to say."""
+    if not re.fullmatch("[a-z]+(-[a-z]+)*", text):
+        raise ValueError(text)
+    return text
+
+
+def command(text: str) -> str:
+    """Read a command; a mount in the background has another working directory."""
+    words = shlex.split(text)
+    if not words:
+        raise ValueError(text)
+    if "/" in words[0]:
+        words[0] = str(path(words[0]))
+    return shlex.join(words)
+
+
+def path(text: str) -> Path:
+    """Read a path; a mount in the background has another working directory."""
+    own = home(os.environ)
+    return own / text[2:] if text.startswith("~/") and own else Path(text).absolute()

@@ -1,0 +1,128 @@
+"""The one table of mount options, and the fields of Settings that say the same to mypy."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
+from tagfs.config.options import (
+    DANGEROUS,
+    PARSERS,
+    REACHING,
+    RECOVERED_WITH,
+    SOURCES,
+    TABLE,
+    TOPICS,
+)
+from tagfs.config.settings import Settings, default_cache_dir, parse_options, parse_url, reaching
+from tagfs.errors import SettingsError
+from tagfs.host import mount_table
+from tagfs.manual.completion import complete_options
+from tagfs.manual.mount_options import help_text, markdown
+from tagfs.monitoring.mount_status import MountStatus
+from tagfs.recovery.staging_directory import MountRecord
+
+URL = parse_url("oss://bucket")
+FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+BESIDES = {"url", "read_only", "fuse_options"}
+"""Fields that are not an option's value: an argument, and what flags come to."""
+
+BY_HOST = {"uid": os.getuid(), "gid": os.getgid(), "cache_dir": default_cache_dir(os.environ)}
+CHOSEN = {
+    "endpoint": "https://host:8443",
+    "region": "cn-north-4",
+    "addressing": "path",
+    "ca_bundle": "/etc/ca.pem",
+    "obs_tag_urlencode": "off",
+    "obs_tag_profile": "wide",
+}
+"""A choice, not the default, of each option that says how a bucket is reached."""
+
+
+def test_the_fields_of_settings_are_the_options_with_a_value() -> None:
+    assert FIELDS.keys() - BESIDES == PARSERS.keys()
+    assert sum(len(topic.options) for topic in TOPICS) == len(TABLE), "a name stands twice"
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_defaults_are_those_of_the_table(name: str) -> None:
+    default = getattr(Settings(url=URL), name)
+    if TABLE[name].default:
+        assert PARSERS[name](TABLE[name].default) == default
+    else:
+        assert default == BY_HOST.get(name) or default in (None, "")
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_values_are_those_of_the_table(name: str) -> None:
+    hint = get_type_hints(Settings)[name]
+    words = get_args(hint) if get_origin(hint) is Literal else ()
+    assert set(TABLE[name].values) == set(words)
+    for word in words:
+        assert getattr(parse_options(URL, {name: word}), name) == word
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_name_alone_says_what_is_expected(name: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        parse_options(URL, {name: True})
+    assert str(raised.value) == f"{name}: expected {TABLE[name].expects}"
+    assert TABLE[name].expects
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_option_is_known_everywhere(name: str) -> None:
+    option = TABLE[name]
+    assert option.text
+    assert f"| `{name}` |" in markdown()
+    assert f"  {name}" in help_text()
+    offered = {item.value for item in complete_options(None, None, name)}  # type: ignore[arg-type]
+    assert (f"{name}=" if option.parse else name) in offered
+
+
+def test_flags_and_sources_are_no_fields() -> None:
+    flags = {name for name, option in TABLE.items() if option.parse is None}
+    assert flags == {"ro", "allow_other", "default_permissions", *DANGEROUS}
+    assert {"config", "profile"} == SOURCES
+    assert not (PARSERS.keys() & FUSE_OPTIONS)
+    assert VALUED <= FUSE_OPTIONS
+    assert not IGNORED & (FUSE_OPTIONS | TABLE.keys())
+
+
+@pytest.mark.parametrize("word", DANGEROUS.values())
+def test_the_words_of_libfuse_for_danger_change_nothing(word: str) -> None:
+    assert word not in parse_options(URL, {word: True}).fuse_options
+    assert word in parse_options(URL, {f"allow_{word}": True}).fuse_options
+
+
+def test_what_reaches_a_bucket_goes_from_mount_to_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the status of the mount, each one as it was chosen."""
+    assert set(CHOSEN) == set(REACHING)
+    assert all(CHOSEN[name] != TABLE[name].default for name in REACHING)
+
+    settings = parse_options(URL, CHOSEN)
+    status = json.dumps(MountStatus(settings, "2").without_files()).encode()
+    monkeypatch.setattr(os, "getxattr", lambda _path, _name: status)
+    asked = mount_table.ask_settings(mount_table.Mount("/mnt", str(URL)))
+    assert reaching(asked) == reaching(settings) == CHOSEN
+
+
+def test_a_status_that_tells_nonsense_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = b'{"url": "oss://b", "addressing": "sideways"}'
+    monkeypatch.setattr(os, "getxattr", lambda _path, _name: told)
+    with pytest.raises(SettingsError, match="addressing=sideways"):
+        mount_table.ask_settings(mount_table.Mount("/mnt", "oss://b"))
+
+
+def test_a_recovery_directory_keeps_what_the_table_says() -> None:
+    settings = parse_options(URL, {**CHOSEN, "acl": "off", "storage_class": "IA"})
+    record = MountRecord.of(settings, Path("/mnt"))
+    assert set(record.options) <= set(RECOVERED_WITH)
+    assert MountRecord.parse(record.render()) == record
+    again = record.settings({})
+    for name in RECOVERED_WITH:
+        assert getattr(again, name) == getattr(settings, name)
