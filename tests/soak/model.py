@@ -364,7 +364,21 @@ class World:
         if self._try(f"tags {path}", lambda: seen.append(fs.listxattr(path))):
             names = {name for name in seen[0] if name.startswith("user.tag.")}
             wanted = {f"user.tag.{key}" for key in self.files[path].tags}
-            self._same(f"tags of {path}", names, wanted)
+            if names or not wanted or not self._is_refused(fs, path, min(wanted)):
+                self._same(f"tags of {path}", names, wanted)
+
+    def _is_refused(self, fs: FileSystem, path: str, name: str) -> bool:
+        """Say whether a tag may not be read: then none is listed, for copies list them first.
+
+        That is remembered for a while. No rewrite may take it for "there are none", which all
+        other steps show.
+        """
+        self.trouble.disarm()
+        try:
+            fs.getxattr(path, name)
+        except AccessDenied:
+            return True
+        return False
 
     def _chmod(self, fs: FileSystem, path: str) -> None:
         mode = self.chance.choice((0o600, 0o644, 0o755))

@@ -9,6 +9,7 @@ from tagfs.errors import AccessDenied, NotFound
 from tagfs.store.bucket import Bucket
 from tagfs.store.cache.coalescer import FRESH_WITHIN, Coalescer
 from tagfs.store.cache.entries import UNKNOWN, Unknown
+from tagfs.store.cache.read_rights import ReadRights
 from tagfs.store.cache.reads import CachedReads, unless_missing
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import Keep, NewObject
@@ -32,7 +33,7 @@ class CachedTags(CachedReads):
         self._counts_tags = counts_tags
         self._rewrites = KeyLocks()
         self._bucket_tags: tuple[float, TagSet] | None = None
-        self._may_read_tags: bool | None = None
+        self._may_read = ReadRights()
 
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
         """Return the tag set of one object."""
@@ -52,8 +53,8 @@ class CachedTags(CachedReads):
         told = self._state.fetch_many(
             "tags", keys, self._recall_tags, self._inner.get_tags_many, self._saw_tags
         )
-        if told:
-            self._may_read_tags = self._may_read_tags is not False
+        for key in told:
+            self._may_read.note_read(key)
         return told
 
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
@@ -65,7 +66,7 @@ class CachedTags(CachedReads):
                 lambda tags, at: self._known.record_tag_write(key, tags, at),
                 self._known.invalidate_tags,
             )
-        self._may_read_tags = self._may_read_tags is not False
+        self._may_read.note_read(key)
         return tags
 
     def put_tags(self, key: str, tags: TagSet) -> None:
@@ -114,7 +115,7 @@ class CachedTags(CachedReads):
             return tags
 
     def _recall_tags(self, key: str, max_age: float | None = None) -> TagSet | Unknown | None:
-        counted = self._counts_tags and bool(self._may_read_tags)
+        counted = self._counts_tags and self._may_read.is_known(key)
         tags = self._known.get_tags(key, self._clocks.oldest_tags(max_age), counted=counted)
         if tags is not None:
             return tags
@@ -125,9 +126,9 @@ class CachedTags(CachedReads):
         try:
             tags = unless_missing(lambda: self._inner.get_tags(key, max_age=max_age))
         except AccessDenied:
-            self._may_read_tags = False  # for good: from now on no count is believed
+            self._may_read.note_refused()
             raise
-        self._may_read_tags = self._may_read_tags is not False
+        self._may_read.note_read(key)
         return tags
 
     def _saw_tags(self, key: str, tags: TagSet | None, at: float) -> None:

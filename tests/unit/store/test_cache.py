@@ -789,6 +789,22 @@ def test_a_count_is_not_believed_after_tags_were_denied(kit):
     assert kit.cost(lambda: kit.cache.get_tags("c")) == 1
 
 
+def test_a_count_is_believed_only_where_tags_were_read(kit):
+    """Rights differ by prefix, and who may not read tags is shown no count of them."""
+    kit.foreign("a/tagged", tags=TAGS)
+    kit.foreign("a/x")
+    kit.foreign("b/secret", tags=TAGS)
+    shown = kit.inner.head("b/secret")
+    hidden = replace(shown, detail=replace(shown.detail, tag_count=None))
+    kit.cache.get_tags("a/tagged")
+    kit.cache.head("a/x")
+    assert kit.cost(lambda: kit.cache.get_tags("a/x")) == 0
+    with kit.cache._state.lock:
+        kit.cache._state.record("b/secret", hidden, kit.clock.now)
+    kit.put("b/secret", b"new", Keep.REPLACED)
+    assert kit.inner.get_tags("b/secret") == TAGS
+
+
 def test_a_tagged_object_is_asked_for_its_tags(kit):
     kit.foreign("a", tags=TAGS)
     kit.foreign("b")
