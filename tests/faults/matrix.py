@@ -24,6 +24,9 @@ LONGEST = 20.0
 
 TIMES: tuple[int | None, ...] = (1, 2, None)
 _PREFIXES = itertools.count()
+_ANSWERS = frozenset({"400", "403 denied", "403 clock skewed"})
+"""Faults that are an answer to a probe: it is not allowed, and what follows may be."""
+
 _EXPIRED_CODES = frozenset({"SecurityTokenExpired", "ExpiredToken"})
 
 
@@ -244,7 +247,10 @@ def _allowed(cell: Cell, normal: Normal) -> frozenset[str]:
     # Where ETags follow from parts, the object itself tells that an upload became it.
     seen = cell.kind.done and cell.hits_the_change and cell.target == "POST uploadId"
     harmless = (
-        seen or fullmatch(cell.operation.tolerates, cell.target) or _comes_after(cell, normal)
+        seen
+        or (fullmatch(cell.operation.probes, cell.target) and cell.kind.name in _ANSWERS)
+        or fullmatch(cell.operation.tolerates, cell.target)
+        or _comes_after(cell, normal)
     )
     return cell.kind.errors | cell.operation.errors | ({""} if harmless else set())
 
@@ -252,8 +258,8 @@ def _allowed(cell: Cell, normal: Normal) -> frozenset[str]:
 def _expected_states(cell: Cell, normal: Normal, outcome: Outcome) -> set[str]:
     if not outcome.error:
         return {"after"}
-    if fullmatch(cell.operation.tolerates, cell.target):
-        return {"before", "after"}
+    if fullmatch(f"{cell.operation.tolerates}|{cell.operation.probes}", cell.target):
+        return {"before", "after"}  # a link on trial precedes some probes
     if _comes_after(cell, normal):
         return {"after"}
     return {"after"} if cell.kind.done and cell.hits_the_change else {"before"}

@@ -43,6 +43,8 @@ class Operation:
         needs: a capability of the bucket, or "".
         begins: whether an upload is meant to stay behind.
         tolerates: kinds of requests that may fail without harm; a regular expression.
+        probes: kinds of requests that only find out whether tags are what they seem to be: it may
+            be refused, which is an answer, and the operation goes on; a regular expression.
         errors: what it may fail with besides.
         unverified: whether what is read is covered by no checksum.
         told_by_head: whether the answer to HEAD names the error.
@@ -56,6 +58,7 @@ class Operation:
     needs: str = ""
     begins: bool = False
     tolerates: str = "never"
+    probes: str = "never"
     errors: frozenset[str] = frozenset()
     unverified: bool = False
     told_by_head: bool = True
@@ -155,10 +158,15 @@ def upload_whole(client: Client, prefix: str, _: Any) -> ObjectInfo:
 
 PUT = "PUT"
 COPY = "PUT copy"
+PROBES = "GET( tagging)?"
 KNOWN_TO_BE_DONE = frozenset({""})
 """No failure, though no answer ever comes: a look between two attempts tells that it is done."""
 
-LINKS: Any = {"tolerates": "DELETE|(PUT|GET) symlink", "errors": frozenset({"FeatureMissing"})}
+LINKS: Any = {
+    "tolerates": "DELETE|(PUT|GET) symlink",
+    "probes": PROBES,
+    "errors": frozenset({"FeatureMissing"}),
+}
 """OBS is asked first, by a link on trial, whether the bucket has links at all."""
 
 OPERATIONS = [
@@ -186,15 +194,16 @@ OPERATIONS = [
     Operation("get_bucket_tags", with_bucket_tags, lambda c, _p, _: c.get_bucket_tags()),
     Operation("list_parts", uploading, lambda c, _p, u: len(c.list_parts(u[0])), begins=True),
     # Writing
-    Operation("put, new", nothing, lambda c, p, _: put(c, p + "f"), PUT),
+    Operation("put, new", nothing, lambda c, p, _: put(c, p + "f"), PUT, probes=PROBES),
     Operation("put, replacing", one, lambda c, p, _: c.put(p + "f", source(), keeping()), PUT),
     Operation(
         "put, exclusive",
         nothing,
         lambda c, p, _: c.put(p + "f", source(), keeping(tags=RED, exclusive=True)),
         PUT,
+        probes=PROBES,
     ),
-    Operation("put, empty", nothing, lambda c, p, _: put(c, p + "f", b""), PUT),
+    Operation("put, empty", nothing, lambda c, p, _: put(c, p + "f", b""), PUT, probes=PROBES),
     Operation(
         "start_append",
         nothing,
@@ -311,9 +320,19 @@ OPERATIONS = [
     ),
     Operation("delete_many", many, lambda c, _p, keys: c.delete_many(keys[:3]), "POST delete"),
     # Tags
-    Operation("put_tags", one, lambda c, p, _: c.put_tags(p + "f", RED), "PUT tagging"),
     Operation(
-        "put_tags, none", one, lambda c, p, _: c.put_tags(p + "f", NO_TAGS), "DELETE tagging"
+        "put_tags",
+        one,
+        lambda c, p, _: c.put_tags(p + "f", RED),
+        "PUT tagging",
+        probes=PROBES,
+    ),
+    Operation(
+        "put_tags, none",
+        one,
+        lambda c, p, _: c.put_tags(p + "f", NO_TAGS),
+        "DELETE tagging",
+        probes=PROBES,
     ),
     Operation(
         "update_tags",

@@ -137,7 +137,15 @@ class BucketProbes(ObjectRenames):
         except TagfsError as failure:
             logger.info("whether objects can have tags stays unknown: %s", failure)
             return []
-        return [f"no tags ({self._lacks['object_tags']})"] if self._is_ignored() else denied
+        return self._ignored_tags() or denied
+
+    def _ignored_tags(self) -> list[str]:
+        try:
+            ignored = self._is_ignored()
+        except TagfsError as failure:
+            logger.info("whether sub-resources are heeded stays unknown: %s", failure)
+            return []
+        return [f"no tags ({self._lacks['object_tags']})"] if ignored else []
 
     def _proves_tags(self, key: str) -> bool:
         """Tell whether the answer to a request for an object's tags shows that it has some."""

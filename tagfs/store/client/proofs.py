@@ -24,7 +24,7 @@ GET ?symlink, ?uploadId          only headers and documents that are due are rea
 
 from typing import Final
 
-from tagfs.errors import TagfsError, Unsupported
+from tagfs.errors import BadCredentials, TagfsError, Unsupported
 from tagfs.store.client.api import Api
 from tagfs.store.client.error_codes import FeatureMissing, to_exception
 from tagfs.store.http.messages import FIRST_FAILURE, Request, Response
@@ -58,14 +58,20 @@ class SubresourceProofs(Api):
             raise failure or Unsupported(f"whether {self.dialect.title} has tags stays unknown")
 
     def _is_ignored(self) -> bool:
-        """Tell whether sub-resources are surely ignored; asks once, and takes silence for no."""
+        """Tell whether sub-resources are surely ignored; asks once, and takes a refusal for no.
+
+        Raises:
+            TagfsError: no answer came, or the key pair itself is refused. Who goes on without
+                knowing may lose tags, so that the next call asks again.
+        """
         if self._heeds is None and not self._heeding_asked:
-            self._ask_heeding()
+            failure = self._ask_heeding()
+            if failure is not None and not self._heeding_asked:
+                raise failure
         return self._heeds is False
 
     def _ask_heeding(self) -> TagfsError | None:
         """Ask the bucket for something that is no listing; return why that told nothing."""
-        self._heeding_asked = True
         name = self.dialect.bucket_info or "tagging"
         request = Request(
             operation="GetBucketInfo" if self.dialect.bucket_info else "GetBucketTags",
@@ -79,7 +85,9 @@ class SubresourceProofs(Api):
         except TagfsError as failure:
             return failure
         self._note_heeding(request, answer)
-        return to_exception(request, answer) if answer.error is not None else None
+        refusal = to_exception(request, answer) if answer.error is not None else None
+        self._heeding_asked = not isinstance(refusal, BadCredentials)
+        return refusal
 
     def _note_heeding(self, request: Request, answer: Response) -> None:
         """Learn from the answer to GET of a sub-resource of the bucket."""
@@ -113,7 +121,8 @@ class SubresourceProofs(Api):
         """Tell whether what came for an object's tags, or the bucket's, is something else.
 
         `is_set`: it is a tag set to look at, or nothing. That proves something where it has none
-        of the headers of an object, whose content may look like anything.
+        of the headers of an object, whose content may look like anything. What is no tag set
+        proves nothing by itself: it may be a proxy's page, or damaged. The bucket is asked then.
         """
         if self._tags_proven and request.key is not None:
             return False
@@ -124,7 +133,6 @@ class SubresourceProofs(Api):
             return False
         if is_set:
             return self._is_ignored()
-        root = find_root(answer.body)
-        if request.key is None and root == _LISTING:
+        if request.key is None and find_root(answer.body) == _LISTING:
             self._ignores(request)
-        return looks_like_object or root is not None
+        return self._is_ignored()

@@ -12,6 +12,7 @@ from tagfs.errors import (
     InvalidTag,
     MalformedResponse,
     NotFound,
+    TagfsError,
     Unsupported,
 )
 from tagfs.store.client.error_codes import FeatureMissing
@@ -49,7 +50,7 @@ class ObjectTags(SubresourceProofs):
         for key, request, answer in zip(keys, requests, answers, strict=True):
             plain = answer is not None and (answer.error is None or answer.code in NO_TAGS_CODES)
             if answer is not None and plain:
-                with contextlib.suppress(MalformedResponse, FeatureMissing):
+                with contextlib.suppress(TagfsError):
                     found[key] = self.dialect.tag_escape.decode(self._read_raw(request, answer))
         self._tags_readable |= bool(found)
         return found
@@ -124,8 +125,12 @@ class ObjectTags(SubresourceProofs):
         """Prove tags, unless another thread has done so meanwhile."""
         if self._tags_proven:
             return
-        with contextlib.suppress(AccessDenied):
+        try:
             self._get_raw("GetObjectTagging", key)
+        except BadCredentials:
+            raise
+        except AccessDenied:
+            logger.debug("%r: whether there are tags is asked otherwise", key)
         if not self._tags_proven:
             self._check_heeding()
 
@@ -257,8 +262,7 @@ class ObjectTags(SubresourceProofs):
             tags = NO_TAGS if empty else parse_tag_set(answer.body)
         except MalformedResponse as failure:
             if self._is_other(request, answer, is_set=False):
-                known = self._why("object_tags") if self._is_ignored() else ""
-                raise FeatureMissing(known or f"{request}: {failure}") from failure
+                raise FeatureMissing(self._why("object_tags")) from failure
             raise
         if self._is_other(request, answer, is_set=True):
             raise FeatureMissing(self._why("object_tags"))

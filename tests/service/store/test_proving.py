@@ -150,3 +150,59 @@ def test_a_service_without_a_request_to_delete_tags_gets_an_empty_set(script):
     assert [asked.method for asked in server.asked] == ["GET", "DELETE", "PUT"]
     assert b"<TagSet></TagSet>" in server.asked[-1].body
     assert client.capabilities.object_tags
+
+
+PAGE = answer(200, b"<page/>", **PLAIN)
+KEPT = {
+    "put": lambda client: client.put("k", BytesSource(b"x"), NewObject()),
+    "put_tags": lambda client: client.put_tags("k", RED),
+    "update": lambda client: client.update_tags("k", lambda tags: tags.with_tag("a", "1")),
+    "with an upload": lambda client: client.start_upload("k", NewObject()),
+    "many": lambda client: client.get_tags_many(["k"]),
+}
+
+
+@pytest.mark.parametrize("call", KEPT)
+@pytest.mark.parametrize("page", [PAGE, OBJECT, answer(200, b"<a/>")])
+def test_a_page_where_tags_are_due_is_no_sign_that_there_are_none(script, page, call):
+    """A proxy may have written it: who believed it would write objects anew without their tags."""
+    client, server = script(page)
+    heeded = tagging()
+    if client.dialect.bucket_info:
+        heeded = answer(200, b"<BucketInfo><Bucket><Name>bkt</Name></Bucket></BucketInfo>")
+    server.script[:] = [page, heeded]
+    if call == "many":
+        assert client.get_tags_many(["k"]) == {}
+    else:
+        with pytest.raises(MalformedResponse):
+            KEPT[call](client)
+    assert {asked.method for asked in server.asked} == {"GET"}
+    assert client.capabilities.object_tags
+
+
+@pytest.mark.parametrize("write", ["with content", "with an upload"])
+def test_a_probe_that_is_not_answered_tells_nothing_and_is_made_again(script, write):
+    failed = error(503, "ServiceUnavailable")
+    client, server = script(*[failed] * 400, timeout=0.1)
+    with pytest.raises(TagfsError) as caught:
+        WRITES[write](client)
+    assert not isinstance(caught.value, Unsupported)
+    assert client.capabilities.object_tags
+    server.script[:] = [LISTING]
+    with pytest.raises(Unsupported):
+        WRITES[write](client)
+    assert {asked.method for asked in server.asked} == {"GET"}
+
+
+@pytest.mark.parametrize("write", ["with content", "with an upload"])
+def test_who_may_not_ask_writes_all_the_same(script, write):
+    begun = answer(
+        200,
+        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+    )
+    stored = answer(200, etag='"9dd4e461268c8034f5c8564e155c67a6"')
+    done = begun if write == "with an upload" else stored
+    client, server = script(error(403, "AccessDenied"), done)
+    WRITES[write](client)
+    assert [asked.method for asked in server.asked[:1]] == ["GET"]
+    assert server.asked[1].method in {"PUT", "POST"}
