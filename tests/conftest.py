@@ -11,12 +11,12 @@ from xdist.scheduler import LoadScopeScheduling
 HERE = Path(__file__).parent
 WITH_SERVICE = ("emulator", "service")
 
-if examples := os.environ.get("TAGFS_FUZZ_EXAMPLES"):  # scripts/fuzz
+if chosen := os.environ.get("TAGFS_EXAMPLES"):  # few by scripts/quick, many by scripts/fuzz
     slow = [HealthCheck.too_slow]
     settings.register_profile(
-        "fuzz", max_examples=int(examples), deadline=None, suppress_health_check=slow
+        "chosen", max_examples=int(chosen), deadline=None, suppress_health_check=slow
     )
-    settings.load_profile("fuzz")
+    settings.load_profile("chosen")
 
 # No test, nor any program that one starts, asks the metadata service of the machine it runs on, or
 # reads the settings of whoever runs it.

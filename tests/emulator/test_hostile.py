@@ -1,6 +1,5 @@
 """What nobody sane would send: keys that point elsewhere, XML that grows, depth, odd encodings."""
 
-import os
 from pathlib import Path
 
 import oss2
@@ -9,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.xml_text import parse
+from tests.examples import examples
 
 HOSTILE = (
     *("../../../../tmp/escaped", "a/../../b", "./x", "..", ".", "a//b", "//", "a\\..\\b"),
@@ -43,7 +43,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40
 
 
 @settings(
-    max_examples=int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "40")),
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -83,7 +83,7 @@ def test_depth() -> None:
     assert found is None or found.tag == "a"
 
 
-@settings(max_examples=int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "200")), deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=200) | st.text("<>/&;!?=\"' aTag[]x", max_size=80).map(str.encode))
 def test_any_bytes(data: bytes) -> None:
     parse(data)

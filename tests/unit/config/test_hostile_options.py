@@ -1,7 +1,6 @@
 """Whatever is written on a command line, in /etc/fstab or in a dump: settings, or our error."""
 
 import io
-import os
 
 from hypothesis import example, given, settings, strategies as st
 
@@ -12,8 +11,9 @@ from tagfs.config.settings import parse_options, parse_url, split_options
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http.endpoints import find_endpoint
+from tests.examples import examples
 
-EXAMPLES = int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "200"))
+EXAMPLES = examples(200)
 URL = parse_url("oss://bucket")
 NAMES = st.sampled_from([*PARSERS, *sorted(FUSE_OPTIONS), "ro", "rw", "passwd", ""]) | st.text(
     max_size=6

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
 from tagfs.store.bucket import Limits
+from tests.examples import examples
 
 LIMITS = Limits()
 TINY = Limits(min_part=10, max_part=200, max_copy_part=150, max_parts=40)
@@ -50,7 +51,7 @@ def test_an_edit_sends_what_changed(
     check(plan_edit(changed, size, part_size, TINY), changed, size, TINY)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.lists(st.integers(0, LIMITS.max_object - 1), max_size=5))
 def test_an_edit_of_the_largest_object(offsets: list[int]) -> None:
     size = LIMITS.max_object * 9 // 10

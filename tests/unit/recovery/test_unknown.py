@@ -12,8 +12,9 @@ from tagfs.errors import SettingsError
 from tagfs.fs.content.journal_entries import InvalidEntry, parse_note
 from tagfs.recovery.abandoned import AbandonedDirectory, Problem, find
 from tagfs.recovery.staging_directory import MountRecord
+from tests.examples import examples
 
-EXAMPLES = int(os.environ.get("TAGFS_FUZZ_EXAMPLES", "60"))
+EXAMPLES = examples(60)
 TOKENS = ("0" * 24, "f" * 24, "rename-" + "a" * 24)
 NAMES = st.one_of(
     st.builds("{}.{}".format, st.sampled_from(TOKENS), st.sampled_from(["data", "json"])),

@@ -22,6 +22,7 @@ from tagfs.errors import (
 )
 from tagfs.store.objects import BytesSource, Keep, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
+from tests.examples import examples
 from tests.unit.store.cachekit import Kit
 
 TTL, TAG_TTL = 10.0, 7.0
@@ -313,6 +314,6 @@ def shape(pages):
 
 
 TestAlone = Alone.TestCase
-TestAlone.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestAlone.settings = settings(max_examples=examples(120), stateful_step_count=40, deadline=None)
 TestBeside = Beside.TestCase
-TestBeside.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestBeside.settings = settings(max_examples=examples(120), stateful_step_count=40, deadline=None)
