@@ -2,9 +2,8 @@
 
 The first answer fixes the version; every later range carries its ETag, so content replaced under
 a reader is ESTALE and never a mix. A reader that goes forward gets a growing window of ranges in
-flight; one that jumps gets small ranges, so that random reads do not fetch what nobody asked for,
-or as much as it read after each of the last two jumps.
-No byte is asked for twice while it is remembered.
+flight; one that jumps gets small ranges, so that random reads do not fetch what nobody asked for:
+`access_pattern` says how much. No byte is asked for twice while it is remembered.
 """
 
 import threading
@@ -12,27 +11,13 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from tagfs.errors import IntegrityError, Interrupted
+from tagfs.fs.content.access_pattern import FIRST, RANDOM, AccessPattern, range_size
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Content, ObjectInfo
 
 SMALL = 1024**2
 """Bytes up to which an object is read whole at once."""
-
-FIRST = 256 * 1024
-"""Bytes of the first range of a larger object, and the window that reading forward begins with."""
-
-RANDOM = 128 * 1024
-"""Bytes fetched by a read that does not follow the one before."""
-
-LARGEST = 4 * 1024**2
-"""Bytes of the largest range."""
-
-WIDEST = 32 * 1024**2
-"""Bytes in flight and read ahead for one reader, at most."""
-
-REORDER_TOLERANCE = 1024**2
-"""Bytes by which reads that go forward arrive out of order: the kernel reads ahead in parallel."""
 
 RECENT_PIECES = 4
 """Ranges kept behind a reader that jumps."""
@@ -72,11 +57,7 @@ class Reader:
         self._opening = threading.Lock()
         self._lock = threading.Lock()
         self._pieces: list[_Chunk] = []
-        self._next = 0  # where a read that goes forward begins
-        self._sequential_bytes = 0  # bytes read forward without a jump
-        self._jumped_to = 0
-        self._last_run = 0  # bytes that it read on after the jump before that
-        self._typical_run = 0  # bytes that it read on after each of the last two jumps
+        self._pattern = AccessPattern()
         self._closed = False
 
     def open(self, offset: int = 0, length: int = 0) -> ObjectInfo:
@@ -131,14 +112,15 @@ class Reader:
         if offset >= end:
             return b""
         with self._lock:
-            window = self._next_window(offset, end)
+            held = any(p.start <= offset < p.end for p in self._pieces)
+            window = self._pattern.begin(offset, end, is_held=held)
             needed, own = self._plan(offset, end, window, info)
             self._read_ahead(end, window, info)
         for piece in own:
             self._fetch(piece, self._key, info)
         data = self._collect(needed, offset, end)
         with self._lock:
-            self._next = max(self._next, end) if self._sequential_bytes else end
+            self._pattern.finish(end)
             self._forget_behind()
         return data
 
@@ -150,20 +132,6 @@ class Reader:
                 self._give_back(piece)
             self._pieces.clear()
 
-    def _next_window(self, offset: int, end: int) -> int:
-        """Return how many bytes from `offset` on to have asked for: 0 after a jump."""
-        forward = self._next - REORDER_TOLERANCE <= offset <= self._next + REORDER_TOLERANCE
-        if not forward and not any(p.start <= offset < p.end for p in self._pieces):
-            run = self._next - self._jumped_to
-            self._typical_run = min(run, self._last_run, LARGEST)
-            self._last_run, self._jumped_to = run, offset
-            self._sequential_bytes = 0
-            return 0
-        self._sequential_bytes += end - offset
-        window = min(WIDEST, max(FIRST, self._sequential_bytes * 2))
-        left = self._jumped_to + self._typical_run - end
-        return min(window, left) if left >= 0 else window  # beyond its habit it may go far
-
     def _plan(
         self, offset: int, end: int, window: int, info: ObjectInfo
     ) -> tuple[list[_Chunk], list[_Chunk]]:
@@ -173,7 +141,7 @@ class Reader:
             piece = next((p for p in self._pieces if p.start <= offset < p.end), None)
             if piece is None:
                 small = info.size if info.size <= SMALL else 0
-                length = max(_piece_size(window) if window else self._jump(), end - offset, small)
+                length = max(range_size(window) if window else self._jump(), end - offset, small)
                 piece = self._add(offset, length, info)
                 own.append(piece)
             needed.append(piece)
@@ -182,15 +150,12 @@ class Reader:
 
     def _jump(self) -> int:
         """Return how many bytes to fetch after a jump."""
-        return (
-            self._typical_run
-            if self._typical_run > RANDOM and self._budget.has_room(self._typical_run)
-            else RANDOM
-        )
+        run = self._pattern.typical_run
+        return run if run > RANDOM and self._budget.has_room(run) else RANDOM
 
     def _read_ahead(self, start: int, window: int, info: ObjectInfo) -> None:
         """Ask for ranges of full size ahead of `start`, as far as the window and memory allow."""
-        length = _piece_size(window)
+        length = range_size(window)
         end = start + window
         while start < min(end, info.size):
             piece = next((p for p in self._pieces if p.start <= start < p.end), None)
@@ -245,8 +210,8 @@ class Reader:
         """Drop ranges that a reader going forward has left, and old ones of one that jumps."""
         if self.info is not None and self.info.size <= SMALL:
             return
-        if self._sequential_bytes:
-            gone = [p for p in self._pieces if p.end <= self._next - REORDER_TOLERANCE]
+        if self._pattern.sequential_bytes:
+            gone = [p for p in self._pieces if self._pattern.has_left(p.end)]
         else:
             gone = self._pieces[:-RECENT_PIECES]
         for piece in gone:
@@ -262,7 +227,3 @@ class Reader:
     def _give_back(self, piece: _Chunk) -> None:
         size = piece.end - piece.start
         piece.future.add_done_callback(lambda _: self._budget.give_back(size))
-
-
-def _piece_size(window: int) -> int:
-    return max(FIRST, min(LARGEST, window // 4))
