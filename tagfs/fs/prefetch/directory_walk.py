@@ -5,6 +5,7 @@ of one entry after the other, in the order of the listing. Its window is 0 until
 is asked for, grows while the walk goes on, and starts anew after a jump.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 FIRST_WINDOW = 16
@@ -21,6 +22,18 @@ MAX_WINDOW = 256
 
 SKIPPED = 4
 """Entries that a walk may leave out and still be one: directories among files, links, ..."""
+
+IMMEDIATE = ("stat", "tags")
+"""What is asked for ahead from the first entry on, after its directory was read."""
+
+FRESH = 2.0
+"""Seconds after which a look at the first entry has nothing to do with reading the directory."""
+
+SIBLINGS = 3
+"""Entries looked at in a directory that was not read, after which its names are."""
+
+MAX_UNLISTED = 1000
+"""Directories of which such looks are counted."""
 
 
 @dataclass(slots=True)
@@ -94,3 +107,58 @@ class ListedDirectory:
         start, end = walk.done, min(index + 1 + walk.window, len(self.names))
         walk.done = max(start, end)
         return range(start, end)
+
+
+class WalkStarts:
+    """Where walks begin: at the second entry, or at the first where that is usual.
+
+    It is usual while the last look at a directory's first entry was followed by the others
+    (`ls -l`, `find`, `getfattr -R`). A program that takes the first entry of a spool directory,
+    over and over, costs nothing more.
+    """
+
+    def __init__(self) -> None:
+        # The walk whose directory's first entry was looked at, or asked for its tags, last.
+        self._first: dict[str, Walk] = {}
+
+    def step(
+        self,
+        directory: ListedDirectory,
+        what: str,
+        index: int,
+        now: float,
+        *,
+        within: float | None = None,
+    ) -> range:
+        """Note that an entry is asked for, as `ListedDirectory.step`; return what is due ahead."""
+        first = what in IMMEDIATE and index == 0 and what not in directory.walks
+        if first and now - directory.since < FRESH and self._is_usual(what):
+            due = directory.begin(what, now)
+        else:
+            due = directory.step(what, index, now, within=within)
+        if first:
+            self._first[what] = directory.walks[what]
+        return due
+
+    def _is_usual(self, what: str) -> bool:
+        first = self._first.get(what)
+        return first is None or first.last > 0
+
+
+class UnlistedLookups:
+    """Counts what is looked at in directories that were not read."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, tuple[int, str]] = OrderedDict()
+
+    def record(self, directory: str, name: str) -> bool:
+        """Note that `name` was found; say whether it is time to read the directory's names.
+
+        A name that is looked at again, with no other between, counts once.
+        """
+        count, last = self._counts.pop(directory, (0, ""))
+        count += name != last
+        self._counts[directory] = count % SIBLINGS, name
+        while len(self._counts) > MAX_UNLISTED:
+            self._counts.popitem(last=False)
+        return count == SIBLINGS

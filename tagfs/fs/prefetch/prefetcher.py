@@ -14,15 +14,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
-from tagfs.fs.prefetch.directory_walk import ListedDirectory, Walk
+from tagfs.fs.prefetch.content_buffer import ContentBuffer
+from tagfs.fs.prefetch.directory_walk import ListedDirectory, UnlistedLookups, Walk, WalkStarts
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.store.objects import Content
 
@@ -33,18 +32,6 @@ MAX_NAMES = 100_000
 
 MEMORY = 60.0
 """Seconds for which a listing is remembered for fetching ahead."""
-
-SIBLINGS = 3
-"""Entries looked at in a directory that was not read, after which its names are."""
-
-MAX_UNLISTED = 1000
-"""Directories of which such looks are counted."""
-
-IMMEDIATE = ("stat", "tags")
-"""What is asked for ahead from the first entry on, after its directory was read."""
-
-FRESH = 2.0
-"""Seconds after which a look at the first entry has nothing to do with reading the directory."""
 
 HORIZON = 0.6 * FRESH_WITHIN
 """Seconds within which content fetched ahead should be read: it may not be older than RECENT."""
@@ -58,15 +45,6 @@ Ahead = tuple[str, int]
 """A path to be fetched ahead, and its type bits, 0 if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """Content that was asked for ahead of its reader."""
-
-    began: float
-    size: int
-    future: Future[Content | None]
-
-
 class SiblingPrefetcher:
     """Watches lookups, tag reads and opens, and fetches ahead where they walk a directory."""
 
@@ -76,11 +54,9 @@ class SiblingPrefetcher:
         self._lock = threading.Lock()
         self._directories: OrderedDict[str, ListedDirectory] = OrderedDict()
         self._names = 0
-        self._contents: dict[str, _Content] = {}
-        self._sweeper: threading.Timer | None = None
-        self._unlisted_lookups: OrderedDict[str, tuple[int, str]] = OrderedDict()
-        # Of the directory whose first entry was looked at, or asked for its tags, last.
-        self._first: dict[str, Walk] = {}
+        self._contents = ContentBuffer(env.budget)
+        self._unlisted_lookups = UnlistedLookups()
+        self._starts = WalkStarts()
 
     def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         """Remember the entries of a directory while they are passed on."""
@@ -118,12 +94,8 @@ class SiblingPrefetcher:
         with self._lock:
             if not self._is_held(parent):
                 self._forget(parent)
-            count, last = self._unlisted_lookups.pop(parent, (0, ""))
-            count += name != last
-            self._unlisted_lookups[parent] = count % SIBLINGS, name
-            while len(self._unlisted_lookups) > MAX_UNLISTED:
-                self._unlisted_lookups.popitem(last=False)
-        if count == SIBLINGS:
+            is_due = self._unlisted_lookups.record(parent, name)
+        if is_due:
             self._submit(lambda: self._read_names(parent, name))
 
     def _is_held(self, directory: str) -> bool:
@@ -157,9 +129,15 @@ class SiblingPrefetcher:
         if found is None:
             return None
         self._go_ahead("content", *found, self._fetch_contents)
-        with self._lock:
-            ahead = self._contents.pop(path, None)
-        return None if ahead is None else self._take(path, ahead)
+        content = self._contents.take(path)
+        return content if content is not None and self._is_last_seen(path, content) else None
+
+    def _is_last_seen(self, path: str, content: Content) -> bool:
+        """Say whether content is whole, and the version that was last seen at a path."""
+        known = self._env.bucket.known(self._env.root.to_key(path))
+        if known is None or known.etag != content.info.etag:
+            return False
+        return len(content.data) == content.info.size
 
     def on_rename_target(self, path: str | None) -> None:
         """Look at a path while what will be renamed to it is uploaded."""
@@ -174,10 +152,7 @@ class SiblingPrefetcher:
 
     def close(self) -> None:
         """Forget everything."""
-        with self._lock:
-            sweeper, self._sweeper = self._sweeper, None
-        if sweeper is not None:
-            sweeper.cancel()
+        self._contents.close()
 
     def _find(self, path: str) -> tuple[str, ListedDirectory, int] | None:
         parent, name = split(path)
@@ -197,25 +172,9 @@ class SiblingPrefetcher:
     ) -> None:
         within = HORIZON if what == "content" else None
         with self._lock:
-            now = time.monotonic()
-            first = what in IMMEDIATE and index == 0 and what not in directory.walks
-            if first and now - directory.since < FRESH and self._is_usual(what):
-                due = directory.begin(what, now)
-            else:
-                due = directory.step(what, index, now, within=within)
-            if first:
-                self._first[what] = directory.walks[what]
+            due = self._starts.step(directory, what, index, time.monotonic(), within=within)
         if due:
             fetch([(join(parent, directory.names[at]), directory.kinds[at]) for at in due])
-
-    def _is_usual(self, what: str) -> bool:
-        """Say whether the last look at a directory's first entry was followed by the others.
-
-        Then the next one is taken for a walk as well (`ls -l`, `find`, `getfattr -R`). A program
-        that takes the first entry of a spool directory, over and over, costs nothing more.
-        """
-        first = self._first.get(what)
-        return first is None or first.last > 0
 
     def _remember(self, path: str, directory: ListedDirectory) -> None:
         self._forget(path)
@@ -295,16 +254,9 @@ class SiblingPrefetcher:
             if self._env.choices.stored:
                 self._fetch_stat([(path, kind)])
             return
-        if path in self._contents or not self._env.budget.has_room(known.size):
+        future = self._contents.reserve(path, known.size)
+        if future is None:
             return
-        self._env.budget.take(known.size)
-        future: Future[Content | None] = Future()
-        with self._lock:
-            self._contents[path] = _Content(time.monotonic(), known.size, future)
-            if self._sweeper is None:
-                self._sweeper = threading.Timer(2 * FRESH_WITHIN, self._sweep)
-                self._sweeper.daemon = True
-                self._sweeper.start()
         key, size = known.key, known.size
         self._submit(lambda: future.set_result(self._read(key, size)))
 
@@ -314,31 +266,6 @@ class SiblingPrefetcher:
         except TagfsError as error:
             log.debug("%s: not read ahead: %s", key, error)
             return None
-
-    def _take(self, path: str, ahead: _Content) -> Content | None:
-        """Return what was read ahead, if it is recent and still the version last seen."""
-        self._env.budget.give_back(ahead.size)
-        if time.monotonic() - ahead.began > FRESH_WITHIN:
-            return None
-        content = ahead.future.result()
-        known = self._env.bucket.known(self._env.root.to_key(path))
-        if content is None or known is None or known.etag != content.info.etag:
-            return None
-        return content if len(content.data) == content.info.size else None
-
-    def _sweep(self) -> None:
-        """Drop what was read ahead and nobody came for."""
-        limit = time.monotonic() - FRESH_WITHIN
-        with self._lock:
-            for path, ahead in list(self._contents.items()):
-                if ahead.began < limit:
-                    del self._contents[path]
-                    self._env.budget.give_back(ahead.size)
-            self._sweeper = None
-            if self._contents:
-                self._sweeper = threading.Timer(2 * FRESH_WITHIN, self._sweep)
-                self._sweeper.daemon = True
-                self._sweeper.start()
 
     def _submit(self, work: Callable[[], object]) -> None:
         self._env.executor.submit(_quietly, work)

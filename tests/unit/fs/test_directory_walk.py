@@ -1,6 +1,16 @@
 from hypothesis import given, strategies as st
 
-from tagfs.fs.prefetch.directory_walk import FIRST_WINDOW, MAX_WINDOW, ListedDirectory
+from tagfs.fs.prefetch.directory_walk import (
+    EAGER_WINDOW,
+    FIRST_WINDOW,
+    FRESH,
+    MAX_UNLISTED,
+    MAX_WINDOW,
+    SIBLINGS,
+    ListedDirectory,
+    UnlistedLookups,
+    WalkStarts,
+)
 
 
 def listed(count: int) -> ListedDirectory:
@@ -65,3 +75,52 @@ def test_whatever_is_asked_the_window_stays_bounded(indexes: list[int]) -> None:
         due = directory.step("stat", index, float(now))
         assert len(due) <= MAX_WINDOW
         assert all(index < i < 100 for i in due)
+
+
+def test_after_a_listing_the_first_entry_begins_a_walk() -> None:
+    for what in ("stat", "tags"):
+        due = WalkStarts().step(listed(100), what, 0, 0.0)
+        assert list(due) == list(range(1, 1 + EAGER_WINDOW))
+    assert list(WalkStarts().step(listed(100), "content", 0, 0.0)) == []
+
+
+def test_long_after_a_listing_the_first_entry_begins_none() -> None:
+    assert WalkStarts().step(listed(100), "stat", 0, FRESH - 0.1)
+    assert not WalkStarts().step(listed(100), "stat", 0, FRESH)
+
+
+def test_whoever_takes_the_first_entry_alone_costs_nothing_the_next_time() -> None:
+    starts = WalkStarts()
+    assert starts.step(listed(100), "stat", 0, 0.0)
+    for _ in range(3):
+        assert not starts.step(listed(100), "stat", 0, 0.0)
+    assert starts.step(listed(100), "tags", 0, 0.0)  # another kind of question
+
+
+def test_whoever_went_on_is_believed_again() -> None:
+    starts = WalkStarts()
+    starts.step(listed(100), "stat", 0, 0.0)
+    second = listed(100)
+    assert not starts.step(second, "stat", 0, 0.0)
+    starts.step(second, "stat", 1, 0.0)
+    assert starts.step(listed(100), "stat", 0, 0.0)
+
+
+def test_names_are_read_after_some_were_looked_at() -> None:
+    lookups = UnlistedLookups()
+    due = [lookups.record("/d", str(number)) for number in range(2 * SIBLINGS)]
+    assert due == ([False] * (SIBLINGS - 1) + [True]) * 2
+
+
+def test_one_name_over_and_over_counts_once() -> None:
+    lookups = UnlistedLookups()
+    assert not any(lookups.record("/d", "f") for _ in range(10 * SIBLINGS))
+
+
+def test_directories_are_counted_apart_and_the_oldest_are_dropped() -> None:
+    lookups = UnlistedLookups()
+    for name in "ab"[: SIBLINGS - 1]:
+        lookups.record("/first", name)
+    for number in range(MAX_UNLISTED):
+        assert not lookups.record(f"/{number}", "a")
+    assert not lookups.record("/first", "c")
