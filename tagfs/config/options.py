@@ -25,7 +25,8 @@ class MountOption:
         values: all that it may be, where these are few.
         reaches_bucket: says where a bucket is and how its tags are written, with no secret: a
             mount tells it in its status, and commands on a path of the mount go the same way.
-        recovered_with: what is staged is finished with it, if the mount ends early.
+        recovered_with: what is staged is finished with it, if the mount ends early; with what
+            reaches the bucket anyway.
         source: says where other options are read from, and is none of `Settings`.
         for_root: what libfuse calls it, of an option that root alone may choose; else "".
     """
@@ -88,10 +89,10 @@ TOPICS: Final = (
     Topic(
         "Where the bucket is",
         (
-            _value("endpoint", str, "a host, with or without http(s)://", "", "Host of the service, with or without http(s)://.", reaches_bucket=True, recovered_with=True),
-            _value("region", str, "a region such as cn-hangzhou", "", "Region; one of endpoint and region is needed. OSS signs by V4 with a region, by V1 without.", reaches_bucket=True, recovered_with=True),
-            _word("addressing", "auto", ("auto", "virtual", "path"), "Bucket in the host name or in the path.", reaches_bucket=True, recovered_with=True),
-            _value("ca_bundle", values.path, "a file", "", "File of the certificate authorities to trust.", reaches_bucket=True, recovered_with=True),
+            _value("endpoint", str, "a host, with or without http(s)://", "", "Host of the service, with or without http(s)://.", reaches_bucket=True),
+            _value("region", str, "a region such as cn-hangzhou", "", "Region; one of endpoint and region is needed. OSS signs by V4 with a region, by V1 without.", reaches_bucket=True),
+            _word("addressing", "auto", ("auto", "virtual", "path"), "Bucket in the host name or in the path.", reaches_bucket=True),
+            _value("ca_bundle", values.path, "a file", "", "File of the certificate authorities to trust.", reaches_bucket=True),
             _value("timeout", values.seconds, "seconds", "60", "Seconds of trying a request before it fails (EIO).", recovered_with=True),
             _value("config", str, "", "", "Settings file instead of ~/.config/tagfs.toml and /etc/tagfs.toml.", source=True),
             _value("profile", str, "", "", "Profile of the settings file.", source=True),
@@ -181,5 +182,7 @@ libfuse's own words change nothing: mount.fuse(8) adds them to the options of ev
 REACHING: Final = tuple(option.name for option in TABLE.values() if option.reaches_bucket)
 """What a mount tells of itself, and commands on its paths take over."""
 
-RECOVERED_WITH: Final = tuple(option.name for option in TABLE.values() if option.recovered_with)
+RECOVERED_WITH: Final = tuple(
+    option.name for option in TABLE.values() if option.reaches_bucket or option.recovered_with
+)
 """What a recovery directory keeps: what is staged is finished with the same."""

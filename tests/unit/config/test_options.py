@@ -121,8 +121,16 @@ def test_a_status_that_tells_nonsense_is_a_clear_error(monkeypatch: pytest.Monke
 def test_a_recovery_directory_keeps_what_the_table_says() -> None:
     settings = parse_options(URL, {**CHOSEN, "acl": "off", "storage_class": "IA"})
     record = MountRecord.of(settings, Path("/mnt"))
-    assert set(record.options) <= set(RECOVERED_WITH)
+    assert set(REACHING) <= set(record.options) <= set(RECOVERED_WITH)
     assert MountRecord.parse(record.render()) == record
     again = record.settings({})
     for name in RECOVERED_WITH:
         assert getattr(again, name) == getattr(settings, name)
+
+
+def test_a_recovery_directory_of_before_is_read() -> None:
+    """Once it did not keep how tags of OBS are written."""
+    record = MountRecord.of(parse_options(URL, CHOSEN), Path("/mnt"))
+    before = {name: value for name, value in record.options.items() if "obs_tag" not in name}
+    old = dataclasses.replace(record, options=before)
+    assert MountRecord.parse(old.render()).settings({}).obs_tag_urlencode == "auto"
