@@ -12,7 +12,7 @@ from tagfs.config.resolve import choose
 from tagfs.config.settings import parse_url, split_options
 from tagfs.demo import run_demo
 from tagfs.doctor.command import doctor_command
-from tagfs.errors import TagfsError
+from tagfs.errors import BadUsage, TagfsError
 from tagfs.extras import EMULATOR, how_to_add
 from tagfs.host.daemonize import run_in_background
 from tagfs.host.mountpoint import check_apart, check_mountpoint
@@ -148,17 +148,22 @@ add_examples(main_group)
 
 
 def main() -> None:
-    """Run a command; a failure is one line on stderr and exit status 1."""
+    """Run a command; a failure is one line on stderr and exit status 1, or 2 for a wrong option.
+
+    For mount(8) that is 1 as well: 2 would be an error of the system to it.
+    """
     arguments = sys.argv[1:]
+    usage = 2
     if Path(sys.argv[0]).name.startswith("mount."):
         arguments = as_helper(arguments)
     if arguments and "://" in arguments[0]:
         arguments.insert(0, "mount")  # as mount.fuse(8) calls it: tagfs URL MOUNTPOINT -o ...
+        usage = 1
     try:
         main_group.main(arguments, prog_name="tagfs")
     except TagfsError as error:
         sys.stderr.write(f"tagfs: {error}\n")
-        sys.exit(1)
+        sys.exit(usage if isinstance(error, BadUsage) else 1)
 
 
 def as_helper(arguments: list[str]) -> list[str]:

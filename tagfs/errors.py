@@ -2,6 +2,7 @@
 
 TagfsError                      EIO           anything below, and what has no better word
 ├── SettingsError               EINVAL        what the user chose cannot be done
+│   └── BadUsage                EINVAL        ... and the command line says it: exit status 2
 ├── NotFound                    ENOENT        no such key
 │   ├── NoSuchBucket            ENOENT
 │   └── NoSuchUpload            ENOENT
@@ -64,6 +65,10 @@ class SettingsError(TagfsError):
     """What the user chose is wrong or contradicts itself."""
 
     errno = errno.EINVAL
+
+
+class BadUsage(SettingsError):
+    """An option of the command line is unknown, or has a value that it cannot have."""
 
 
 class NotFound(TagfsError):

@@ -15,6 +15,7 @@ from tagfs.bulk.opened_buckets import OpenedBuckets
 from tagfs.bulk.ordered_pool import OrderedPool, Stop, stop_on_signals
 from tagfs.bulk.report import Report, Style
 from tagfs.bulk.targets import TagOwner, find_items, read_target, rules_for
+from tagfs.config.resolve import check_usage
 from tagfs.config.settings import split_options
 from tagfs.config.values import MAX_PARALLEL
 from tagfs.errors import TagfsError
@@ -140,11 +141,17 @@ class CommandRun:
 
 @contextlib.contextmanager
 def start(choices: CommonOptions) -> Iterator[CommandRun]:
-    """Begin a command: nothing has been asked of any service yet."""
+    """Begin a command: nothing has been asked of any service yet.
+
+    Raises:
+        BadUsage: `-o` is wrong, whatever the targets are.
+    """
+    chosen = split_options(choices.options)
+    check_usage(chosen)
     logging.getLogger("tagfs").addHandler(logging.NullHandler())  # failures are told by the report
     style = Style(json=choices.json, verbose=choices.verbose, dry=choices.dry_run)
     with (
-        OpenedBuckets(split_options(choices.options), choices.parallel) as places,
+        OpenedBuckets(chosen, choices.parallel) as places,
         stop_on_signals() as stop,
         Report(style) as report,
     ):

@@ -12,6 +12,7 @@ from typing import Final
 from tagfs.config.fuse_options import FUSE_OPTIONS
 from tagfs.config.options import SOURCES, TABLE
 from tagfs.config.settings import (
+    COMMAND_LINE,
     BucketUrl,
     OptionValue,
     Settings,
@@ -19,7 +20,7 @@ from tagfs.config.settings import (
     default_cache_dir,
 )
 from tagfs.config.toml_file import ConfigFiles
-from tagfs.errors import SettingsError
+from tagfs.errors import BadUsage, SettingsError
 
 PREFIX: Final = "TAGFS_"
 
@@ -33,6 +34,9 @@ _VENDORS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 """The variables by which the vendors' tools are told where a bucket is; Huawei's have none."""
 
 _NAMES: Final = (*TABLE, *FUSE_OPTIONS)
+_ANY: Final = BucketUrl(service="obs", bucket="any", prefix="")
+"""A bucket that no section of a settings file and no variable of a vendor is about."""
+
 _LIKE_OURS = 0.8
 """How like an option a variable TAGFS_... must be to be taken for a mistyped one."""
 
@@ -51,7 +55,7 @@ def choose(
         SettingsError: names everything that is wrong, not just the first.
     """
     mistakes: list[str] = []
-    command = [OptionValue(name, value, f"-o {name}") for name, value in options.items()]
+    command = [OptionValue(name, value, COMMAND_LINE + name) for name, value in options.items()]
     ours = _of_environment(environment, mistakes)
     files = ConfigFiles(_single([*command, *ours], "config"), environment)
     written = files.givens(url, _single([*command, *ours], "profile"))
@@ -59,6 +63,24 @@ def choose(
     lower = [item for item in [*ours, *vendors, *written] if item.name not in fixed]
     given = [item for item in [*command, *lower] if item.name not in SOURCES]
     return check_options(url, given, [*mistakes, *files.mistakes])
+
+
+def check_usage(
+    options: Mapping[str, str | bool], environment: Mapping[str, str] = os.environ
+) -> None:
+    """Refuse a command line that is wrong for every bucket, before a command has done anything.
+
+    What is wrong in other places alone is said when the bucket is known.
+
+    Raises:
+        BadUsage: names everything that is wrong, in other places as well.
+    """
+    try:
+        choose(_ANY, options, environment)
+    except BadUsage:
+        raise
+    except SettingsError:
+        return
 
 
 def chosen_cache_dir(
@@ -70,7 +92,7 @@ def chosen_cache_dir(
         SettingsError
     """
     mistakes: list[str] = []
-    given = [OptionValue(name, value, f"-o {name}") for name, value in options.items()]
+    given = [OptionValue(name, value, COMMAND_LINE + name) for name, value in options.items()]
     given += _of_environment(environment, mistakes)
     files = ConfigFiles(_single(given, "config"), environment)
     given += files.givens(None, _single(given, "profile"))

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
 from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE
-from tagfs.errors import SettingsError
+from tagfs.errors import BadUsage, SettingsError
 from tagfs.localfiles.trusted import home
 
 SERVICES: Final = ("oss", "obs", "s3")
@@ -114,6 +114,9 @@ def parse_url(text: str) -> BucketUrl:
     return BucketUrl(service=match[1], bucket=match[2], prefix=f"{prefix}/" if prefix else "")
 
 
+COMMAND_LINE: Final = "-o "
+"""How the origin of an option begins that the command line has, and so each mistake in one."""
+
 _YES: Final = frozenset({"true", "yes", "on", "1"})
 _NO: Final = frozenset({"false", "no", "off", "0"})
 
@@ -148,6 +151,7 @@ def check_options(
 
     Raises:
         SettingsError: names everything that is wrong, those `mistakes` included.
+        BadUsage: the same, where the command line is among the places.
     """
     wrong = list(mistakes)
     taken: dict[str, tuple[OptionValue, Any]] = {}
@@ -160,7 +164,8 @@ def check_options(
         taken.setdefault(name, (item, value))
     wrong += _decide_credentials(taken)
     if wrong:
-        raise SettingsError("; ".join(dict.fromkeys(wrong)))
+        usage = any(text.startswith(COMMAND_LINE) for text in wrong)
+        raise (BadUsage if usage else SettingsError)("; ".join(dict.fromkeys(wrong)))
     chosen = {name: value for name, (_, value) in taken.items() if name in PARSERS}
     passed = {name: value for name, (_, value) in taken.items() if name in FUSE_OPTIONS and value}
     if taken.get("ro", (None, False))[1]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tagfs.config.resolve import chosen_cache_dir
+from tagfs.config.resolve import check_usage, chosen_cache_dir
 from tagfs.config.settings import split_options
 from tagfs.terminal.format import count_text
 
@@ -49,9 +49,11 @@ def recover_command(
     from tagfs.recovery.output import Output  # noqa: PLC0415
     from tagfs.recovery.run import RecoveryRun  # noqa: PLC0415
 
-    directory = cache_dir or chosen_cache_dir(split_options(options))
+    chosen = split_options(options)
+    check_usage(chosen)
+    directory = cache_dir or chosen_cache_dir(chosen)
     with Output() as output:
-        sweep = RecoveryRun(directory, split_options(options), output)
+        sweep = RecoveryRun(directory, chosen, output)
         if listing:
             lists.show(sweep)
         elif target:

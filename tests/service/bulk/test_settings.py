@@ -53,6 +53,6 @@ def test_a_key_file_that_others_can_read_is_refused(subject: Subject, config: Pa
 def test_mistakes_of_all_places_are_one_message(subject: Subject, config: Path) -> None:
     config.write_text("[default]\nttl = 'soon'\n")
     env = {**BARE, "TAGFS_PARALLEL": "no"}
-    ran = run_tag("get", f"{subject.url}/a", "-o", f"config={config},regoin=x", env=env, status=1)
+    ran = run_tag("get", f"{subject.url}/a", "-o", f"config={config},regoin=x", env=env, status=2)
     for said in (f"{config}: default.ttl=soon", "TAGFS_PARALLEL=no", "did you mean 'region'?"):
         assert said in ran.err
