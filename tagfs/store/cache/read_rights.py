@@ -1,7 +1,8 @@
 """Where tags may surely be read, so that an object that shows no number of tags has none.
 
 A service shows the number of an object's tags only to who may read them. Rights differ by prefix:
-what is known of one directory says nothing about another.
+what is known of one directory makes it likely for the others, which will do to show tags, and not
+to write an object anew.
 """
 
 from typing import Final
@@ -33,9 +34,11 @@ class ReadRights:
         """Remember that the tags of some object may not be read."""
         self._refused = True
 
-    def is_known(self, key: str) -> bool:
-        """Say whether the tags of an object could surely be read."""
-        return not self._refused and _directory(key) in self._directories
+    def is_known(self, key: str, *, surely: bool) -> bool:
+        """Say whether the tags of an object could be read; `surely`: others beside it were."""
+        if self._refused or not self._directories:
+            return False
+        return not surely or _directory(key) in self._directories
 
 
 def _directory(key: str) -> str:

@@ -115,7 +115,9 @@ class CachedTags(CachedReads):
             return tags
 
     def _recall_tags(self, key: str, max_age: float | None = None) -> TagSet | Unknown | None:
-        counted = self._counts_tags and self._may_read.is_known(key)
+        # What must not be lost, or must be fresh, needs to be known surely.
+        surely = max_age is not None
+        counted = self._counts_tags and self._may_read.is_known(key, surely=surely)
         tags = self._known.get_tags(key, self._clocks.oldest_tags(max_age), counted=counted)
         if tags is not None:
             return tags
