@@ -304,6 +304,17 @@ def test_tags_of_a_new_file_travel_with_its_upload(tree: FileSystem, bucket: Mem
     assert detail.metadata["note"] == "m"
 
 
+def test_too_much_metadata_of_a_new_file_is_refused_before_it_is_sent(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    fh = tree.create("/new", 0o644, os.O_WRONLY | os.O_EXCL)
+    with pytest.raises(ValueTooLarge):
+        tree.setxattr("/new", "user.meta.k", b"x" * bucket.limits.max_metadata, 0)
+    tree.flush(fh)
+    tree.release(fh)
+    assert writes(bucket) == ["put new"]
+
+
 def test_a_bucket_without_object_tags_takes_none(tmp_path: Path) -> None:
     bucket = MemoryBucket(capabilities=Capabilities(object_tags=False))
     bucket.put("f", BytesSource(b"x"), NewObject(tags=TagSet({})))

@@ -48,19 +48,22 @@ Ahead = tuple[str, int]
 class SiblingPrefetcher:
     """Watches lookups, tag reads and opens, and fetches ahead where they walk a directory."""
 
-    def __init__(self, env: FsContext, tree: TreeLookup) -> None:
+    def __init__(
+        self, env: FsContext, tree: TreeLookup, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._env = env
+        self._clock = clock
         self._tree = tree
         self._lock = threading.Lock()
         self._directories: OrderedDict[str, ListedDirectory] = OrderedDict()
         self._names = 0
-        self._contents = ContentBuffer(env.budget)
+        self._contents = ContentBuffer(env.budget, clock)
         self._unlisted_lookups = UnlistedLookups()
         self._starts = WalkStarts()
 
     def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         """Remember the entries of a directory while they are passed on."""
-        directory = ListedDirectory(time.monotonic())
+        directory = ListedDirectory(self._clock())
         for name, kind in names:
             if len(directory.names) < MAX_NAMES:
                 directory.add(name, kind)
@@ -100,11 +103,11 @@ class SiblingPrefetcher:
 
     def _is_held(self, directory: str) -> bool:
         held = self._directories.get(directory)
-        return held is not None and time.monotonic() - held.since < MEMORY
+        return held is not None and self._clock() - held.since < MEMORY
 
     def _read_names(self, parent: str, name: str) -> None:
         """Read the names of a directory that is walked through, at `name` now."""
-        directory = ListedDirectory(time.monotonic())
+        directory = ListedDirectory(self._clock())
         for entry, kind in self._tree.some_names(parent):
             directory.add(entry, kind)
         at = directory.index.get(name, -1)
@@ -157,7 +160,7 @@ class SiblingPrefetcher:
     def _find(self, path: str) -> tuple[str, ListedDirectory, int] | None:
         parent, name = split(path)
         directory = self._directories.get(parent)
-        if directory is None or time.monotonic() - directory.since > MEMORY:
+        if directory is None or self._clock() - directory.since > MEMORY:
             return None
         index = directory.index.get(name)
         return None if index is None else (parent, directory, index)
@@ -172,7 +175,7 @@ class SiblingPrefetcher:
     ) -> None:
         within = HORIZON if what == "content" else None
         with self._lock:
-            due = self._starts.step(directory, what, index, time.monotonic(), within=within)
+            due = self._starts.step(directory, what, index, self._clock(), within=within)
         if due:
             fetch([(join(parent, directory.names[at]), directory.kinds[at]) for at in due])
 
