@@ -172,6 +172,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             budget=MemoryBudget(settings.memory),
             staging=StagingArea(parts.staging.path),
             caller=caller,
+            caller_execs=caller.is_exec,
             caller_holds=caller.holds,
             caller_renames=caller.is_rename,
             caller_lists=Listers(caller.pid, lookers),

@@ -61,6 +61,8 @@ class FsContext:
 
     Attributes:
         caller: the uid and gid of the process that is being served.
+        caller_execs: whether that process is within execve(2), which closes its descriptors; False
+            if not known.
         caller_holds: whether that process has another descriptor of a path; False if not known.
         caller_renames: whether that process is in rename(2); None where nothing tells.
         caller_lists: whether that process shows directories, and no extended attributes; None
@@ -78,6 +80,7 @@ class FsContext:
     budget: MemoryBudget
     staging: StagingArea
     caller: Callable[[], tuple[int, int]]
+    caller_execs: Callable[[], bool]
     caller_holds: Callable[[str], bool]
     caller_renames: Callable[[], bool | None]
     caller_lists: Callable[[], bool | None]

@@ -33,7 +33,7 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.kernel_sizes import KernelSizes
-from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.fs.openfiles.pending import PendingChanges
 from tagfs.fs.openfiles.write_back import WriteBack
 from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
@@ -62,6 +62,9 @@ BLOCK = 4096
 
 ACL_BUFFER = 152
 """Bytes of the buffer with which gnulib, and nobody else, looks for an ACL."""
+
+BRIEFLY = 0.05
+"""Seconds that execve(2) may wait for what else is done with a file that it closes."""
 
 HUGE = 2**40
 """Blocks that statfs reports: a bucket has no size."""
@@ -288,12 +291,19 @@ class FileSystem:
         """Upload what a handle's file has changed: a descriptor of it is being closed.
 
         Not the emptiness that a shell's `> file` makes before anything is written: its second
-        descriptor shows that the file is not finished.
+        descriptor shows that the file is not finished. And not within execve(2), which nobody
+        hears the end of: the host could not be looked at meanwhile, and the release follows.
         """
         handle = self.files.handle(fh)
         node = handle.node
-        self._deferred_attributes.flush(node.path)
-        if not node.dirty or not (handle.writable or node.flush_deferred):
+        if self._is_due(handle) or self._deferred_attributes.attributes(node.path) is not None:
+            if self._env.caller_execs():
+                if self._is_due(handle):
+                    node.flush_deferred = True
+                    node.journal_commit(BRIEFLY)
+                return
+            self._deferred_attributes.flush(node.path)
+        if not self._is_due(handle):
             return
         node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
         if not node.flush_deferred:
@@ -303,6 +313,10 @@ class FileSystem:
                 self._prefetcher.on_rename_target(destination(node.path))
             node.flush()
             self._write_back.start_now(node)
+
+    @staticmethod
+    def _is_due(handle: Handle) -> bool:
+        return handle.node.dirty and (handle.writable or handle.node.flush_deferred)
 
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""

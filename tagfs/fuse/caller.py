@@ -14,6 +14,9 @@ from tagfs.fuse.binding import Binding
 from tagfs.fuse.lookers import Lookers
 from tagfs.fuse.mountinfo import MountPoint, device_of, parse_mountinfo
 
+EXEC_LOOKERS = 8
+"""Threads that find out who is within execve(2): of their own, for each is held by one that is."""
+
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
 """Numbers of rename, renameat and renameat2."""
 
@@ -35,6 +38,7 @@ class Caller:
         self._context = binding.context
         self._mountpoint = os.path.realpath(mountpoint)
         self._lookers = lookers
+        self._exec_lookers = Lookers(EXEC_LOOKERS)
         self._proc = proc
         self._device: str | None = None
         # In a PID namespace whose /proc is another one's, its numbers are other processes'.
@@ -78,6 +82,16 @@ class Caller:
             return False
         look = _Descriptors(f"{self._proc}/{pid}", f"{self._proc}/self", device)
         return bool(self._lookers.ask(lambda: path in look.paths()))
+
+    def is_exec(self) -> bool:
+        """Say whether it is within execve(2), which closes descriptors; False if not known.
+
+        Its /proc then waits for that call to end, and so does every `ps` of the host.
+        """
+        pid = self.pid()
+        if pid is None:
+            return False
+        return self._exec_lookers.stalls(lambda: _read(f"{self._proc}/{pid}/syscall"))
 
     def pid(self) -> int | None:
         """Return its number in our PID namespace; None if it has none there, or that is of no use.

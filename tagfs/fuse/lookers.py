@@ -27,6 +27,9 @@ LONGEST = 2.0
 """Seconds after which any is given up: on a busy host a thread may get no processor for a while,
 which is no reason not to know."""
 
+PAUSE = 0.002
+"""Seconds between two attempts to get a thread."""
+
 LOOKERS = 4
 """Threads that look, and so callers within execve(2) that may hold one each. While they do, no
 other look is made: unknown."""
@@ -53,6 +56,24 @@ class Lookers:
         """Return what `look` does; None if it fails, takes too long, or no thread is free."""
         if not self._reserve():
             return None
+        answers, _stalls = self._look(look)
+        return answers[0] if answers else None
+
+    def stalls(self, look: Callable[[], object]) -> bool:
+        """Say whether `look` waits for the kernel; False if that is not known.
+
+        Where all threads wait it is put off: whom they wait for is answered in a moment.
+        """
+        end = time.monotonic() + self._longest
+        while not self._reserve():
+            if time.monotonic() >= end:
+                return False
+            time.sleep(PAUSE)
+        _answers, stalls = self._look(look)
+        return stalls
+
+    def _look(self, look: Callable[[], T]) -> tuple[list[T], bool]:
+        """Return what `look` does, if anything, and whether it waits for the kernel instead."""
         answers: list[T] = []
         looker: list[int] = []
         over, given_up = threading.Event(), threading.Event()
@@ -69,10 +90,11 @@ class Lookers:
         self._looks.put(run)
         end = time.monotonic() + self._longest
         while not over.wait(self._patience):
-            if time.monotonic() >= end or (looker and _waits_for_the_kernel(looker[0])):
+            stalls = bool(looker) and _waits_for_the_kernel(looker[0])
+            if stalls or time.monotonic() >= end:
                 given_up.set()
-                return None
-        return answers[0] if answers else None
+                return [], stalls
+        return answers, False
 
     def _reserve(self) -> bool:
         """Make sure that a thread is there for one look more."""

@@ -27,6 +27,7 @@ def environment_of(bucket: Bucket, staging: Path, executor: Executor, **choices:
         budget=MemoryBudget(2**26),
         staging=StagingArea(staging),
         caller=lambda: (0, 0),
+        caller_execs=lambda: False,
         caller_holds=lambda _path: False,
         caller_renames=lambda: None,
         caller_lists=lambda: False,

@@ -10,13 +10,16 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.mounting import Mounted
+from tests.mount.conftest import Faults
+from tests.mount.test_recover import recovered
+from tests.mounting import Mounted, wait_for
 
 BOTH = pytest.mark.services("oss", "fuse3")
 """Marks what is tested on libfuse 2 and on libfuse 3."""
@@ -40,6 +43,11 @@ def within(
             pytest.fail(f"{command} hangs")
     assert process.returncode == 0, said
     return said
+
+
+def wait_for_content(mount: Mounted, key: str, content: bytes) -> None:
+    """Wait for what execve(2) closed: its upload follows that call."""
+    wait_for(lambda: key in set(mount.keys()) and mount.content(key) == content)
 
 
 def python(code: str) -> list[str]:
@@ -89,14 +97,63 @@ EXECS = {
 @BOTH
 def test_a_program_that_execs_with_a_new_file_open(mount: Mounted) -> None:
     """F5. Nothing that a program does can hang the host: ps answers all the while."""
-    for number, (name, command) in enumerate(EXECS.items()):
+    for number, command in enumerate(EXECS.values()):
         if shutil.which(command[0]) is None:
             continue
         directory = mount.path / str(number)
         directory.mkdir()
         within(mount, SOON, command, directory)
         assert within(mount, SOON, ["ps", "-ef"])
-        assert mount.content(f"{number}/new") == b"", name
+        mount.released()
+        wait_for_content(mount, f"{number}/new", b"")
+
+
+CHANGED = {
+    "a new file": python("""
+        import os
+        f = open("f", "w")
+        f.write("new"); f.flush()
+        os.execv("/bin/true", ["true"])
+    """),
+    "an old file": python("""
+        import os
+        f = open("f", "r+")
+        f.write("old"); f.flush()
+        os.execv("/bin/true", ["true"])
+    """),
+    "a copy of a descriptor": python("""
+        import os
+        f = open("f", "w")
+        f.write("cpy"); f.flush()
+        os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+    """),
+}
+
+
+@BOTH
+def test_a_program_that_execs_with_a_changed_file_open(mount: Mounted, refusals: Faults) -> None:
+    """F5. Its upload may take as long as it likes: ps answers all the while."""
+    refusals.set("delay=4:op=PutObject")
+    for name, command in CHANGED.items():
+        with subprocess.Popen(command, cwd=mount.path) as process:
+            time.sleep(0.5)
+            start = time.monotonic()
+            assert within(mount, SOON, ["ps", "-ef"])
+            assert time.monotonic() - start < 2, name
+            assert process.wait(SOON) == 0
+        content = {"a new file": b"new", "an old file": b"old"}.get(name, b"cpy")
+        wait_for_content(mount, "f", content)
+        mount.released()
+
+
+def test_a_crash_after_exec_loses_nothing(mount: Mounted, refusals: Faults) -> None:
+    """D5. What exec closes is noted before it goes on."""
+    refusals.set("delay=60:op=PutObject")
+    within(mount, SOON, CHANGED["a new file"], mount.path)
+    mount.kill()
+    refusals.clear()
+    recovered(mount)
+    assert mount.content("f") == b"new"
 
 
 STORM = python("""
@@ -129,7 +186,7 @@ def test_a_storm_of_forks_and_execs(mount: Mounted) -> None:
     finally:
         for process in processes:
             process.kill()
-    assert len(mount.keys()) == 8 * 12
+    wait_for(lambda: len(mount.keys()) == 8 * 12)
 
 
 def is_able(*commands: str) -> bool:

@@ -191,6 +191,19 @@ def test_nobody_waits_for_a_look_that_does_not_end(stuck) -> None:
     assert threads() - before <= 2
 
 
+def test_a_look_says_whether_it_waits_for_the_kernel(stuck, monkeypatch) -> None:
+    """F5. That is how a caller within execve(2) is known; that a thread sleeps is no sign of it."""
+    lookers = Lookers(threads=1, patience=0.01, longest=0.2)
+    assert not lookers.stalls(lambda: 1)
+    assert not lookers.stalls(stuck)
+    assert not lookers.stalls(lambda: 1), "no thread is free: unknown"
+    stuck.let_go.set()
+    wait_for(lambda: lookers.ask(lambda: 1))
+    stuck.let_go.clear()
+    monkeypatch.setattr("tagfs.fuse.lookers._waits_for_the_kernel", lambda _thread: True)
+    assert lookers.stalls(stuck)
+
+
 def test_a_look_that_only_lacks_a_processor_is_waited_for() -> None:
     """... or `cmd > file` would be two uploads on a busy host."""
     lookers = Lookers(threads=1, patience=0.01, longest=10)
