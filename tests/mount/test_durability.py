@@ -323,7 +323,9 @@ class TestBudgets:
         assert of_key(log, "f.new") == []
         asked = of_key(log, "f")
         assert asked.count("PUT") == 1
-        assert set(asked) <= {"PUT", "GET tagging", "GET"}, "the judge's GET apart: no copy"
+        assert set(asked) <= {"PUT", "GET tagging", "GET acl", "GET"}, (
+            "the judge's GET apart: no copy"
+        )
 
     def test_what_is_removed_before_it_is_uploaded_costs_nothing(
         self, mount: Mounted, gate: Gate
