@@ -299,8 +299,7 @@ class FileSystem:
         if self._is_due(handle) or self._deferred_attributes.attributes(node.path) is not None:
             if self._env.caller_execs():
                 if self._is_due(handle):
-                    node.flush_deferred = True
-                    node.journal_commit(BRIEFLY)
+                    self._leave_to_release(node)
                 return
             self._deferred_attributes.flush(node.path)
         if not self._is_due(handle):
@@ -317,6 +316,16 @@ class FileSystem:
     @staticmethod
     def _is_due(handle: Handle) -> bool:
         return handle.node.dirty and (handle.writable or handle.node.flush_deferred)
+
+    @staticmethod
+    def _leave_to_release(node: OpenFile) -> None:
+        """Note that a file is owed to a program, unless an upload, which notes it, is under way."""
+        node.flush_deferred = True
+        if node.lock.acquire(timeout=BRIEFLY):
+            try:
+                node.journal_commit()
+            finally:
+                node.lock.release()
 
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""

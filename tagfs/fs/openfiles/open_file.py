@@ -212,22 +212,15 @@ class OpenFile:
             staged.truncate(size)
             self._touched(min(before, size), max(before, size))
 
-    def journal_commit(self, patience: float = -1) -> None:
+    def journal_commit(self) -> None:
         """Note that what was changed is owed to a program: from here on a crash loses none of it.
-
-        Not if an upload, which makes that note itself, is under way for more than `patience`
-        seconds; if negative, its end is waited for.
 
         Raises:
             StagingFull: the disk has no room for the note.
         """
-        if not self.lock.acquire(timeout=patience):
-            return
-        try:
+        with self.lock:
             if self.dirty and not self.unlinked and self.staged is not None:
                 self._committer.journal_commit(self.staged, self._target())
-        finally:
-            self.lock.release()
 
     def flush(self, *, again: bool = False) -> None:
         """Upload what was changed; the service has accepted it when this returns.
