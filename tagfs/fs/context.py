@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from tagfs.errors import ReadOnly
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
@@ -85,6 +86,15 @@ class FsContext:
     caller_renames: Callable[[], bool | None]
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
+
+    def check_writable(self) -> None:
+        """Refuse a change where the mount allows none.
+
+        Raises:
+            ReadOnly
+        """
+        if self.choices.read_only:
+            raise ReadOnly("mounted read-only")
 
     def default_file(self) -> Attributes:
         """Attributes of a file whose object tells none."""

@@ -13,45 +13,21 @@ from dataclasses import replace
 from typing import Any
 
 from tagfs.errors import (
-    AccessDenied,
     BadHandle,
     NotExecutable,
     NotFound,
     NotPermitted,
-    ObjectChanged,
-    ReadOnly,
     TagfsError,
     Unreachable,
 )
-from tagfs.fs.content.journal import Journal
-from tagfs.fs.content.reader import SMALL
-from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.build import build
+from tagfs.fs.context import FsContext
+from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.mapping.paths import is_fuse_hidden, join, split
 from tagfs.fs.mapping.posix_metadata import Attributes
-from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
-from tagfs.fs.openfiles.deferred_work import DeferredWork
-from tagfs.fs.openfiles.handle_table import HandleTable
-from tagfs.fs.openfiles.kernel_sizes import KernelSizes
-from tagfs.fs.openfiles.open_file import Handle, OpenFile
-from tagfs.fs.openfiles.pending import PendingChanges
-from tagfs.fs.openfiles.write_back import WriteBack
-from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
-from tagfs.fs.tree.create import Creator
-from tagfs.fs.tree.heritage import Heritage
-from tagfs.fs.tree.implicit_directories import ImplicitDirectories
-from tagfs.fs.tree.lookup import Entry, TreeLookup
-from tagfs.fs.tree.markers import MarkerWriter
-from tagfs.fs.tree.remove import Remover
-from tagfs.fs.tree.rename import Renamer
-from tagfs.fs.tree.replaced_files import ReplacedFiles
-from tagfs.fs.tree.save_patterns import BackupTags
+from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.tree.lookup import Entry
 from tagfs.fs.tree.sticky import StickyBits
-from tagfs.fs.xattr.dispatch import XattrDispatcher
-from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
-from tagfs.fs.xattr.tags import TagXattrs
-from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
-from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +39,6 @@ BLOCK = 4096
 ACL_BUFFER = 152
 """Bytes of the buffer with which gnulib, and nobody else, looks for an ACL."""
 
-BRIEFLY = 0.05
-"""Seconds that execve(2) may wait for what else is done with a file that it closes."""
-
 HUGE = 2**40
 """Blocks that statfs reports: a bucket has no size."""
 
@@ -75,33 +48,22 @@ class FileSystem:
 
     def __init__(self, env: FsContext, status: Callable[[], dict[str, Any]]) -> None:
         self._env = env
-        self.journal = Journal()
-        self.files = HandleTable(env, self.journal)
-        self._deferred_attributes = DeferredAttributes()
-        self.tree = TreeLookup(env, self.files, self._deferred_attributes)
-        self._write_back = WriteBack(self.files, env.choices.uploads_behind, env.staging.free_bytes)
-        self._pending = PendingChanges()
-        due = DeferredWork(self._deferred_attributes, self._pending, self._write_back)
-        markers = MarkerWriter(env, self.tree)
-        parents = ImplicitDirectories(env, self.files, markers.make)
-        self.replaced = ReplacedFiles(env, self.files, parents, self._pending)
-        self.tree.pending_deletes = self.replaced
-        self._heritage = Heritage(env, self.files, self.replaced, BackupTags(env))
-        self._creator = Creator(env, self.tree, self._write_back, self.replaced, self._heritage)
-        self._remover = Remover(env, self.tree, self.files, due, self.replaced, parents)
-        self._renamer = Renamer(env, self.tree, self.files, due, self._remover, self._heritage)
-        self._prefetcher = SiblingPrefetcher(env, self.tree)
-        metadata_edits = MetadataWriter(env, self.files)
-        self._xattrs = XattrDispatcher(
-            env,
-            TagXattrs(env, self.tree, markers),
-            UserMetadataXattrs(env, self.tree, self.files, markers, metadata_edits),
-            lambda: {**status(), **self.state()},
-        )
-        self._edits = AttributeSetter(
-            env, self.tree, self.files, markers, metadata_edits, self._deferred_attributes
-        )
-        self._kernel_sizes = KernelSizes()
+        parts = build(env, lambda: {**status(), **self.state()})
+        self.journal = parts.journal
+        self.files = parts.files
+        self.tree = parts.tree
+        self.replaced = parts.replaced
+        self._calls = FileCalls(env, parts)
+        self._creator = parts.creator
+        self._remover = parts.remover
+        self._renamer = parts.renamer
+        self._xattrs = parts.xattrs
+        self._edits = parts.attributes
+        self._prefetcher = parts.prefetcher
+        self._kernel_sizes = parts.kernel_sizes
+        self._deferred_attributes = parts.due.attributes
+        self._write_back = parts.due.uploads
+        self._pending = parts.due.changes
         self._sticky = StickyBits()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
@@ -184,148 +146,28 @@ class FileSystem:
     # Files
 
     def open(self, path: str, flags: int) -> tuple[int, bool]:
-        """Open a file; return its handle and whether the kernel must not trust its own size.
-
-        The kernel cuts reads at the size it knows. Where the service has another one now, reads
-        go around the kernel's cache.
-
-        Raises:
-            ObjectChanged: the name was put aside since the kernel looked it up, because another
-                file takes its place; told so, the kernel looks again.
-        """
-        try:
-            return self._open(path, flags)
-        except NotFound as error:
-            if is_fuse_hidden(path):
-                raise ObjectChanged(f"{path}: {error}") from error
-            raise
-
-    def _open(self, path: str, flags: int) -> tuple[int, bool]:
-        writable = flags & os.O_ACCMODE != os.O_RDONLY
-        if path in self.replaced:
-            raise NotFound(path)
-        if writable:
-            self._check_writable()
-            self._deferred_attributes.flush(path)
-            self._write_back.flush(path)
-        handle = self.files.open(
-            path,
-            lambda: self._find_for_open(path, writable=writable),
-            writable=writable,
-            append=bool(flags & os.O_APPEND),
-        )
-        if writable:
-            return handle.fh, False
-        try:
-            handle.node.open_reader(handle, self._prefetcher.on_open(path))
-        except TagfsError:
-            self.files.release(handle.fh)
-            raise
-        return handle.fh, self._kernel_sizes.is_outdated(path, handle.node.size)
+        """Open a file; return its handle and whether the kernel must not trust its own size."""
+        return self._calls.open(path, flags)
 
     def create(self, path: str, mode: int, flags: int) -> int:
-        """Make a new file and open it; its object is created when it is closed.
-
-        Raises:
-            ObjectChanged: there is one by now; the kernel looks again and opens that.
-        """
-        self._check_writable()
-        key = self._env.root.to_key(path)
-        self.replaced.flush(path)
-        if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
-            raise ObjectChanged(f"{path}: somebody has made it")
-        handle = self.files.create(
-            path,
-            self._creator.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
-            exclusive=bool(flags & os.O_EXCL),
-            append=bool(flags & os.O_APPEND),
-        )
-        self._heritage.inherit(handle.node)
-        if self._env.choices.stored:
-            self._deferred_attributes.on_create(path)
-        return handle.fh
+        """Make a new file and open it; its object is created when it is closed."""
+        return self._calls.create(path, mode, flags)
 
     def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`; fewer only at the end."""
-        handle = self.files.handle(fh)
-        return handle.node.read(handle, offset, length)
+        return self._calls.read(fh, offset, length)
 
     def write(self, fh: int, offset: int, data: bytes | memoryview, *, mapped: bool = False) -> int:
-        """Put bytes at `offset`; return how many, which is all.
-
-        `mapped`: they come from a shared mapping, which never appends, whatever handle it uses.
-        """
-        handle = self.files.handle(fh)
-        if not handle.writable:
-            raise BadHandle("not open for writing")
-        self._kernel_sizes.discard(handle.node.path)
-        self._deferred_attributes.flush(handle.node.path)
-        return handle.node.write(offset, data, append=handle.append and not mapped)
+        """Put bytes at `offset`; return how many. `mapped`: they come from a shared mapping."""
+        return self._calls.write(fh, offset, data, mapped=mapped)
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
-        self._check_writable()
-        if fh is not None:
-            opened = self.files.handle(fh).node
-            self._deferred_attributes.flush(opened.path)
-            opened.truncate(size)
-            return
-        if path is None:
-            raise BadHandle("neither a path nor a handle")
-        handle = self.files.handle(self.open(path, os.O_RDWR)[0])
-        was_changed = handle.node.dirty
-        try:
-            if handle.node.has_writer_besides(handle):
-                handle.node.truncate(size)  # whose close uploads it
-            elif handle.node.size != size:
-                handle.node.truncate(size)
-                handle.node.flush()
-        except TagfsError:
-            if not was_changed and len(handle.node.handles) > 1:
-                handle.node.revert(handle)  # or the next writer would finish what has failed
-            raise
-        finally:
-            self.files.release(handle.fh)
+        self._calls.truncate(path, size, fh)
 
     def flush(self, fh: int) -> None:
-        """Upload what a handle's file has changed: a descriptor of it is being closed.
-
-        Not the emptiness that a shell's `> file` makes before anything is written: its second
-        descriptor shows that the file is not finished. And not within execve(2), which nobody
-        hears the end of: the host could not be looked at meanwhile, and the release follows.
-        """
-        handle = self.files.handle(fh)
-        node = handle.node
-        if self._is_due(handle) or self._deferred_attributes.attributes(node.path) is not None:
-            if self._env.caller_execs():
-                if self._is_due(handle):
-                    self._leave_to_release(node)
-                return
-            self._deferred_attributes.flush(node.path)
-        if not self._is_due(handle):
-            return
-        node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
-        if not node.flush_deferred:
-            if self._write_back.enqueue(node):
-                return
-            if node.is_new and node.size <= SMALL:
-                self._prefetcher.on_rename_target(destination(node.path))
-            node.flush()
-            self._write_back.start_now(node)
-
-    @staticmethod
-    def _is_due(handle: Handle) -> bool:
-        return handle.node.dirty and (handle.writable or handle.node.flush_deferred)
-
-    @staticmethod
-    def _leave_to_release(node: OpenFile) -> None:
-        """Note that a file is owed to a program, unless an upload, which notes it, is under way."""
-        node.flush_deferred = True
-        if node.lock.acquire(timeout=BRIEFLY):
-            try:
-                node.journal_commit()
-            finally:
-                node.lock.release()
+        """Upload what a handle's file has changed: a descriptor of it is being closed."""
+        self._calls.flush(fh)
 
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
@@ -336,44 +178,42 @@ class FileSystem:
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
-        node = self.files.handle(fh).node
-        self._deferred_attributes.flush(node.path)
-        node.flush()
+        self._calls.fsync(fh)
 
     def release(self, fh: int) -> None:
         """Forget a handle; its last descriptor is closed."""
-        self.files.release(fh)
+        self._calls.release(fh)
 
     # The tree
 
     def mkdir(self, path: str, mode: int) -> None:
         """Make a directory."""
-        self._check_writable()
+        self._env.check_writable()
         self._creator.mkdir(path, mode)
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:
         """Make a file or a special file."""
-        self._check_writable()
+        self._env.check_writable()
         self._creator.mknod(path, mode, rdev)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
-        self._check_writable()
+        self._env.check_writable()
         self._remover.rmdir(path)
 
     def unlink(self, path: str) -> None:
         """Remove a file's name."""
-        self._check_writable()
+        self._env.check_writable()
         self._remover.unlink(path)
 
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Move a file or a directory; if `exclusive`, only to where nothing is."""
-        self._check_writable()
+        self._env.check_writable()
         self._renamer.rename(old, new, exclusive=exclusive)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""
-        self._check_writable()
+        self._env.check_writable()
         self._creator.symlink(path, text)
 
     def link(self, path: str, existing: str) -> None:
@@ -384,7 +224,7 @@ class FileSystem:
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
-        self._check_writable()
+        self._env.check_writable()
 
         def change(a: Attributes) -> Attributes:
             self._sticky.mode_set(path, a.mode, mode)
@@ -394,7 +234,7 @@ class FileSystem:
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 leaves one as it is."""
-        self._check_writable()
+        self._env.check_writable()
         sticky = self._sticky.lost(path)
         self._edits.change(
             path,
@@ -408,7 +248,7 @@ class FileSystem:
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Set times, nanoseconds since the epoch; None leaves one as it is."""
-        self._check_writable()
+        self._env.check_writable()
         self._edits.change(
             path,
             lambda a: replace(
@@ -443,14 +283,14 @@ class FileSystem:
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Set an extended attribute."""
         if name != "user.tagfs.refresh":
-            self._check_writable()
+            self._env.check_writable()
         self._check_link(path)
         self._deferred_attributes.flush(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
-        self._check_writable()
+        self._env.check_writable()
         self._check_link(path)
         self._deferred_attributes.flush(path)
         self._xattrs.removexattr(path, name)
@@ -499,10 +339,6 @@ class FileSystem:
 
     # Inside
 
-    def _check_writable(self) -> None:
-        if self._env.choices.read_only:
-            raise ReadOnly("mounted read-only")
-
     def _check_link(self, path: str) -> None:
         """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would."""
         if not self._env.choices.shared:
@@ -511,23 +347,6 @@ class FileSystem:
         attributes = self.tree.lookup(path).attributes
         if stat.S_ISLNK(attributes.mode) and uid not in (0, attributes.uid):
             raise NotPermitted(f"{path}: a link of another user")
-
-    def _find_for_open(self, path: str, *, writable: bool) -> ObjectInfo | None:
-        """Return what is on the service, asking it if the file is to be changed."""
-        key = self._env.root.to_key(path)
-        if not writable:
-            return self._env.bucket.known(key)
-        return self._env.bucket.head(key, max_age=FRESH_WITHIN)
-
-    def _is_there_by_now(self, key: str) -> bool:
-        """Say whether an object is there, whatever is remembered: its content is to be kept."""
-        try:
-            self._env.bucket.head(key, max_age=FRESH_WITHIN)
-        except NotFound:
-            return False
-        except AccessDenied:
-            return self._env.bucket.lookup(key, max_age=FRESH_WITHIN).info is not None
-        return True
 
     def _node_stat(self, node: OpenFile) -> Stat:
         links = 0 if node.unlinked else 1

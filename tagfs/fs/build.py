@@ -1,0 +1,86 @@
+"""The parts of one mounted tree, joined: who uses whom is written here and nowhere else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tagfs.fs.content.journal import Journal
+from tagfs.fs.context import FsContext
+from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.deferred_work import DeferredWork
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.kernel_sizes import KernelSizes
+from tagfs.fs.openfiles.pending import PendingChanges
+from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
+from tagfs.fs.tree.create import Creator
+from tagfs.fs.tree.heritage import Heritage
+from tagfs.fs.tree.implicit_directories import ImplicitDirectories
+from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.tree.markers import MarkerWriter
+from tagfs.fs.tree.remove import Remover
+from tagfs.fs.tree.rename import Renamer
+from tagfs.fs.tree.replaced_files import ReplacedFiles
+from tagfs.fs.tree.save_patterns import BackupTags
+from tagfs.fs.xattr.dispatch import XattrDispatcher
+from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
+from tagfs.fs.xattr.tags import TagXattrs
+from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the calls of the kernel are passed on to."""
+
+    journal: Journal
+    files: HandleTable
+    due: DeferredWork
+    tree: TreeLookup
+    replaced: ReplacedFiles
+    heritage: Heritage
+    creator: Creator
+    remover: Remover
+    renamer: Renamer
+    prefetcher: SiblingPrefetcher
+    xattrs: XattrDispatcher
+    attributes: AttributeSetter
+    kernel_sizes: KernelSizes
+
+
+def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
+    """Make the parts of a tree; `status` is what `user.tagfs.status` shows."""
+    journal = Journal()
+    files = HandleTable(env, journal)
+    due = DeferredWork(
+        DeferredAttributes(),
+        PendingChanges(),
+        WriteBack(files, env.choices.uploads_behind, env.staging.free_bytes),
+    )
+    tree = TreeLookup(env, files, due.attributes)
+    markers = MarkerWriter(env, tree)
+    parents = ImplicitDirectories(env, files, markers.make)
+    replaced = ReplacedFiles(env, files, parents, due.changes)
+    tree.pending_deletes = replaced
+    heritage = Heritage(env, files, replaced, BackupTags(env))
+    remover = Remover(env, tree, files, due, replaced, parents)
+    edits = MetadataWriter(env, files)
+    return Parts(
+        journal=journal,
+        files=files,
+        due=due,
+        tree=tree,
+        replaced=replaced,
+        heritage=heritage,
+        creator=Creator(env, tree, due.uploads, replaced, heritage),
+        remover=remover,
+        renamer=Renamer(env, tree, files, due, remover, heritage),
+        prefetcher=SiblingPrefetcher(env, tree),
+        xattrs=XattrDispatcher(
+            env,
+            TagXattrs(env, tree, markers),
+            UserMetadataXattrs(env, tree, files, markers, edits),
+            status,
+        ),
+        attributes=AttributeSetter(env, tree, files, markers, edits, due.attributes),
+        kernel_sizes=KernelSizes(),
+    )

@@ -1,0 +1,205 @@
+"""What open, create, read, write, truncate, flush, fsync and release do with one file.
+
+Here is decided what is asked before a file is opened, what waits for what, and when close(2) sends.
+"""
+
+import os
+import stat
+
+from tagfs.errors import AccessDenied, BadHandle, NotFound, ObjectChanged, TagfsError
+from tagfs.fs.build import Parts
+from tagfs.fs.content.reader import SMALL
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.mapping.paths import is_fuse_hidden
+from tagfs.fs.mapping.temp_names import destination
+from tagfs.fs.openfiles.open_file import Handle, OpenFile
+from tagfs.store.objects import ObjectInfo
+
+BRIEFLY = 0.05
+"""Seconds that execve(2) may wait for what else is done with a file that it closes."""
+
+
+class FileCalls:
+    """The calls that open a file and go on with its handle."""
+
+    def __init__(self, env: FsContext, parts: Parts) -> None:
+        self._env = env
+        self._files = parts.files
+        self._creator = parts.creator
+        self._heritage = parts.heritage
+        self._replaced = parts.replaced
+        self._deferred_attributes = parts.due.attributes
+        self._write_back = parts.due.uploads
+        self._prefetcher = parts.prefetcher
+        self._kernel_sizes = parts.kernel_sizes
+
+    def open(self, path: str, flags: int) -> tuple[int, bool]:
+        """Open a file; return its handle and whether the kernel must not trust its own size.
+
+        The kernel cuts reads at the size it knows. Where the service has another one now, reads
+        go around the kernel's cache.
+
+        Raises:
+            ObjectChanged: the name was put aside since the kernel looked it up, because another
+                file takes its place; told so, the kernel looks again.
+        """
+        try:
+            return self._open(path, flags)
+        except NotFound as error:
+            if is_fuse_hidden(path):
+                raise ObjectChanged(f"{path}: {error}") from error
+            raise
+
+    def _open(self, path: str, flags: int) -> tuple[int, bool]:
+        writable = flags & os.O_ACCMODE != os.O_RDONLY
+        if path in self._replaced:
+            raise NotFound(path)
+        if writable:
+            self._env.check_writable()
+            self._deferred_attributes.flush(path)
+            self._write_back.flush(path)
+        handle = self._files.open(
+            path,
+            lambda: self._find_for_open(path, writable=writable),
+            writable=writable,
+            append=bool(flags & os.O_APPEND),
+        )
+        if writable:
+            return handle.fh, False
+        try:
+            handle.node.open_reader(handle, self._prefetcher.on_open(path))
+        except TagfsError:
+            self._files.release(handle.fh)
+            raise
+        return handle.fh, self._kernel_sizes.is_outdated(path, handle.node.size)
+
+    def create(self, path: str, mode: int, flags: int) -> int:
+        """Make a new file and open it; its object is created when it is closed.
+
+        Raises:
+            ObjectChanged: there is one by now; the kernel looks again and opens that.
+        """
+        self._env.check_writable()
+        key = self._env.root.to_key(path)
+        self._replaced.flush(path)
+        if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
+            raise ObjectChanged(f"{path}: somebody has made it")
+        handle = self._files.create(
+            path,
+            self._creator.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
+            exclusive=bool(flags & os.O_EXCL),
+            append=bool(flags & os.O_APPEND),
+        )
+        self._heritage.inherit(handle.node)
+        if self._env.choices.stored:
+            self._deferred_attributes.on_create(path)
+        return handle.fh
+
+    def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
+        handle = self._files.handle(fh)
+        return handle.node.read(handle, offset, length)
+
+    def write(self, fh: int, offset: int, data: bytes | memoryview, *, mapped: bool = False) -> int:
+        """Put bytes at `offset`; return how many, which is all.
+
+        `mapped`: they come from a shared mapping, which never appends, whatever handle it uses.
+        """
+        handle = self._files.handle(fh)
+        if not handle.writable:
+            raise BadHandle("not open for writing")
+        self._kernel_sizes.discard(handle.node.path)
+        self._deferred_attributes.flush(handle.node.path)
+        return handle.node.write(offset, data, append=handle.append and not mapped)
+
+    def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
+        """Cut or extend a file; without an open writer it is uploaded before this returns."""
+        self._env.check_writable()
+        if fh is not None:
+            opened = self._files.handle(fh).node
+            self._deferred_attributes.flush(opened.path)
+            opened.truncate(size)
+            return
+        if path is None:
+            raise BadHandle("neither a path nor a handle")
+        handle = self._files.handle(self.open(path, os.O_RDWR)[0])
+        was_changed = handle.node.dirty
+        try:
+            if handle.node.has_writer_besides(handle):
+                handle.node.truncate(size)  # whose close uploads it
+            elif handle.node.size != size:
+                handle.node.truncate(size)
+                handle.node.flush()
+        except TagfsError:
+            if not was_changed and len(handle.node.handles) > 1:
+                handle.node.revert(handle)  # or the next writer would finish what has failed
+            raise
+        finally:
+            self._files.release(handle.fh)
+
+    def flush(self, fh: int) -> None:
+        """Upload what a handle's file has changed: a descriptor of it is being closed.
+
+        Not the emptiness that a shell's `> file` makes before anything is written: its second
+        descriptor shows that the file is not finished. And not within execve(2), which nobody
+        hears the end of: the host could not be looked at meanwhile, and the release follows.
+        """
+        handle = self._files.handle(fh)
+        node = handle.node
+        if self._is_due(handle) or self._deferred_attributes.attributes(node.path) is not None:
+            if self._env.caller_execs():
+                if self._is_due(handle):
+                    self._leave_to_release(node)
+                return
+            self._deferred_attributes.flush(node.path)
+        if not self._is_due(handle):
+            return
+        node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
+        if not node.flush_deferred:
+            if self._write_back.enqueue(node):
+                return
+            if node.is_new and node.size <= SMALL:
+                self._prefetcher.on_rename_target(destination(node.path))
+            node.flush()
+            self._write_back.start_now(node)
+
+    @staticmethod
+    def _is_due(handle: Handle) -> bool:
+        return handle.node.dirty and (handle.writable or handle.node.flush_deferred)
+
+    @staticmethod
+    def _leave_to_release(node: OpenFile) -> None:
+        """Note that a file is owed to a program, unless an upload, which notes it, is under way."""
+        node.flush_deferred = True
+        if node.lock.acquire(timeout=BRIEFLY):
+            try:
+                node.journal_commit()
+            finally:
+                node.lock.release()
+
+    def fsync(self, fh: int) -> None:
+        """Upload what a handle's file has changed."""
+        node = self._files.handle(fh).node
+        self._deferred_attributes.flush(node.path)
+        node.flush()
+
+    def release(self, fh: int) -> None:
+        """Forget a handle; its last descriptor is closed."""
+        self._files.release(fh)
+
+    def _find_for_open(self, path: str, *, writable: bool) -> ObjectInfo | None:
+        """Return what is on the service, asking it if the file is to be changed."""
+        key = self._env.root.to_key(path)
+        if not writable:
+            return self._env.bucket.known(key)
+        return self._env.bucket.head(key, max_age=FRESH_WITHIN)
+
+    def _is_there_by_now(self, key: str) -> bool:
+        """Say whether an object is there, whatever is remembered: its content is to be kept."""
+        try:
+            self._env.bucket.head(key, max_age=FRESH_WITHIN)
+        except NotFound:
+            return False
+        except AccessDenied:
+            return self._env.bucket.lookup(key, max_age=FRESH_WITHIN).info is not None
+        return True
