@@ -433,3 +433,14 @@ def test_a_copy_whose_source_may_not_be_deleted_is_taken_away(
     assert mount.keys() == ["f"]
     assert (mount.path / "f").read_bytes() == b"f"
     assert not (mount.path / "n").exists()
+
+
+@ALL
+def test_the_question_whether_one_may_delete_strikes_nothing(mount_with: MountFactory) -> None:
+    """G13. Whatever an object is called: a name that is always the same may be somebody's."""
+    mount = mount_with("")
+    for name in (".tagfs-no-object", "a", "b"):
+        (mount.path / name).write_text(name)
+    (mount.path / "b").replace(mount.path / "a")
+    assert mount.content(".tagfs-no-object") == b".tagfs-no-object"
+    assert mount.content("a") == b"b"

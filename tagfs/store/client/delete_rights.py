@@ -4,8 +4,7 @@ import time
 from typing import Final
 
 NO_OBJECT: Final = ".tagfs-no-object"
-"""Name of an object that is never there: asking for its tags, or deleting it, says what is allowed
-and changes nothing."""
+"""Name of an object that is hardly ever there: asking for its tags says what is allowed."""
 
 MEMORY: Final = 60.0
 """Seconds for which a deletion proves the right to another one."""
