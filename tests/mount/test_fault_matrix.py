@@ -113,7 +113,7 @@ def test_what_another_host_makes_at_the_old_name(field: tuple[Ground, Mounted]) 
         def make(key: str = f"{prefix}/d/{key}") -> None:
             ground.judge.put(key, b"theirs")
 
-        rule = Rule(Meanwhile(make, lost), act.change, times=1, about=prefix)
+        rule = Rule(Meanwhile(make, lost), act.change, times=1, about=f"{prefix}/d/{key}")
         ground.proxy.board.add(rule)
         act.run(mount.path / prefix / "d")
         ground.proxy.board.drop(rule)

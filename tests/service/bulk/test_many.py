@@ -88,7 +88,8 @@ def test_a_thousand_objects_with_three_tags(far: Subject, tmp_path: Path) -> Non
     assert_restored(far, 1000, 17)
     log = far.requests()
     assert "1000 changed" in far.run("restore", "--replace", "--base", far.url, dump).err
-    assert log.kinds() == {"PUT tagging": 1000}
+    # One is asked for first: a server that knows no tags would take each for a new content.
+    assert log.kinds() == {"GET tagging": 1, "PUT tagging": 1000}
     log = far.requests()
     assert "1000 unchanged" in far.run("restore", "--base", far.url, dump).err
     assert log.kinds() == {"GET tagging": 1000}
