@@ -115,11 +115,11 @@ class FileSystem:
     def readdir(self, fh: int) -> Iterator[tuple[str, int, int]]:
         """Yield name, type bits (0 if unknown) and inode number of all that is in a directory."""
         path = self._directories[fh]
-        names = self._prefetcher.listing(path, self.tree.names(path))
+        number = self.files.number
+        entries = ((name, kind, number(join(path, name))) for name, kind in self.tree.names(path))
         yield ".", stat.S_IFDIR, self.files.number(path)
         yield "..", stat.S_IFDIR, self.files.number(split(path)[0])
-        for name, kind in names:
-            yield name, kind, self.files.number(join(path, name))
+        yield from self._prefetcher.listing(path, entries)
 
     def readlink(self, path: str) -> str:
         """Return the text of a symlink."""

@@ -38,11 +38,11 @@ class ContentBuffer:
 
         None: it is here or under way, or there is no memory for it.
         """
-        if path in self._contents or not self._budget.has_room(size):
-            return None
-        self._budget.take(size)
         future: Future[Content | None] = Future()
         with self._lock:
+            if path in self._contents or not self._budget.has_room(size):
+                return None
+            self._budget.take(size)
             self._contents[path] = _Ahead(self._clock(), size, future)
             if self._sweeper is None:
                 self._start_sweeper()

@@ -1,10 +1,12 @@
 """Walks: noticing that a program goes through a listed directory, and how far to go ahead of it.
 
 Pure but for a clock that is passed in. A walk is one kind of question (stat, tags, content) asked
-of one entry after the other, in the order of the listing. Its window is 0 until the second entry
-is asked for, grows while the walk goes on, and starts anew after a jump.
+of one entry after the other, in the order of the listing or in that of inode numbers, by which
+cp(1) sorts what it has listed. Its window is 0 until the second entry is asked for, grows while the
+walk goes on, and starts anew after a jump.
 """
 
+from array import array
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -55,11 +57,13 @@ class Walk:
 
 @dataclass(slots=True)
 class ListedDirectory:
-    """The entries of one directory in listing order, and the walks through them.
+    """The entries of one directory in the order of walks, and the walks through them.
 
     Attributes:
         kinds: type bits of each entry, 0 where unknown.
+        numbers: inode number of each entry, as long as they are in listing order.
         since: when it was listed (seconds).
+        last: index of the entry that was asked for last.
     """
 
     since: float
@@ -67,12 +71,49 @@ class ListedDirectory:
     kinds: list[int] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
     walks: dict[str, Walk] = field(default_factory=dict)
+    numbers: "array[int]" = field(default_factory=lambda: array("Q"))
+    last: int = -1
+    _other: "array[int] | None" = None  # rank of each entry in the other order
 
-    def add(self, name: str, kind: int) -> None:
-        """Append an entry."""
+    def add(self, name: str, kind: int, number: int | None = None) -> None:
+        """Append an entry; `number` is its inode number, None if nobody was told of one."""
         self.index[name] = len(self.names)
         self.names.append(name)
         self.kinds.append(kind)
+        if number is not None:
+            self.numbers.append(number)
+
+    def follow(self, name: str) -> int:
+        """Note that an entry is asked for; return its index in the order of whoever asks."""
+        index, last = self.index[name], self.last
+        if last >= 0 and not last <= index <= last + SKIPPED:
+            ranks = self._ranks()
+            if ranks is not None and 0 < ranks[index] - ranks[last] <= SKIPPED:
+                self._reorder(ranks)
+                index = self.index[name]
+        self.last = index
+        return index
+
+    def _ranks(self) -> "array[int] | None":
+        """Return the rank of each entry in the other order, None if that is not known."""
+        if self._other is None and len(self.numbers) == len(self.names):
+            self._other = array("Q", bytes(8 * len(self.names)))
+            for rank, at in enumerate(sorted(range(len(self.names)), key=self.numbers.__getitem__)):
+                self._other[at] = rank
+        return self._other
+
+    def _reorder(self, ranks: "array[int]") -> None:
+        """Take the other order; walks stand where they stood."""
+        order = sorted(range(len(self.names)), key=ranks.__getitem__)
+        self.names = [self.names[at] for at in order]
+        self.kinds = [self.kinds[at] for at in order]
+        self.index = {name: at for at, name in enumerate(self.names)}
+        self.walks = {
+            what: Walk(ranks[walk.last], ranks[walk.last] + 1, 0, walk.since, ranks[walk.last])
+            for what, walk in self.walks.items()
+            if walk.last >= 0
+        }
+        self._other = array("Q", order)
 
     def is_walking(self, what: str, index: int) -> bool:
         """Say whether a walk is under way whose window reaches `index`, or has just passed it."""

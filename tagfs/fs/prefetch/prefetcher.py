@@ -14,6 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
@@ -61,13 +62,15 @@ class SiblingPrefetcher:
         self._unlisted_lookups = UnlistedLookups()
         self._starts = WalkStarts()
 
-    def listing(self, path: str, names: Iterator[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-        """Remember the entries of a directory while they are passed on."""
+    def listing(
+        self, path: str, entries: Iterator[tuple[str, int, int]]
+    ) -> Iterator[tuple[str, int, int]]:
+        """Remember the entries (name, type bits, inode number) of a directory, and pass them on."""
         directory = ListedDirectory(self._clock())
-        for name, kind in names:
+        for entry in entries:
             if len(directory.names) < MAX_NAMES:
-                directory.add(name, kind)
-            yield name, kind
+                directory.add(*entry)
+            yield entry
         with self._lock:
             self._remember(path, directory)
 
@@ -83,7 +86,7 @@ class SiblingPrefetcher:
             return not self._is_held(split(path)[0]) and not self._tree.is_listed(path)
         if any(found[1].is_walking(what, found[2]) for what in ("content", "tags")):
             return False  # what is read ahead tells the attributes as well
-        self._go_ahead("stat", *found, self._fetch_stat)
+        self._go_ahead("stat", path, found[1], self._fetch_stat)
         return False
 
     def on_unlisted_lookup(self, path: str) -> None:
@@ -121,7 +124,7 @@ class SiblingPrefetcher:
         if parse_name(name).kind in (XattrKind.TAG, XattrKind.TAGGING):
             found = self._find(path)
             if found is not None:
-                self._go_ahead("tags", *found, self._fetch_tags)
+                self._go_ahead("tags", path, found[1], self._fetch_tags)
 
     def on_open(self, path: str) -> Content | None:
         """Note that a file is opened to be read; return its content if it was fetched ahead.
@@ -131,7 +134,7 @@ class SiblingPrefetcher:
         found = self._find(path)
         if found is None:
             return None
-        self._go_ahead("content", *found, self._fetch_contents)
+        self._go_ahead("content", path, found[1], self._fetch_contents)
         content = self._contents.take(path)
         return content if content is not None and self._is_last_seen(path, content) else None
 
@@ -168,16 +171,18 @@ class SiblingPrefetcher:
     def _go_ahead(
         self,
         what: str,
-        parent: str,
+        path: str,
         directory: ListedDirectory,
-        index: int,
         fetch: Callable[[Sequence[Ahead]], None],
     ) -> None:
         within = HORIZON if what == "content" else None
+        parent, name = split(path)
         with self._lock:
-            due = self._starts.step(directory, what, index, self._clock(), within=within)
+            index = directory.follow(name)
+            steps = self._starts.step(directory, what, index, self._clock(), within=within)
+            due = [(join(parent, directory.names[at]), directory.kinds[at]) for at in steps]
         if due:
-            fetch([(join(parent, directory.names[at]), directory.kinds[at]) for at in due])
+            fetch(due)
 
     def _remember(self, path: str, directory: ListedDirectory) -> None:
         self._forget(path)
@@ -261,7 +266,14 @@ class SiblingPrefetcher:
         if future is None:
             return
         key, size = known.key, known.size
-        self._submit(lambda: future.set_result(self._read(key, size)))
+        self._submit(lambda: self._deliver(future, key, size))
+
+    def _deliver(self, future: Future[Content | None], key: str, size: int) -> None:
+        content = None
+        try:
+            content = self._read(key, size)
+        finally:
+            future.set_result(content)  # whoever opens the file waits for it, even after a bug
 
     def _read(self, key: str, size: int) -> Content | None:
         try:

@@ -1,3 +1,6 @@
+import random
+
+import pytest
 from hypothesis import given, strategies as st
 
 from tagfs.fs.prefetch.directory_walk import (
@@ -124,3 +127,47 @@ def test_directories_are_counted_apart_and_the_oldest_are_dropped() -> None:
     for number in range(MAX_UNLISTED):
         assert not lookups.record(f"/{number}", "a")
     assert not lookups.record("/first", "c")
+
+
+class TestOrderOfInodes:
+    """cp(1) sorts what it has listed by inode number."""
+
+    NUMBERS = tuple(random.Random(number).randrange(2**63) for number in range(100))
+
+    @pytest.fixture
+    def directory(self) -> ListedDirectory:
+        directory = ListedDirectory(0.0)
+        for at, number in enumerate(self.NUMBERS):
+            directory.add(f"{at:03}", 0, number)
+        return directory
+
+    def walk(self, directory: ListedDirectory, names: list[str]) -> list[str]:
+        """Return what is fetched ahead for a program that asks for these, one after the other."""
+        ahead = []
+        for name in names:
+            due = directory.step("content", directory.follow(name), 0.0)
+            ahead += [directory.names[at] for at in due]
+        return ahead
+
+    def test_a_walk_in_it_is_followed(self, directory: ListedDirectory) -> None:
+        names = sorted(directory.names, key=lambda name: self.NUMBERS[int(name)])
+        ahead = self.walk(directory, names)
+        assert ahead[0] in names[2:5]
+        assert ahead == names[-len(ahead) :], "each of the others, once"
+        assert len(ahead) >= 95
+
+    def test_one_in_listing_order_after_it_too(self, directory: ListedDirectory) -> None:
+        names = list(directory.names)
+        self.walk(directory, sorted(names, key=lambda name: self.NUMBERS[int(name)]))
+        ahead = self.walk(directory, names)
+        assert len(ahead) >= 90
+        assert ahead == names[-len(ahead) :]
+
+    def test_looks_here_and_there_are_no_walk(self, directory: ListedDirectory) -> None:
+        assert self.walk(directory, ["040", "003", "020", "055", "010"]) == []
+
+    def test_nobody_was_told_of_numbers(self) -> None:
+        directory = ListedDirectory(0.0)
+        for at in range(10):
+            directory.add(str(at), 0)
+        assert self.walk(directory, ["7", "3", "9", "1"]) == []
