@@ -1,6 +1,9 @@
 """The layers of the source tree, read from its imports: who may use whom, and who owns what."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,3 +214,15 @@ def test_names_and_sizes() -> None:
         assert last not in {"utils", "helpers", "common", "manager", "handler", "misc"}, name
         assert len(path.read_text().splitlines()) <= 560, f"{name} has grown too large"
         assert ast.get_docstring(ast.parse(path.read_text())), f"{name} does not say what it owns"
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Nothing comes only by luck, with what some other library needs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["emulator"], *extras["fuse3"], *extras["metrics"]]
+    declared = {re.split(r"[>=\[ ]", line)[0].lower().replace("-", "_") for line in wanted}
+    named = {"fuse": "fusepy"}
+    used = {name.partition(".")[0] for _, path in modules() for name in imports(path)}
+    ours = set(sys.stdlib_module_names) | {"tagfs"}
+    assert {named.get(name, name) for name in used - ours} == declared
