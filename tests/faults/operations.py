@@ -7,7 +7,7 @@ from typing import Any
 
 from tagfs.errors import Unsupported
 from tagfs.store.client.client import Client
-from tagfs.store.client.writes import PROBE_LINK
+from tagfs.store.client.trial_names import TRIAL
 from tagfs.store.objects import (
     BytesSource,
     Content,
@@ -385,7 +385,7 @@ def snapshot(client: Client, prefix: str, *, with_bucket: bool) -> dict[str, Any
     """Return all that can be seen below a prefix: content, tags, metadata, targets."""
     seen: dict[str, Any] = {}
     for info in client.list(prefix, delimiter="").objects:
-        if info.key.endswith(PROBE_LINK):
+        if info.key.rpartition("/")[2].startswith(TRIAL):
             continue
         found = client.head(info.key)
         detail = found.detail

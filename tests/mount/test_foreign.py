@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import Emulator
+from tests.former_trials import FORMER
 from tests.mounting import KEYS, Mounted, mounted, run
 from tests.rclone import find_rclone, rclone
 
@@ -142,6 +143,14 @@ class TestTags:
         assert "right to put tagging: given" not in done.stdout
         assert contents(there) == {"doc": b"precious\n"}
 
+    def test_doctor_strikes_no_object(self, here: tuple[Emulator, str, Path]) -> None:
+        service, bucket, there = here
+        for name in FORMER:
+            (there / name).write_text(name)
+        done = tagfs(service, "doctor", "--write", f"s3://{bucket}")
+        assert "right to put: given" in done.stdout
+        assert contents(there) == {name: name.encode() for name in FORMER}
+
 
 def tagfs(service: Emulator, *words: str) -> subprocess.CompletedProcess[str]:
     options = f"endpoint={service.url},region=us-east-1"
@@ -163,6 +172,24 @@ class TestContent:
             run("rsync", "-a", mount.path / name, mount.path / "synced")
             assert (there / "copy").read_bytes() == (there / name).read_bytes()
             assert (there / "synced").read_bytes() == (there / name).read_bytes()
+
+    def test_what_is_tried_strikes_no_object(
+        self, here: tuple[Emulator, str, Path], there: Path, tmp_path: Path
+    ) -> None:
+        """Not even one of the names that trials once had."""
+        for name in (*FORMER, "doc", "over"):
+            (there / name).write_text(name)
+        (there / "large").write_bytes(b"x" * LARGE)
+        service, bucket, _ = here
+        with mounted(service, bucket, tmp_path / "mnt", "timeout=3") as mount:
+            (mount.path / "doc").replace(mount.path / "over")
+            (mount.path / "over").rename(mount.path / "free")
+            (mount.path / "free").chmod(0o600)
+            with (mount.path / "large").open("r+b") as file:
+                file.write(b"Z")
+        whole = b"Z" + b"x" * (LARGE - 1)
+        kept = {name: name.encode() for name in FORMER}
+        assert contents(there) == {**kept, "free": b"doc", "large": whole}
 
     def test_edits_change_what_they_should(self, mount: Mounted, there: Path) -> None:
         whole = (there / "large").read_bytes()

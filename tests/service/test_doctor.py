@@ -28,6 +28,7 @@ from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http.endpoints import Endpoint
 from tests.emulated import PAIR, Emulator, emulator
 from tests.fakes.loopback import LoopbackServer, answer, error
+from tests.former_trials import FORMER
 from tests.judges import REGIONS, judge_of
 from tests.mounting import KEYS
 
@@ -127,6 +128,8 @@ def test_all_is_well(service: Emulator) -> None:
     judge = judge_of(service.service, service.url, bucket)
     judge.put("mine", b"precious")
     judge.set_tags("mine", {"k": "v"})
+    for name in FORMER:
+        judge.put(name, name.encode())
     done = run(service, bucket, "--write", "--json")
     assert (done.returncode, done.stderr) == (0, ""), done
     found = Examined([json.loads(line) for line in done.stdout.splitlines()])
@@ -135,7 +138,8 @@ def test_all_is_well(service: Emulator) -> None:
     wanted = [*"head get put copy multipart delete".split(), "get tagging", "put tagging"]
     assert {f"right to {right}" for right in [*wanted, "bucket tagging"]} <= rights
     assert ("right to symlink" in rights) == (service.service != "s3")
-    assert judge.keys() == ["mine"]
+    assert judge.keys() == sorted([*FORMER, "mine"])
+    assert [judge.get(name) for name in FORMER] == [name.encode() for name in FORMER]
     assert (judge.get("mine"), judge.tags("mine")) == (b"precious", {"k": "v"})
     assert "OSS_ACCESS_KEY_ID" in found.finding("credentials")["detail"] or (
         service.service != "oss"

@@ -5,7 +5,6 @@ key meanwhile. Who says which version is meant is spared that.
 """
 
 import functools
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 
 from tagfs.errors import (
@@ -19,6 +18,7 @@ from tagfs.errors import (
 )
 from tagfs.store.client.api import logger
 from tagfs.store.client.conditional_writes import ConditionalWrites
+from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
 from tagfs.store.wire.xml import is_representable, parse_deleted, render_delete
@@ -71,8 +71,7 @@ class ObjectDeletes(ConditionalWrites):
 
     def _try_deletion(self, key: str) -> bool:
         """Delete something beside `key` that is not there."""
-        name = f".tagfs-no-{secrets.token_hex(3)}"  # any fixed name could be somebody's
-        trial = key.rpartition("/")[0] + "/" + name if "/" in key else name
+        trial = unused_key(key)
         request = Request(operation="DeleteObject", method="DELETE", key=trial, quiet=True)
         try:
             answer = self._call(request, allow={"NoSuchKey"})

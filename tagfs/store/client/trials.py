@@ -10,12 +10,11 @@ from urllib.parse import quote
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.client.trial_names import lost_answers_logged, unused_key
 from tagfs.store.client.writes import ObjectWrites
 from tagfs.store.http.messages import Request
 from tagfs.store.wire.xml import parse_copied
 
-_TRIAL = ".tagfs-trial"
-_NOTHING = ".tagfs-no-object"
 _NO_UPLOAD = "tagfs-no-upload"
 
 
@@ -30,8 +29,8 @@ class Trying(ObjectWrites):
         """
         if self._heeds is not False or self._copies_done:
             return
-        trial = _beside(key, _TRIAL)
-        source = f"/{self.name}/{quote(_beside(key, _NOTHING), safe='/-_.~')}"
+        trial = unused_key(key)
+        source = f"/{self.name}/{quote(unused_key(key), safe='/-_.~')}"
         request = Request(
             operation="CopyObject",
             method="PUT",
@@ -40,7 +39,8 @@ class Trying(ObjectWrites):
             subresource="copy",
             quiet=True,
         )
-        answer = self.transport.request(request)
+        with lost_answers_logged(trial):
+            answer = self.transport.request(request)
         if answer.error is None:
             self._delete_probe(trial)
             try:
@@ -59,7 +59,7 @@ class Trying(ObjectWrites):
         request = Request(
             operation="AbortMultipartUpload",
             method="DELETE",
-            key=_beside(key, _NOTHING),
+            key=unused_key(key),
             query={"uploadId": _NO_UPLOAD},
             subresource="uploadId",
             quiet=True,
@@ -67,8 +67,3 @@ class Trying(ObjectWrites):
         answer = self.transport.request(request)
         self._aborts_done = answer.code == "NoSuchUpload"
         return self._aborts_done
-
-
-def _beside(key: str, name: str) -> str:
-    directory = key.rpartition("/")[0]
-    return f"{directory}/{name}" if directory else name

@@ -5,7 +5,6 @@ that is "taken". What the service then has is compared with what was sent; nothi
 """
 
 from dataclasses import replace
-from typing import Final
 
 from tagfs.errors import (
     AlreadyExists,
@@ -23,6 +22,7 @@ from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.error_codes import FeatureMissing, to_exception
 from tagfs.store.client.object_acls import Acls
 from tagfs.store.client.tag_transfer import TagTransfer
+from tagfs.store.client.trial_names import TRIAL, lost_answers_logged, unused_key
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.dialects.header_names import STORAGE_CLASS
 from tagfs.store.http.messages import Request, Response
@@ -30,9 +30,6 @@ from tagfs.store.http_dates import parse_http_date
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType, Source
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_crc64, parse_etag, render_target
-
-PROBE_LINK: Final = ".tagfs-trial-link"
-"""Name of the link that is made and deleted to see whether a bucket has links."""
 
 _TRIES = 3
 _CLOCK_STEP_NS = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
@@ -131,10 +128,10 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
         Raises:
             FeatureMissing
         """
-        directory = key.rpartition("/")[0]
-        trial = f"{directory}/{PROBE_LINK}" if directory else PROBE_LINK
+        trial = unused_key(key)
         try:
-            self._call(self._link_request(trial, PROBE_LINK, {}))
+            with lost_answers_logged(trial):
+                self._call(self._link_request(trial, TRIAL, {}))
         except (InvalidRequest, Refused) as failure:
             raise FeatureMissing(str(failure)) from failure
         try:
@@ -145,13 +142,13 @@ class ObjectWrites(ObjectDeletes, TagTransfer, Acls):
         self._links_tried = True
 
     def _delete_probe(self, trial: str) -> None:
-        """Delete what was made on trial; the next trial there does it if this one cannot."""
+        """Delete what was made on trial; if that fails the log says what stays."""
         try:
             self.delete(trial)
         except Interrupted:
             raise
         except TagfsError as failure:
-            logger.warning("%r, a link made on trial, stays behind: %s", trial, failure)
+            logger.warning("%r, an object made on trial, stays behind: %s", trial, failure)
 
     def _describe_created(
         self, key: str, answer: Response, new: NewObject, tags: TagSet

@@ -1,6 +1,7 @@
 """The client on Huawei OBS: what goes over the wire, and what the vendor's SDK finds afterwards."""
 
 import base64
+import contextlib
 import errno
 import hashlib
 import logging
@@ -26,6 +27,7 @@ from tests.emulated import PAIR, emulator
 from tests.emulator.names import DOMAIN, resolve_locally
 from tests.emulator.obs.client import Sdk
 from tests.fakes.loopback import LoopbackServer, answer, error
+from tests.former_trials import FORMER
 
 RED = TagSet({"team": "red", "odd (+é)": "中 :"})
 SOURCE = ObjectInfo(key="a", size=1, etag="e", last_modified_ns=0, storage_class="STANDARD")
@@ -323,6 +325,22 @@ def test_where_links_are_not_known_none_is_made(tmp_path):
         assert not client.capabilities.symlinks
         assert client.get("k").data == b"kept"
         assert [info.key for info in client.list("", delimiter="").objects] == ["k"]
+        client.close()
+
+
+@pytest.mark.parametrize("options", [[], ["symlinks=ignored"]], ids=["links", "no links"])
+def test_a_link_on_trial_strikes_no_object(tmp_path, options):
+    """Not even one of the names that such trials once had."""
+    with emulator(tmp_path, 4, service="obs", options=options) as running:
+        client = running.open()
+        for key in FORMER:
+            client.put(key, data(key.encode()), NewObject())
+        for key in ("l", "d/l"):
+            with contextlib.suppress(Unsupported):
+                client.put_symlink(key, "t", NewObject())
+        assert [client.get(key).data for key in FORMER] == [key.encode() for key in FORMER]
+        left = {info.key for info in client.list("", delimiter="").objects}
+        assert left == {*FORMER} | (set() if options else {"l", "d/l"})
         client.close()
 
 

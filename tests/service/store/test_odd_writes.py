@@ -1,11 +1,19 @@
 """Answers to writes that are not due: an error, and nothing is deleted or taken for done."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tagfs.errors import AlreadyExists, IntegrityError, MalformedResponse, TagfsError, Unsupported
+from tagfs.errors import (
+    AlreadyExists,
+    IntegrityError,
+    MalformedResponse,
+    TagfsError,
+    Unreachable,
+    Unsupported,
+)
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry
 from tagfs.store.http.messages import Request
@@ -107,6 +115,7 @@ def test_a_part_needs_the_headers_of_a_part(script):
         client.upload_part(UPLOAD, 1, BytesSource(b"x"))
 
 
+TRIED = re.compile(r"/bkt/\.tagfs-trial-[0-9a-f]{12}")
 MISSING = error(404, "NoSuchKey")
 DONE = answer(200, b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>")
 COPIES = {name: OPERATIONS[name] for name in ("copy", "set_metadata")}
@@ -125,8 +134,8 @@ def test_where_sub_resources_are_ignored_copies_are_tried_on_nothing(script, ope
     COPIES[operation](ignoring(client))
     COPIES[operation](client)
     trial, *others = [asked.target for asked in server.asked]
-    assert trial == "/bkt/.tagfs-trial"
-    assert server.asked[0].headers["x-amz-copy-source"] == "/bkt/.tagfs-no-object"
+    assert TRIED.fullmatch(trial)
+    assert TRIED.fullmatch(server.asked[0].headers["x-amz-copy-source"])
     assert len(others) == 2
 
 
@@ -135,17 +144,26 @@ def test_no_copy_goes_out_where_it_would_be_an_empty_object(script, operation):
     client, server = script(EMPTY, answer(204))
     with pytest.raises(Unsupported, match="makes no copies"):
         COPIES[operation](ignoring(client))
-    assert {asked.target for asked in server.asked} == {"/bkt/.tagfs-trial"}
+    (trial,) = {asked.target for asked in server.asked}
+    assert TRIED.fullmatch(trial)
     assert [asked.method for asked in server.asked] == ["PUT", "DELETE"]
+
+
+@pytest.mark.parametrize("operation", COPIES)
+def test_a_copy_on_trial_whose_answer_is_lost_is_logged(script, caplog, operation):
+    client, server = script(*[error(500, "InternalError")] * 99)
+    with pytest.raises(Unreachable):
+        COPIES[operation](ignoring(client))
+    assert {asked.target for asked in server.asked} == {server.asked[0].target}
+    assert f"'{server.asked[0].target.removeprefix('/bkt/')}', an object" in caplog.text
 
 
 def test_the_end_of_an_upload_deletes_nothing(script, caplog):
     for tried in (answer(204), MISSING):
         client, server = script(tried)
         ignoring(client).abort_upload(UPLOAD)
-        assert [asked.target.partition("?")[0] for asked in server.asked] == [
-            "/bkt/.tagfs-no-object"
-        ]
+        (asked,) = server.asked
+        assert TRIED.fullmatch(asked.target.partition("?")[0])
     assert "left behind" in caplog.text
     client, server = script(error(404, "NoSuchUpload"), answer(204))
     ignoring(client).abort_upload(UPLOAD)
