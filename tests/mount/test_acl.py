@@ -69,6 +69,8 @@ def test_right_to_set_is_missing(mount: Mounted, refusals: Faults) -> None:
     (mount.path / "g").write_bytes(b"new")
     assert (mount.content("f"), mount.content("g")) == (b"new", b"new")
     assert mount.log().count("ACLs may not be set") == 1
+    assert not is_public(Properties(mount), "f")
+    assert is_public(Properties(mount), "g")
 
 
 @ALL

@@ -9,6 +9,10 @@ from tagfs.store.acl import DEFAULT_ACL, Acl
 RECENT: Final = 1.0
 """Seconds for which an answer counts as having asked."""
 
+REFUSED: Final = 60.0
+"""Seconds for which a directory in which no ACL may be read is not asked again."""
+
+_ENOUGH = 2  # refusals in a row that are no accident
 _MANY = 1000  # answers that are remembered
 
 
@@ -18,9 +22,10 @@ class AclNotes:
     def __init__(self) -> None:
         self.lacking = ""  # why there are none to carry; "" if there may be some
         self.proven = False  # one was read
-        self.said_unread = False
+        self._said: set[str] = set()
         self._asked = False
         self._recent: dict[str, tuple[float, Acl]] = {}
+        self._unread: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
     def is_first(self) -> bool:
@@ -28,6 +33,38 @@ class AclNotes:
         with self._lock:
             first, self._asked = not self._asked, True
             return first
+
+    def is_unsaid(self, what: str) -> bool:
+        """Tell one caller, and no other, to say something in the log."""
+        with self._lock:
+            unsaid = what not in self._said
+            self._said.add(what)
+            return unsaid
+
+    def is_unreadable(self, key: str) -> bool:
+        """Say whether reading ACLs beside `key` was refused, twice in a row, a moment ago."""
+        with self._lock:
+            return self._refusals(_directory(key)) >= _ENOUGH
+
+    def note_unread(self, key: str) -> None:
+        """Remember that the ACL of `key` may not be read."""
+        directory = _directory(key)
+        with self._lock:
+            count = self._refusals(directory) + 1
+            self._unread.pop(directory, None)
+            self._unread[directory] = (time.monotonic(), count)
+            while len(self._unread) > _MANY:
+                self._unread.pop(next(iter(self._unread)))
+
+    def note_read(self, key: str) -> None:
+        """Remember that there are ACLs, and that those beside `key` may be read."""
+        self.proven = True
+        with self._lock:
+            self._unread.pop(_directory(key), None)
+
+    def _refusals(self, directory: str) -> int:
+        since, count = self._unread.get(directory, (0.0, 0))
+        return count if count and time.monotonic() - since < REFUSED else 0
 
     def recent(self, key: str) -> Acl | None:
         """Return an ACL that was read or written just now."""
@@ -42,3 +79,7 @@ class AclNotes:
                 self._recent[key] = (time.monotonic(), acl)
                 while len(self._recent) > _MANY:
                     self._recent.pop(next(iter(self._recent)))
+
+
+def _directory(key: str) -> str:
+    return key.rpartition("/")[0]

@@ -1,6 +1,7 @@
 """Copies made by the service, and metadata changed by copying an object onto itself."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from tagfs.errors import (
     InvalidRequest,
     MalformedResponse,
     ObjectChanged,
+    TagfsError,
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.client.api import logger
@@ -76,8 +78,7 @@ class ObjectCopies(MultipartUploads):
             except FileTooLarge:
                 return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
             if late and (wanted := asked()):
-                self._set_acl(key, wanted)
-                self._acls.note(key, wanted)
+                self._set_acl_of_copy(made, wanted)
             else:
                 self._deliver_acl(key, sent)
             return made
@@ -90,6 +91,21 @@ class ObjectCopies(MultipartUploads):
         given = DEFAULT_ACL if isinstance(acl, Keep) or self.acl_choice == OFF else acl
         other = self._ahead(key) if acl is Keep.SOURCE_OR_REPLACED else lambda: given
         return lambda: own() or other()
+
+    def _set_acl_of_copy(self, made: ObjectInfo, acl: Acl) -> None:
+        """Give a copy its source's ACL; take it away if it would be open to others without.
+
+        Raises:
+            AccessDenied
+        """
+        try:
+            self._set_acl(made.key, acl)
+        except AccessDenied:
+            with suppress(TagfsError):
+                if self._is_there(made.key, made):
+                    self.delete(made.key, meant=made)
+            raise
+        self._acls.note(made.key, acl)
 
     def _copy_small(  # noqa: PLR0913  all that a copy may have otherwise
         self,

@@ -2,7 +2,8 @@
 
 An ACL is a right, so a rewrite reads it afresh, beside the tags: sent as it was a minute ago, it
 could publish what somebody has closed since. An answer, or a write of our own, that is at most
-RECENT old counts as fresh. Where a bucket has no ACLs, or they may not be set, nothing is asked.
+RECENT old counts as fresh. Where a bucket has no ACLs, nothing is asked. A refusal (403) is about
+one request: a policy may deny one prefix, and a denial may pass, so all others carry theirs.
 """
 
 from collections.abc import Callable, Collection
@@ -10,7 +11,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import IntegrityError, MalformedResponse, NotFound, TagfsError, Unsupported
+from tagfs.errors import (
+    AccessDenied,
+    IntegrityError,
+    MalformedResponse,
+    NotFound,
+    TagfsError,
+    Unsupported,
+)
 from tagfs.store.acl import DEFAULT_ACL, DOCUMENT, WORD, Acl, acl_of
 from tagfs.store.client.api import Api, logger
 from tagfs.store.http.messages import Request, Response
@@ -22,6 +30,7 @@ OFF: Final = "off"
 
 _MOST = 1024**2  # bytes of an ACL
 _FORBIDDEN = 403
+_CLOSED = "private"  # narrower than what a new object has in a bucket that is public
 _NONE_HERE: Final[frozenset[int | str]] = frozenset(
     {
         405,
@@ -42,6 +51,8 @@ class Acls(Api):
         self._check_key(key)
         if self.acl_choice != KEPT or self._acls.lacking or self._heeds is False:
             return DEFAULT_ACL
+        if self._acls.is_unreadable(key):
+            return DEFAULT_ACL
         self._ask_ownership()
         request = self._acl_request("GetObjectAcl", "GET", key)
         # A server that ignores the sub-resource sends the object, whatever that looks like.
@@ -49,6 +60,7 @@ class Acls(Api):
         try:
             answer = self._call(request, allow={_FORBIDDEN, *_NONE_HERE})
             if answer.status == _FORBIDDEN:
+                self._acls.note_unread(key)
                 self._say_unread(f"{request}: {answer}")
                 return DEFAULT_ACL
             acl = _read(request, answer)
@@ -57,7 +69,7 @@ class Acls(Api):
                 raise
             self._lack_acls(str(failure))
             return DEFAULT_ACL
-        self._acls.proven = True
+        self._acls.note_read(key)
         return acl
 
     def _acl_ahead(self, key: str, new: NewObject) -> Callable[[], Acl]:
@@ -102,7 +114,11 @@ class Acls(Api):
         self._acls.note(key, DEFAULT_ACL if self._acls.lacking else acl)
 
     def _set_acl(self, key: str, acl: Acl) -> None:
-        """Give an object an ACL; where that may not be, the log says so once."""
+        """Give an object an ACL; where that may not be, the log says so once.
+
+        Raises:
+            AccessDenied: it may not, and without it others could read the object.
+        """
         document = acl.get(DOCUMENT)
         request = self._acl_request("PutObjectAcl", "PUT", key)
         if document is None:
@@ -110,23 +126,39 @@ class Acls(Api):
         else:
             headers = {"content-type": "application/xml"}
             request = replace(request, headers=headers, body=document.encode())
-        answer = self._call(request, allow={_FORBIDDEN, *_NONE_HERE})
+        closes = acl.get(WORD) == _CLOSED
+        allow = _NONE_HERE if closes else {_FORBIDDEN, *_NONE_HERE}
+        answer = self._call(request, allow=allow)
         if answer.error is not None:
-            self._lack_acls(f"{request}: {answer}")
+            self._lose_acl(request, answer)
 
     def _call(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
-        """Deliver a request; if its ACL is what is refused, without that."""
+        """Deliver a request; if its ACL is what is refused, without that.
+
+        Raises:
+            AccessDenied: also where the ACL closes an object that others could read without it.
+        """
         carried = {name for name in request.headers if name in self._acl_names()}
         if not carried or self.acl_choice != KEPT or request.subresource == "acl":
             return super()._call(request, allow=allow)
+        if request.headers.get(self._header(self.dialect.acl_header)) == _CLOSED:
+            return self._call_closed(request, allow)
         answer = super()._call(request, allow={*allow, _FORBIDDEN, *_NONE_HERE})
         expected = answer.code in allow or answer.status in allow
         if answer.error is None or expected:
             return answer
         headers = {k: text for k, text in request.headers.items() if k not in carried}
         second = super()._call(replace(request, headers=headers), allow=allow)
-        self._lack_acls(f"{request}: {answer}")
+        self._lose_acl(request, answer)
         return second
+
+    def _call_closed(self, request: Request, allow: Collection[int | str]) -> Response:
+        """Deliver a request with an ACL that must not be lost: nothing is replaced without it."""
+        try:
+            return super()._call(request, allow=allow)
+        except AccessDenied:
+            self._say_closed(str(request))
+            raise
 
     def _acl_names(self) -> frozenset[str]:
         names = (self.dialect.acl_header, *_GRANTS)
@@ -157,20 +189,40 @@ class Acls(Api):
                 self._acls.lacking = "its owner owns all objects (BucketOwnerEnforced)"
                 logger.info("bucket %r has ACLs switched off: none are asked for", self.name)
 
+    def _lose_acl(self, request: Request, answer: Response) -> None:
+        """Note that one object lost its ACL, or that the bucket has none at all."""
+        reason = f"{request}: {answer}"
+        if answer.status != _FORBIDDEN or answer.code in _NONE_HERE:
+            self._lack_acls(reason)
+        else:
+            self._say_unset(reason)
+
     def _lack_acls(self, reason: str) -> None:
-        """Note, and say once, that ACLs are not carried from now on."""
+        """Note, and say once, that the bucket has no ACLs: none are carried from now on."""
         if self._acls.lacking:
             return
         self._acls.lacking = reason
         if self._acls.proven:
-            told = "bucket %r: ACLs may not be set, and rewritten objects lose theirs: allow %s"
-            logger.warning(told, self.name, f"PutObjectAcl, or mount with acl=off ({reason})")
+            self._say_unset(reason)
         else:
             logger.info("bucket %r has no ACLs: %s", self.name, reason)
 
+    def _say_unset(self, reason: str) -> None:
+        if self._acls.is_unsaid("unset"):
+            told = "bucket %r: ACLs may not be set, and rewritten objects lose theirs: allow %s"
+            logger.warning(told, self.name, f"PutObjectAcl, or mount with acl=off ({reason})")
+
+    def _say_closed(self, reason: str) -> None:
+        if self._acls.is_unsaid("closed"):
+            logger.warning(
+                "bucket %r: an object that is private was not rewritten, as it would be as open "
+                "as the bucket: allow PutObjectAcl (%s)",
+                self.name,
+                reason,
+            )
+
     def _say_unread(self, reason: str) -> None:
-        if not self._acls.said_unread:
-            self._acls.said_unread = True
+        if self._acls.is_unsaid("unread"):
             logger.warning(
                 "bucket %r: ACLs may not be read, and rewritten objects lose theirs: allow "
                 "GetObjectAcl, or mount with acl=off (%s)",
