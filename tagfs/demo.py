@@ -47,14 +47,26 @@ class _EmulatorKeys:
         return self.get()
 
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _end(number: int, _frame: object) -> None:
+    """End by the first signal alone: a second one must not interrupt the cleaning up."""
+    for other in _ENDINGS:
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(0)
+
+
 def run_demo(mountpoint: Path | None) -> None:
     """Show the demo until Ctrl-C; clean up whatever happens.
 
     Raises:
         SettingsError: the emulator or the mount did not come up, with the reason.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(0))
+    for number in _ENDINGS:
+        signal.signal(number, _end)
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagfs-demo-")))
         directory = mountpoint or work / "bucket"

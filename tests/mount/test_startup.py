@@ -228,7 +228,9 @@ def test_the_demo(tmp_path: Path) -> None:
         assert 'cost-center="42"' in run("getfattr", "-d", ".", cwd=point)
         assert os.readlink(point / "latest.md") == "reports/2026/q3.md"
     finally:
-        demo.send_signal(signal.SIGINT)
+        for _ in range(4):  # of an impatient user
+            demo.send_signal(signal.SIGINT)
+            time.sleep(0.05)
         demo.communicate(timeout=20)
     assert not os.path.ismount(point)
     assert demo.returncode == 0
