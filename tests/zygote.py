@@ -38,7 +38,7 @@ class Zygote:
         for one in (self._socket, theirs):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MAX_REQUEST)
         with theirs:
-            command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno())]
+            command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno()), "tagfs mount"]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
 
     def ask(self, request: Mapping[str, Any], *descriptors: int) -> Any:

@@ -16,7 +16,6 @@ from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.prefetch import prefetcher
 from tagfs.fs.prefetch.directory_walk import EAGER_WINDOW, FIRST_WINDOW, FRESH, SIBLINGS
-from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
@@ -53,8 +52,8 @@ class Bench:
         env = environment_of(self.cache, staging, Inline(), **choices)
         env = replace(env, budget=self.budget)
         self.fs = FileSystem(env, dict)
-        self.ahead = SiblingPrefetcher(env, self.fs.tree, clock=lambda: self.now)
-        self.fs._prefetcher = self.ahead
+        self.ahead = self.fs._prefetcher
+        self.ahead._clock = self.ahead._contents._clock = lambda: self.now
         self.bucket.requests.clear()
 
     def put(self, key: str, data: bytes) -> None:

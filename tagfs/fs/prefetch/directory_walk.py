@@ -88,7 +88,7 @@ class ListedDirectory:
         index, last = self.index[name], self.last
         if last >= 0 and not last <= index <= last + SKIPPED:
             ranks = self._ranks()
-            if ranks is not None and 0 < ranks[index] - ranks[last] <= SKIPPED:
+            if ranks is not None and ranks[index] == ranks[last] + 1:
                 self._reorder(ranks)
                 index = self.index[name]
         self.last = index
@@ -103,16 +103,12 @@ class ListedDirectory:
         return self._other
 
     def _reorder(self, ranks: "array[int]") -> None:
-        """Take the other order; walks stand where they stood."""
+        """Take the other order. Walks begin anew: one step may be chance, two are none."""
         order = sorted(range(len(self.names)), key=ranks.__getitem__)
         self.names = [self.names[at] for at in order]
         self.kinds = [self.kinds[at] for at in order]
         self.index = {name: at for at, name in enumerate(self.names)}
-        self.walks = {
-            what: Walk(ranks[walk.last], ranks[walk.last] + 1, 0, walk.since, ranks[walk.last])
-            for what, walk in self.walks.items()
-            if walk.last >= 0
-        }
+        self.walks = {}
         self._other = array("Q", order)
 
     def is_walking(self, what: str, index: int) -> bool:
