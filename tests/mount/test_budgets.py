@@ -277,6 +277,7 @@ class TestContent:
         assert kinds["POST uploadId"] == 1
         parts = [r for r in log.rows() if r["subresource"] == "partNumber"]
         assert sum(row["bytes_in"] for row in parts) == size
+        mount.released()  # until then a reader shares the writer's local copy
         log = mount.requests()
         assert (mount.path / "f").read_bytes() == local.read_bytes()
         assert sum(row["bytes_out"] for row in log.rows() if row["method"] == "GET") == size
