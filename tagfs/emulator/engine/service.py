@@ -4,12 +4,13 @@ import base64
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine.addressing import is_bucket_name, is_text, split_target
 from tagfs.emulator.engine.context import Caller, Context
+from tagfs.emulator.engine.demands import Demands
 from tagfs.emulator.engine.dialect import Dialect
 from tagfs.emulator.engine.errors import Failure, ServiceError, complete, injected
 from tagfs.emulator.engine.grants import is_public
@@ -37,12 +38,16 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What makes a service: its differences, its operations, and those that need no signature."""
+    """What makes a service: its differences, its operations, and those that need no signature.
+
+    `demands` are the bucket owner's.
+    """
 
     dialect: Dialect
     routes: Routes
     authenticator: Authenticator
     unsigned: frozenset[str] = frozenset()
+    demands: Demands = field(default_factory=Demands)
 
 
 class EngineService:
@@ -106,7 +111,10 @@ class EngineService:
         if not is_unsigned:
             self._check_bucket(call)
             self._check_access(context, route)
-        return await route.handler(context)
+        self._rules.demands.check(context, route.operation)
+        reply = await route.handler(context)
+        self._rules.demands.mark(context, reply)
+        return reply
 
     def _check_names(self, request: Request, call: Call) -> None:
         dots = self._dialect.dotted_buckets

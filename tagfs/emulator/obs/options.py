@@ -11,11 +11,16 @@ object_tags=on|off         off: object tagging is not enabled, 405 (default on)
 append=on|off              off: AppendObject is 405 (default on)
 rename_over=on|off         off: a rename to a name that is taken is 409 (default on)
 posix=BUCKET               make this bucket a parallel file system (may be repeated)
+
+and those of `tagfs.emulator.engine.demands`.
 """
 
 from collections.abc import Iterable
 
+from tagfs.emulator.engine.demands import KNOWN
+
 _KNOWN = {
+    **KNOWN,
     "tag_encoding": ("decode", "keep"),
     "tag_limits": ("strict", "wide"),
     "object_tag_limits": ("wide", "strict"),

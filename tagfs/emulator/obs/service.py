@@ -6,6 +6,7 @@ from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import appending, symlinks
 from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.context import POSIX
+from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Handler, NotOffered, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.obs import buckets, filesystem, metadata
@@ -72,6 +73,7 @@ class ObsService(EngineService):
             routes=routes,
             authenticator=Authenticator(config, dialect),
             unsigned=frozenset({"ApiVersion"}),
+            demands=demanded(chosen),
         )
         super().__init__(storage, config, rules)
         for name in posix:

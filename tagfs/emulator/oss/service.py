@@ -2,11 +2,13 @@
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import appending, symlinks
+from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.oss import buckets, objects
 from tagfs.emulator.oss.authentication import Authenticator
 from tagfs.emulator.oss.dialect import make_dialect
+from tagfs.emulator.oss.options import read_options
 from tagfs.emulator.storage.engine import Storage
 
 _NOT_EMULATED = frozenset(
@@ -42,6 +44,11 @@ class OssService(EngineService):
     """OSS with one account."""
 
     def __init__(self, storage: Storage, config: EmulatorConfig) -> None:
+        """Put the service together.
+
+        Raises:
+            ValueError: an option makes no sense.
+        """
         routes = Routes(
             service=buckets.ListBuckets,
             objects=_OBJECT,
@@ -49,5 +56,10 @@ class OssService(EngineService):
             sources=("x-oss-copy-source",),
             not_emulated=_NOT_EMULATED,
         )
-        rules = Rules(dialect=make_dialect(), routes=routes, authenticator=Authenticator(config))
+        rules = Rules(
+            dialect=make_dialect(),
+            routes=routes,
+            authenticator=Authenticator(config),
+            demands=demanded(read_options(config.options)),
+        )
         super().__init__(storage, config, rules)

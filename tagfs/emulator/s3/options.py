@@ -14,11 +14,16 @@ subresources=heeded|ignored
                        ignored: as rclone's server does: ?tagging and ?acl are taken for nothing,
                        so that PUT KEY?tagging is PutObject and DELETE KEY?tagging DeleteObject
 ranges=206|200         200: what answers a part with 200 and Content-Range, as rclone's server
+
+and those of `tagfs.emulator.engine.demands`.
 """
 
 from collections.abc import Iterable
 
+from tagfs.emulator.engine.demands import KNOWN
+
 _KNOWN = {
+    **KNOWN,
     "mimic": ("aws", "rgw"),
     "tagging_count": ("on", "off"),
     "acls": ("on", "off"),

@@ -3,6 +3,7 @@
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import acl
 from tagfs.emulator.engine.buckets import GetBucketVersioning
+from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.s3 import buckets
@@ -56,5 +57,10 @@ class S3Service(EngineService):
         )
         dialect = make_dialect(chosen)
         authenticator = Authenticator(config, dialect)
-        rules = Rules(dialect=dialect, routes=routes, authenticator=authenticator)
+        rules = Rules(
+            dialect=dialect,
+            routes=routes,
+            authenticator=authenticator,
+            demands=demanded(chosen),
+        )
         super().__init__(storage, config, rules)

@@ -28,6 +28,7 @@ class Signable:
         headers: names in lower case.
         host: as the Host header says it.
         path: the request line's path as it is sent, percent-encoded.
+        payload: SHA-256 of the body in hex; None for one that is not signed.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Signable:
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     host: str = ""
     path: str = "/"
+    payload: str | None = None
 
 
 class Signer(Protocol):
@@ -94,6 +96,7 @@ class Dialect:
         header_prefix: begins the service's own headers, such as "x-oss-".
         environment: the variables that hold credentials.
         signer: returns the signer for a region, or for None when that is unknown.
+        signs_payload: whether it signs the body's SHA-256, where that is known.
         endpoint: returns the host of a region.
         region: returns the region that a host belongs to, or None.
         path_style_elsewhere: whether addressing=auto puts the bucket's name in the path on hosts
@@ -158,6 +161,7 @@ class Dialect:
     capabilities: Capabilities
     object_tag_rules: TagRules
     bucket_tag_rules: TagRules
+    signs_payload: bool = False
     path_style_elsewhere: bool = False
     tag_escape: TagEscape = PLAIN
     tag_carriers: frozenset[WriteKind] = frozenset(WriteKind)

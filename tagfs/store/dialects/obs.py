@@ -87,7 +87,7 @@ def string_to_sign(request: Signable, headers: Mapping[str, str]) -> str:
             headers.get("content-md5", ""),
             headers.get("content-type", ""),
             "" if "x-obs-date" in headers else headers.get("date", ""),
-            *(f"{name}:{value.strip()}" for name, value in own),
+            *(f"{name}:{value.strip(' ')}" for name, value in own),
             _resource(request) + ("?" + "&".join(parameters) if parameters else ""),
         ]
     )

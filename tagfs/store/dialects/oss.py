@@ -76,7 +76,7 @@ def string_to_sign_v1(request: Signable, headers: Mapping[str, str]) -> str:
             headers.get("content-md5", ""),
             headers.get("content-type", ""),
             headers.get("x-oss-date") or headers.get("date", ""),
-            *(f"{name}:{value.strip()}" for name, value in own),
+            *(f"{name}:{value.strip(' ')}" for name, value in own),
             resource + ("?" + "&".join(parameters) if parameters else ""),
         ]
     )
@@ -137,7 +137,7 @@ def canonical_request_v4(
             request.method,
             quote(resource, safe="/-_.~"),
             "&".join(f"{name}={value}" if value else name for name, value in parameters),
-            *(f"{name}:{value.strip()}" for name, value in signed),
+            *(f"{name}:{value.strip(' ')}" for name, value in signed),
             "",
             ";".join(additional),
             _UNSIGNED_PAYLOAD,

@@ -22,17 +22,19 @@ from tagfs.store.tags import TagRules
 ANY_REGION: Final = "us-east-1"
 """What servers without regions are signed for, by all tools."""
 
-_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+_UNSIGNED: Final = "UNSIGNED-PAYLOAD"
+# Nothing but spaces: others, such as the ideographic one, are text to the service.
+_BLANKS: Final = re.compile(" +")
 _ALSO_SIGNED = frozenset({"host", "content-md5", "content-type"})
 
 
 def sign(request: Signable, credentials: Credentials, now: float, *, region: str) -> dict[str, str]:
     """Sign with AWS Signature Version 4, bound to a day and a region.
 
-    The payload is covered by its Content-MD5 where that is known, and by TLS.
+    The payload is covered by its SHA-256 where that is known, else by its Content-MD5 and by TLS.
     """
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    added = {"x-amz-date": moment, "x-amz-content-sha256": _PAYLOAD}
+    added = {"x-amz-date": moment, "x-amz-content-sha256": request.payload or _UNSIGNED}
     if credentials.session_token is not None:
         added["x-amz-security-token"] = credentials.session_token
     headers = {**request.headers, **added, "host": request.host}
@@ -60,10 +62,10 @@ def canonical_request(request: Signable, headers: Mapping[str, str]) -> str:
             request.method,
             request.path,
             "&".join(f"{name}={value}" for name, value in parameters),
-            *(f"{name}:{' '.join(headers[name].split())}" for name in signed),
+            *(f"{name}:{_BLANKS.sub(' ', headers[name].strip(' '))}" for name in signed),
             "",
             ";".join(signed),
-            _PAYLOAD,
+            request.payload or _UNSIGNED,
         ]
     )
 
@@ -108,6 +110,7 @@ S3: Final = Dialect(
     signer=_signer,
     endpoint=_endpoint,
     region=_region,
+    signs_payload=True,
     # Compatible servers seldom have a name for each bucket.
     path_style_elsewhere=True,
     limits=Limits(max_key=1024, max_metadata=2048, max_object=5 * 1024**4, min_part=5 * 1024**2),

@@ -16,6 +16,7 @@ from tagfs.store.credentials.values import Credentials, CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect, Signable
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import Request, Response
+from tagfs.store.http.request_body import Body
 from tagfs.store.http.retry import RetryState
 from tagfs.store.http_dates import parse_http_date
 
@@ -82,12 +83,12 @@ class Authenticator:
         return self._renew(present) or present
 
     def headers(
-        self, request: Request, path: str, used: Credentials, md5: str | None
+        self, request: Request, path: str, used: Credentials, body: Body
     ) -> dict[str, str | bytes]:
-        """Return all headers of one attempt; `path` as it is sent, `md5` of the body."""
+        """Return all headers of one attempt; `path` as it is sent."""
         headers = dict(request.headers)
-        if md5 is not None:
-            headers["content-md5"] = md5
+        if body.content_md5 is not None:
+            headers["content-md5"] = body.content_md5
         signable = Signable(
             method=request.method,
             bucket=self._endpoint.bucket,
@@ -96,6 +97,7 @@ class Authenticator:
             headers=headers,
             host=self._endpoint.authority,
             path=path,
+            payload=body.sha256,
         )
         signature: Mapping[str, str] = self._signer(signable, used, self.now())
         headers.update(signature)

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tagfs.errors import IntegrityError
 from tagfs.store.objects import Source
@@ -47,6 +47,22 @@ class Stream:
         return self._md5.digest() if self._md5 is not None else None
 
 
+class Digests(NamedTuple):
+    """Which digests of a body are wanted.
+
+    Attributes:
+        md5: of all that is sent, known when it was sent.
+        md5_first: the same before it is sent, at the price of reading a large source twice.
+        sha256: before it is sent, where that is in memory anyway.
+        sha256_first: the same of a large source, which is read twice.
+    """
+
+    md5: bool = False
+    md5_first: bool = False
+    sha256: bool = False
+    sha256_first: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A request's body, ready for any number of attempts.
@@ -57,6 +73,7 @@ class Body:
         crc64: of `data`, if that is content.
         md5: of all that will be sent, where it is known before.
         with_md5: whether a stream computes one.
+        sha256: of all that will be sent, in hex, where it is known before.
     """
 
     data: bytes | None = None
@@ -64,6 +81,7 @@ class Body:
     crc64: int | None = None
     md5: bytes | None = None
     with_md5: bool = False
+    sha256: str | None = None
 
     @property
     def content_md5(self) -> str | None:
@@ -77,37 +95,50 @@ class Body:
         return Stream(self.source, with_md5=self.with_md5 and self.md5 is None)
 
 
-def prepare_body(
-    body: bytes | Source | None, *, with_md5: bool = False, announced: bool = False
-) -> Body:
+def prepare_body(body: bytes | Source | None, wanted: Digests) -> Body:
     """Read a small source; compute what is to be known before sending.
-
-    `with_md5` wants the MD5 of what is sent; `announced` wants it before, at the price of reading
-    a large source twice.
 
     Raises:
         IntegrityError: the source is shorter than it says.
     """
     if body is None:
-        return Body()
+        return Body(sha256=_NOTHING if wanted.sha256 else None)
     if isinstance(body, bytes):
-        return Body(body, md5=_md5(body))
+        return Body(body, md5=_md5(body), sha256=_sha256(body) if wanted.sha256 else None)
     if body.size > SMALL_BODY:
-        md5 = _md5_of(body) if announced else None
-        return Body(source=body, md5=md5, with_md5=with_md5)
+        return _read_ahead(body, wanted)
     data = _read(body, 0, body.size)
-    return Body(data, crc64=crc64(data), md5=_md5(data))
+    sha256 = _sha256(data) if wanted.sha256 else None
+    return Body(data, crc64=crc64(data), md5=_md5(data), sha256=sha256)
 
 
 def _md5(data: bytes) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
-def _md5_of(source: Source) -> bytes:
-    stream = Stream(source, with_md5=True)
-    for _ in stream:
-        pass
-    return stream.md5 or b""
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+_NOTHING: Final = _sha256(b"")
+
+
+def _read_ahead(source: Source, wanted: Digests) -> Body:
+    """Prepare a large source, read once already if a digest must go ahead of it."""
+    signed = wanted.sha256 and wanted.sha256_first
+    if not (wanted.md5_first or signed):
+        return Body(source=source, with_md5=wanted.md5)
+    md5 = hashlib.md5(usedforsecurity=False) if wanted.md5_first else None
+    sha256 = hashlib.sha256() if signed else None
+    for block in Stream(source, with_md5=False):
+        for digest in filter(None, (md5, sha256)):
+            digest.update(block)
+    return Body(
+        source=source,
+        md5=md5.digest() if md5 else None,
+        with_md5=wanted.md5,
+        sha256=sha256.hexdigest() if sha256 else None,
+    )
 
 
 def _read(source: Source, offset: int, length: int) -> bytes:

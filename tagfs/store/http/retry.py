@@ -46,6 +46,7 @@ class RetryState:
         uncertain: some attempt may have taken effect without our knowing.
         throttled: the last attempt was answered "slow down".
         corrected, refreshed: the clock, the credentials were mended already.
+        signed: all that is sent is signed, however large.
     """
 
     request: Request
@@ -56,6 +57,7 @@ class RetryState:
     throttled: bool = False
     corrected: bool = False
     refreshed: bool = False
+    signed: bool = False
 
     @classmethod
     def begin(cls, request: Request, timeout: float, now: float) -> "RetryState":

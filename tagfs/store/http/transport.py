@@ -23,6 +23,7 @@ from tagfs.store.http.connection_pool import (
     ResponseReader,
     Timeouts,
 )
+from tagfs.store.http.demands import Demands
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.error_response import is_foreign_page, parse_response
 from tagfs.store.http.messages import (
@@ -94,6 +95,7 @@ class Transport:
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
         self._connections = ConnectionPool(endpoint, self.options.ca_bundle)
+        self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -122,16 +124,14 @@ class Transport:
         if request.key is not None:
             check_key(request.key)
         target = self.endpoint.target(request.key, request.query)
-        body = prepare_body(
-            request.body, with_md5=self._dialect.md5_etags, announced=request.md5_first
-        )
         course = RetryState.begin(request, self.options.timeout, time.monotonic())
+        body = prepare_body(request.body, self._demands.digests(course))
         while True:
             course.attempts += 1
             stream = body.begin()
             used = self._authenticator.credentials()
             try:
-                answer = self._attempt(course, target, used, body.content_md5, stream or body.data)
+                answer = self._attempt(course, target, used, body, stream)
             except NoResponse as failure:
                 if stream and stream.failure is not None:
                     raise stream.failure from None
@@ -143,6 +143,9 @@ class Transport:
                 continue
             course.may_have_happened |= answer.may_have_happened or answer.status >= FIRST_FAILURE
             if self._authenticator.recover(course, answer, used):
+                continue
+            if self._demands.learn(course, body, answer):
+                body = prepare_body(request.body, self._demands.digests(course))
                 continue
             if not retry.is_transient(self._dialect, answer.status, answer.code):
                 return self._final(course, answer, body, stream)
@@ -187,7 +190,8 @@ class Transport:
                 check_key(request.key)
             target = self.endpoint.target(request.key, request.query)
             used = self._authenticator.credentials()
-            headers = self._authenticator.headers(request, target.partition("?")[0], used, None)
+            body = prepare_body(None, self._demands.digests(course))
+            headers = self._authenticator.headers(request, target.partition("?")[0], used, body)
         except BaseException:
             self._slots.release()
             raise
@@ -235,12 +239,12 @@ class Transport:
         course: RetryState,
         target: str,
         used: Credentials,
-        md5: str | None,
-        body: bytes | Stream | None,
+        body: Body,
+        stream: Stream | None,
     ) -> Response:
-        headers = self._authenticator.headers(course.request, target.partition("?")[0], used, md5)
+        headers = self._authenticator.headers(course.request, target.partition("?")[0], used, body)
         self._acquire_slot(course)
-        return self._receive(course, self._send(course, target, headers, body))
+        return self._receive(course, self._send(course, target, headers, stream or body.data))
 
     def _send(
         self,

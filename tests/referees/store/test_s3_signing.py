@@ -2,6 +2,8 @@
 
 import calendar
 import datetime
+import hashlib
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -23,8 +25,8 @@ NOW = calendar.timegm((2013, 5, 24, 0, 0, 0))
 class _Frozen(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
     """botocore's signer at our moment: it reads the clock itself."""
 
-    def _should_sha256_sign_payload(self, request):  # noqa: ARG002  theirs
-        return False
+    def _should_sha256_sign_payload(self, request):
+        return request.body is not None
 
     def add_auth(self, request):
         moment = datetime.datetime.fromtimestamp(NOW, datetime.UTC)
@@ -36,7 +38,7 @@ class _Frozen(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
         self.canonical = canonical
 
 
-def theirs(request, credentials, region="eu-west-1"):
+def theirs(request, credentials, region="eu-west-1", content=None):
     pair = TheirCredentials(
         credentials.access_key_id, credentials.secret_access_key, credentials.session_token
     )
@@ -46,6 +48,7 @@ def theirs(request, credentials, region="eu-west-1"):
         url=f"https://{request.host}{request.path}",
         headers={**request.headers, "host": request.host},
         params=dict(request.query),
+        data=content,
     )
     sent.context.update({"client_config": None, "payload_signing_enabled": False})
     sent.context["signing"] = {}
@@ -137,3 +140,28 @@ def test_addresses(arguments, url, base):
     assert url is None or place.url == url
     assert place.base == base
     assert place.region == ("eu-west-1" if "amazonaws" in place.host else None)
+
+
+def test_a_payload_is_signed_by_its_digest():
+    content = b"content"
+    digest = hashlib.sha256(content).hexdigest()
+    one = replace(CASES["put"], payload=digest)
+    ours = sign(one, PAIR, NOW, region="eu-west-1")
+    assert ours["x-amz-content-sha256"] == digest
+    assert ours["authorization"] == theirs(one, PAIR, content=content)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "signed"),
+    [
+        ("a  b", "a b"),
+        (" a ", "a"),
+        # None of these is a blank to the service, though Python splits at them.
+        ("東京\u3000塔", "東京\u3000塔"),
+        ("a\u00a0 b", "a\u00a0 b"),
+        ("\u3000a\u2003", "\u3000a\u2003"),
+    ],
+)
+def test_only_spaces_are_blanks(value, signed):
+    sent = canonical_request(CASES["get"], {"x-amz-meta-a": value, "host": "h"})
+    assert f"x-amz-meta-a:{signed}\n" in sent

@@ -1,0 +1,85 @@
+"""What the owner of a bucket may demand of requests, by settings and policies: all off by default.
+
+Chosen by `--option NAME=VALUE`, the same for every service:
+
+object_lock=off|on     on: as in a bucket with Object Lock and a default retention: content comes
+                       with Content-MD5 or a checksum ("Put Object requests with Object Lock
+                       parameters" of S3's messages)
+payloads=any|signed    signed: a policy denies x-amz-content-sha256: UNSIGNED-PAYLOAD
+request_payer=owner|requester
+                       requester: every request must say that its sender pays for it
+encryption=any|required
+                       required: a policy denies uploads that name no encryption
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.messages import Reply
+
+KNOWN: Final = {
+    "object_lock": ("off", "on"),
+    "payloads": ("any", "signed"),
+    "request_payer": ("owner", "requester"),
+    "encryption": ("any", "required"),
+}
+_CONTENT: Final = {"PutObject": "Put Object", "UploadPart": "Put Part"}
+_CREATING: Final = frozenset(
+    {"PutObject", "InitiateMultipartUpload", "CopyObject", "AppendObject", "PostObject"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What is demanded of the requests to one service."""
+
+    object_lock: bool = False
+    signed_payloads: bool = False
+    requester_pays: bool = False
+    encryption: bool = False
+
+    def check(self, context: Context, operation: str) -> None:
+        """Refuse a request that lacks something.
+
+        Raises:
+            ServiceError
+        """
+        if context.call.bucket is None:
+            return
+        payload = context.header("x-amz-content-sha256")
+        if self.signed_payloads and payload == "UNSIGNED-PAYLOAD":
+            raise ServiceError("AccessDenied", "explicit deny in a resource-based policy")
+        if self.requester_pays and (context.own("request-payer") or "").lower() != "requester":
+            raise ServiceError("AccessDenied")
+        unencrypted = context.own("server-side-encryption") is None
+        unencrypted &= context.own("server-side-encryption-customer-algorithm") is None
+        if self.encryption and operation in _CREATING and unencrypted:
+            raise ServiceError("AccessDenied", "explicit deny in a resource-based policy")
+        if self.object_lock and operation in _CONTENT:
+            self._check_digest(context, _CONTENT[operation])
+
+    def mark(self, context: Context, reply: Reply) -> None:
+        """Say in an answer who pays for it."""
+        if self.requester_pays:
+            reply.headers[f"{context.family}request-charged"] = "requester"
+
+    def _check_digest(self, context: Context, what: str) -> None:
+        if not context.dialect.promises(context.request.headers).given:
+            raise ServiceError(
+                "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for "
+                f"{what} requests with Object Lock parameters",
+            )
+
+
+def demanded(chosen: Mapping[str, str]) -> Demands:
+    """Return what the options want."""
+    return Demands(
+        object_lock=chosen["object_lock"] == "on",
+        signed_payloads=chosen["payloads"] == "signed",
+        requester_pays=chosen["request_payer"] == "requester",
+        encryption=chosen["encryption"] == "required",
+    )
