@@ -51,7 +51,9 @@ class Caller:
 
     def mounted(self) -> None:
         """Learn which file system is ours; called when the kernel has begun to ask."""
-        self._device = device_of(self._mountpoint, _read(f"{self._proc}/self/mountinfo"))
+        self._device = device_of(
+            self._mountpoint, parse_mountinfo(_read(f"{self._proc}/self/mountinfo"))
+        )
 
     def is_rename(self) -> bool | None:
         """Say whether it is in rename(2) or unlink(2); None if nothing tells.

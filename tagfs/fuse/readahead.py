@@ -5,9 +5,7 @@ import os
 import threading
 from pathlib import Path
 
-from tagfs.fuse.mountinfo import device_of
-
-TABLE = Path("/proc/self/mountinfo")
+from tagfs.fuse.mountinfo import device_of, read_mountinfo
 
 SYSFS = Path("/sys/class/bdi")
 
@@ -27,6 +25,6 @@ def _raise(mountpoint: Path, kib: int) -> None:
     with contextlib.suppress(OSError):
         os.statvfs(mountpoint)  # waits until the kernel is connected, and has set its own number
         # Not by stat(2): that of the disk below, if it was unmounted meanwhile.
-        device = device_of(os.path.realpath(mountpoint), TABLE.read_text(errors="surrogateescape"))
+        device = device_of(os.path.realpath(mountpoint), read_mountinfo())
         if device is not None:
             (SYSFS / device / "read_ahead_kb").write_text(str(kib), encoding="ascii")

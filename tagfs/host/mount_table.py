@@ -7,19 +7,18 @@ import json
 import logging
 import os
 import posixpath
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from tagfs.config.options import REACHING
 from tagfs.config.settings import BucketUrl, Settings, parse_options, parse_url
 from tagfs.errors import SettingsError
 from tagfs.fs.mapping.paths import Root
+from tagfs.fuse.mountinfo import MountPoint, read_mountinfo
 
 log = logging.getLogger(__name__)
 
-TABLE: Final = Path("/proc/self/mountinfo")
 STATUS: Final = "user.tagfs.status"
 REFRESH: Final = "user.tagfs.refresh"
 _TYPE: Final = "fuse.tagfs"
@@ -42,27 +41,14 @@ class Mount:
         return "/" + path[len(self.path.rstrip("/")) :].strip("/")
 
 
-def read_mounts(table: str) -> list[Mount]:
-    """Return the tagfs mounts in the text of a mount table, the uppermost of a place last."""
-    mounts = []
-    for line in table.splitlines():
-        before, dash, after = line.partition(" - ")
-        kind, _, rest = after.partition(" ")
-        fields = before.split(" ")
-        if dash and kind == _TYPE:
-            source = _unescape(rest.split(" ")[0])
-            mounts.append(Mount(_unescape(fields[4]), source, frozenset(fields[5].split(","))))
-    return mounts
-
-
-def _unescape(text: str) -> str:
-    raw = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), os.fsencode(text))
-    return os.fsdecode(raw)
+def tagfs_mounts(table: Iterable[MountPoint]) -> list[Mount]:
+    """Return those of tagfs, the uppermost of a place last."""
+    return [Mount(line.path, line.source, line.flags) for line in table if line.kind == _TYPE]
 
 
 def present_mounts() -> list[Mount]:
     """Return the tagfs mounts that this process sees."""
-    return read_mounts(os.fsdecode(TABLE.read_bytes()))
+    return tagfs_mounts(read_mountinfo())
 
 
 def find_mount(path: str, mounts: list[Mount]) -> Mount | None:

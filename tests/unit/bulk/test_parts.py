@@ -15,7 +15,8 @@ from tagfs.bulk.globs import Filter, compile_glob, decode_pattern, has_magic
 from tagfs.bulk.ordered_pool import OrderedPool, Stop
 from tagfs.bulk.progress_file import ProgressFile
 from tagfs.errors import SettingsError
-from tagfs.host.mount_table import Mount, find_mount, read_mounts
+from tagfs.fuse.mountinfo import parse_mountinfo
+from tagfs.host.mount_table import Mount, find_mount, tagfs_mounts
 from tagfs.localfiles.append_log import DurableLines
 from tagfs.store.tags import TagSet
 from tests.test_layers import MODULES, imports
@@ -103,11 +104,11 @@ class TestMounts:
     )
 
     def test_table(self) -> None:
-        mounts = read_mounts(self.TABLE)
+        mounts = tagfs_mounts(parse_mountinfo(self.TABLE))
         assert mounts == [Mount("/mnt", "oss://b"), Mount("/mnt/sp ace", "oss://c/pre fix/")]
 
     def test_the_innermost_mount_holds_a_path(self) -> None:
-        mounts = read_mounts(self.TABLE)
+        mounts = tagfs_mounts(parse_mountinfo(self.TABLE))
         assert find_mount("/mnt/x", mounts) == mounts[0]
         assert find_mount("/mnt/sp ace/x", mounts) == mounts[1]
         assert find_mount("/mntx", mounts) is None

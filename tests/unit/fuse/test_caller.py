@@ -228,11 +228,11 @@ def test_one_look_follows_the_other_on_one_thread() -> None:
 
 def test_the_mount_table() -> None:
     assert [mount.path for mount in parse_mountinfo(TABLE)][3] == "/sub dir"
-    assert device_of("/mnt/b", TABLE) == OURS
-    assert device_of("/", TABLE) is None  # a disk
-    assert device_of("/nowhere", TABLE) is None
+    assert device_of("/mnt/b", parse_mountinfo(TABLE)) == OURS
+    assert device_of("/", parse_mountinfo(TABLE)) is None  # a disk
+    assert device_of("/nowhere", parse_mountinfo(TABLE)) is None
     covered = TABLE + "40 30 0:60 / /mnt/b rw - tmpfs none rw\n"
-    assert device_of("/mnt/b", covered) is None
+    assert device_of("/mnt/b", parse_mountinfo(covered)) is None
 
 
 @pytest.mark.parametrize(
