@@ -50,6 +50,74 @@ class Binding(Protocol):
         """
 
 
+class Callbacks:
+    """The callbacks in which both bindings fall short, for their sessions to inherit first.
+
+    What they leave out: open flags, mapped pages, direct I/O, types and numbers in listings.
+    """
+
+    _call: Operations
+
+    def open(self, path: bytes, fip: Any) -> int:
+        """Open a file; say whether its reads go around the kernel's cache."""
+        info = fip.contents
+        info.fh, info.direct_io = open_file(self._call, text_of(path), info.flags)
+        return 0
+
+    def create(self, path: bytes, mode: int, fip: Any) -> int:
+        """Make a file and open it."""
+        info = fip.contents
+        info.fh = self._call("create", text_of(path), mode, info.flags)
+        return 0
+
+    def read(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> int:
+        """Fill libfuse's buffer from a file; return how many bytes there were."""
+        with buffer_of(buf, size) as where:
+            data = self._call("read", optional_text(path), size, offset, fip.contents.fh)
+            where[: len(data)] = data
+            return len(data)
+
+    def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
+        """Write what libfuse's buffer holds, without a copy of it."""
+        info = fip.contents
+        with buffer_of(buf, size) as data:
+            name = "write_page" if info.writepage else "write"
+            return self._call(name, optional_text(path), data, offset, info.fh)
+
+    def listxattr(self, path: bytes, buf: Any, size: int) -> int:
+        """Put the names of a file's extended attributes into libfuse's buffer.
+
+        Return how many bytes they take; with size 0 that is all that is asked for.
+        """
+        names: list[str] = self._call("listxattr", text_of(path), size)
+        data = "".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape")
+        if size and len(data) > size:
+            return -errno.ERANGE
+        if size and data:
+            ctypes.memmove(buf, data, len(data))
+        return len(data)
+
+    def fill_directory(
+        self, path: bytes | None, fh: int, stat: Any, fill: Callable[..., int]
+    ) -> int:
+        """Hand the entries of a directory to `fill(name, stat)` until it has no more room."""
+        for name, kind, ino in self._call("readdir", optional_text(path), fh):
+            stat.st_mode, stat.st_ino = kind, ino
+            if fill(name.encode("utf-8", "surrogateescape"), stat) != 0:
+                break
+        return 0
+
+
+def text_of(path: bytes) -> str:
+    """Return a path of libfuse; bytes that are not UTF-8 get through, and are EILSEQ later."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def optional_text(path: bytes | None) -> str | None:
+    """Return the same; None for a file that has no name any more."""
+    return None if path is None else text_of(path)
+
+
 def open_file(operations: Operations, path: str, flags: int) -> tuple[int, bool]:
     """Open a file, emptied if `flags` say so; return its handle, and whether reads are direct.
 
@@ -75,32 +143,7 @@ def buffer_of(pointer: Any, size: int) -> memoryview:
     return memoryview(_Largest.from_address(address)).cast("B")[:size]
 
 
-def read_into(operations: Operations, path: str | None, where: Any, offset: int, fh: int) -> int:
-    """Fill `where`, a view of libfuse's buffer, from a file; return how many bytes there were."""
-    with where:
-        data = operations("read", path, len(where), offset, fh)
-        where[: len(data)] = data
-        return len(data)
-
-
-def names_into(operations: Operations, path: str, buffer: Any, size: int) -> int:
-    """Put the names of a file's extended attributes into libfuse's buffer of `size` bytes.
-
-    Return how many bytes they take; with size 0 that is all that is asked for.
-    """
-    names: list[str] = operations("listxattr", path, size)
-    text = "".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape")
-    if size and len(text) > size:
-        return -errno.ERANGE
-    if size and text:
-        ctypes.memmove(buffer, text, len(text))
-    return len(text)
-
-
-def write_from(
-    operations: Operations, path: str | None, data: memoryview, offset: int, info: Any
-) -> Any:
-    """Write what a view of libfuse's buffer holds, without a copy of it."""
-    with data:
-        name = "write_page" if info.writepage else "write"
-        return operations(name, path, data, offset, info.fh)
+def stopper(library: Any) -> Callable[[], None]:
+    """Return what ends the session of the callback that is being served."""
+    session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)
+    return lambda: library.fuse_exit(session)

@@ -1,22 +1,13 @@
 """The tree on libfuse 2: the only module that knows fusepy."""
 
 import codecs
-import ctypes
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
-from tagfs.fuse.binding import (
-    DEFAULTS,
-    Operations,
-    buffer_of,
-    names_into,
-    open_file,
-    read_into,
-    write_from,
-)
+from tagfs.fuse.binding import DEFAULTS, Callbacks, Operations, stopper
 
 # Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
 os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")
@@ -53,8 +44,8 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
 codecs.register(_find_codec)
 
 
-class Session(fuse.FUSE):  # type: ignore[misc]
-    """fusepy, with what it leaves out: open flags, mapped pages, direct I/O, listings, sizes."""
+class Session(Callbacks, fuse.FUSE):  # type: ignore[misc]
+    """fusepy, with what it leaves out."""
 
     def __init__(
         self,
@@ -64,6 +55,7 @@ class Session(fuse.FUSE):  # type: ignore[misc]
         ready: Callable[[], None],
     ) -> None:
         self._ready = ready
+        self._call = operations
         merged = {**OPTIONS, **options}
         super().__init__(operations, str(mountpoint), foreground=True, encoding=ENCODING, **merged)
 
@@ -71,36 +63,11 @@ class Session(fuse.FUSE):  # type: ignore[misc]
         self._ready()
         return 0
 
-    def open(self, path: bytes, fip: Any) -> int:
-        info = fip.contents
-        info.fh, direct = open_file(self.operations, path.decode(self.encoding), info.flags)
-        info.direct_io = direct
-        return 0
-
-    def create(self, path: bytes, mode: int, fip: Any) -> int:
-        info = fip.contents
-        info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
-        return 0
-
-    def read(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> int:
-        where, fh = buffer_of(buf, size), fip.contents.fh
-        return read_into(self.operations, self._decode_optional_path(path), where, offset, fh)
-
-    def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
-        data, info = buffer_of(buf, size), fip.contents
-        return write_from(self.operations, self._decode_optional_path(path), data, offset, info)
-
-    def listxattr(self, path: bytes, buf: Any, size: int) -> int:
-        return names_into(self.operations, path.decode(self.encoding), buf, size)
-
     def readdir(self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any) -> int:
-        stat = fuse.c_stat()
-        entries = self.operations("readdir", self._decode_optional_path(path), fip.contents.fh)
-        for name, kind, ino in entries:
-            stat.st_mode, stat.st_ino = kind, ino
-            if filler(buf, name.encode(self.encoding), stat, 0) != 0:
-                break
-        return 0
+        def fill(name: bytes, stat: Any) -> Any:
+            return filler(buf, name, stat, 0)
+
+        return self.fill_directory(path, fip.contents.fh, fuse.c_stat(), fill)
 
 
 class _WithInit:
@@ -132,9 +99,7 @@ def context() -> tuple[int, int, int]:
 
 def stop_callback() -> Callable[[], None]:
     """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
-    library = fuse._libfuse  # noqa: SLF001
-    session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)
-    return lambda: library.fuse_exit(session)
+    return stopper(fuse._libfuse)  # noqa: SLF001
 
 
 def run(

@@ -15,15 +15,7 @@ from typing import Any
 
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
-from tagfs.fuse.binding import (
-    DEFAULTS,
-    Operations,
-    buffer_of,
-    names_into,
-    open_file,
-    read_into,
-    write_from,
-)
+from tagfs.fuse.binding import DEFAULTS, Callbacks, Operations, optional_text, stopper, text_of
 from tagfs.fuse.readahead import raise_soon
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
@@ -109,7 +101,7 @@ THREADS: Mapping[str, Any] = {"max_threads": 512, "max_idle_threads": 10}
 """As libfuse 2 has it; since 3.12 there would be 10 in all, and a slow request holds one."""
 
 
-class Session(mfusepy.FUSE):  # type: ignore[misc]
+class Session(Callbacks, mfusepy.FUSE):  # type: ignore[misc]
     """mfusepy, with what it leaves out or does otherwise than the tree expects."""
 
     def __init__(
@@ -135,45 +127,22 @@ class Session(mfusepy.FUSE):  # type: ignore[misc]
         self._ready()
         return 0
 
-    def open(self, path: bytes, fip: Any) -> int:
-        info = fip.contents
-        info.fh, info.direct_io = open_file(self._call, _text(path), info.flags)
-        return 0
-
-    def create(self, path: bytes, mode: int, fip: Any) -> int:
-        info = fip.contents
-        info.fh = self._call("create", _text(path), mode, info.flags)
-        return 0
-
-    def read(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> int:
-        where = buffer_of(buf, size)
-        return read_into(self._call, _optional(path), where, offset, fip.contents.fh)
-
-    def write(self, path: bytes | None, buf: Any, size: int, offset: int, fip: Any) -> Any:
-        data = buffer_of(buf, size)
-        return write_from(self._call, _optional(path), data, offset, fip.contents)
-
-    def listxattr(self, path: bytes, buf: Any, size: int) -> int:
-        return names_into(self._call, _text(path), buf, size)
-
     def readdir_fuse_3(
         self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any, _flags: int
     ) -> int:
-        stat = mfusepy.c_stat()
-        for name, kind, ino in self._call("readdir", _optional(path), fip.contents.fh):
-            stat.st_mode, stat.st_ino = kind, ino
-            if filler(buf, name.encode("utf-8", "surrogateescape"), stat, 0, 0) != 0:
-                break
-        return 0
+        def fill(name: bytes, stat: Any) -> Any:
+            return filler(buf, name, stat, 0, 0)
+
+        return self.fill_directory(path, fip.contents.fh, mfusepy.c_stat(), fill)
 
     def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> Any:
         if flags & ~RENAME_NOREPLACE:  # no bucket exchanges two objects at once
             return -errno.EINVAL
-        return self._call("rename_noreplace" if flags else "rename", _text(old), _text(new))
+        return self._call("rename_noreplace" if flags else "rename", text_of(old), text_of(new))
 
     def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> Any:
         fh = fip.contents.fh if fip else None
-        return self._call("truncate", _optional(path), length, fh)
+        return self._call("truncate", optional_text(path), length, fh)
 
     # A file without a name (hard_remove) has no attributes to set, as on libfuse 2.
 
@@ -196,14 +165,6 @@ class _Methods:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._operations, name)
         return partial(self._operations, name) if callable(found) else found
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
-
-
-def _optional(path: bytes | None) -> str | None:
-    return None if path is None else _text(path)
 
 
 def to_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,9 +215,7 @@ def context() -> tuple[int, int, int]:
 
 def stop_callback() -> Callable[[], None]:
     """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
-    library = mfusepy._libfuse  # noqa: SLF001
-    session = ctypes.c_void_p(library.fuse_get_context().contents.fuse)
-    return lambda: library.fuse_exit(session)
+    return stopper(mfusepy._libfuse)  # noqa: SLF001
 
 
 def run(

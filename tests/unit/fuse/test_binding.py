@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
-from tagfs.fuse.binding import buffer_of, names_into, read_into, write_from
+from tagfs.fuse.binding import Callbacks
 
 SIZE = 64
-INFO = SimpleNamespace(writepage=False, fh=7)
+
+
+def session(operations: Any) -> Callbacks:
+    made = Callbacks()
+    made._call = operations
+    return made
+
+
+def handle(*, mapped: bool = False) -> Any:
+    return SimpleNamespace(contents=SimpleNamespace(writepage=mapped, fh=7))
 
 
 def filled(pattern: bytes) -> tuple[Any, Any]:
@@ -27,7 +36,7 @@ def test_what_is_read_is_put_into_the_buffer_and_nothing_behind_it(kind) -> None
         asked.append(arguments)
         return kind(b"content")
 
-    assert read_into(operations, "/f", buffer_of(pointer, 16), 3, 7) == 7
+    assert session(operations).read(b"/f", pointer, 16, 3, handle()) == 7
     assert asked == [("read", "/f", 16, 3, 7)]
     assert bytes(memory) == b"content" + b"." * (SIZE - 7)
 
@@ -35,7 +44,7 @@ def test_what_is_read_is_put_into_the_buffer_and_nothing_behind_it(kind) -> None
 def test_more_than_was_asked_for_is_refused_and_not_written_past_the_end() -> None:
     memory, pointer = filled(b".")
     with pytest.raises(ValueError, match="structure"):
-        read_into(lambda *_: bytes(17), "/f", buffer_of(pointer, 16), 0, 7)
+        session(lambda *_: bytes(17)).read(b"/f", pointer, 16, 0, handle())
     assert bytes(memory) == b"." * SIZE
 
 
@@ -49,8 +58,7 @@ def test_a_write_sees_libfuses_own_memory(mapped, name) -> None:
         seen.append((*arguments[:2], bytes(arguments[2]), *arguments[3:]))
         return len(arguments[2])
 
-    info = SimpleNamespace(writepage=mapped, fh=7)
-    assert write_from(operations, "/f", buffer_of(pointer, 5), 3, info) == 5
+    assert session(operations).write(b"/f", pointer, 5, 3, handle(mapped=mapped)) == 5
     assert seen == [(name, "/f", b"Wwwww", 3, 7)]
 
 
@@ -63,7 +71,7 @@ def test_nobody_can_use_the_buffer_when_the_callback_is_over() -> None:
         raise OSError(5, "fails")
 
     with pytest.raises(OSError, match="fails"):
-        write_from(operations, "/f", buffer_of(pointer, 5), 0, INFO)
+        session(operations).write(b"/f", pointer, 5, 0, handle())
     with pytest.raises(ValueError, match="released"):
         kept[0].tobytes()
 
@@ -92,6 +100,19 @@ def test_names_are_put_into_the_buffer_if_they_fit(names, size, told, kept) -> N
         asked.append(arguments)
         return names
 
-    assert names_into(operations, "/f", pointer if size else None, size) == told
+    assert session(operations).listxattr(b"/f", pointer if size else None, size) == told
     assert asked == [("listxattr", "/f", size)]
     assert bytes(memory) == kept + b"." * (SIZE - len(kept))
+
+
+def test_a_listing_stops_where_the_buffer_is_full() -> None:
+    entries = [("a", 0o040000, 1), ("\udcff", 0o100000, 2), ("c", 0o100000, 3)]
+    seen = []
+
+    def fill(name: bytes, stat: Any) -> int:
+        seen.append((name, stat.st_mode, stat.st_ino))
+        return len(seen) == 2
+
+    stat = SimpleNamespace()
+    assert session(lambda *_: entries).fill_directory(b"/d", 7, stat, fill) == 0
+    assert seen == [(b"a", 0o040000, 1), (b"\xff", 0o100000, 2)]
