@@ -10,11 +10,11 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 from tagfs.bulk.opened_buckets import OpenedBucket
 from tagfs.config.settings import BucketUrl, parse_url
@@ -34,7 +34,7 @@ class Record:
     told: Mapping[str, str | None]
 
 
-class Audit:
+class Audit(AbstractContextManager["Audit"]):
     """Writes the audit file. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
@@ -43,15 +43,7 @@ class Audit:
         self._lock = threading.Lock()
         self._count = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lines.close()
 
     def begin(self, place: OpenedBucket, key: str, old: TagSet, new: TagSet) -> str:

@@ -6,9 +6,9 @@ its own credentials, or by the mount if it has none.
 
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tagfs.bulk.mount_access import MountAccess
 from tagfs.bulk.tag_access import DirectAccess, TagAccess
@@ -57,7 +57,7 @@ class OpenedBucket:
             refresh(self.url, directory)
 
 
-class OpenedBuckets:
+class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
     """The places of one command.
 
     Args:
@@ -70,15 +70,7 @@ class OpenedBuckets:
         self._parallel = parallel
         self._open: dict[Any, OpenedBucket] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for place in self._open.values():
             place.access.close()
 

@@ -8,9 +8,9 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from tagfs.errors import SettingsError
 from tagfs.localfiles.append_log import DurableLines
@@ -19,7 +19,7 @@ SYNC: Final = 0.25
 """Seconds of work that a power failure may let be done again."""
 
 
-class ProgressFile:
+class ProgressFile(AbstractContextManager["ProgressFile"]):
     """Remembers what is done. `add` is thread-safe.
 
     Args:
@@ -38,15 +38,7 @@ class ProgressFile:
             self._lines.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lines.close()
 
     def __contains__(self, number: int) -> bool:

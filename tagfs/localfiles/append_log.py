@@ -7,14 +7,14 @@ import errno
 import fcntl
 import os
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tagfs.errors import SettingsError
+from tagfs.localfiles.atomic import sync_path
 
 
-class DurableLines:
+class DurableLines(AbstractContextManager["DurableLines"]):
     """Appends lines to a file. Thread-safe.
 
     Args:
@@ -35,18 +35,10 @@ class DurableLines:
             raise SettingsError(f"{path}: {error.strerror}") from None
         if exclusive:
             self._lock()
-        _sync_directory(path)
+        sync_path(path.absolute().parent)
         self._end_torn_line()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def append(self, line: bytes) -> None:
@@ -128,11 +120,3 @@ def _sync(file: int) -> None:
     except OSError as error:
         if error.errno != errno.EINVAL:  # a pipe or a device has no disk
             raise
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -9,6 +9,8 @@ import os
 import stat
 from pathlib import Path
 
+from tagfs.localfiles.atomic import replace_file
+
 LARGEST_NOTE = 64 * 1024**2
 """Bytes; a file written at a million places has a note of some 30 MB."""
 
@@ -21,7 +23,7 @@ def open_directory(path: Path) -> int:
     """Open a directory that is ours and closed to others; return its descriptor.
 
     Raises:
-        Unsafe
+        UnsafeFile
         FileNotFoundError
     """
     try:
@@ -44,7 +46,7 @@ def open_file(directory: int, name: str, flags: int = os.O_RDONLY) -> int:
     """Open a plain file of ours in an open directory; return its descriptor.
 
     Raises:
-        Unsafe
+        UnsafeFile
         FileNotFoundError
     """
     # O_NONBLOCK: a planted fifo would otherwise make the open wait for ever.
@@ -67,7 +69,7 @@ def check_file(found: os.stat_result) -> None:
     """Raise if this is not a plain file of ours that nobody else can write.
 
     Raises:
-        Unsafe
+        UnsafeFile
     """
     if stat.S_ISLNK(found.st_mode):
         raise UnsafeFile("it is a symbolic link, which is not followed")
@@ -83,7 +85,7 @@ def read_text(directory: int, name: str) -> str:
     """Return what a small file holds, with whatever is not UTF-8 replaced.
 
     Raises:
-        Unsafe
+        UnsafeFile
         FileNotFoundError
     """
     fd = open_file(directory, name)
@@ -96,15 +98,7 @@ def read_text(directory: int, name: str) -> str:
 
 def write_text(directory: int, name: str, text: str) -> None:
     """Put a small file in place at once, lasting."""
-    temporary = f"{name.partition('.')[0]}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary, flags, 0o600, dir_fd=directory)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    os.fsync(directory)
+    replace_file(name, text.encode(), directory=directory, lasting=True)
 
 
 def _reason(error: OSError) -> str:

@@ -7,30 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from tagfs.status.query import Report
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_KIB = 1024
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes with a unit, such as "1.5 MiB"."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < _KIB:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KIB
-    return f"{count:.1f} TiB"
-
-
-def time_text(seconds: float) -> str:
-    """Return a duration in its two largest units, such as "3 d 4 h"."""
-    whole = int(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+from tagfs.terminal.format import duration_text, size_text
 
 
 def hit_rate(status: Mapping[str, Any]) -> float | None:
@@ -64,7 +41,7 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     get = status.get
     rates = get("per_second", {})
     kinds = sorted(get("requests", {}).items(), key=lambda item: -item[1])
-    yield "state", f"ok, up {time_text(get('uptime_seconds', 0))}, pid {get('pid')}"
+    yield "state", f"ok, up {duration_text(get('uptime_seconds', 0))}, pid {get('pid')}"
     yield "service", " ".join(filter(None, (get("endpoint"), get("region")))) or "as the URL says"
     yield (
         "requests",
@@ -129,7 +106,7 @@ def _cells(report: Report) -> list[str]:
         return [str(report.state)]
     rates, rate = status.get("per_second", {}), hit_rate(status)
     return [
-        time_text(status.get("uptime_seconds", 0)),
+        duration_text(status.get("uptime_seconds", 0)),
         f"{rates.get('requests', 0):.1f}",
         size_text(rates.get("bytes_in", 0)),
         size_text(rates.get("bytes_out", 0)),

@@ -134,12 +134,13 @@ def test_a_listing_is_remembered_for_a_while(bench: Bench) -> None:
 
 
 def test_names_of_many_directories_are_bounded(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefetcher, "MAX_NAMES", NUMBER + 10)
+    bench = Bench(tmp_path)
     bench.read_directory()
     bench.read_directory("/other")
-    assert bench.ahead._names == NUMBER
+    assert bench.ahead._directories.currsize == NUMBER
     bench.fs.getattr(FILES[10])
     assert bench.cost("head", lambda: bench.fs.getattr(FILES[11])) == 1, "it is forgotten"
     bench.fs.getattr("/other/10")

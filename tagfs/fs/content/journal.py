@@ -17,6 +17,7 @@ from pathlib import Path
 from tagfs.errors import StagingFull
 from tagfs.fs.content.journal_entries import FileEntry, Phase, RenameEntry, RenamePhase, render_note
 from tagfs.fs.content.staged_file import StagedFile
+from tagfs.localfiles.atomic import replace_file, sync_path
 
 log = logging.getLogger(__name__)
 
@@ -144,18 +145,8 @@ def _write(path: Path, entry: FileEntry | RenameEntry, *, lasting: bool = False)
     Raises:
         StagingFull
     """
-    temporary = path.with_suffix(".tmp")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(fd, "wb", buffering=0) as file:
-            left = render_note(entry).encode()
-            while left:
-                left = left[file.write(left) :]
-            if lasting:
-                os.fsync(fd)
-        temporary.replace(path)
-        if lasting:
-            _sync_path(path.parent)
+        replace_file(path, render_note(entry).encode(), lasting=lasting)
     except OSError as error:
         raise StagingFull(f"the journal cannot be written: {error}") from error
 
@@ -163,15 +154,7 @@ def _write(path: Path, entry: FileEntry | RenameEntry, *, lasting: bool = False)
 def _sync(fd: int, note: Path) -> None:
     os.fdatasync(fd)
     try:
-        _sync_path(note)
+        sync_path(note)
     except FileNotFoundError:  # the upload ended meanwhile, or the file was deleted
         return
-    _sync_path(note.parent)
-
-
-def _sync_path(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    sync_path(note.parent)

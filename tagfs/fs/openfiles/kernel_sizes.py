@@ -1,41 +1,39 @@
-"""The sizes that the kernel was told lately, and still believes.
+"""The sizes that the kernel got lately, and still uses.
 
-The kernel cuts reads at the size that it knows, and nothing can make it forget before its
+The kernel cuts reads at the size that it has, and nothing can invalidate that before its
 attr_timeout is over. A file opened in that time with another size must be read around its cache.
 """
 
+import threading
 import time
 from collections.abc import Callable
 
+from cachetools import TTLCache
+
 KERNEL_MEMORY = 1.5
-"""Seconds for which a size may be believed: attr_timeout, and some for the way."""
+"""Seconds for which a size may be in use: attr_timeout, and some for the way."""
 
 MANY = 8192
 
 
 class KernelSizes:
-    """Remembers, for a moment, which size was told of which path. Thread-safe by single steps."""
+    """Which size the kernel has of which path, for as long as it keeps it. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._sizes: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
+        self._sizes: TTLCache[str, int] = TTLCache(MANY, KERNEL_MEMORY, clock)
 
     def record(self, path: str, size: int) -> None:
-        """Note that the kernel is told a size now."""
-        if len(self._sizes) > MANY:
-            self._prune()
-        self._sizes[path] = size, self._clock()
+        """Note that the kernel gets a size now."""
+        with self._lock:
+            self._sizes[path] = size
 
     def discard(self, path: str) -> None:
         """Note that a program here changes the size: the kernel sees it, and will ask anew."""
-        self._sizes.pop(path, None)
+        with self._lock:
+            self._sizes.pop(path, None)
 
     def is_outdated(self, path: str, size: int) -> bool:
-        """Say whether the kernel may believe another size than `size`."""
-        told, since = self._sizes.get(path, (size, 0.0))
-        return told != size and self._clock() - since < KERNEL_MEMORY
-
-    def _prune(self) -> None:
-        limit = self._clock() - KERNEL_MEMORY
-        kept = {p: told for p, told in list(self._sizes.items()) if told[1] > limit}
-        self._sizes = kept if len(kept) <= MANY else {}
+        """Say whether the kernel may use another size than `size`."""
+        with self._lock:
+            return self._sizes.get(path, size) != size

@@ -7,8 +7,9 @@ walk goes on, and starts anew after a jump.
 """
 
 from array import array
-from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from cachetools import LRUCache
 
 FIRST_WINDOW = 16
 """Entries to go ahead when a walk is noticed."""
@@ -186,16 +187,14 @@ class UnlistedLookups:
     """Counts what is looked at in directories that were not read."""
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._counts: LRUCache[str, tuple[int, str]] = LRUCache(MAX_UNLISTED)
 
     def record(self, directory: str, name: str) -> bool:
         """Note that `name` was found; say whether it is time to read the directory's names.
 
         A name that is looked at again, with no other between, counts once.
         """
-        count, last = self._counts.pop(directory, (0, ""))
+        count, last = self._counts.get(directory, (0, ""))
         count += name != last
         self._counts[directory] = count % SIBLINGS, name
-        while len(self._counts) > MAX_UNLISTED:
-            self._counts.popitem(last=False)
         return count == SIBLINGS

@@ -12,9 +12,10 @@ import logging
 import stat
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+
+from cachetools import FIFOCache
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
@@ -35,8 +36,7 @@ MEMORY = 60.0
 """Seconds for which a listing is remembered for fetching ahead."""
 
 HORIZON = 0.6 * FRESH_WITHIN
-"""Seconds within which content fetched ahead should be read: it may not be older than RECENT."""
-
+"""Seconds within which content fetched ahead should be read, for it has to be fresh."""
 
 BATCH = 16
 """Files that one thread asks for at the same time: to hand each to a thread of its own costs more
@@ -55,9 +55,10 @@ class SiblingPrefetcher:
         self._env = env
         self._clock = clock
         self._tree = tree
-        self._lock = threading.Lock()
-        self._directories: OrderedDict[str, ListedDirectory] = OrderedDict()
-        self._names = 0
+        self._lock = threading.RLock()
+        self._directories: FIFOCache[str, ListedDirectory] = FIFOCache(
+            MAX_NAMES, getsizeof=lambda directory: max(len(directory.names), 1)
+        )
         self._contents = ContentBuffer(env.budget, clock)
         self._unlisted_lookups = UnlistedLookups()
         self._starts = WalkStarts()
@@ -72,7 +73,7 @@ class SiblingPrefetcher:
                 directory.add(*entry)
             yield entry
         with self._lock:
-            self._remember(path, directory)
+            self._directories[path] = directory
 
     def on_getattr(self, path: str) -> bool:
         """Note that a path's attributes are asked for.
@@ -83,7 +84,7 @@ class SiblingPrefetcher:
             return False
         found = self._find(path)
         if found is None:
-            return not self._is_held(split(path)[0]) and not self._tree.is_listed(path)
+            return self._held(split(path)[0]) is None and not self._tree.is_listed(path)
         if any(found[1].is_walking(what, found[2]) for what in ("content", "tags")):
             return False  # what is read ahead tells the attributes as well
         self._go_ahead("stat", path, found[1], self._fetch_stat)
@@ -98,15 +99,17 @@ class SiblingPrefetcher:
         """
         parent, name = split(path)
         with self._lock:
-            if not self._is_held(parent):
-                self._forget(parent)
+            if self._held(parent) is None:
+                self._directories.pop(parent, None)
             is_due = self._unlisted_lookups.record(parent, name)
         if is_due:
             self._submit(lambda: self._read_names(parent, name))
 
-    def _is_held(self, directory: str) -> bool:
-        held = self._directories.get(directory)
-        return held is not None and self._clock() - held.since < MEMORY
+    def _held(self, path: str) -> ListedDirectory | None:
+        """Return what is remembered of the listing of a directory, if that is not too old."""
+        with self._lock:
+            held = self._directories.get(path)
+        return held if held is not None and self._clock() - held.since < MEMORY else None
 
     def _read_names(self, parent: str, name: str) -> None:
         """Read the names of a directory that is walked through, at `name` now."""
@@ -117,7 +120,7 @@ class SiblingPrefetcher:
         directory.walks["stat"] = Walk(last=at, done=at + 1, since=directory.since, first=at)
         with self._lock:
             if parent not in self._directories:
-                self._remember(parent, directory)
+                self._directories[parent] = directory
 
     def on_getxattr(self, path: str, name: str) -> None:
         """Note that a path's tags are asked for."""
@@ -129,7 +132,7 @@ class SiblingPrefetcher:
     def on_open(self, path: str) -> Content | None:
         """Note that a file is opened to be read; return its content if it was fetched ahead.
 
-        What is returned was asked for at most RECENT seconds ago and is the version last seen.
+        What is returned is fresh (FRESH_WITHIN), and the version last seen.
         """
         found = self._find(path)
         if found is None:
@@ -162,8 +165,8 @@ class SiblingPrefetcher:
 
     def _find(self, path: str) -> tuple[str, ListedDirectory, int] | None:
         parent, name = split(path)
-        directory = self._directories.get(parent)
-        if directory is None or self._clock() - directory.since > MEMORY:
+        directory = self._held(parent)
+        if directory is None:
             return None
         index = directory.index.get(name)
         return None if index is None else (parent, directory, index)
@@ -183,18 +186,6 @@ class SiblingPrefetcher:
             due = [(join(parent, directory.names[at]), directory.kinds[at]) for at in steps]
         if due:
             fetch(due)
-
-    def _remember(self, path: str, directory: ListedDirectory) -> None:
-        self._forget(path)
-        self._directories[path] = directory
-        self._names += len(directory.names)
-        while self._names > MAX_NAMES and len(self._directories) > 1:
-            self._forget(next(iter(self._directories)))
-
-    def _forget(self, path: str) -> None:
-        directory = self._directories.pop(path, None)
-        if directory is not None:
-            self._names -= len(directory.names)
 
     # What is fetched
 

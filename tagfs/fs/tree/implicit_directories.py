@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from cachetools import LRUCache
+
 from tagfs.errors import AlreadyExists
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import split
@@ -18,10 +20,8 @@ from tagfs.store.bucket import KNOWN_KEYS
 MEMORY = 10.0
 """Seconds for which an entry seen in a directory is taken to be still there."""
 
-
 UNDER_WAY = 2.0
 """Seconds for which a removal that began may still be under way."""
-
 
 MANY = 1000
 """Directories that are remembered."""
@@ -37,20 +37,22 @@ class _Seen:
 class RemainingEntries:
     """Entries seen in directories. Thread-safe; its lock is not held while a directory is read."""
 
-    def __init__(self, look: Callable[[str], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        look: Callable[[str], Iterable[str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Look at a directory by `look`, which returns keys and common prefixes in it."""
         self._look = look
+        self._clock = clock
         self._lock = threading.Lock()
-        self._seen: dict[str, _Seen] = {}
+        self._seen: LRUCache[str, _Seen] = LRUCache(MANY)
 
     def any_besides(self, prefix: str, gone: str) -> bool:
         """Say whether anything stays in the directory `prefix` when the key `gone` is removed."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
-            seen = self._seen.pop(prefix, None) or _Seen()
-            self._seen[prefix] = seen  # the last one used is the last one to be forgotten
-            while len(self._seen) > MANY:
-                self._seen.pop(next(iter(self._seen)))
+            seen = self._seen.setdefault(prefix, _Seen())
             seen.gone = {key: at for key, at in seen.gone.items() if now - at < UNDER_WAY}
             seen.gone |= {gone: now, f"{gone}/": now}
             seen.stays -= seen.gone.keys()

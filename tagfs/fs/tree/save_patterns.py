@@ -4,7 +4,11 @@ vim, emacs, sed -i.bak and rsync --backup do so. What an object carries belongs 
 people see.
 """
 
+import threading
 import time
+from collections.abc import Callable
+
+from cachetools import TTLCache
 
 from tagfs.errors import NotFound, Unsupported
 from tagfs.fs.context import FRESH_WITHIN, FsContext
@@ -21,29 +25,31 @@ _MARKS = ("~", ".bak", ".orig", ".old", "#")
 
 
 class BackupTags:
-    """Which names were given up for a backup's, a moment ago."""
+    """Which names were given up for a backup's, a moment ago. Thread-safe."""
 
-    def __init__(self, env: FsContext) -> None:
+    def __init__(self, env: FsContext, clock: Callable[[], float] = time.monotonic) -> None:
         self._env = env
-        self._made: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+        self._backups: TTLCache[str, str] = TTLCache(MANY, MEMORY, clock)  # old name -> backup
 
     def on_rename(self, old: str, new: str) -> None:
         """Note a rename, if it makes a backup: the next file named `old` inherits from it."""
         parent, name = split(old)
         other_parent, other = split(new)
-        self._made.pop(old, None)
+        with self._lock:
+            self._backups.pop(old, None)
         if not self._env.choices.keep_replaced_tags or parent != other_parent or name not in other:
             return
         rest = other.replace(name, "", 1)
         if any(mark in rest for mark in _MARKS):
-            self._made[old] = time.monotonic(), new
-            while len(self._made) > MANY:
-                self._made.pop(next(iter(self._made)))
+            with self._lock:
+                self._backups[old] = new
 
     def left_to(self, path: str) -> Inherited:
         """Return what the backup that `path` was renamed to leaves to the new file there."""
-        since, backup = self._made.pop(path, (0.0, ""))
-        if not backup or time.monotonic() - since > MEMORY:
+        with self._lock:
+            backup = self._backups.pop(path, None)
+        if backup is None:
             return NO_HEIR
         key, bucket = self._env.root.to_key(backup), self._env.bucket
         asked = self._env.executor.submit(bucket.head, key, max_age=FRESH_WITHIN)
