@@ -13,15 +13,12 @@ from typing import Protocol, TypeVar
 
 from tagfs.errors import AlreadyExists, NotFound
 from tagfs.store.bucket import Bucket
-from tagfs.store.objects import BytesSource, NewObject, ObjectType
+from tagfs.store.objects import MARKER_TYPE, BytesSource, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 T = TypeVar("T")
 Change = Callable[[str, TagSet], TagSet]
 """Makes the wanted set from an object's key, as it is in the bucket, and the present set."""
-
-DIRECTORY = "application/x-directory"
-"""Content-Type of markers, as the mount writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +162,7 @@ class DirectAccess:
         wanted = change(key, NO_TAGS)
         if not wanted:
             return wanted
-        headers = {"content-type": DIRECTORY}
+        headers = {"content-type": MARKER_TYPE}
         try:
             new = NewObject(headers=headers, tags=wanted, exclusive=True)
             self._bucket.put(key, BytesSource(b""), new)

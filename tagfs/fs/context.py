@@ -4,15 +4,17 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Final
 
 from tagfs.errors import ReadOnly
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.store import bucket
 from tagfs.store.bucket import Bucket
 
-FRESH_WITHIN = 1.0
+FRESH_WITHIN: Final = bucket.FRESH_WITHIN
 """Seconds: an answer of the service at most this old counts as having asked (promise D1)."""
 
 

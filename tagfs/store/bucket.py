@@ -31,6 +31,9 @@ from tagfs.store.tags import TagRules, TagSet
 
 Limits = limits.Limits
 
+FRESH_WITHIN: Final = 1.0
+"""Seconds: an answer of the service that is at most this old counts as having asked."""
+
 KNOWN_KEYS: Final = 1000
 """Keys of a remembered listing that `Bucket.known_keys` returns at most."""
 

@@ -9,6 +9,9 @@ from typing import Final, Literal, Protocol
 from tagfs.errors import IntegrityError
 from tagfs.store.tags import TagSet
 
+MARKER_TYPE: Final = "application/x-directory"
+"""Content-Type of directory markers, as ossfs 1 and s3fs write it."""
+
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 """No metadata, no headers."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from tagfs.store.objects import ObjectInfo, ObjectType
+from tagfs.store.objects import MARKER_TYPE, ObjectInfo, ObjectType
 
 RESERVED: Final = frozenset(
     {"mode", "uid", "gid", "mtime", "atime", "ctime", "rdev", "mtime-size"}
@@ -179,10 +179,6 @@ def _with_type(info: ObjectInfo, mode: int, metadata: Mapping[str, str], default
     return kind | permissions
 
 
-DIRECTORY: Final = "application/x-directory"
-"""Content-Type of directory markers, as ossfs 1 and s3fs write it."""
-
-
 def is_old_directory(info: ObjectInfo) -> bool:
     """Say whether an object without a slash stands for a directory: s3fs wrote such long ago.
 
@@ -192,7 +188,7 @@ def is_old_directory(info: ObjectInfo) -> bool:
         return False
     mode = parse_mode(_first(info.detail.metadata, "mode")) or 0
     kind = info.detail.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == DIRECTORY and stat.S_IFMT(mode) not in _FILE_TYPES
+    return kind == MARKER_TYPE and stat.S_IFMT(mode) not in _FILE_TYPES
 
 
 def as_directory(attributes: Attributes) -> Attributes:

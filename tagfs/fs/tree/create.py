@@ -7,13 +7,14 @@ from tagfs.errors import NotPermitted
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.inheritance import new_headers
 from tagfs.fs.mapping.paths import split
-from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes
+from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.write_back import WriteBack
 from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.markers import EMPTY, new_object
 from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.symlinks import write_symlink
+from tagfs.store.objects import MARKER_TYPE
 
 
 class Creator:
@@ -43,11 +44,11 @@ class Creator:
         attributes = self.new_attributes(path, stat.S_IFDIR | stat.S_IMODE(mode))
         marker = self._env.root.to_prefix(path)
         if self._write_back.accepts():
-            self._write_back.make_directory(path, attributes, {"content-type": DIRECTORY})
+            self._write_back.make_directory(path, attributes, {"content-type": MARKER_TYPE})
             self._env.bucket.expect_empty(marker)
             return
         self._env.bucket.put(
-            marker, EMPTY, new_object(self._env, attributes, content_type=DIRECTORY)
+            marker, EMPTY, new_object(self._env, attributes, content_type=MARKER_TYPE)
         )
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:

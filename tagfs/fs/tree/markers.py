@@ -1,9 +1,9 @@
 """What a new object carries, and the markers of directories that exist only through their keys."""
 
 from tagfs.fs.context import FsContext
-from tagfs.fs.mapping.posix_metadata import DIRECTORY, Attributes
+from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.tree.lookup import TreeLookup
-from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
+from tagfs.store.objects import MARKER_TYPE, BytesSource, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
 EMPTY = BytesSource(b"")
@@ -36,5 +36,5 @@ class MarkerWriter:
             AlreadyExists: it has one.
         """
         attributes = self._tree.directory(path).attributes
-        new = new_object(self._env, attributes, tags=tags, content_type=DIRECTORY)
+        new = new_object(self._env, attributes, tags=tags, content_type=MARKER_TYPE)
         return self._env.bucket.put(self._env.root.to_prefix(path), EMPTY, new)

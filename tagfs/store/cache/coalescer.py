@@ -20,14 +20,12 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
+from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.cache.entries import UNKNOWN, EntryStore, Unknown
 from tagfs.store.cache.listings import Listing
 from tagfs.store.cache.shared_scan import SharedScan, TooLarge
 from tagfs.store.objects import Lookup, ObjectInfo, Page
 from tagfs.store.single_flight import Call, CallTable, Slot
-
-FRESH_WITHIN: Final = 1.0
-"""Seconds: an answer of the service that is younger counts as having asked."""
 
 # Refused before anything was done, and no word about what is there.
 _HARMLESS = (

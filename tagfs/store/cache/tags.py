@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from tagfs.errors import AccessDenied, NotFound
-from tagfs.store.bucket import Bucket
-from tagfs.store.cache.coalescer import FRESH_WITHIN, Coalescer
+from tagfs.store.bucket import FRESH_WITHIN, Bucket
+from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import UNKNOWN, Unknown
 from tagfs.store.cache.read_rights import ReadRights
 from tagfs.store.cache.reads import CachedReads, unless_missing

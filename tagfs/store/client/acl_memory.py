@@ -5,9 +5,7 @@ import time
 from typing import Final
 
 from tagfs.store.acl import DEFAULT_ACL, Acl
-
-RECENT: Final = 1.0
-"""Seconds for which an answer counts as having asked."""
+from tagfs.store.bucket import FRESH_WITHIN
 
 REFUSED: Final = 60.0
 """Seconds for which a directory in which no ACL may be read is not asked again."""
@@ -69,7 +67,7 @@ class AclNotes:
     def recent(self, key: str) -> Acl | None:
         """Return an ACL that was read or written just now."""
         since, acl = self._recent.get(key, (0.0, DEFAULT_ACL))
-        return acl if since and time.monotonic() - since < RECENT else None
+        return acl if since and time.monotonic() - since < FRESH_WITHIN else None
 
     def note(self, key: str, acl: Acl | None) -> None:
         """Remember an ACL for a moment; None: nothing is known any more."""

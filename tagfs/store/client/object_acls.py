@@ -2,8 +2,9 @@
 
 An ACL is a right, so a rewrite reads it afresh, beside the tags: sent as it was a minute ago, it
 could publish what somebody has closed since. An answer, or a write of our own, that is at most
-RECENT old counts as fresh. Where a bucket has no ACLs, nothing is asked. A refusal (403) is about
-one request: a policy may deny one prefix, and a denial may pass, so all others carry theirs.
+FRESH_WITHIN old counts as fresh. Where a bucket has no ACLs, nothing is asked. A refusal (403) is
+about one request: a policy may deny one prefix, and a denial may pass, so all others carry
+theirs.
 """
 
 from collections.abc import Callable, Collection

@@ -4,11 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
+from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import TagSet
-
-RECENT = 1.0
-"""Seconds: tags read at most this long ago count as read now."""
 
 
 class OpenUploads:
@@ -47,7 +45,7 @@ class OpenUploads:
         """Tell whether this process began the upload a moment ago."""
         with self._lock:
             since = self._since.get(upload_id)
-            return since is not None and self._clock() - since < RECENT
+            return since is not None and self._clock() - since < FRESH_WITHIN
 
     def edited(self, key: str, upload_id: str) -> TagSet | None:
         """Return the tags that an edit left since the upload began; None without an edit."""

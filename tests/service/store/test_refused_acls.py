@@ -20,7 +20,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture
 def rewriting(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """Return a service whose client reads each ACL afresh."""
-    monkeypatch.setattr(acl_memory, "RECENT", 0.0)
+    monkeypatch.setattr(acl_memory, "FRESH_WITHIN", 0.0)
     one = Service(running, acl="keep")
     yield one
     one.faults()

@@ -15,8 +15,8 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
+from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.cache.coalescer import FRESH_WITHIN
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType, Page
 from tagfs.store.tags import NO_TAGS
 from tests.fakes.memory_bucket.bucket import MemoryBucket
