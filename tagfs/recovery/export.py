@@ -53,7 +53,7 @@ class Exporter:
         path, fd = self._new(entry.key, remains.file.path.stem)
         with os.fdopen(fd, "wb") as target:
             target.truncate(entry.size)
-            for start, end in remains.file.changed():
+            for start, end in remains.file.shape().changed():
                 for at in range(start, end, BLOCK):
                     data = remains.source().read(at, min(BLOCK, end - at))
                     _write(target.fileno(), data, at)

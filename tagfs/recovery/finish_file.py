@@ -132,7 +132,7 @@ class FileFinisher:
 
     def _has_all_changes(self, current: ObjectInfo, remains: StagedContent) -> bool:
         """Compare every byte that was changed: nothing that is only here may be given up."""
-        for start, end in remains.file.changed():
+        for start, end in remains.file.shape().changed():
             for at in range(start, end, BLOCK):
                 length = min(BLOCK, end - at)
                 theirs = self._bucket.get(current.key, at, length, if_match=current.etag).data

@@ -8,14 +8,25 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
+from typing import assert_never
 
-from tagfs.errors import IntegrityError, NoSuchUpload, ObjectChanged, TagfsError
+from tagfs.errors import IntegrityError, NoSuchUpload, ObjectChanged, TagfsError, Unsupported
 from tagfs.fs.content.journal_entries import UploadStart
-from tagfs.fs.content.part_plan import Segment, part_bounds, plan_edit
+from tagfs.fs.content.part_plan import Segment
 from tagfs.fs.content.staged_file import Fetch
+from tagfs.fs.content.upload_plan import (
+    Append,
+    Put,
+    SendParts,
+    StartAppend,
+    UploadPlan,
+    UploadRules,
+    plan_upload,
+)
+from tagfs.fs.content.uploader import amend
 from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.store.bucket import Bucket
-from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, Part, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
@@ -36,16 +47,38 @@ class UploadResumer:
             AlreadyExists, PositionMismatch, ObjectChanged: another was faster.
             TagfsError: the service failed.
         """
+        plan = self._plan(remains, base)
+        try:
+            self._carry_out(plan, remains, base, new)
+        except Unsupported:
+            anew = self._plan(remains, base)  # the bucket is found to copy no parts
+            if anew == plan:
+                raise
+            self._carry_out(anew, remains, base, new)
+
+    def _plan(self, remains: StagedContent, base: ObjectInfo | None) -> UploadPlan:
+        entry, bucket = remains.entry, self._bucket
+        rules = UploadRules(bucket.limits, bucket.capabilities, entry.part_size)
+        rules.check_size(entry.key, entry.size)
+        return plan_upload(remains.file.shape(), base, rules)
+
+    def _carry_out(
+        self, plan: UploadPlan, remains: StagedContent, base: ObjectInfo | None, new: NewObject
+    ) -> None:
         entry = remains.entry
-        part_size = max(entry.part_size, self._bucket.limits.min_part)
-        if base is not None and self._is_longer(base, remains):
-            self._bucket.append(base, remains.source(base.size))
-        elif entry.size <= part_size * (1 if entry.base_size else 2):
-            remains.fill(0, entry.size, _fetch_base(self._bucket, base))
-            self._bucket.put(entry.key, remains.source(), new)
-        else:
-            self._send_parts(remains, base, new, self._plan(remains, part_size))
-            return
+        match plan:
+            case Append(longer):
+                self._bucket.append(longer, remains.source(longer.size))
+            case StartAppend():
+                self._bucket.start_append(entry.key, remains.source(), new)
+            case Put():
+                remains.fill(0, entry.size, _fetch_base(self._bucket, base))
+                self._bucket.put(entry.key, remains.source(), new)
+            case SendParts(segments):
+                self._send_parts(remains, base, new, segments)
+                return
+            case _:
+                assert_never(plan)
         self._advance(entry.size)
 
     def release(self, remains: StagedContent) -> None:
@@ -57,26 +90,6 @@ class UploadResumer:
             self._bucket.abort_upload(upload)
         except TagfsError as error:
             log.warning("upload %s of %r keeps its parts: %s", upload.upload_id, upload.key, error)
-
-    def _is_longer(self, base: ObjectInfo, remains: StagedContent) -> bool:
-        """Say whether the file is an appendable object with bytes added at its end."""
-        entry = remains.entry
-        return (
-            base.type is ObjectType.APPENDABLE
-            and entry.base_size == base.size < entry.size
-            and all(start >= base.size for start, _ in entry.written)
-            and self._bucket.capabilities.append
-        )
-
-    def _plan(self, remains: StagedContent, part_size: int) -> list[Segment]:
-        entry, limits = remains.entry, self._bucket.limits
-        if entry.base_size:
-            return plan_edit(remains.file.changed(), entry.size, part_size, limits)
-        segments: list[Segment] = []
-        while not segments or segments[-1].end < entry.size:
-            start, end = part_bounds(len(segments) + 1, part_size, limits)
-            segments.append(Segment(start, min(end, entry.size), copied=False))
-        return segments
 
     def _send_parts(
         self,
@@ -96,16 +109,16 @@ class UploadResumer:
         if base is not None and self._bucket.head(remains.key).etag != base.etag:
             raise ObjectChanged(f"{remains.key}: replaced while it was finished")
         info = self._bucket.complete_upload(upload, parts)
-        self._amend(info, new, remains.entry.begun)
+        if remains.entry.begun is not None:
+            amend(self._bucket, info, remains.entry.begun.sent(), new)
         remains.entry = replace(remains.entry, upload_id=None)  # it is no more
 
     def _begin(self, remains: StagedContent, new: NewObject) -> Upload:
         self.release(remains)
         upload = self._bucket.start_upload(remains.key, new)
-        begun = UploadStart(
-            metadata=dict(new.metadata), headers=dict(new.headers), tags=dict(upload.tags or {})
+        remains.note(
+            replace(remains.entry, upload_id=upload.upload_id, begun=UploadStart.of(upload))
         )
-        remains.note(replace(remains.entry, upload_id=upload.upload_id, begun=begun))
         return upload
 
     def _resumed(
@@ -174,15 +187,6 @@ class UploadResumer:
             for future in futures:
                 future.cancel()
             wait(futures)
-
-    def _amend(self, info: ObjectInfo, new: NewObject, begun: UploadStart | None) -> None:
-        """Set what was decided after the upload had begun, and so did not travel with it."""
-        if begun is None:
-            return
-        if isinstance(new.tags, TagSet) and new.tags != begun.tags:
-            self._bucket.put_tags(info.key, new.tags)
-        if (new.metadata, new.headers) != (begun.metadata, begun.headers):
-            self._bucket.set_metadata(info, new.metadata, new.headers)
 
 
 def fetch_from(bucket: Bucket, key: str, etag: str) -> Fetch:

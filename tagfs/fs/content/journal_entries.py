@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Final, Self, TypeVar
 
 from tagfs.fs.mapping.paths import is_visible
+from tagfs.store.objects import NewObject, Upload
+from tagfs.store.tags import TagSet
 
 VERSION: Final = 1
 _MOST: Final = 2**63 - 1
@@ -44,6 +46,19 @@ class UploadStart:
     metadata: dict[str, str]
     headers: dict[str, str]
     tags: dict[str, str]
+
+    @classmethod
+    def of(cls, upload: Upload) -> Self:
+        """Return what was sent when `upload` began."""
+        return cls(
+            metadata=dict(upload.new.metadata),
+            headers=dict(upload.new.headers),
+            tags=dict(upload.tags or {}),
+        )
+
+    def sent(self) -> NewObject:
+        """Return the same as what travels with an object."""
+        return NewObject(metadata=self.metadata, headers=self.headers, tags=TagSet(self.tags))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

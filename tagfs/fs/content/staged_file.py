@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tagfs.errors import FileTooLarge, IntegrityError, StagingFull
 from tagfs.fs.content.byte_ranges import ByteRanges
+from tagfs.fs.content.upload_plan import ContentShape
 
 Fetch = Callable[[int, int], bytes]
 """Return exactly `length` bytes of the base from `offset` on."""
@@ -153,11 +154,9 @@ class StagedFile:
         """Return the pieces of `[start, end)` that are only in the base."""
         return list(self.local.gaps(start, min(end, self.base_size)))
 
-    def changed(self) -> ByteRanges:
-        """Return what differs from the base: all that was written, and all beyond the base."""
-        ranges = ByteRanges(*self.written)
-        ranges.add(self.base_size, self.size)
-        return ranges
+    def shape(self) -> ContentShape:
+        """Return which bytes are its own and which the base's, as they are now."""
+        return ContentShape(self.size, self.base_size, tuple(self.written))
 
     def mark_committed(self) -> None:
         """Take the content as it is now for the new base: it was uploaded."""

@@ -1,4 +1,4 @@
-"""How a staged file becomes an object: which requests, in which parts.
+"""How a staged file becomes an object: the requests that `upload_plan` has chosen are sent.
 
 A small file is one PutObject. A large new one is a multipart upload whose parts are sent while it
 is still being written; a part written again is sent again under its number. A changed large
@@ -10,13 +10,24 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Literal
+from typing import assert_never
 
-from tagfs.errors import FileTooLarge, TagfsError, Unsupported
-from tagfs.fs.content.part_plan import part_bounds, plan_edit
+from tagfs.errors import IntegrityError, TagfsError, Unsupported
+from tagfs.fs.content.part_plan import Segment
 from tagfs.fs.content.staged_file import FETCH_BLOCK, Fetch, StagedFile, StagedSource
+from tagfs.fs.content.upload_plan import (
+    Append,
+    Put,
+    SendParts,
+    StartAppend,
+    UploadPlan,
+    UploadRules,
+    goes_on,
+    plan_upload,
+)
+from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.store.bucket import Bucket
-from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Part, Upload
+from tagfs.store.objects import NewObject, ObjectInfo, Part, Upload
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
@@ -24,32 +35,6 @@ log = logging.getLogger(__name__)
 
 FETCHED_AHEAD = 4
 """Pieces, of FETCH_BLOCK bytes at most, that are fetched while the upload of an edit is begun."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadTarget:
-    """What a staged file is to become.
-
-    Attributes:
-        new: what travels with the content.
-        streamed: the same for an upload that begins while the file is being written: without
-            times that nobody set, because they would be too early. The service's Last-Modified,
-            which is when the upload ends, stands in for them.
-        base: the object that the file derives from, if any.
-        replaced: the object that a new file was renamed over, which gives it only its tags.
-        exclusive: O_EXCL: nothing that somebody else made is replaced.
-        kept: the tags for an object that is replaced, though none was known to be there.
-        appendable: whether a new object is to be one that can be appended to.
-    """
-
-    key: str
-    new: NewObject
-    streamed: NewObject
-    base: ObjectInfo | None
-    replaced: ObjectInfo | None = None
-    exclusive: bool = False
-    kept: TagSet | Literal[Keep.REPLACED] = Keep.REPLACED
-    appendable: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +64,7 @@ class Uploader:
         self._bucket = bucket
         self._on_begin = on_begin  # told of every upload that was begun, before its first part
         self._executor = executor
-        self._part_size = max(part_size, bucket.limits.min_part)
+        self._part_size = part_size
         self._stream: StreamingUpload | None = None
         self._begun = NewObject()  # what travelled with the upload that was begun last
         self._completed: ObjectInfo | None = None  # by an upload that is not amended yet
@@ -94,25 +79,28 @@ class Uploader:
         """Note that `[start, end)` is other than it was: parts sent of it are to be sent again."""
         self._completed = None
         stream = self._stream
-        if stream is not None and start < self._bounds(stream.sent)[1]:
-            stream.stale.update(n for n in stream.parts if _overlap(self._bounds(n), (start, end)))
+        if stream is not None and start < self._rules().bounds(stream.sent)[1]:
+            stream.stale.update(
+                n for n in stream.parts if _overlap(self._rules().bounds(n), (start, end))
+            )
 
     def is_due(self, staged: StagedFile) -> bool:
         """Say whether a file has grown enough for another part to be sent now."""
-        if staged.base_size or staged.size < 2 * self._part_size:
+        rules = self._rules()
+        if staged.base_size or staged.size < 2 * rules.first_part:
             return False
-        return staged.size > self._bounds(self._stream.sent + 1 if self._stream else 1)[1]
+        return staged.size > rules.bounds(self._stream.sent + 1 if self._stream else 1)[1]
 
     def send_complete_parts(self, staged: StagedFile, destination: UploadTarget) -> None:
         """Send the parts of a new large file that are complete while it is still being written."""
         number = self._stream.sent + 1 if self._stream else 1
-        low, high = self._bounds(number)
+        low, high = self._rules().bounds(number)
         # One byte more than the part shows that it is not the last one, whose size is not known.
         while staged.size > high and staged.local.covers(low, high):
             stream = self._stream or self._begin(destination.key, destination.streamed)
             stream.parts[number] = self._send(stream.upload, staged, number, low, high)
             number += 1
-            low, high = self._bounds(number)
+            low, high = self._rules().bounds(number)
 
     def finish(self, staged: StagedFile, to: UploadTarget, fetch: Fetch) -> ObjectInfo:
         """Make the service's object what the staged file is; return what it became.
@@ -120,42 +108,49 @@ class Uploader:
         Raises:
             AlreadyExists: `to.new.exclusive`, and the key is taken.
         """
-        limits = self._bucket.limits
-        if staged.size > min(limits.max_object, self._bounds(limits.max_parts)[1]):
-            raise FileTooLarge(f"{to.key}: {staged.size} bytes are more than one object holds")
-        if self._stream is not None and not self._stream_fits(staged, to.key):
-            self.abandon()
+        self._rules().check_size(to.key, staged.size)
         if self._stream is not None:
-            self._completed = self._finish_stream(staged, self._stream)
-            self.created_key = to.key
+            if not self._stream_fits(self._stream, staged, to.key):
+                self.abandon()
+            else:
+                self._completed = self._finish_stream(staged, self._stream)
+                self.created_key = to.key
         if self._completed is not None and self._completed.key == to.key:
-            info = self._amend(self._completed, to.streamed)
+            info = amend(self._bucket, self._completed, self._begun, to.streamed)
             self._completed = None
             return info
-        base = to.base if staged.base_size else None
-        if base is not None and self._only_appended(staged, base):
-            source = StagedSource(staged.fd, base.size, staged.size - base.size)
-            return self._bucket.append(base, source)
-        if to.appendable and staged.size <= limits.max_put:
-            source = StagedSource(staged.fd, 0, staged.size)
-            return self._bucket.start_append(to.key, source, to.new)
-        if staged.size <= self._part_size * (1 if base else 2):
-            staged.fill(0, staged.size, fetch)
-            return self._bucket.put(to.key, StagedSource(staged.fd, 0, staged.size), to.new)
-        return self._finish_large(staged, to, base, fetch)
+        plan = self._plan(staged, to)
+        try:
+            return self._carry_out(plan, staged, to, fetch)
+        except Unsupported:
+            anew = self._plan(staged, to)  # the bucket is found to copy no parts
+            if anew == plan:
+                raise
+            return self._carry_out(anew, staged, to, fetch)
 
-    def _finish_large(
-        self, staged: StagedFile, to: UploadTarget, base: ObjectInfo | None, fetch: Fetch
+    def _rules(self) -> UploadRules:
+        return UploadRules(self._bucket.limits, self._bucket.capabilities, self._part_size)
+
+    def _plan(self, staged: StagedFile, to: UploadTarget) -> UploadPlan:
+        return plan_upload(staged.shape(), to.base, self._rules(), appendable=to.appendable)
+
+    def _carry_out(
+        self, plan: UploadPlan, staged: StagedFile, to: UploadTarget, fetch: Fetch
     ) -> ObjectInfo:
-        """Upload in parts; of a changed object only what changed, where parts can be copied."""
-        if base is not None and self._bucket.capabilities.part_copies:
-            try:
-                return self._edit(staged, to, base, fetch)
-            except Unsupported:
-                if self._bucket.capabilities.part_copies:
-                    raise
-        staged.fill(0, staged.size, fetch)
-        return self._finish_stream(staged, self._begin(to.key, to.new))
+        match plan:
+            case Append(base):
+                source = StagedSource(staged.fd, base.size, staged.size - base.size)
+                return self._bucket.append(base, source)
+            case StartAppend():
+                source = StagedSource(staged.fd, 0, staged.size)
+                return self._bucket.start_append(to.key, source, to.new)
+            case Put():
+                staged.fill(0, staged.size, fetch)
+                return self._bucket.put(to.key, StagedSource(staged.fd, 0, staged.size), to.new)
+            case SendParts():
+                return self._send_parts(plan, staged, to, fetch)
+            case _:
+                assert_never(plan)
 
     def abandon(self) -> None:
         """Throw away an upload that was begun, if there is one."""
@@ -174,17 +169,6 @@ class Uploader:
                 error,
             )
 
-    def _only_appended(self, staged: StagedFile, base: ObjectInfo) -> bool:
-        return (
-            base.type is ObjectType.APPENDABLE
-            and staged.base_size == base.size < staged.size
-            and (staged.written.first or 0) >= base.size
-            and self._bucket.capabilities.append
-        )
-
-    def _bounds(self, number: int) -> tuple[int, int]:
-        return part_bounds(number, self._part_size, self._bucket.limits)
-
     def _begin(self, key: str, new: NewObject) -> StreamingUpload:
         self._stream = StreamingUpload(self._bucket.start_upload(key, new), {}, set())
         self._begun = new
@@ -197,24 +181,9 @@ class Uploader:
         source = StagedSource(staged.fd, start, end - start)
         return self._executor.submit(self._bucket.upload_part, upload, number, source)
 
-    def _stream_fits(self, staged: StagedFile, key: str) -> bool:
+    def _stream_fits(self, stream: StreamingUpload, staged: StagedFile, key: str) -> bool:
         """Say whether the upload that was begun can still become this file."""
-        stream = self._stream
-        if stream is None or staged.base_size or stream.upload.key != key:
-            return False
-        return staged.size > self._bounds(stream.sent)[0]
-
-    def _amend(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
-        """Bring tags and metadata up to what was set after the upload had begun.
-
-        What travels with a multipart upload is fixed when it begins, which is while the file is
-        still being written; `cp -a` sets times and tags after that, just before it closes.
-        """
-        if isinstance(new.tags, TagSet) and new.tags != self._begun.tags:
-            self._bucket.put_tags(info.key, new.tags)
-        if (new.metadata, new.headers) != (self._begun.metadata, self._begun.headers):
-            return self._bucket.set_metadata(info, new.metadata, new.headers)
-        return info
+        return stream.upload.key == key and goes_on(staged.shape(), stream.sent, self._rules())
 
     def _finish_stream(self, staged: StagedFile, stream: StreamingUpload) -> ObjectInfo:
         for number in sorted(stream.stale):
@@ -222,12 +191,12 @@ class Uploader:
             stream.parts[number] = self._resend(stream, staged, number)
         stream.stale.clear()
         number = stream.sent + 1
-        low, high = self._bounds(number)
+        low, high = self._rules().bounds(number)
         while low < staged.size:
             end = min(high, staged.size)
             stream.parts[number] = self._send(stream.upload, staged, number, low, end)
             number += 1
-            low, high = self._bounds(number)
+            low, high = self._rules().bounds(number)
         return self._complete(stream.upload, stream.parts)
 
     def _resend(self, stream: StreamingUpload, staged: StagedFile, number: int) -> Future[Part]:
@@ -235,13 +204,13 @@ class Uploader:
         earlier = stream.parts[number]
         if not earlier.cancelled():
             earlier.exception()
-        low, high = self._bounds(number)
+        low, high = self._rules().bounds(number)
         return self._send(stream.upload, staged, number, low, min(high, staged.size))
 
-    def _edit(
-        self, staged: StagedFile, to: UploadTarget, base: ObjectInfo, fetch: Fetch
+    def _send_parts(
+        self, plan: SendParts, staged: StagedFile, to: UploadTarget, fetch: Fetch
     ) -> ObjectInfo:
-        segments = plan_edit(staged.changed(), staged.size, self._part_size, self._bucket.limits)
+        segments, base = plan.segments, to.base
         sent = [segment for segment in segments if not segment.copied]
         # What is missing of the parts to be sent is on its way while the upload is begun.
         gaps = [gap for segment in sent for gap in staged.missing(segment.start, segment.end)]
@@ -254,15 +223,18 @@ class Uploader:
         def arrive(low: int, length: int) -> bytes:
             return ahead.pop(low).result() if low in ahead else fetch(low, length)
 
+        def copy(number: int, part: Segment) -> Part:
+            if base is None:
+                raise IntegrityError(f"{to.key}: bytes {part.start}-{part.end} are nowhere")
+            length = part.end - part.start
+            return self._bucket.copy_part(upload, number, base, part.start, length)
+
         upload = self._begin(to.key, to.new).upload
         parts: dict[int, Future[Part]] = {}
         try:
             for number, part in enumerate(segments, 1):
                 if part.copied:
-                    length = part.end - part.start
-                    parts[number] = self._executor.submit(
-                        self._bucket.copy_part, upload, number, base, part.start, length
-                    )
+                    parts[number] = self._executor.submit(copy, number, part)
             for number, part in enumerate(segments, 1):
                 if not part.copied:
                     staged.fill(part.start, part.end, arrive)
@@ -287,6 +259,19 @@ class Uploader:
         for future in futures.values():
             future.cancel()
         self.abandon()
+
+
+def amend(bucket: Bucket, info: ObjectInfo, begun: NewObject, new: NewObject) -> ObjectInfo:
+    """Bring tags and metadata up to what was set after an upload had begun; return the object.
+
+    What travels with a multipart upload is fixed when it begins, which is while the file is
+    still being written; `cp -a` sets times and tags after that, just before it closes.
+    """
+    if isinstance(new.tags, TagSet) and new.tags != begun.tags:
+        bucket.put_tags(info.key, new.tags)
+    if (new.metadata, new.headers) != (begun.metadata, begun.headers):
+        return bucket.set_metadata(info, new.metadata, new.headers)
+    return info
 
 
 def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:

@@ -20,10 +20,11 @@ from tagfs.errors import (
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.journal_entries import FileEntry, Phase, UploadStart
 from tagfs.fs.content.staged_file import Fetch, StagedFile
-from tagfs.fs.content.uploader import Uploader, UploadTarget
+from tagfs.fs.content.upload_target import UploadTarget
+from tagfs.fs.content.uploader import Uploader
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.inheritance import inherited_from, merged_headers, merged_metadata
-from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType, Upload
+from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
@@ -205,17 +206,9 @@ class Committer:
             size=staged.size,
             written=list(staged.written),
             upload_id=upload.upload_id if upload else None,
-            begun=_begun(upload) if upload else None,
+            begun=UploadStart.of(upload) if upload else None,
             part_size=self._part_size,
             phase=Phase.UNLINKED if unlinked else phase,
         )
         self._journal.write(staged, entry)
         self._has_note = self._is_current = True
-
-
-def _begun(upload: Upload) -> UploadStart:
-    return UploadStart(
-        metadata=dict(upload.new.metadata),
-        headers=dict(upload.new.headers),
-        tags=dict(upload.tags or {}),
-    )

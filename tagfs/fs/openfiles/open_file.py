@@ -25,7 +25,7 @@ from tagfs.errors import (
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
-from tagfs.fs.content.uploader import UploadTarget
+from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.inheritance import merged_metadata
 from tagfs.fs.mapping.paths import split

@@ -11,10 +11,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tagfs.errors import AccessDenied
+from tagfs.errors import AccessDenied, Unsupported
 from tagfs.fs.filesystem import FileSystem
-from tagfs.store.bucket import Limits
-from tagfs.store.objects import BytesSource, NewObject
+from tagfs.store.bucket import Capabilities, Limits
+from tagfs.store.objects import BytesSource, NewObject, ObjectType
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import environment_of
@@ -153,3 +153,33 @@ def test_what_has_no_name_any_more_is_not_sent(bench: Bench) -> None:
     bench.fs.flush(fh)
     bench.fs.release(fh)
     assert bench.requests() == {}
+
+
+def test_an_edit_is_sent_whole_where_no_part_can_be_copied(bench: Bench) -> None:
+    def refuse(operation: str, _key: str) -> None:
+        if operation == "copy_part":
+            bench.bucket._capabilities = Capabilities(part_copies=False)
+            raise Unsupported("no parts are copied here")
+
+    bench.put(bytes(20 * PART))
+    bench.bucket.before = refuse
+    for number in (1, 2):
+        fh, _ = bench.fs.open("/f", RDWR)
+        bench.fs.write(fh, number, b"x")
+        bench.fs.flush(fh)
+        bench.fs.release(fh)
+    requests = bench.requests()
+    assert requests["start_upload"] == 3  # the second file asks for no copies any more
+    assert requests["abort_upload"] == 1
+    assert bench.bucket.get("f").data == b"\0xx" + bytes(20 * PART - 3)
+
+
+def test_an_empty_appendable_object_stays_one(bench: Bench) -> None:
+    bench.bucket.start_append("f", BytesSource(b""), NewObject())
+    for expected in (b"x", b"xx"):
+        fh, _ = bench.fs.open("/f", RDWR | os.O_APPEND)
+        bench.fs.write(fh, 0, b"x")
+        bench.fs.flush(fh)
+        bench.fs.release(fh)
+        found = bench.bucket.get("f")
+        assert (found.data, found.info.type) == (expected, ObjectType.APPENDABLE)

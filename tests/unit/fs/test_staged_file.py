@@ -55,7 +55,7 @@ def test_it_is_the_base_with_its_changes(
                 base = bytes(model)
                 fetched = bytearray(max(len(base), len(BASE)))
             assert staged.size == len(model)
-            changed = staged.changed()
+            changed = staged.shape().changed()
             alike = [a == b for a, b in zip(base, model, strict=False)]
             assert all(same or changed.covers(at, at + 1) for at, same in enumerate(alike))
         assert staged.read(0, len(model), fetch) == model

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.errors import NotFound
+from tagfs.errors import NotFound, Unsupported
 from tagfs.fs.content.journal_entries import FileEntry, UploadStart
 from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.recovery.finish_file import Conflict, FileFinisher
 from tagfs.recovery.resume_upload import UploadResumer
+from tagfs.store.bucket import Capabilities
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -192,3 +193,33 @@ def test_nothing_comes_of_a_key_outside_the_mounted_prefix(scene: Scene) -> None
     os.close(fd)
     with pytest.raises(NotFound):
         scene.bucket.head("k")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_edit_is_finished_where_no_part_can_be_copied(scene: Scene, *, known: bool) -> None:
+    """Whether the bucket is known to copy none, or that is found when it is asked."""
+    base = scene.put(LARGE)
+    able, unable = Capabilities(), Capabilities(part_copies=False)
+    scene.bucket._capabilities = unable if known else able
+
+    def refuse(operation: str, _key: str) -> None:
+        if operation == "copy_part":
+            scene.bucket._capabilities = unable
+            raise Unsupported("no parts are copied here")
+
+    scene.bucket.before = refuse
+    entry = replace(ENTRY, base_etag=base, base_size=len(LARGE), written=[(7, 8)])
+    assert scene.finish(entry, b"-" * 7 + b"X" + b"-" * (len(LARGE) - 8))
+    assert scene.content() == LARGE[:7] + b"X" + LARGE[8:]
+    assert ("copy_part" in scene.operations()) is not known
+
+
+def test_what_is_refused_otherwise_is_not_tried_twice(scene: Scene) -> None:
+    def refuse(operation: str, _key: str) -> None:
+        if operation == "start_upload":
+            raise Unsupported("no uploads here")
+
+    scene.bucket.before = refuse
+    with pytest.raises(Unsupported):
+        scene.finish(ENTRY)
+    assert scene.operations().count("start_upload") == 1
