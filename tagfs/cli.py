@@ -74,7 +74,7 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
         return
     chosen = choose(parse_url(url), given)
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
-    names = ("cache_dir", "log_file", "request_log", "credentials", "ca_bundle")
+    names = ("cache_dir", "log_file", "request_log", "credentials", "ca_bundle", "sse_c_key_file")
     check_apart(directory, {name: getattr(chosen, name) for name in names})
     from tagfs.session import serve  # noqa: PLC0415  (loads libfuse, which other commands do without)
 

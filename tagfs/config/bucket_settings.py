@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tagfs.config.settings import Settings
 from tagfs.store.client.client import BucketSettings
 from tagfs.store.credentials.chain import CredentialsChoice
+from tagfs.store.http.encryption import EncryptionChoice
 from tagfs.store.http.messages import Attempt
 
 UPLOAD_THREADS = 16
@@ -25,6 +26,12 @@ def bucket_settings(
         tags_denied=settings.tags_denied,
         storage_class=settings.storage_class,
         acl=settings.acl,
+        encryption=EncryptionChoice(
+            method=settings.sse,
+            key_id=settings.sse_kms_key_id,
+            customer_key_file=settings.sse_c_key_file,
+        ),
+        requester_pays=settings.requester_pays == "on",
         observer=observer,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         obs_tag_urlencode=settings.obs_tag_urlencode,

@@ -23,6 +23,7 @@ class MountOption:
         default: as it would be written, "" where there is none or it depends on the host.
         text: what it means, for people.
         values: all that it may be, where these are few.
+        alone: what its name alone stands for; "" where it needs a value.
         reaches_bucket: says where a bucket is and how its tags are written, with no secret: a
             mount tells it in its status, and commands on a path of the mount go the same way.
         recovered_with: what is staged is finished with it, if the mount ends early; with what
@@ -37,6 +38,7 @@ class MountOption:
     default: str = ""
     text: str
     values: tuple[str, ...] = ()
+    alone: str = ""
     reaches_bucket: bool = False
     recovered_with: bool = False
     source: bool = False
@@ -93,6 +95,7 @@ TOPICS: Final = (
             _value("region", str, "a region such as cn-hangzhou", "", "Region; one of endpoint and region is needed. OSS signs by V4 with a region, by V1 without.", reaches_bucket=True),
             _word("addressing", "auto", ("auto", "virtual", "path"), "Bucket in the host name or in the path.", reaches_bucket=True),
             _value("ca_bundle", values.path, "a file", "", "File of the certificate authorities to trust.", reaches_bucket=True),
+            _word("requester_pays", "off", ("off", "on"), "Say with every request that you pay for it, as buckets want it whose owner does not; the name alone means on.", alone="on", reaches_bucket=True),
             _value("timeout", values.seconds, "seconds", "60", "Seconds of trying a request before it fails (EIO).", recovered_with=True),
             _value("config", str, "", "", "Settings file instead of ~/.config/tagfs.toml and /etc/tagfs.toml.", source=True),
             _value("profile", str, "", "", "Profile of the settings file.", source=True),
@@ -132,6 +135,9 @@ TOPICS: Final = (
             _word("tags_denied", "fail", ("fail", "drop"), "Rewriting an object whose tags may not be read: fail (EACCES), or drop them.", recovered_with=True),
             _value("append_objects", str, "a pattern of file names, such as *.log", "", "Pattern of names, such as *.log, whose new files become appendable objects: only what is added is sent."),
             _word("durability", "service", ("service", "local"), "What close waits for. service: the service has the file. local: the local disk has it, and it is uploaded within moments, many files at once; fsync still waits for the service."),
+            _value("sse", values.encryption, "an encryption of the service such as aws:kms", "", "Encryption of new objects: AES256, aws:kms or aws:kms:dsse on S3, AES256, KMS or SM4 on OSS, AES256 or kms on OBS. What has another one keeps it, key and all, when it is rewritten.", recovered_with=True),
+            _value("sse_kms_key_id", values.encryption, "the id of a key", "", "Key of the service's key management for sse; its usual one.", recovered_with=True),
+            _value("sse_c_key_file", values.path, "a file", "", "File with a key of 32 bytes in base64 or hex, readable for its owner alone: every object is encrypted with it, and read by it (SSE-C). S3 and OBS; not with sse.", reaches_bucket=True),
             _value("storage_class", str, "a storage class of the service", "", "Storage class of new objects.", recovered_with=True),
             _word("obs_tag_profile", "narrow", ("narrow", "wide"), "Which documented limits of OBS bucket tags hold.", reaches_bucket=True),
             _word("obs_tag_urlencode", "auto", ("auto", "on", "off"), "Whether OBS tags are percent-encoded.", reaches_bucket=True),

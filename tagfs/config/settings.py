@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
-from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE
+from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE, MountOption
 from tagfs.errors import BadUsage, SettingsError
 from tagfs.localfiles.trusted import home
 
@@ -57,6 +57,10 @@ class Settings:
     durability: Literal["service", "local"] = "service"
     replace_tags: Literal["keep", "drop"] = "keep"
     acl: str = "keep"
+    sse: str | None = None
+    sse_kms_key_id: str | None = None
+    sse_c_key_file: Path | None = None
+    requester_pays: Literal["off", "on"] = "off"
     content_type: Literal["auto", "off"] = "auto"
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
@@ -191,7 +195,7 @@ def _read(item: OptionValue) -> tuple[str, Any]:
     name, value = item.name, item.value
     if name in PARSERS:
         try:
-            return name, PARSERS[name](value if isinstance(value, str) else _no_value(value))
+            return name, PARSERS[name](_text(TABLE[name], value))
         except ValueError:
             shown = f"={value}" if isinstance(value, str) else ""
             raise SettingsError(f"{item.origin}{shown}: expected {TABLE[name].expects}") from None
@@ -205,8 +209,12 @@ def _read(item: OptionValue) -> tuple[str, Any]:
     raise SettingsError(_unknown(item))
 
 
-def _no_value(value: bool) -> str:  # noqa: FBT001
-    raise ValueError(value)
+def _text(option: MountOption, value: str | bool) -> str:  # noqa: FBT001
+    if isinstance(value, str):
+        return value
+    if not option.alone:
+        raise ValueError(value)
+    return option.alone if value else option.default
 
 
 def _flag(item: OptionValue) -> bool:

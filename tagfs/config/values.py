@@ -100,6 +100,13 @@ def acl(text: str) -> str:
     return text
 
 
+def encryption(text: str) -> str:
+    """Read a word or the id of a key as a header carries it."""
+    if not text.isascii() or not text.isprintable() or text != text.strip() or not text:
+        raise ValueError(text)
+    return text
+
+
 def command(text: str) -> str:
     """Read a command; a mount in the background has another working directory."""
     words = shlex.split(text)

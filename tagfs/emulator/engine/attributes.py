@@ -191,9 +191,14 @@ def stored_reply(context: Context, record: ObjectRecord) -> Reply:
     headers |= checksums(record.attributes.headers)
     if context.dialect.answers_class:
         headers.update(class_header(context, record))
-    kept = shown_uncopied(context, record.attributes.headers)
-    headers.update({name: text for name, text in kept.items() if ENCRYPTION in name})
+    headers |= shown_encryption(context, record.attributes.headers)
     return Reply(headers=headers)
+
+
+def shown_encryption(context: Context, headers: dict[str, str]) -> dict[str, str]:
+    """Return what answers to uploads tell of the encryption."""
+    kept = shown_uncopied(context, headers)
+    return {name: text for name, text in kept.items() if ENCRYPTION in name}
 
 
 def checksums(headers: dict[str, str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tagfs.emulator.engine.conditions import (
     wants_exclusive,
 )
 from tagfs.emulator.engine.context import Context, no_such_key
+from tagfs.emulator.engine.customer_keys import check_key
 from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
@@ -46,6 +47,7 @@ def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
     record = context.storage.objects.get(bucket.id, key)
     if record is None:
         raise no_such_key(key)
+    check_key(context, record.attributes.headers, f"{SOURCE}-")
     families = context.dialect.families if context.dialect.copies.conditional else ()
     for family in families:
         check_source(context, record, f"{family}{SOURCE}-")

@@ -11,6 +11,7 @@ from tagfs.emulator.engine.attributes import (
     crc64_header,
     md5_header,
     read_attributes,
+    shown_encryption,
 )
 from tagfs.emulator.engine.body_upload import check_crc64, read_document, receive
 from tagfs.emulator.engine.conditions import (
@@ -20,10 +21,12 @@ from tagfs.emulator.engine.conditions import (
     wants_exclusive,
 )
 from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.customer_keys import check_key
 from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.key_encoding import encoder
+from tagfs.emulator.engine.uncopied import etag_of
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.crc64 import crc64_combine
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord, PartRecord, UploadRecord
@@ -85,12 +88,13 @@ async def InitiateMultipartUpload(context: Context) -> Reply:
 async def UploadPart(context: Context) -> Reply:
     """Store a part; its number may have been used before."""
     upload, number = demand_upload(context), part_number(context)
+    check_key(context, upload.attributes.headers)
     staged = await receive(context)
     try:
         part = PartRecord(
             number=number,
             size=staged.size,
-            etag=context.dialect.etag(staged.md5),
+            etag=context.dialect.etag(etag_of(upload.attributes.headers, staged.md5)),
             crc64=staged.crc64,
             mtime_ms=context.now_ms,
         )
@@ -99,6 +103,7 @@ async def UploadPart(context: Context) -> Reply:
     finally:
         staged.discard()
     headers = {"ETag": f'"{part.etag}"', **crc64_header(context, part.crc64), **staged.checksums}
+    headers |= shown_encryption(context, upload.attributes.headers)
     if context.dialect.shows_md5:
         headers |= md5_header(staged.md5)
     return Reply(headers=headers)

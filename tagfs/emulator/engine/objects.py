@@ -15,6 +15,7 @@ from tagfs.emulator.engine.conditions import (
     refuse_conditions,
 )
 from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.customer_keys import check_key
 from tagfs.emulator.engine.directories import make_parents, refuse_directory
 from tagfs.emulator.engine.errors import ServiceError, complete
 from tagfs.emulator.engine.key_encoding import encoder, url_encoder
@@ -70,6 +71,7 @@ async def GetObject(context: Context) -> Reply:
     """Send a content, or a range of it."""
     view = look_through(context, context.demand())
     headers = context.request.headers
+    check_key(context, view.content.attributes.headers)
     check_conditions(context, view.content, view.mtime_ms)
     refuse_archived(context, view.content)
     chosen = context.dialect.choose_range(headers, view.content.size)
@@ -94,6 +96,7 @@ async def HeadObject(context: Context) -> Reply:
     """Send what GET would send, without the content."""
     view = look_through(context, context.demand())
     headers = context.request.headers
+    check_key(context, view.content.attributes.headers)
     check_conditions(context, view.content, view.mtime_ms)
     chosen = None
     if context.dialect.head_ranges:

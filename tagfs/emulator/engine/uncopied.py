@@ -4,6 +4,7 @@ import secrets
 from typing import NamedTuple
 
 from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.customer_keys import ALGORITHM, kept_headers
 from tagfs.emulator.engine.errors import ServiceError
 
 _REDIRECT = "website-redirect-location"
@@ -37,6 +38,7 @@ def read_uncopied(context: Context) -> dict[str, str]:
     own, words, found = context.dialect.family, _WORDS[context.family], {}
     if (where := context.own(_REDIRECT)) is not None:
         found[own + _REDIRECT] = where
+    found |= kept_headers(context)
     word, key_id = context.own(ENCRYPTION), context.own(words.key_id)
     if word is not None and word not in words.methods:
         raise ServiceError("InvalidArgument", "The encryption method specified is not supported")
@@ -74,9 +76,12 @@ def is_checksum(name: str) -> bool:
 
 
 def etag_of(headers: dict[str, str], md5: str) -> str:
-    """Return the ETag of a content: its MD5, but where KMS encrypts it.
+    """Return the ETag of a content: its MD5, but where KMS, or the customer's key, encrypts it.
 
     OSS writes the method in capitals, and keeps the MD5.
     """
-    encrypted = any(name.endswith(ENCRYPTION) and "kms" in word for name, word in headers.items())
+    encrypted = any(
+        (name.endswith(ENCRYPTION) and "kms" in word) or name.endswith(ALGORITHM)
+        for name, word in headers.items()
+    )
     return secrets.token_hex(16) if encrypted else md5

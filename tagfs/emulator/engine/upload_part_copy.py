@@ -15,6 +15,7 @@ from tagfs.emulator.engine.attributes import refuse_archived
 from tagfs.emulator.engine.body_upload import SINGLE_LIMIT, too_large
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.copying import SOURCE, find_source, quoted
+from tagfs.emulator.engine.customer_keys import check_key
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.multipart import demand_upload, part_number
 from tagfs.emulator.engine.ranges import unsatisfiable
@@ -35,6 +36,7 @@ _DIGEST_LIMIT = 64 * 1024 * 1024
 async def UploadPartCopy(context: Context) -> Reply:
     """Store a part that is a range of an object."""
     upload, number = demand_upload(context), part_number(context)
+    check_key(context, upload.attributes.headers)
     bucket, named = find_source(context)
     source = look_through(context, named, bucket.id).content
     refuse_archived(context, source)

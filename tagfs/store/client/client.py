@@ -19,8 +19,10 @@ from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
 from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.http.authenticator import Authenticator
+from tagfs.store.http.encryption import USUAL, EncryptionChoice
 from tagfs.store.http.endpoints import Addressing, find_endpoint
 from tagfs.store.http.messages import Observer
+from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
@@ -41,6 +43,8 @@ class BucketSettings:
         tags_denied: what to do when an object must be rewritten whose tags may not be read.
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
+        encryption: how new objects are encrypted, and with which key.
+        requester_pays: say with every request that its sender pays for it.
         observer: told of every attempt.
         ca_bundle: file of certificates to trust instead of the usual ones.
         obs_tag_urlencode: see `TagEscape`; of OBS alone.
@@ -58,6 +62,8 @@ class BucketSettings:
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
     acl: str = "off"
+    encryption: EncryptionChoice = USUAL
+    requester_pays: bool = False
     observer: Observer | None = None
     ca_bundle: str | None = None
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
@@ -111,12 +117,16 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
     endpoint = find_endpoint(
         dialect, settings.bucket, settings.endpoint, settings.region, settings.addressing
     )
+    encryption = settings.encryption.opened(dialect, endpoint)
     provider = credentials or credentials_for(settings)
     options = TransportOptions(
         parallel=settings.parallel,
         timeout=settings.timeout,
         observer=settings.observer,
         ca_bundle=settings.ca_bundle,
+        standing=standing_headers(
+            dialect, encryption=encryption, requester_pays=settings.requester_pays
+        ),
     )
     transport = Transport(endpoint, dialect, Authenticator(endpoint, dialect, provider), options)
     return Client(

@@ -144,6 +144,8 @@ class Dialect:
         ownership: whether a bucket tells by ?ownershipControls that it has ACLs switched off.
         content_type: what the service keeps when none is sent.
         usual_encryption: what is told of objects for which nobody chose one.
+        encryptions: the words for an encryption that the service does, the one without keys first.
+        customer_keys: whether it encrypts with keys that come with each request.
         uncopied: headers that are kept with an object and taken from no copy's source, by the names
             that `Detail.headers` has for them.
         archived: storage classes that must be restored before reading.
@@ -205,6 +207,8 @@ class Dialect:
     acl_header: str = "acl"
     ownership: bool = False
     usual_encryption: str = ""
+    encryptions: tuple[str, ...] = ("AES256", "KMS")
+    customer_keys: bool = False
     uncopied: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     archived: frozenset[str] = frozenset()
     default_storage_class: str = "Standard"

@@ -211,6 +211,8 @@ OBS: Final = Dialect(
     ),
     metadata_name="[a-z0-9._-]+",
     content_type="binary/octet-stream",
+    encryptions=("AES256", "kms"),
+    customer_keys=True,
     uncopied={
         ENCRYPTION: "x-obs-server-side-encryption",
         f"{ENCRYPTION}-key-id": "x-obs-server-side-encryption-kms-key-id",

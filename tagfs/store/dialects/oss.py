@@ -262,6 +262,7 @@ OSS: Final = Dialect(
     # Underscores are refused (manual, PutObject).
     metadata_name="[a-z0-9-]+",
     acl_header="object-acl",
+    encryptions=("AES256", "KMS", "SM4"),
     uncopied={
         ENCRYPTION: "x-oss-server-side-encryption",
         f"{ENCRYPTION}-key-id": "x-oss-server-side-encryption-key-id",

@@ -164,6 +164,8 @@ S3: Final = Dialect(
     content_type="binary/octet-stream",
     ownership=True,
     usual_encryption="AES256",
+    encryptions=("AES256", "aws:kms", "aws:kms:dsse"),
+    customer_keys=True,
     uncopied={
         ENCRYPTION: "x-amz-server-side-encryption",
         f"{ENCRYPTION}-key-id": "x-amz-server-side-encryption-aws-kms-key-id",

@@ -39,6 +39,7 @@ from tagfs.store.http.messages import (
 )
 from tagfs.store.http.request_body import Body, Stream, prepare_body
 from tagfs.store.http.retry import RetryState
+from tagfs.store.http.standing_headers import BARE, StandingHeaders
 from tagfs.store.objects import NOTHING
 from tagfs.store.wire.xml import MAX_DOCUMENT
 
@@ -70,12 +71,14 @@ class TransportOptions:
         timeout: seconds that one request may take in all, its transfer not counted.
         observer: told of every attempt.
         ca_bundle: file of certificates to trust instead of the usual ones.
+        standing: headers that the user's choices add to every request of a kind.
     """
 
     parallel: int = 32
     timeout: float = 60.0
     observer: Observer | None = None
     ca_bundle: str | None = None
+    standing: StandingHeaders = BARE
 
 
 class Transport:
@@ -121,6 +124,15 @@ class Transport:
             MalformedResponse: a body larger than `request.max_answer`.
             BadCredentials: there are none.
         """
+        standing = self.options.standing
+        if standing is BARE:
+            return self._deliver(request)
+        dressed = standing.dress(request)
+        answer = self._deliver(dressed)
+        plainer = standing.undress(dressed, answer)
+        return answer if plainer is None else self._deliver(plainer)
+
+    def _deliver(self, request: Request) -> Response:
         if request.key is not None:
             check_key(request.key)
         target = self.endpoint.target(request.key, request.query)
@@ -183,8 +195,8 @@ class Transport:
         return answers
 
     def _begin_once(self, course: RetryState) -> "tuple[RetryState, _Begun] | None":
-        request = course.request
         course.attempts = 1
+        course.request = request = self.options.standing.dress(course.request)
         try:
             if request.key is not None:
                 check_key(request.key)

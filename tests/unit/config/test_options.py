@@ -37,6 +37,8 @@ CHOSEN = {
     "region": "cn-north-4",
     "addressing": "path",
     "ca_bundle": "/etc/ca.pem",
+    "requester_pays": "on",
+    "sse_c_key_file": "/etc/key",
     "obs_tag_urlencode": "off",
     "obs_tag_profile": "wide",
 }
@@ -66,12 +68,19 @@ def test_values_are_those_of_the_table(name: str) -> None:
         assert getattr(parse_options(URL, {name: word}), name) == word
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize("name", [name for name in PARSERS if not TABLE[name].alone])
 def test_a_name_alone_says_what_is_expected(name: str) -> None:
     with pytest.raises(SettingsError) as raised:
         parse_options(URL, {name: True})
     assert str(raised.value) == f"{name}: expected {TABLE[name].expects}"
     assert TABLE[name].expects
+
+
+@pytest.mark.parametrize("name", [name for name in PARSERS if TABLE[name].alone])
+def test_a_name_alone_may_stand_for_a_value(name: str) -> None:
+    """As true and false of the settings file do."""
+    for given, meant in ((True, TABLE[name].alone), (False, TABLE[name].default)):
+        assert getattr(parse_options(URL, {name: given}), name) == meant
 
 
 @pytest.mark.parametrize("name", TABLE)
