@@ -77,6 +77,7 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
         prefetcher=SiblingPrefetcher(env, tree),
         xattrs=XattrDispatcher(
             env,
+            tree,
             TagXattrs(env, tree, markers),
             UserMetadataXattrs(env, tree, files, markers, edits),
             status,

@@ -9,7 +9,6 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from tagfs.errors import (
@@ -17,30 +16,20 @@ from tagfs.errors import (
     NotExecutable,
     NotFound,
     NotPermitted,
-    TagfsError,
     Unreachable,
 )
 from tagfs.fs.build import build
 from tagfs.fs.context import FsContext
 from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.mapping.paths import is_fuse_hidden, join, split
-from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.lookup import Entry
-from tagfs.fs.tree.sticky import StickyBits
 
 log = logging.getLogger(__name__)
 
-Stat = dict[str, int]
-"""Fields of struct stat; times in nanoseconds since the epoch."""
-
-BLOCK = 4096
-
 ACL_BUFFER = 152
 """Bytes of the buffer with which gnulib, and nobody else, looks for an ACL."""
-
-HUGE = 2**40
-"""Blocks that statfs reports: a bucket has no size."""
 
 
 class FileSystem:
@@ -64,7 +53,6 @@ class FileSystem:
         self._deferred_attributes = parts.due.attributes
         self._write_back = parts.due.uploads
         self._pending = parts.due.changes
-        self._sticky = StickyBits()
         self._directories: dict[int, str] = {}
         self._directory_numbers = itertools.count(1)
 
@@ -72,7 +60,7 @@ class FileSystem:
 
     def getattr(self, path: str | None, fh: int | None = None) -> Stat:
         """Return the stat of a path, or of an open handle."""
-        self._sticky.asked()
+        self._edits.on_getattr()
         if fh is not None:
             node = self.files.handle(fh).node
             if path is None or node.unlinked or node.staged is not None:
@@ -131,17 +119,7 @@ class FileSystem:
 
     def statfs(self) -> dict[str, int]:
         """Return numbers that let every program believe that there is room."""
-        return {
-            "f_bsize": BLOCK,
-            "f_frsize": BLOCK,
-            "f_blocks": HUGE,
-            "f_bfree": HUGE,
-            "f_bavail": HUGE,
-            "f_files": HUGE,
-            "f_ffree": HUGE,
-            "f_favail": HUGE,
-            "f_namemax": 255,
-        }
+        return statfs_fields()
 
     # Files
 
@@ -225,39 +203,17 @@ class FileSystem:
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
         self._env.check_writable()
-
-        def change(a: Attributes) -> Attributes:
-            self._sticky.mode_set(path, a.mode, mode)
-            return replace(a, mode=stat.S_IFMT(a.mode) | stat.S_IMODE(mode))
-
-        self._edits.change(path, change)
+        self._edits.chmod(path, mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 leaves one as it is."""
         self._env.check_writable()
-        sticky = self._sticky.lost(path)
-        self._edits.change(
-            path,
-            lambda a: replace(
-                a,
-                mode=a.mode | sticky,
-                uid=a.uid if uid == -1 else uid,
-                gid=a.gid if gid == -1 else gid,
-            ),
-        )
+        self._edits.chown(path, uid, gid)
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Set times, nanoseconds since the epoch; None leaves one as it is."""
         self._env.check_writable()
-        self._edits.change(
-            path,
-            lambda a: replace(
-                a,
-                atime_ns=a.atime_ns if atime_ns is None else atime_ns,
-                mtime_ns=a.mtime_ns if mtime_ns is None else mtime_ns,
-            ),
-            times=mtime_ns is not None,
-        )
+        self._edits.utimens(path, atime_ns, mtime_ns)
 
     # Extended attributes
 
@@ -284,29 +240,22 @@ class FileSystem:
         """Set an extended attribute."""
         if name != "user.tagfs.refresh":
             self._env.check_writable()
-        self._check_link(path)
         self._deferred_attributes.flush(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._env.check_writable()
-        self._check_link(path)
         self._deferred_attributes.flush(path)
         self._xattrs.removexattr(path, name)
 
     def state(self) -> dict[str, Any]:
         """Return what the status tells of open files; sizes in bytes."""
-        nodes = self.files.all()
-        staged = [node.staged for node in nodes if node.staged is not None]
         return {
-            "open_files": len(nodes),
-            "dirty_files": sum(node.dirty for node in nodes),
-            "uploads": sum(node.is_uploading for node in nodes),
+            **self.files.state(),
             **self._write_back.state(),
-            "staged_bytes": sum(file.local.total for file in staged),
             "staging": str(self._env.staging.directory),
-            "hidden_keys": self.tree.hidden,
+            "hidden_keys": self.tree.odd_keys.hidden,
         }
 
     # The end
@@ -322,54 +271,17 @@ class FileSystem:
                 give_up()
         self._deferred_attributes.close()
         self._write_back.close(give_up)
-        for node in self.files.all():
-            try:
-                node.flush(again=node.failed)
-            except Unreachable:
-                # It has said where its file is kept, and so will all others now: that each of them
-                # waits for the service as long would outlast everybody's patience.
-                give_up()
-            except TagfsError as error:
-                log.warning("%s: at unmount: %s", node.path, error)
-            except Exception:
-                log.exception("%s: at unmount: a bug in tagfs", node.path)
-            node.discard()
+        self.files.close(give_up)
         self._prefetcher.close()
         self.journal.close()
 
     # Inside
 
-    def _check_link(self, path: str) -> None:
-        """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would."""
-        if not self._env.choices.shared:
-            return
-        uid, _gid = self._env.caller()
-        attributes = self.tree.lookup(path).attributes
-        if stat.S_ISLNK(attributes.mode) and uid not in (0, attributes.uid):
-            raise NotPermitted(f"{path}: a link of another user")
-
     def _node_stat(self, node: OpenFile) -> Stat:
         links = 0 if node.unlinked else 1
-        return _to_stat(node.attributes, node.size, links=links, ino=node.ino)
+        return to_stat(node.attributes, node.size, links=links, ino=node.ino)
 
     def _stat(self, entry: Entry) -> Stat:
         gone = entry.node is not None and entry.node.unlinked
         ino = self.files.number(entry.path) if entry.node is None else entry.node.ino
-        return _to_stat(entry.attributes, entry.size, links=0 if gone else 1, ino=ino)
-
-
-def _to_stat(attributes: Attributes, size: int, *, links: int, ino: int) -> Stat:
-    return {
-        "st_ino": ino,
-        "st_mode": attributes.mode,
-        # A directory's link count of 1 keeps find(1) from guessing how many directories it holds.
-        "st_nlink": links,
-        "st_uid": attributes.uid,
-        "st_gid": attributes.gid,
-        "st_size": size,
-        "st_blocks": (size + 511) // 512,
-        "st_rdev": attributes.rdev,
-        "st_atime": attributes.atime_ns,
-        "st_mtime": attributes.mtime_ns,
-        "st_ctime": attributes.ctime_ns,
-    }
+        return to_stat(entry.attributes, entry.size, links=0 if gone else 1, ino=ino)

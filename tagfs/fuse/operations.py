@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from tagfs.errors import TagfsError
-from tagfs.fs.filesystem import FileSystem, Stat
+from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.mapping.stat_fields import Stat
 from tagfs.fuse.recent_failures import RecentFailures
 
 log = logging.getLogger(__name__)

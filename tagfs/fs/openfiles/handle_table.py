@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from tagfs.errors import BadHandle, TagfsError
+from tagfs.errors import BadHandle, TagfsError, Unreachable
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
@@ -182,6 +182,32 @@ class HandleTable:
         """Return all open files that have a name."""
         with self._lock:
             return list(self._nodes.values())
+
+    def state(self) -> dict[str, int]:
+        """Return what the status tells of open files; sizes in bytes."""
+        nodes = self.all()
+        staged = [node.staged for node in nodes if node.staged is not None]
+        return {
+            "open_files": len(nodes),
+            "dirty_files": sum(node.dirty for node in nodes),
+            "uploads": sum(node.is_uploading for node in nodes),
+            "staged_bytes": sum(file.local.total for file in staged),
+        }
+
+    def close(self, give_up: Callable[[], None]) -> None:
+        """Upload what is still due of each file, or keep it and say where; then give it back."""
+        for node in self.all():
+            try:
+                node.flush(again=node.failed)
+            except Unreachable:
+                # It has said where its file is kept, and so will all others now: that each of them
+                # waits for the service as long would outlast everybody's patience.
+                give_up()
+            except TagfsError as error:
+                log.warning("%s: at unmount: %s", node.path, error)
+            except Exception:
+                log.exception("%s: at unmount: a bug in tagfs", node.path)
+            node.discard()
 
     def _take_path(self, path: str, node: OpenFile) -> None:
         """Put a node where none is, or one whose object is gone."""

@@ -24,7 +24,8 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
-from tagfs.fs.tree.symlinks import read_link, text_from_metadata
+from tagfs.fs.tree.odd_keys import OddKeys
+from tagfs.fs.tree.symlinks import LinkTexts, text_from_metadata
 from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
 
 log = logging.getLogger(__name__)
@@ -66,12 +67,11 @@ class TreeLookup:
         self._env = env
         self._files = files
         self._deferred_attributes = temporaries
-        self._logged: set[str] = set()
+        self.odd_keys = OddKeys()
         self._denials = Denials()
-        self._texts: dict[str, tuple[str, str]] = {}
+        self._texts = LinkTexts(env.bucket)
         self._last: Entry | None = None  # the file that was described last
         self._plain_links = False  # a link was seen here that is no symlink object
-        self.hidden = 0
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
         # mounted, so that `rsync -a` and `tar x` into the root do not fail.
         self.bucket_attributes = env.default_directory()
@@ -177,11 +177,11 @@ class TreeLookup:
                 if not name and info is not None:
                     continue  # the directory's own marker
                 if not is_visible(name):
-                    self._hide(key)
+                    self.odd_keys.hide(key)
                     continue
                 shadows = [s for s in shadows if s + "/" >= key]
                 if info is None and key[:-1] in shadows:
-                    self._shadowed(key[:-1])
+                    self.odd_keys.shadow(key[:-1])
                     continue
                 unsaved.pop(name, None)
                 if info is None:
@@ -191,7 +191,7 @@ class TreeLookup:
                     if join(path, name) not in self.pending_deletes:
                         yield name, self._type(info)
                 else:
-                    self._shadowed(key)
+                    self.odd_keys.shadow(key)
         yield from sorted(unsaved.items())
 
     def some_names(self, path: str) -> Iterator[tuple[str, int]]:
@@ -211,19 +211,7 @@ class TreeLookup:
         entry = self.lookup(path)
         if entry.info is None or not entry.is_link:
             raise NotALink(path)
-        return self._text(entry.info)
-
-    def _text(self, info: ObjectInfo) -> str:
-        """Return a link's text; one that is an object's content is remembered with its ETag."""
-        etag, text = self._texts.get(info.key, ("", ""))
-        if etag and etag == info.etag:
-            return text
-        text = read_link(self._env.bucket, info)
-        if text_from_metadata(info) is None:
-            if len(self._texts) >= MAX_LOGGED:
-                self._texts.clear()
-            self._texts[info.key] = info.etag, text
-        return text
+        return self._texts.read(entry.info)
 
     def _root(self) -> Entry:
         prefix = self._env.root.prefix
@@ -233,7 +221,7 @@ class TreeLookup:
 
     def _directory(self, path: str, marker: str, found: Lookup) -> Entry:
         if found.info is not None:
-            self._shadowed(found.info.key)
+            self.odd_keys.shadow(found.info.key)
         info = found.marker
         if info is None or info.detail is None:
             info = self._marker(marker, info)
@@ -283,26 +271,11 @@ class TreeLookup:
             return stat.S_IFDIR
         return parse_attributes(known, self._env.default_file()).type
 
-    def _hide(self, key: str) -> None:
-        self.hidden += 1
-        if key not in self._logged and len(self._logged) < MAX_LOGGED:
-            self._logged.add(key)
-            log.warning("key %r can be no file of this mount and is hidden", key)
-
-    def _shadowed(self, key: str) -> None:
-        if key not in self._logged and len(self._logged) < MAX_LOGGED:
-            self._logged.add(key)
-            log.warning("object %r is shadowed by the directory of the same name", key)
-
 
 UNDESCRIBED = "some objects may not be looked at: shown with default owner and mode"
 
 MAX_LINK = 4096
 """Bytes of the longest text that a symlink can have."""
-
-MAX_LOGGED = 10_000
-"""Keys that are logged as hidden or shadowed, and links whose text is remembered: a bucket full of
-them must not fill the memory."""
 
 
 def _in_order(page: Page) -> Iterator[tuple[str, ObjectInfo | None]]:

@@ -22,6 +22,9 @@ from tagfs.fs.mapping.link_targets import (
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo, ObjectType
 
+MAX_TEXTS = 10_000
+"""Links whose text is remembered."""
+
 
 def write_symlink(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo:
     """Write a link that readlink shows as `text`; `new` has its attributes.
@@ -68,6 +71,26 @@ def read_link(bucket: Bucket, info: ObjectInfo) -> str:
     if len(content.data) != content.info.size:
         raise ObjectChanged(f"{info.key!r} is larger than it was: no link's text is cut")
     return content.data.decode("utf-8", "surrogateescape").strip()
+
+
+class LinkTexts:
+    """Reads links, and remembers with its ETag what only an object's content tells."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._texts: dict[str, tuple[str, str]] = {}
+
+    def read(self, info: ObjectInfo) -> str:
+        """Return a link's text."""
+        etag, text = self._texts.get(info.key, ("", ""))
+        if etag and etag == info.etag:
+            return text
+        text = read_link(self._bucket, info)
+        if text_from_metadata(info) is None:
+            if len(self._texts) >= MAX_TEXTS:
+                self._texts.clear()
+            self._texts[info.key] = info.etag, text
+        return text
 
 
 def text_from_metadata(info: ObjectInfo) -> str | None:

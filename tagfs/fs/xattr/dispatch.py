@@ -8,6 +8,7 @@ from typing import Any
 from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
+from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.tags import TagXattrs
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
 
@@ -23,11 +24,13 @@ class XattrDispatcher:
     def __init__(
         self,
         env: FsContext,
+        tree: TreeLookup,
         tagging: TagXattrs,
         metadata: UserMetadataXattrs,
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._env = env
+        self._tree = tree
         self._tags = tagging
         self._metadata = metadata
         self._status = status
@@ -69,6 +72,7 @@ class XattrDispatcher:
         Raises:
             InvalidTag and what is below it, TagExists, NoSuchTag, Unsupported, NotPermitted
         """
+        self._check_link(path)
         parsed = parse_name(name)
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.OTHER_USER:
@@ -90,6 +94,7 @@ class XattrDispatcher:
         Raises:
             NoSuchTag: there is none of this name.
         """
+        self._check_link(path)
         parsed = parse_name(name)
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.REFRESH:
@@ -102,6 +107,19 @@ class XattrDispatcher:
                 self._metadata.remove(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 self._tags.remove(path, parsed)
+
+    def _check_link(self, path: str) -> None:
+        """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would.
+
+        Raises:
+            NotPermitted
+        """
+        if not self._env.choices.shared:
+            return
+        uid, _gid = self._env.caller()
+        entry = self._tree.lookup(path)
+        if entry.is_link and uid not in (0, entry.attributes.uid):
+            raise NotPermitted(f"{path}: a link of another user")
 
     def _status_value(self, path: str) -> bytes:
         if path != "/":

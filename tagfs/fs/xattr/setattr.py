@@ -1,6 +1,7 @@
 """Mode, owner and times set by path: one metadata edit each, or part of an upload that is due."""
 
 import logging
+import stat
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.markers import MarkerWriter
+from tagfs.fs.tree.sticky import StickyBits
 from tagfs.store.objects import ObjectInfo
 
 log = logging.getLogger(__name__)
@@ -69,8 +71,43 @@ class AttributeSetter:
         self._deferred_attributes = temporaries
         temporaries.send = self._send
         self._logged_listing = False
+        self._sticky = StickyBits()
 
-    def change(self, path: str, change: Change, *, times: bool = False) -> None:
+    def chmod(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+
+        def changed(a: Attributes) -> Attributes:
+            self._sticky.mode_set(path, a.mode, mode)
+            return replace(a, mode=stat.S_IFMT(a.mode) | stat.S_IMODE(mode))
+
+        self._change(path, changed)
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Set owner and group; -1 leaves one as it is."""
+        sticky = self._sticky.lost(path)
+
+        def changed(a: Attributes) -> Attributes:
+            owner = a.uid if uid == -1 else uid
+            group = a.gid if gid == -1 else gid
+            return replace(a, mode=a.mode | sticky, uid=owner, gid=group)
+
+        self._change(path, changed)
+
+    def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
+        """Set times, nanoseconds since the epoch; None leaves one as it is."""
+
+        def changed(a: Attributes) -> Attributes:
+            atime = a.atime_ns if atime_ns is None else atime_ns
+            mtime = a.mtime_ns if mtime_ns is None else mtime_ns
+            return replace(a, atime_ns=atime, mtime_ns=mtime)
+
+        self._change(path, changed, times=mtime_ns is not None)
+
+    def on_getattr(self) -> None:
+        """Note that this thread was asked for attributes: what it sets next is another call."""
+        self._sticky.asked()
+
+    def _change(self, path: str, change: Change, *, times: bool = False) -> None:
         """Change mode, owner or times of a path; `times` if utimens does."""
 
         def stamped(attributes: Attributes) -> Attributes:

@@ -5,9 +5,9 @@ import stat
 import pytest
 
 from tagfs.errors import NotPermitted
-from tagfs.fs.tree.symlinks import copy_symlink, read_link, write_symlink
+from tagfs.fs.tree.symlinks import LinkTexts, copy_symlink, read_link, write_symlink
 from tagfs.store.bucket import Capabilities
-from tagfs.store.objects import NewObject, ObjectType
+from tagfs.store.objects import BytesSource, NewObject, ObjectType
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 
@@ -53,3 +53,14 @@ def test_a_bucket_that_has_links_gets_one():
     assert made.type is ObjectType.SYMLINK
     assert made.detail is not None
     assert made.detail.target == "d/t"
+
+
+def test_a_link_s_text_is_read_once_for_each_version() -> None:
+    """What only content tells; what the metadata tells needs no memory."""
+    bucket = MemoryBucket()
+    texts = LinkTexts(bucket)
+    for text in ("one", "another"):
+        info = bucket.put("l", BytesSource(text.encode()), NewObject(metadata={"mode": "41471"}))
+        bucket.requests.clear()
+        assert texts.read(info) == texts.read(info) == text
+        assert [request.operation for request in bucket.requests] == ["get"]
