@@ -15,6 +15,7 @@ from tagfs.doctor.command import doctor_command
 from tagfs.errors import BadUsage, TagfsError
 from tagfs.extras import EMULATOR, how_to_add
 from tagfs.host.daemonize import run_in_background
+from tagfs.host.hidden_arguments import hide_passwords
 from tagfs.host.mountpoint import check_apart, check_mountpoint
 from tagfs.host.remount import OF_TABLE, left_alone, remount
 from tagfs.manual.completion import complete_options
@@ -152,6 +153,7 @@ def main() -> None:
 
     For mount(8) that is 1 as well: 2 would be an error of the system to it.
     """
+    hide_passwords()
     arguments = sys.argv[1:]
     usage = 2
     if Path(sys.argv[0]).name.startswith("mount."):

@@ -20,6 +20,7 @@ from tagfs.store.bucket import Bucket
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.objects import BytesSource, NewObject
+from tagfs.store.proxies import DIRECT
 from tagfs.store.tags import TagSet
 
 BUCKET = "demo"
@@ -102,7 +103,12 @@ def _emulator(data: Path) -> Iterator[str]:
 
 def _fill(endpoint: str) -> None:
     settings = BucketSettings(
-        service="oss", bucket=BUCKET, endpoint=endpoint, region="cn-hangzhou", addressing="path"
+        service="oss",
+        bucket=BUCKET,
+        endpoint=endpoint,
+        region="cn-hangzhou",
+        addressing="path",
+        proxy=DIRECT,
     )
     bucket: Bucket = open_bucket(settings, _EmulatorKeys())
     for key, (text, tags) in TREE.items():
@@ -115,6 +121,7 @@ def _fill(endpoint: str) -> None:
 @contextlib.contextmanager
 def _mounted(endpoint: str, directory: Path, cache: Path) -> Iterator[None]:
     options = f"endpoint={endpoint},region=cn-hangzhou,addressing=path,cache_dir={cache}"
+    options += ",proxy=none"
     command = [sys.executable, "-m", "tagfs", "mount", f"oss://{BUCKET}", str(directory)]
     process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         [*command, "-o", options],

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagfs.config.bucket_settings import UPLOAD_THREADS, bucket_settings
+from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
@@ -62,6 +62,7 @@ def serve(
     keep_little()
     check_host(settings.fuse_options)
     binding = loader.choose(settings.fuse)
+    settings = as_reached(settings)
     vitals = MountStatus(settings, binding.version())
     with ExitStack() as stack:
         requests = RequestLog(settings.request_log) if settings.request_log else None

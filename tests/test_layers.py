@@ -73,8 +73,8 @@ OWNERS = {
     "fuse": {"tagfs.fuse.libfuse2"},
     "mfusepy": {"tagfs.fuse.libfuse3"},
     "prometheus_client": {"tagfs.monitoring.metrics"},
-    "requests": {"tagfs.store.http.connection_pool"},
-    "urllib3": {"tagfs.store.http.connection_pool"},
+    "requests": {"tagfs.store.http.connections"},
+    "urllib3": {"tagfs.store.http.connections"},
     "lxml": {"tagfs.store.wire.xml"},
 }
 """Third-party libraries that one module owns; everybody else goes through it."""

@@ -1,14 +1,26 @@
 """Which bucket a user's choices mean: one answer for every command that opens one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tagfs.config.settings import Settings
-from tagfs.store.client.client import BucketSettings
+from tagfs.store.client.client import BucketSettings, find_way
 from tagfs.store.credentials.chain import CredentialsChoice
 from tagfs.store.http.encryption import EncryptionChoice
 from tagfs.store.http.messages import Attempt
+from tagfs.store.proxies import DIRECT
 
 UPLOAD_THREADS = 16
+
+
+def as_reached(settings: Settings) -> Settings:
+    """Return the same with the proxy that was found: what a mount tells, and recovery keeps.
+
+    Raises:
+        SettingsError
+    """
+    _, proxy = find_way(bucket_settings(settings))
+    return replace(settings, proxy=proxy or DIRECT)
 
 
 def bucket_settings(
@@ -34,6 +46,7 @@ def bucket_settings(
         requester_pays=settings.requester_pays == "on",
         observer=observer,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        proxy=settings.proxy,
         obs_tag_urlencode=settings.obs_tag_urlencode,
         obs_tag_profile=settings.obs_tag_profile,
         credentials=CredentialsChoice(

@@ -29,6 +29,7 @@ class MountOption:
         recovered_with: what is staged is finished with it, if the mount ends early; with what
             reaches the bucket anyway.
         source: says where other options are read from, and is none of `Settings`.
+        secret: its value may hold a password, and is not repeated when it is wrong.
         for_root: what libfuse calls it, of an option that root alone may choose; else "".
     """
 
@@ -42,6 +43,7 @@ class MountOption:
     reaches_bucket: bool = False
     recovered_with: bool = False
     source: bool = False
+    secret: bool = False
     for_root: str = ""
 
 
@@ -96,6 +98,7 @@ TOPICS: Final = (
             _word("addressing", "auto", ("auto", "virtual", "path"), "Bucket in the host name or in the path.", reaches_bucket=True),
             _value("ca_bundle", values.path, "a file", "", "File of the certificate authorities to trust.", reaches_bucket=True),
             _word("requester_pays", "off", ("off", "on"), "Say with every request that you pay for it, as buckets want it whose owner does not; the name alone means on.", alone="on", reaches_bucket=True),
+            _value("proxy", values.proxy, "http[s]://[USER:PASSWORD@]HOST:PORT, a file of mode 0600 that holds that, or none", "", "HTTP proxy, as http://[USER:PASSWORD@]HOST:PORT, a file of mode 0600 that holds that, or none; else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say.", reaches_bucket=True, secret=True),
             _value("timeout", values.seconds, "seconds", "60", "Seconds of trying a request before it fails (EIO).", recovered_with=True),
             _value("config", str, "", "", "Settings file instead of ~/.config/tagfs.toml and /etc/tagfs.toml.", source=True),
             _value("profile", str, "", "", "Profile of the settings file.", source=True),

@@ -13,6 +13,7 @@ from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
 from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE, MountOption
 from tagfs.errors import BadUsage, SettingsError
 from tagfs.localfiles.trusted import home
+from tagfs.store.proxies import ProxyChoice
 
 SERVICES: Final = ("oss", "obs", "s3")
 
@@ -69,6 +70,7 @@ class Settings:
     request_log: Path | None = None
     metrics: int | None = None
     ca_bundle: Path | None = None
+    proxy: ProxyChoice = None
     credentials: Path | None = None
     credential_process: str | None = None
     credentials_profile: str | None = None
@@ -197,7 +199,7 @@ def _read(item: OptionValue) -> tuple[str, Any]:
         try:
             return name, PARSERS[name](_text(TABLE[name], value))
         except ValueError:
-            shown = f"={value}" if isinstance(value, str) else ""
+            shown = f"={value}" if isinstance(value, str) and not TABLE[name].secret else ""
             raise SettingsError(f"{item.origin}{shown}: expected {TABLE[name].expects}") from None
     if name in VALUED:
         return name, value

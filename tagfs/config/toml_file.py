@@ -28,6 +28,7 @@ _SECRETS = re.compile(
     r"(.*_)?(ak|sk|secret|secret_?key|secret_access_key|access_?key(_?id|_?secret)?"
     r"|password|passwd|(security|session|sts)_?token|token)"
 )
+_FOR_PROXY = "put the URL in a file of mode 0600 and name that by proxy"
 _FOR_CREDENTIALS = "put it in a file of mode 0600 and name that by credentials="
 
 
@@ -135,6 +136,8 @@ class ConfigFiles:
             origin = f"{where}.{name}"
             if _SECRETS.fullmatch(name.lower()):
                 self.mistakes.append(f"{origin}: a secret does not belong here: {_FOR_CREDENTIALS}")
+            elif name == "proxy" and re.search(r":[^/@]*@", str(value)):
+                self.mistakes.append(f"{origin}: a password does not belong here: {_FOR_PROXY}")
             elif name in SOURCES:
                 self.mistakes.append(f"{origin}: is for the command line and the environment alone")
             elif name == "umask" and isinstance(value, int):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.localfiles.trusted import home
+from tagfs.store.proxies import Direct, Proxy, parse_proxy, read_proxy
 
 MAX_PARALLEL: Final = 1024
 MAX_PORT: Final = 65535
@@ -105,6 +106,11 @@ def encryption(text: str) -> str:
     if not text.isascii() or not text.isprintable() or text != text.strip() or not text:
         raise ValueError(text)
     return text
+
+
+def proxy(text: str) -> Proxy | Direct:
+    """Read a proxy's URL, "none", or a file that holds one of these."""
+    return read_proxy(path(text)) if text.startswith(("/", "~/")) else parse_proxy(text)
 
 
 def command(text: str) -> str:

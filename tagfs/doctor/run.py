@@ -34,7 +34,8 @@ def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Ite
         found = check_credentials(provider)
         yield found
         reached = True
-        for step in check_network(client.transport.endpoint, choice.ca_bundle):
+        options = client.transport.options
+        for step in check_network(client.transport.endpoint, choice.ca_bundle, options.proxy):
             yield step
             reached = step.level is not Level.FAIL or step.check == "clock"
         if reached and found.level is not Level.FAIL:

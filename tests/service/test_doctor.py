@@ -26,7 +26,9 @@ from tagfs.doctor.service_checks import check_kind
 from tagfs.doctor.write_checks import check_writing
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http.endpoints import Endpoint
+from tagfs.store.proxies import Proxy
 from tests.emulated import PAIR, Emulator, emulator
+from tests.fakes.http_proxy import HttpProxy
 from tests.fakes.loopback import LoopbackServer, answer, error
 from tests.former_trials import FORMER
 from tests.judges import REGIONS, judge_of
@@ -389,10 +391,14 @@ def test_a_certificate_of_an_unknown_authority(authority: Path) -> None:
         assert "not trusted" in finding.detail
         assert "ca_bundle" in finding.advice
         now = 1704164645.0  # what the server's Date says
-        found = list(check_network(endpoint(port, "https"), str(authority / "ca.pem"), lambda: now))
+        found = list(
+            check_network(endpoint(port, "https"), str(authority / "ca.pem"), clock=lambda: now)
+        )
         assert [f.level for f in found] == [Level.OK] * 4, found
         finding = last(
-            check_network(endpoint(port, "https"), str(authority / "ca.pem"), lambda: now - 120)
+            check_network(
+                endpoint(port, "https"), str(authority / "ca.pem"), clock=lambda: now - 120
+            )
         )
     assert (finding.level, finding.detail) == (Level.WARNING, "120 s behind the service's")
 
@@ -492,3 +498,42 @@ def test_a_bug_is_not_hidden() -> None:
 
     with pytest.raises(KeyError):
         attempt("oss", "get", broken)
+
+
+def test_the_proxy_is_named(service: Emulator, look: Callable[..., Examined]) -> None:
+    """With who named it, and every step then is about the way through it."""
+    with HttpProxy(user="user:p@ss-word") as proxy:
+        url = proxy.url.replace("://", "://user:p%40ss-word@")
+        found = look(service.take(), HTTP_PROXY=url)
+        assert found.failed() == []
+        shown = found.finding("proxy")["detail"]
+        assert shown == f"requests go through {proxy.url.replace('://', '://user@')} (HTTP_PROXY)"
+        assert "p@ss" not in found.text
+        assert "p%40ss" not in found.text
+        assert all(line.split()[1].startswith(service.url) for line in proxy.asked)
+        assert "NO_PROXY" in look(service.take(), NO_PROXY="127.0.0.0/8").finding("proxy")["detail"]
+
+
+@pytest.mark.parametrize("refusal", [407, 403, 502])
+def test_what_a_proxy_refuses_is_said_to_be_its_doing(
+    service: Emulator, look: Callable[..., Examined], refusal: int
+) -> None:
+    with HttpProxy(refuses=refusal, page=b"<html>no</html>") as proxy:
+        found = look(service.take(), proxy=proxy.url, timeout="0.2")
+    assert found.failed() == ["service"]
+    assert f"the proxy {proxy.url} answers {refusal}" in found.finding("service")["detail"]
+
+
+def test_a_tunnel_that_a_proxy_refuses() -> None:
+    with HttpProxy(refuses=403) as refusing:
+        proxy = Proxy("http", "127.0.0.1", refusing.port)
+        finding = last(check_network(endpoint(443, "https", "far.invalid"), None, proxy))
+    assert (finding.check, finding.level) == ("tls", Level.FAIL)
+    assert "the proxy refuses" in finding.detail
+    assert "403" in finding.detail
+    gone = last(check_network(endpoint(443, "https", "far.invalid"), None, proxy))
+    assert (gone.check, gone.level) == ("tcp", Level.FAIL)
+    assert "the proxy 127.0.0.1" in gone.detail
+    nameless = Proxy("http", "proxy.invalid", 1)
+    unknown = last(check_network(endpoint(443, "https", "far.invalid"), None, nameless))
+    assert "this is the proxy" in unknown.advice

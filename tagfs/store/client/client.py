@@ -5,6 +5,7 @@ calls <- proving <- tagging <- carrying, then both <- writing <- trying <- appen
 multipart <- copying <- renaming <- probing.
 """
 
+import os
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -20,10 +21,11 @@ from tagfs.store.dialects.s3 import S3
 from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.encryption import USUAL, EncryptionChoice
-from tagfs.store.http.endpoints import Addressing, find_endpoint
+from tagfs.store.http.endpoints import Addressing, Endpoint, find_endpoint
 from tagfs.store.http.messages import Observer
 from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
+from tagfs.store.proxies import Proxy, ProxyChoice, find_proxy
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
 """The services that there are, by URL scheme."""
@@ -47,6 +49,7 @@ class BucketSettings:
         requester_pays: say with every request that its sender pays for it.
         observer: told of every attempt.
         ca_bundle: file of certificates to trust instead of the usual ones.
+        proxy: the user's choice; None leaves it to the environment.
         obs_tag_urlencode: see `TagEscape`; of OBS alone.
         obs_tag_profile: which of the documented limits of bucket tags hold; of OBS alone.
         credentials: where they are, as far as the user chose.
@@ -66,6 +69,7 @@ class BucketSettings:
     requester_pays: bool = False
     observer: Observer | None = None
     ca_bundle: str | None = None
+    proxy: ProxyChoice = None
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
     obs_tag_profile: TagProfile = "narrow"
     credentials: CredentialsChoice = ANY_CREDENTIALS
@@ -103,6 +107,22 @@ def credentials_for(settings: BucketSettings) -> CredentialsProvider:
     return find_credentials(settings.service, dialect.environment, choice)
 
 
+def find_way(settings: BucketSettings) -> tuple[Endpoint, Proxy | None]:
+    """Return where a bucket is, and the proxy on the way to it.
+
+    Raises:
+        SettingsError
+    """
+    at = find_endpoint(
+        find_dialect(settings),
+        settings.bucket,
+        settings.endpoint,
+        settings.region,
+        settings.addressing,
+    )
+    return at, find_proxy(at.scheme, at.host, at.port, settings.proxy, os.environ)
+
+
 def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | None = None) -> Client:
     """Return a client for a bucket; makes no request.
 
@@ -114,9 +134,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
     dialect = find_dialect(settings)
     if settings.parallel < 1 or settings.timeout <= 0:
         raise SettingsError("parallel must be at least 1, and timeout more than 0 seconds")
-    endpoint = find_endpoint(
-        dialect, settings.bucket, settings.endpoint, settings.region, settings.addressing
-    )
+    endpoint, proxy = find_way(settings)
     encryption = settings.encryption.opened(dialect, endpoint)
     provider = credentials or credentials_for(settings)
     options = TransportOptions(
@@ -127,6 +145,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         standing=standing_headers(
             dialect, encryption=encryption, requester_pays=settings.requester_pays
         ),
+        proxy=proxy,
     )
     transport = Transport(endpoint, dialect, Authenticator(endpoint, dialect, provider), options)
     return Client(

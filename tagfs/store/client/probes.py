@@ -158,6 +158,7 @@ class BucketProbes(ObjectRenames):
 
     def _explained(self, failure: TagfsError) -> TagfsError:
         where = f"{self.dialect.title} at {self.transport.endpoint.url}"
+        proxy = self.transport.options.proxy
         match failure:
             case NoSuchBucket():
                 advice = f"no bucket {self.name!r} at {where}: check its name, endpoint and region"
@@ -167,6 +168,8 @@ class BucketProbes(ObjectRenames):
                 advice = f"{where} refuses the key pair of {self.transport.origin}"
             case AccessDenied():
                 advice = f"bucket {self.name!r} may not be listed: allow ListObjects to this key"
+            case Unreachable() if proxy is not None:
+                advice = f"cannot reach {where} through {proxy.shown} ({proxy.origin}): check both"
             case Unreachable():
                 advice = f"cannot reach {where}: check endpoint, region and network"
             case Refused():

@@ -13,6 +13,9 @@ from tagfs.store.http.messages import FIRST_REFUSAL, OK, Request, Response
 from tagfs.store.wire.xml import ServiceError, has_error_root, parse_error
 
 _BAD_REQUEST = 400
+_WHO_ASKS = 407
+_GATEWAY = frozenset({502, 503, 504})
+_OF_PROXIES = ("proxy-status", "proxy-authenticate", "x-squid-error")
 _PAGE = re.compile(rb"\s*(<!doctype\s+html|<html)[\s>]", re.IGNORECASE)
 _SHOWN = 200  # bytes of a body that is no XML
 
@@ -27,6 +30,16 @@ def is_foreign_page(request: Request, status: int, headers: Mapping[str, str], b
     return (request.proof_header not in headers and request.proof_header != "") or (
         not request.content and _PAGE.match(body) is not None
     )
+
+
+def is_of_proxy(dialect: Dialect, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Tell whether an error is that of a proxy which reads requests, and not the service's."""
+    if status == _WHO_ASKS:
+        return True
+    if status < FIRST_REFUSAL or dialect.header_prefix + "request-id" in headers:
+        return False
+    named = any(name in headers for name in _OF_PROXIES) or _PAGE.match(body) is not None
+    return named or (status in _GATEWAY and not has_error_root(body))
 
 
 def parse_response(

@@ -16,16 +16,11 @@ from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http import retry
 from tagfs.store.http.authenticator import Authenticator
-from tagfs.store.http.connection_pool import (
-    ConnectionPool,
-    NoResponse,
-    PendingResponse,
-    ResponseReader,
-    Timeouts,
-)
+from tagfs.store.http.connection_pool import ConnectionPool, PendingResponse, ResponseReader
+from tagfs.store.http.connections import NoResponse, Timeouts, proxy_refusal
 from tagfs.store.http.demands import Demands
 from tagfs.store.http.endpoints import Endpoint
-from tagfs.store.http.error_response import is_foreign_page, parse_response
+from tagfs.store.http.error_response import is_foreign_page, is_of_proxy, parse_response
 from tagfs.store.http.messages import (
     FIRST_FAILURE,
     FIRST_REFUSAL,
@@ -41,6 +36,7 @@ from tagfs.store.http.request_body import Body, Stream, prepare_body
 from tagfs.store.http.retry import RetryState
 from tagfs.store.http.standing_headers import BARE, StandingHeaders
 from tagfs.store.objects import NOTHING
+from tagfs.store.proxies import Proxy
 from tagfs.store.wire.xml import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)
@@ -72,6 +68,7 @@ class TransportOptions:
         observer: told of every attempt.
         ca_bundle: file of certificates to trust instead of the usual ones.
         standing: headers that the user's choices add to every request of a kind.
+        proxy: on the way to the service; None for the direct way.
     """
 
     parallel: int = 32
@@ -79,6 +76,7 @@ class TransportOptions:
     observer: Observer | None = None
     ca_bundle: str | None = None
     standing: StandingHeaders = BARE
+    proxy: Proxy | None = None
 
 
 class Transport:
@@ -97,8 +95,8 @@ class Transport:
         self._authenticator = authority
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
-        self._connections = ConnectionPool(endpoint, self.options.ca_bundle)
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
+        self._connections = ConnectionPool(endpoint, self.options.ca_bundle, self.options.proxy)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -299,6 +297,9 @@ class Transport:
             received = len(content)
         finally:
             self._record_attempt(course, begun.began, status, received, answered)
+        proxy = self._connections.asked_by
+        if proxy is not None and is_of_proxy(self._dialect, status, answered, content):
+            raise proxy_refusal(proxy, status)
         if is_foreign_page(request, status, answered, content):
             raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
         return parse_response(self._dialect, request, status, answered, content)

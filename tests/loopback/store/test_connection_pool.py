@@ -10,7 +10,8 @@ import pytest
 import urllib3
 
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.http.connection_pool import ConnectionPool, NoResponse, Timeouts
+from tagfs.store.http.connection_pool import ConnectionPool
+from tagfs.store.http.connections import NoResponse, Timeouts
 from tagfs.store.http.endpoints import find_endpoint
 from tagfs.store.http.request_body import Stream
 from tagfs.store.objects import BytesSource

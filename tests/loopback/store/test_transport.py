@@ -24,7 +24,7 @@ from tagfs.errors import (
 )
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
-from tagfs.store.http import connection_pool, retry
+from tagfs.store.http import connections, retry
 from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.endpoints import find_endpoint
 from tagfs.store.http.messages import Attempt, Request, Response
@@ -521,7 +521,7 @@ def test_no_foreign_failure_slips_through():
     for module, base in [(urllib3.exceptions, urllib3.exceptions.HTTPError), (requests, OSError)]:
         for kind in _subclasses(base):
             if kind.__module__.startswith(module.__name__):
-                assert issubclass(kind, connection_pool.FOREIGN)
+                assert issubclass(kind, connections.FOREIGN)
 
 
 @pytest.mark.parametrize(
@@ -541,7 +541,7 @@ def test_a_foreign_failure_becomes_ours(serve, monkeypatch, failure):
     def fail(*_args, **_kwargs):
         raise failure
 
-    monkeypatch.setattr(connection_pool._CoalescingConnection, "send_request", fail)
+    monkeypatch.setattr(connections.CoalescingConnection, "send_request", fail)
     with pytest.raises(Unreachable):
         client.request(GET)
 
@@ -871,13 +871,13 @@ def test_silence_towards_several_is_waited_for_once(serve, monkeypatch):
     patience = 0.2
     monkeypatch.setattr("tagfs.store.http.transport.PATIENCE", patience)
     waits: list[float] = []
-    real = connection_pool._CoalescingConnection.answer
+    real = connections.CoalescingConnection.answer
 
     def answer_(connection):
         waits.append(connection.sock.gettimeout())
         return real(connection)
 
-    monkeypatch.setattr(connection_pool._CoalescingConnection, "answer", answer_)
+    monkeypatch.setattr(connections.CoalescingConnection, "answer", answer_)
     _, client = serve(Slow(30, answer()), parallel=6)
     assert client.request_all(gets(6)) == [None] * 6
     assert sum(waits) <= 2 * patience

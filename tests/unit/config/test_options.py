@@ -39,6 +39,7 @@ CHOSEN = {
     "ca_bundle": "/etc/ca.pem",
     "requester_pays": "on",
     "sse_c_key_file": "/etc/key",
+    "proxy": "http://user@proxy:3128",
     "obs_tag_urlencode": "off",
     "obs_tag_profile": "wide",
 }

@@ -1,0 +1,221 @@
+"""One connection to an endpoint: opened as requests would open it, directly or through a proxy.
+
+The only user of requests and its urllib3. Of them come connections, certificates and errors;
+their own way with a request (a pool behind three locks, an answer that is parsed like an e-mail)
+costs more than to sign and send it.
+"""
+
+import http.client
+import re
+import select
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import requests
+import urllib3
+import urllib3.connection
+from requests.adapters import HTTPAdapter
+
+from tagfs.errors import SettingsError
+from tagfs.store.http.endpoints import Endpoint
+from tagfs.store.http.messages import FIRST_FAILURE
+from tagfs.store.http.request_body import Stream
+from tagfs.store.http.response_parser import FastHTTPResponse
+from tagfs.store.proxies import Proxy
+
+SMALL_PACKET: Final = 64 * 1024
+"""Bytes of a body that is sent together with its head."""
+
+FOREIGN: Final = (
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    requests.RequestException,
+    OSError,
+)
+"""What an exchange that fails may raise: `ssl` raises OSErrors as well."""
+
+_Pool = urllib3.HTTPConnectionPool
+_WHO_ASKS: Final = 407
+_REFUSED_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d+)")
+
+
+class NoResponse(Exception):
+    """An attempt that ended without an answer.
+
+    Attributes:
+        sent: the service may have got the request.
+        hopeless: another attempt will end the same way.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
+        super().__init__(reason)
+        self.sent = sent
+        self.permanent = hopeless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds: until a connection is open, and without a byte of an answer."""
+
+    connect: float
+    read: float
+
+
+class CoalescingConnection(urllib3.connection.HTTPConnection):
+    """Sends the head of a request and a small body at once: one call, one packet, one wake-up."""
+
+    response_class: type[http.client.HTTPResponse] = FastHTTPResponse
+    was_cut = False  # while it was sent to
+    _poll: "select.poll | None" = None
+    _head: bytes | None = None  # held back until the body comes; empty: still to come itself
+
+    def connect(self) -> None:
+        """Open it."""
+        super().connect()
+        self._poll = select.poll()
+        self._poll.register(self.sock, select.POLLIN)
+
+    def is_silent(self) -> bool:
+        """Say whether it is open and nothing is to be read, as has to be between requests."""
+        return self.sock is not None and self._poll is not None and not self._poll.poll(0)
+
+    def send_request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str | bytes],
+        body: bytes | Stream | None,
+    ) -> None:
+        """Send a request; `headers` are all there are, the length of the body among them."""
+        small = isinstance(body, bytes) and 0 < len(body) <= SMALL_PACKET
+        self._head = b"" if small else None
+        self.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            http.client.HTTPConnection.putheader(self, name, value)
+        self.endheaders()
+        if isinstance(body, bytes) and body:
+            self.send(body)
+        elif body:
+            for block in body:
+                self.send(block)
+
+    def answer(self) -> FastHTTPResponse:
+        """Read the head of the answer."""
+        return cast("FastHTTPResponse", http.client.HTTPConnection.getresponse(self))
+
+    def send(self, data: Any) -> None:
+        """Send bytes; a head that is held back goes with those that follow it."""
+        head, self._head = self._head, None
+        if head == b"":
+            self._head = data
+        else:
+            super().send(data if head is None else head + data)
+
+
+class _Connection(CoalescingConnection):
+    pass
+
+
+class _SecureConnection(CoalescingConnection, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class Connector:
+    """Opens connections to one endpoint.
+
+    Args:
+        ca_bundle: a file of certificates to trust instead of the usual ones.
+        proxy: on the way; None for the direct way.
+
+    Raises:
+        SettingsError: there is no such file.
+    """
+
+    def __init__(self, endpoint: Endpoint, ca_bundle: str | None, proxy: Proxy | None) -> None:
+        self._proxy = proxy
+        self._adapter = HTTPAdapter(pool_connections=1)
+        self._pool = _connect(self._adapter, endpoint, ca_bundle, proxy)
+
+    def connect(self, patience: Timeouts, *, patient: bool) -> CoalescingConnection:
+        """Return a new connection that is open; `patient` as for `ConnectionPool.send`.
+
+        Raises:
+            NoResponse: there is none to be had.
+        """
+        # urllib3 has no other way to a connection that has its pool's certificates.
+        connection = cast("CoalescingConnection", self._pool._new_conn())  # noqa: SLF001
+        connection.timeout = patience.connect
+        try:
+            if self._proxy is not None and self._pool.scheme == "https":
+                self._pool._prepare_proxy(connection)  # noqa: SLF001  (the same)
+            else:
+                connection.connect()
+        except FOREIGN as error:
+            failure = self._not_connected(error, connection, patient=patient)
+            connection.close()
+            raise failure from None
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Let go of what opens connections."""
+        self._adapter.close()
+        self._pool.close()  # the adapter only forgets it
+
+    def _not_connected(
+        self, error: Exception, connection: CoalescingConnection, *, patient: bool
+    ) -> NoResponse:
+        reason = why(error)
+        wrong = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
+        hopeless = isinstance(error, ssl.CertificateError) or wrong
+        if isinstance(error, urllib3.exceptions.NewConnectionError):  # refused, or no such host
+            hopeless = not patient
+        if self._proxy is not None:
+            refused = _REFUSED_TUNNEL.search(reason)
+            if refused:
+                return proxy_refusal(self._proxy, int(refused[1]))
+            secure = isinstance(error, ssl.SSLError) and connection.has_connected_to_proxy
+            via = "through the proxy" if secure else "the proxy"
+            reason = f"{via} {self._proxy.shown}: {reason}"
+        return NoResponse(reason, sent=False, hopeless=hopeless)
+
+
+def proxy_refusal(proxy: Proxy, status: int) -> NoResponse:
+    """Return the failure that an answer of the proxy itself is."""
+    late = status >= FIRST_FAILURE
+    advice = "it cannot reach the service" if late else "it does not let this host through"
+    if status == _WHO_ASKS:
+        advice = "it wants a user and a password: proxy=http://USER:PASSWORD@HOST:PORT"
+        if proxy.user:
+            advice = f"it refuses user {proxy.user!r} and the password of {proxy.origin}"
+    return NoResponse(
+        f"the proxy {proxy.shown} answers {status}: {advice}", sent=late, hopeless=not late
+    )
+
+
+def _connect(
+    adapter: HTTPAdapter, endpoint: Endpoint, ca_bundle: str | None, proxy: Proxy | None
+) -> _Pool:
+    """Return the pool of connections that requests would use for this endpoint."""
+    verify = ca_bundle or True
+    prepared = requests.Request("GET", endpoint.url).prepare()
+    proxies = {} if proxy is None else {endpoint.scheme: proxy.url}
+    # requests' stubs name the base class, which cannot send.
+    pool = cast("_Pool", adapter.get_connection_with_tls_context(prepared, verify, proxies))
+    try:
+        adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
+    except OSError:
+        raise SettingsError(f"ca_bundle={ca_bundle} is not there: name a PEM file") from None
+    pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
+    pool.proxy_headers = proxy.headers if proxy else {}
+    return pool
+
+
+def why(error: BaseException) -> str:
+    """Return why a connection failed, without the objects that urllib3 puts before it."""
+    text = str(error) or type(error).__name__
+    return text.split("object at 0x")[-1].partition(": ")[2] if "object at 0x" in text else text
