@@ -66,6 +66,8 @@ def read_meta(context: Context) -> dict[str, str]:
                 bare = lower[len(prefix) :]
                 if not context.dialect.meta_name(bare):
                     raise ServiceError("InvalidArgument", f"The name {lower} is not allowed.")
+                if context.dialect.ascii_meta and not value.isascii():
+                    raise ServiceError("InvalidArgument", f"The value of {lower} is not ASCII.")
                 kept = stored_text(value) if context.dialect.encoded_words else value
                 meta[bare] = f"{meta[bare]},{kept}" if bare in meta else kept
                 size += len(bare) + len(kept.encode("utf-8", "surrogateescape"))

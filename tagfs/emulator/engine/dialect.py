@@ -93,6 +93,7 @@ class Dialect:
         meta_limit: how many bytes the names and values of the user metadata may have.
         meta_error: the code of the refusal of more.
         meta_name: tells whether the name of a metadata header is allowed.
+        ascii_meta: whether metadata beyond ASCII is refused.
         encoded_words: whether metadata beyond ASCII is kept and shown as RFC 2047 has it.
         upper_etags: whether ETags have capital letters.
         random_etags: whether the ETag of an upload is opaque, not the MD5 of the parts' MD5s.
@@ -189,6 +190,7 @@ class Dialect:
     meta_limit: int
     meta_error: str = "MetadataTooLarge"
     meta_name: Callable[[str], bool] = lambda _: True
+    ascii_meta: bool = False
     encoded_words: bool = False
     upper_etags: bool = False
     random_etags: bool = False

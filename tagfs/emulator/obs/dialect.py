@@ -100,6 +100,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         shown_classes={"WARM": "STANDARD_IA", "COLD": "GLACIER"},
         archives=frozenset({"COLD", "DEEP_ARCHIVE"}),
         meta_limit=8 * 1024,
+        ascii_meta=True,  # section 5: "US-ASCII only for names and values"
         decodes_deleted=True,
         crc64_header="checksum-crc64ecma",
         shown_kinds=frozenset({Kind.APPENDABLE, Kind.SYMLINK}),

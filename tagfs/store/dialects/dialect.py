@@ -8,7 +8,7 @@ stands beside its value, in the module of the service.
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials.values import Credentials, EnvironmentNames
@@ -51,6 +51,10 @@ class Signer(Protocol):
         ...
 
 
+HEADER_NAME: Final = "[a-z0-9!#$%&'*+.^_`|~-]+"
+"""What a header may be called (RFC 9110, 5.6.2): all that another tool can have written."""
+
+
 class EmptyTagging(enum.Enum):
     """What a service answers to GET ?tagging where there are no tags."""
 
@@ -77,6 +81,14 @@ class ListKeys(enum.Enum):
 
     ENCODED = "always percent-encoded"
     PLAIN_FIRST = "as they are, percent-encoded where XML cannot carry them"
+
+
+class MetadataText(enum.Enum):
+    """How text beyond ASCII is written in a header of user metadata."""
+
+    PLAIN = "as UTF-8"
+    WORDS = "as encoded words (RFC 2047)"
+    PERCENT = "percent-encoded"
 
 
 class MetadataEdit(enum.Enum):
@@ -139,7 +151,7 @@ class Dialect:
         expired_codes: error codes that fresh credentials may cure.
         throttled_codes: error codes that mean "slow down".
         metadata_name: regular expression that names of user metadata match whole.
-        encoded_words: whether metadata beyond ASCII goes as encoded words (RFC 2047).
+        metadata_text: how metadata beyond ASCII is sent and told.
         acl_header: the header that sets an ACL by a word, without prefix.
         ownership: whether a bucket tells by ?ownershipControls that it has ACLs switched off.
         content_type: what the service keeps when none is sent.
@@ -202,7 +214,7 @@ class Dialect:
     expired_codes: frozenset[str] = frozenset()
     throttled_codes: frozenset[str] = frozenset()
     metadata_name: str = "[a-z0-9-]+"
-    encoded_words: bool = False
+    metadata_text: MetadataText = MetadataText.PLAIN
     content_type: str = "application/octet-stream"
     acl_header: str = "acl"
     ownership: bool = False

@@ -15,10 +15,12 @@ from urllib.parse import quote
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials.values import Credentials, EnvironmentNames
 from tagfs.store.dialects.dialect import (
+    HEADER_NAME,
     Dialect,
     EmptyTagging,
     ListKeys,
     MetadataEdit,
+    MetadataText,
     Signable,
     Signer,
     WriteKind,
@@ -209,7 +211,9 @@ OBS: Final = Dialect(
             "InvalidToken",
         }
     ),
-    metadata_name="[a-z0-9._-]+",
+    metadata_name=HEADER_NAME,
+    # The manual allows ASCII only, and both SDKs of the vendor encode and decode so.
+    metadata_text=MetadataText.PERCENT,
     content_type="binary/octet-stream",
     encryptions=("AES256", "kms"),
     customer_keys=True,

@@ -15,7 +15,15 @@ from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials.values import Credentials, EnvironmentNames
-from tagfs.store.dialects.dialect import Dialect, EmptyTagging, Signable, Signer, WriteKind
+from tagfs.store.dialects.dialect import (
+    HEADER_NAME,
+    Dialect,
+    EmptyTagging,
+    MetadataText,
+    Signable,
+    Signer,
+    WriteKind,
+)
 from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT
 from tagfs.store.tags import TagRules
 
@@ -159,8 +167,9 @@ S3: Final = Dialect(
     throttled_codes=frozenset(
         {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequests"}
     ),
-    metadata_name="[a-z0-9._-]+",
-    encoded_words=True,  # "Working with object metadata": other bytes are taken for Latin-1
+    metadata_name=HEADER_NAME,
+    # "Working with object metadata": other bytes are taken for Latin-1.
+    metadata_text=MetadataText.WORDS,
     content_type="binary/octet-stream",
     ownership=True,
     usual_encryption="AES256",

@@ -14,6 +14,8 @@ Addressing = Literal["auto", "virtual", "path"]
 """Whether a bucket's name is in the host or in the path; "auto" decides by the host."""
 
 _BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# Old buckets of AWS, and what Ceph (rgw_relaxed_s3_bucket_names, TENANT:BUCKET) and MinIO let be.
+_RELAXED = re.compile("[A-Za-z0-9][A-Za-z0-9._:-]{2,254}")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -74,10 +76,9 @@ def find_endpoint(
     Raises:
         SettingsError
     """
-    if not _BUCKET.fullmatch(bucket):
-        raise SettingsError(
-            f"{bucket!r} cannot be a bucket: 3 to 63 lower-case letters, digits, '-' and '.'"
-        )
+    is_label = _BUCKET.fullmatch(bucket) is not None
+    if not is_label:
+        _check_relaxed(dialect, bucket, addressing)
     if region is not None:
         region = region.removeprefix(f"{dialect.service}-")
     if not endpoint:
@@ -87,8 +88,12 @@ def find_endpoint(
     scheme, host, port = _split(endpoint)
     # The bucket's own host is what consoles show, and is pasted as the endpoint.
     host = host.removeprefix(bucket + ".") if dialect.region(host) is None else host
-    path_style = addressing == "path" or (
-        addressing == "auto" and (_is_local(host) or _needs_path(dialect, bucket, scheme, host))
+    path_style = (
+        addressing == "path"
+        or not is_label
+        or (
+            addressing == "auto" and (_is_local(host) or _needs_path(dialect, bucket, scheme, host))
+        )
     )
     return Endpoint(
         scheme,
@@ -98,6 +103,21 @@ def find_endpoint(
         path_style,
         region or dialect.region(host),
     )
+
+
+def _check_relaxed(dialect: Dialect, bucket: str, addressing: Addressing) -> None:
+    """Judge a name that no host can have: one that is there can be used in the path.
+
+    Raises:
+        SettingsError
+    """
+    relaxed = dialect.path_style_elsewhere and _RELAXED.fullmatch(bucket)
+    if not relaxed:
+        raise SettingsError(
+            f"{bucket!r} cannot be a bucket: 3 to 63 lower-case letters, digits, '-' and '.'"
+        )
+    if addressing == "virtual":
+        raise SettingsError(f"bucket {bucket!r} cannot be part of a host: addressing=path")
 
 
 def _split(endpoint: str) -> tuple[str, str, int]:

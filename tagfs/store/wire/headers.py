@@ -15,6 +15,7 @@ from tagfs.store.http_dates import parse_http_date
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet, render_tagging
 from tagfs.store.wire.encoded_words import decode_words, encode_words
+from tagfs.store.wire.percent_text import decode_percent, encode_percent
 
 if TYPE_CHECKING:  # a dialect's module uses this one for its dates
     from tagfs.store.dialects.dialect import Dialect
@@ -30,6 +31,7 @@ KEPT_HEADERS: Final = (
 """Standard headers that services keep with an object."""
 
 
+_TARGET: Final = "symlink-target"  # a link's text, percent-encoded by whoever made the link
 _MD5 = re.compile("[0-9a-f]{32}")
 _TYPES = {kind.value.lower(): kind for kind in ObjectType}
 
@@ -82,10 +84,10 @@ def render_metadata(
         if not re.fullmatch(dialect.metadata_name, lower):
             raise InvalidRequest(f"metadata name {name!r} is not allowed by {dialect.title}")
         checked = check_value(lower, value)
-        headers[dialect.metadata_prefix + lower] = (
-            encode_words(checked) if dialect.encoded_words else checked
-        )
-        size += len(lower) + len(value.encode())
+        sent = encode_metadata(dialect, lower, checked)
+        headers[dialect.metadata_prefix + lower] = sent
+        kept = sent if dialect.metadata_text.name == "PERCENT" else value
+        size += len(lower) + len(kept.encode())
     if size > dialect.limits.max_metadata:
         raise ValueTooLarge(
             f"{size} bytes of metadata: {dialect.title} keeps {dialect.limits.max_metadata}"
@@ -96,6 +98,26 @@ def render_metadata(
             raise InvalidRequest(f"{name!r} is not a header that is kept with an object")
         headers[wire] = check_value(name, value)
     return headers
+
+
+def encode_metadata(dialect: "Dialect", name: str, text: str) -> str:
+    """Return a value of user metadata as it is sent."""
+    match dialect.metadata_text.name:
+        case "WORDS":
+            return encode_words(text)
+        case "PERCENT" if name != _TARGET:
+            return encode_percent(text)
+    return text
+
+
+def decode_metadata(dialect: "Dialect", name: str, text: str) -> str:
+    """Return a value of user metadata from what a service tells."""
+    match dialect.metadata_text.name:
+        case "WORDS":
+            return decode_words(text)
+        case "PERCENT" if name != _TARGET:
+            return decode_percent(text)
+    return text
 
 
 def render_uncopied(dialect: "Dialect", kept: Mapping[str, str]) -> dict[str, str]:
@@ -160,8 +182,7 @@ def parse_detail(dialect: "Dialect", headers: Mapping[str, str], storage_class: 
     metadata = {
         name[len(meta) :]: value for name, value in headers.items() if name.startswith(meta)
     }
-    if dialect.encoded_words:
-        metadata = {name: decode_words(value) for name, value in metadata.items()}
+    metadata = {name: decode_metadata(dialect, name, text) for name, text in metadata.items()}
     return Detail(
         metadata=metadata,
         headers=_parse_kept(dialect, headers, storage_class),

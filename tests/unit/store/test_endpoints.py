@@ -1,10 +1,13 @@
 """Where a bucket is, from what a user writes."""
 
+from urllib.parse import quote
+
 import pytest
 
 from tagfs.errors import SettingsError
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.dialects.oss import OSS
+from tagfs.store.dialects.s3 import S3
 from tagfs.store.http.endpoints import find_endpoint
 
 HANGZHOU = "oss-cn-hangzhou.aliyuncs.com"
@@ -57,3 +60,21 @@ def test_settings_that_cannot_be(changes):
     settings = {"service": "oss", "bucket": "bkt", "endpoint": HANGZHOU} | changes
     with pytest.raises(SettingsError):
         open_bucket(BucketSettings(**settings))
+
+
+@pytest.mark.parametrize("name", ["My_Bucket", "tenant:bucket", "a_b", "x" * 200, "END-"])
+def test_old_and_relaxed_names_go_into_the_path(name):
+    """Whoever names a bucket that is there need not be judged; no host can have such a name."""
+    for host in ("ceph.local", "s3.eu-west-1.amazonaws.com"):
+        place = find_endpoint(S3, name, host)
+        assert (place.host, place.base) == (host, f"/{quote(name, safe='')}/")
+    with pytest.raises(SettingsError, match="addressing=path"):
+        find_endpoint(S3, name, "ceph.local", addressing="virtual")
+    with pytest.raises(SettingsError, match="cannot be a bucket"):
+        find_endpoint(OSS, name, "oss.local")
+
+
+@pytest.mark.parametrize("name", ["ab", "a b", "a/b", "a?b", "_a", "ü-bucket", "x" * 256])
+def test_what_can_be_no_bucket_is_refused_at_once(name):
+    with pytest.raises(SettingsError, match="cannot be a bucket"):
+        find_endpoint(S3, name, "ceph.local")
