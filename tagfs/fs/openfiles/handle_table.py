@@ -28,7 +28,7 @@ class HandleTable:
         self._nodes: dict[str, OpenFile] = {}
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
-        self.inodes = Inodes(env.root.prefix)
+        self.inodes = Inodes(env.root.prefix, env.clock)
 
     def number(self, path: str) -> int:
         """Return the inode number of what is at a path."""
