@@ -55,9 +55,7 @@ ROOMS = {
         "client",
     ],
     "tagfs.fs": [
-        "clock",
         "mapping",
-        "pending",
         "content",
         "context",
         "openfiles",

@@ -3,17 +3,16 @@
 import stat
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from tagfs.errors import ReadOnly
-from tagfs.fs.clock import Clock, MonotonicClock
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.store import bucket
-from tagfs.store.bucket import Bucket
+from tagfs.store.bucket import CachingBucket
 
 FRESH_WITHIN: Final = bucket.FRESH_WITHIN
 """Seconds: an answer of the service at most this old counts as having asked (promise D1)."""
@@ -72,12 +71,11 @@ class FsContext:
         caller_lists: whether that process shows directories, and no extended attributes; None
             where nothing tells.
         clock_ns: nanoseconds since the epoch.
-        clock: seconds by which everything here is measured that takes time or waits.
         executor: threads for reading ahead and for many small requests.
         upload_executor: threads for parts, apart so that they never wait behind one another.
     """
 
-    bucket: Bucket
+    bucket: CachingBucket
     root: Root
     choices: FsOptions
     executor: Executor
@@ -90,7 +88,6 @@ class FsContext:
     caller_renames: Callable[[], bool | None]
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
-    clock: Clock = field(default_factory=MonotonicClock)
 
     def check_writable(self) -> None:
         """Refuse a change where the mount allows none.

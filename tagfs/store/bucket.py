@@ -35,7 +35,7 @@ FRESH_WITHIN: Final = 1.0
 """Seconds: an answer of the service that is at most this old counts as having asked."""
 
 KNOWN_KEYS: Final = 1000
-"""Keys of a remembered listing that `Bucket.known_keys` returns at most."""
+"""Keys of a remembered listing that `RemoteCache.known_keys` returns at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,18 +113,6 @@ class Bucket(Protocol):
         """Describe several objects at the same time, as `head` does each.
 
         What does not take one plain request, or is missing, is left out: ask for it singly.
-        """
-        ...
-
-    def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
-        """Return what is remembered of an object, without a request; None if nothing is."""
-        ...
-
-    def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
-        """Return what a remembered listing of one directory shows, without a request.
-
-        These are keys and common prefixes, not sorted, KNOWN_KEYS at most, and none only if the
-        directory had neither entry nor marker; None if no whole listing is remembered.
         """
         ...
 
@@ -339,6 +327,26 @@ class Bucket(Protocol):
 
     # Housekeeping
 
+    def close(self) -> None:
+        """Give back connections and threads."""
+        ...
+
+
+class RemoteCache(Protocol):
+    """What a bucket that remembers has besides. `fs` alone needs it."""
+
+    def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
+        """Return what is remembered of an object, without a request; None if nothing is."""
+        ...
+
+    def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
+        """Return what a remembered listing of one directory shows, without a request.
+
+        These are keys and common prefixes, not sorted, KNOWN_KEYS at most, and none only if the
+        directory had neither entry nor marker; None if no whole listing is remembered.
+        """
+        ...
+
     def expect_empty(self, prefix: str) -> None:
         """Take note that a directory is being made: if there was none, nothing is in it."""
         ...
@@ -347,6 +355,6 @@ class Bucket(Protocol):
         """Drop what is remembered of all keys that begin with `prefix`."""
         ...
 
-    def close(self) -> None:
-        """Give back connections and threads."""
-        ...
+
+class CachingBucket(RemoteCache, Bucket, Protocol):
+    """A bucket that remembers what it reported."""

@@ -209,7 +209,7 @@ class Field:
 
     def _adapted(self, client: Client) -> Client:
         if self.operation.settings:
-            client.dialect = replace(client.dialect, **self.operation.settings)
+            client.api.dialect = replace(client.dialect, **self.operation.settings)
         return client
 
 

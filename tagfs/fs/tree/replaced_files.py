@@ -13,17 +13,16 @@ host made is told apart by its version, once the deletion comes later than an an
 
 import contextlib
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.pending.change import Kind, Work
-from tagfs.fs.pending.queue import PendingChanges
+from tagfs.fs.openfiles.pending import Kind, PendingChanges
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.store.objects import ObjectInfo
 
@@ -66,12 +65,13 @@ class ReplacedFiles:
         files: HandleTable,
         parents: ImplicitDirectories,
         pending: PendingChanges,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._env = env
         self._files = files
         self._parents = parents
         self._pending = pending
-        self._clock = env.clock
+        self._clock = clock
         self._hidden: dict[str, Hidden] = {}
         self._asides: dict[str, Hidden | None] = {}
 
@@ -99,8 +99,9 @@ class ReplacedFiles:
             self._hidden[path] = hidden
         if may_be_unlinked:
             since = self._clock()
-            delete = Work(lambda: self._delete(path, hidden, since), _is_final)
-            self._pending.add(path, Kind.DELETE, delete, GRACE)
+            self._pending.add(
+                path, Kind.DELETE, lambda: self._delete(path, hidden, since), GRACE, _is_final
+            )
 
     def unlinked(self, aside: str) -> None:
         """Note libfuse's name of a file that was unlinked already."""
@@ -131,8 +132,7 @@ class ReplacedFiles:
         Raises:
             TagfsError: something is still there.
         """
-        waiting = self._pending.all(Kind.DELETE)
-        self._pending.flush_all(c for c in waiting if is_below(c.path, directory))
+        self._pending.flush_below(directory, Kind.DELETE)
 
     @contextmanager
     def rename_over(self, path: str) -> Iterator[None]:

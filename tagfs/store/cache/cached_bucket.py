@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from tagfs.store.bucket import Bucket, Capabilities, Limits
+from tagfs.store.bucket import Bucket, CachingBucket, Capabilities, Limits
 from tagfs.store.cache.coalescer import CacheClock, Coalescer
 from tagfs.store.cache.entries import EntryStore
 from tagfs.store.cache.listings import Listing, Listings
@@ -115,5 +115,5 @@ class CachedBucket(CachedWrites):
         self._inner.close()
 
 
-def _keeps_the_contract(cache: CachedBucket) -> Bucket:
+def _keeps_the_contract(cache: CachedBucket) -> CachingBucket:
     return cache

@@ -14,8 +14,11 @@ from tagfs.errors import (
     IntegrityError,
     PositionMismatch,
 )
-from tagfs.store.client.api import logger
-from tagfs.store.client.trials import Trying
+from tagfs.store.client.api import logged, logger
+from tagfs.store.client.content import ObjectContent
+from tagfs.store.client.context import ClientContext
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType, Source
@@ -28,59 +31,76 @@ _NOT_APPENDABLE: Final = "ObjectNotAppendable"
 _BLOCK = 8 * 1024**2  # bytes read at once when an append is compared
 
 
-class ObjectAppends(Trying):
-    """The appending part of `Client`; see `Bucket` for what the methods promise."""
+class ObjectAppends:
+    """AppendObject; see `ObjectWrites` for what the methods promise."""
+
+    def __init__(
+        self,
+        context: ClientContext,
+        heads: ObjectHeads,
+        content: ObjectContent,
+        steps: WriteSteps,
+    ) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._choices = context.choices
+        self._locks = context.locks
+        self._heads = heads
+        self._content = content
+        self._acls = steps.acls
+        self._transfer = steps.transfer
+        self._outcomes = steps.outcomes
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
-        """Extend an appendable object; see `Bucket.append`."""
-        self._check_key(info.key)
+        """Extend an appendable object; see `ObjectWrites.append`."""
+        self._api.check_key(info.key)
         if not source.size:
             return info
         self._check_append(info.key, info.size + source.size)
-        with self._locks.hold(info.key), self._requires("append"):
+        with self._locks.hold(info.key), self._features.require("append"):
             request = self._append_request(info.key, info.size, source)
-            answer = self._call(request, allow={_MISPLACED})
+            answer = self._api.send(request, allow={_MISPLACED})
             if answer.error is None:
                 return self._extended(request, answer, info, source.size)
             length = self._length(info.key, answer)
             long_enough = answer.may_have_happened and length >= info.size + source.size
             if long_enough and self._holds(info.key, info.size, source.size, answer.sent_crc64):
                 logger.info("%s: the answer was lost, but the bytes are there", request)
-                return self.head(info.key, expected=info.type)
+                return self._heads.head(info.key, expected=info.type)
             raise PositionMismatch(f"{request}: {answer}; its length is {length}", length)
 
     def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
-        """Create an appendable object; see `Bucket.start_append`."""
-        self._check_key(key)
+        """Create an appendable object; see `ObjectWrites.start_append`."""
+        self._api.check_key(key)
         self._check_append(key, source.size)
-        with self._locks.hold(key), self._requires("append"):
+        with self._locks.hold(key), self._features.require("append"):
             # There is no header that forbids to extend an empty object, whose tags and metadata
             # would stay as they are.
-            self._check_free(key)
-            tags = NO_TAGS if new.tags is Keep.REPLACED else self._tags_for(key, new)
-            acl = self._acl_ahead(key, replace(new, exclusive=True))()
-            headers = render_new(self.dialect, new, tags, self.storage_class)
-            headers |= self._acl_headers(acl)
+            self._heads.check_free(key)
+            tags = NO_TAGS if new.tags is Keep.REPLACED else self._transfer.tags_for(key, new)
+            acl = self._acls.begin_for(key, replace(new, exclusive=True)).result()
+            headers = render_new(self._api.dialect, new, tags, self._choices.storage_class)
+            headers |= self._acls.headers(acl)
             request = self._append_request(key, 0, source, headers)
-            answer = self._call(request, allow={_MISPLACED, _NOT_APPENDABLE})
+            answer = self._acls.send(request, allow={_MISPLACED, _NOT_APPENDABLE})
             made = replace(
-                self._describe_created(key, answer, new, tags),
+                self._outcomes.describe_created(key, answer, new, tags),
                 size=source.size,
                 type=ObjectType.APPENDABLE,
             )
             if answer.error is None:
                 made = self._verified(request, answer, made)
             elif answer.code == _MISPLACED:
-                made = self._resolve_conflict(request, answer, made)
+                made = self._outcomes.resolve_conflict(request, answer, made)
             else:
                 raise AlreadyExists(f"{request}: {answer}")
-            self._ensure_tags(WriteKind.APPEND, key, tags)
-            self._deliver_acl(key, acl)
+            self._transfer.ensure(WriteKind.APPEND, key, tags)
+            self._acls.deliver(key, acl)
             return made
 
     def _check_append(self, key: str, size: int) -> None:
         # The manual's limit for all appends together is that of one PutObject.
-        if size > self.limits.max_put:
+        if size > self._api.limits.max_put:
             raise FileTooLarge(f"{size} bytes in {key!r}, which was made by appending")
 
     def _append_request(
@@ -96,7 +116,7 @@ class ObjectAppends(Trying):
             subresource="append",
             proof_header="etag",
             # Only the length of an append shows afterwards, where there is no checksum of it.
-            md5_first=self.dialect.checksum_header is None,
+            md5_first=self._api.dialect.checksum_header is None,
         )
 
     def _extended(
@@ -104,7 +124,7 @@ class ObjectAppends(Trying):
     ) -> ObjectInfo:
         """Describe an object after an append of `size` bytes."""
         before = info.detail.crc64 if info.detail else None
-        whole = parse_crc64(self.dialect, answer.headers)
+        whole = parse_crc64(self._api.dialect, answer.headers)
         if before is not None and answer.sent_crc64 is not None:
             expected = combine(before, answer.sent_crc64, size)
             whole = self._compared(request, whole, expected)
@@ -112,31 +132,31 @@ class ObjectAppends(Trying):
             info,
             size=info.size + size,
             etag=parse_etag(answer.headers.get("etag", "")),
-            last_modified_ns=self._date(answer),
+            last_modified_ns=self._outcomes.moment(answer),
             detail=info.detail and replace(info.detail, crc64=whole),
         )
 
     def _verified(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
         if answer.sent_crc64 is not None:
-            whole = parse_crc64(self.dialect, answer.headers)
+            whole = parse_crc64(self._api.dialect, answer.headers)
             self._compared(request, whole, answer.sent_crc64)
         return made
 
     def _compared(self, request: Request, told: int | None, expected: int) -> int:
         """Return the checksum of what the service has; what was appended cannot be taken back."""
         if told is not None and told != expected:
-            raise self._log_and_return(IntegrityError(f"{request}: the service got something else"))
+            raise logged(IntegrityError(f"{request}: the service got something else"))
         return expected
 
     def _length(self, key: str, answer: Response) -> int:
         """Return the length at which an append would be accepted."""
-        told = answer.headers.get(self._header("next-append-position"), "")
-        return int(told) if told.isdecimal() else self.head(key).size
+        told = answer.headers.get(self._api.header("next-append-position"), "")
+        return int(told) if told.isdecimal() else self._heads.head(key).size
 
     def _holds(self, key: str, start: int, size: int, expected: int | None) -> bool:
         """Tell whether an object has these bytes at `start`."""
         value = 0
         for offset in range(start, start + size, _BLOCK):
             length = min(_BLOCK, start + size - offset)
-            value = crc64(self.get(key, offset, length).data, value)
+            value = crc64(self._content.get(key, offset, length).data, value)
         return value == expected

@@ -1,8 +1,7 @@
 """`Client`: a bucket served over HTTP, whatever the service; and how one is opened.
 
-The class is put together from modules by what they do to objects: calls <- reading <- sending and
-calls <- proving <- tagging <- carrying, then both <- writing <- trying <- appending <-
-multipart <- copying <- renaming <- probing.
+A client is put together from parts, one module each. What a part uses stands in its constructor;
+what it promises stands in the protocols of `tagfs.store.bucket`.
 """
 
 import os
@@ -10,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from tagfs.errors import SettingsError
-from tagfs.store.bucket import Bucket
-from tagfs.store.client.probes import BucketProbes
+from tagfs.store.bucket import Bucket, Capabilities
+from tagfs.store.client.api import Api
+from tagfs.store.client.context import WriteChoices, client_context
+from tagfs.store.client.parts import Parts
 from tagfs.store.credentials.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
 from tagfs.store.credentials.values import CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect
@@ -75,8 +76,82 @@ class BucketSettings:
     credentials: CredentialsChoice = ANY_CREDENTIALS
 
 
-class Client(BucketProbes):
-    """A `Bucket` over HTTP. Remembers nothing but what the bucket cannot do."""
+class Client:
+    """A `Bucket` over HTTP. Remembers nothing but what the bucket cannot do.
+
+    Every operation is a method of one part.
+
+    Attributes:
+        api: sends single requests.
+        features: what was learnt of the bucket.
+    """
+
+    def __init__(
+        self, name: str, dialect: Dialect, transport: Transport, choices: WriteChoices | None = None
+    ) -> None:
+        self.api = Api(name, dialect, transport)
+        self.name = name
+        self.limits = dialect.limits
+        self.object_tag_rules = dialect.object_tag_rules
+        self.bucket_tag_rules = dialect.bucket_tag_rules
+        self.transport = transport
+        self._context = client_context(self.api, choices or WriteChoices())
+        self.features = self._context.features
+        self._bind(Parts(self._context))
+
+    def _bind(self, parts: Parts) -> None:
+        self.check, self.probe, self.describe = (
+            parts.probes.check,
+            parts.probes.probe,
+            parts.probes.describe,
+        )
+        self.list, self.scan = parts.listing.list, parts.listing.scan
+        self.lookup, self.head, self.head_many = (
+            parts.heads.lookup,
+            parts.heads.head,
+            parts.heads.head_many,
+        )
+        self.get = parts.content.get
+        self.put, self.put_symlink = parts.writes.put, parts.links.put_symlink
+        self.append, self.start_append = parts.appends.append, parts.appends.start_append
+        self.start_upload, self.upload_part = (
+            parts.multipart.start_upload,
+            parts.multipart.upload_part,
+        )
+        self.copy_part, self.list_parts = parts.part_copies.copy_part, parts.multipart.list_parts
+        self.complete_upload = parts.completion.complete_upload
+        self.abort_upload = parts.multipart.abort_upload
+        self.copy, self.set_metadata, self.rename = (
+            parts.copies.copy,
+            parts.edits.set_metadata,
+            parts.renames.rename,
+        )
+        self.delete, self.delete_many = parts.deletes.delete, parts.deletes.delete_many
+        self.may_delete, self.probe_deletion = (
+            parts.deletes.may_delete,
+            parts.deletes.probe_deletion,
+        )
+        self.get_tags, self.get_tags_many = parts.tags.get_tags, parts.tags.get_tags_many
+        self.put_tags, self.update_tags = parts.tags.put_tags, parts.tags.update_tags
+        self.get_bucket_tags = parts.tags.get_bucket_tags
+        self.update_bucket_tags = parts.tags.update_bucket_tags
+        self.get_acl = parts.acls.get_acl
+
+    @property
+    def dialect(self) -> Dialect:
+        """The service's."""
+        return self.api.dialect
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the bucket is known to be able to do; grows smaller as it refuses things."""
+        return self.features.capabilities
+
+    def close(self) -> None:
+        """Interrupt requests that wait for another attempt; give back connections and threads."""
+        self.transport.close()
+        self._context.pool.shutdown(cancel_futures=True)
+        self._context.trial_pool.shutdown(cancel_futures=True)
 
 
 def find_dialect(settings: BucketSettings) -> Dialect:
@@ -148,14 +223,12 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         proxy=proxy,
     )
     transport = Transport(endpoint, dialect, Authenticator(endpoint, dialect, provider), options)
-    return Client(
-        settings.bucket,
-        dialect,
-        transport,
+    choices = WriteChoices(
         tags_denied_drop=settings.tags_denied == "drop",
         storage_class=settings.storage_class,
         acl=settings.acl,
     )
+    return Client(settings.bucket, dialect, transport, choices)
 
 
 def _keeps_the_contract(client: Client) -> Bucket:

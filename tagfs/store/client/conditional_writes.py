@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import IntegrityError
-from tagfs.store.client.api import logger
+from tagfs.store.client.api import logged, logger
+from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
-from tagfs.store.client.reads import ObjectReads
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NewObject
 from tagfs.store.tags import TagSet
@@ -16,18 +18,25 @@ from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
 _TRIES: Final = 3
 
 
-class ConditionalWrites(ObjectReads):
-    """How `Client` gets content there, and how it knows that it is there."""
+class ConditionalWrites:
+    """How content gets there, and how it is known to be there."""
 
-    def _headers_for(
+    def __init__(self, context: ClientContext, heads: ObjectHeads, acls: ObjectAcls) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._choices = context.choices
+        self._heads = heads
+        self._acls = acls
+
+    def headers_for(
         self, operation: str, key: str, new: NewObject, tags: TagSet | None
     ) -> dict[str, str]:
         """Write what travels with new content."""
-        guard = self._precondition(operation, key, exclusive=new.exclusive)
+        guard = self.precondition(operation, key, exclusive=new.exclusive)
         plain = replace(new, exclusive=False)
-        return render_new(self.dialect, plain, tags, self.storage_class) | guard
+        return render_new(self._api.dialect, plain, tags, self._choices.storage_class) | guard
 
-    def _precondition(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
+    def precondition(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
         """Return the header that makes a write exclusive.
 
         Where the service has none for this operation, look now whether the key is free.
@@ -37,19 +46,20 @@ class ConditionalWrites(ObjectReads):
         """
         if not exclusive:
             return {}
-        header = self.dialect.exclusive
+        header = self._api.dialect.exclusive
         if (
             header is not None
-            and self._capabilities.exclusive
-            and operation in self.dialect.exclusive_operations
+            and self._features.capabilities.exclusive
+            and operation in self._api.dialect.exclusive_operations
         ):
-            if self._heeds is False:  # then conditions may be ignored as well
-                self._check_free(key)
+            # Who ignores sub-resources may ignore conditions as well.
+            if self._features.heeds_subresources is False:
+                self._heads.check_free(key)
             return dict([header])
-        self._check_free(key)
+        self._heads.check_free(key)
         return {}
 
-    def _with_precondition(self, request: Request, send: Callable[[Request], Response]) -> Response:
+    def send_guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
         """Send a request that may be exclusive; where the bucket lacks that, look first."""
         try:
             return send(request)
@@ -57,19 +67,21 @@ class ConditionalWrites(ObjectReads):
             plain = self._without_exclusive(request)
             if plain == request:
                 raise
-            self._disable("exclusive", str(failure))
-            self._check_free(request.key or "")
+            self._features.disable("exclusive", str(failure))
+            self._heads.check_free(request.key or "")
             return send(plain)
 
-    def _send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Response:
         """Deliver a request; an answer of "taken" to an exclusive one is left to the caller."""
-        return self._call(request, allow=self._conflict_codes(request))
+        return self._acls.send(request, allow=self.conflict_codes(request))
 
-    def _conflict_codes(self, request: Request) -> frozenset[str]:
-        header = self.dialect.exclusive
-        return self.dialect.taken_codes if header and header[0] in request.headers else frozenset()
+    def conflict_codes(self, request: Request) -> frozenset[str]:
+        """Return the codes that say "taken" to an exclusive request; none to any other."""
+        header = self._api.dialect.exclusive
+        is_exclusive = header is not None and header[0] in request.headers
+        return self._api.dialect.taken_codes if is_exclusive else frozenset()
 
-    def _send_content(self, request: Request) -> Response:
+    def send_content(self, request: Request) -> Response:
         """Send content until the service has what was sent.
 
         An answer of "taken" is left to the caller.
@@ -78,45 +90,36 @@ class ConditionalWrites(ObjectReads):
             IntegrityError
         """
         for _ in range(_TRIES):
-            answer = self._send(request)
+            answer = self.send(request)
             if answer.error is not None or self._is_verified(request, answer):
                 return answer
             # The key is ours now: what is wrong at it may be replaced. If it is the ETag that is
             # no MD5, the service says so by accepting the MD5.
             request = replace(self._without_exclusive(request), md5_first=True)
             logger.info("%s: garbled on the way; sending it again", request)
-        raise self._log_and_return(
-            IntegrityError(f"{request}: the service keeps getting something else")
-        )
+        raise logged(IntegrityError(f"{request}: the service keeps getting something else"))
 
     def _is_verified(self, request: Request, answer: Response) -> bool:
         """Tell whether the service has what was sent, as far as it tells."""
-        received = parse_crc64(self.dialect, answer.headers)
+        received = parse_crc64(self._api.dialect, answer.headers)
         if received is not None:
             return received == answer.sent_crc64
         # What a key of KMS encrypts has an ETag of its own, also where the answer does not say so.
-        asked = {k: v for k, v in request.headers.items() if k in self.dialect.uncopied.values()}
-        md5 = parse_md5(self.dialect, {**asked, **answer.headers})
-        if md5 is None or answer.sent_md5 is None or self._md5_etags is False:
+        kept = self._api.dialect.uncopied.values()
+        asked = {name: text for name, text in request.headers.items() if name in kept}
+        md5 = parse_md5(self._api.dialect, {**asked, **answer.headers})
+        if md5 is None or answer.sent_md5 is None or self._features.md5_etags is False:
             return True
         if md5 == answer.sent_md5:
-            self._md5_etags = True
-        elif answer.md5_was_first and self._md5_etags is None:
-            self._distrust_etags(f"one is {md5} where {answer.sent_md5} was sent and accepted")
+            self._features.trust_etags()
+        elif answer.md5_was_first and self._features.md5_etags is None:
+            reason = f"one is {md5} where {answer.sent_md5} was sent and accepted"
+            self._features.distrust_etags(reason)
         else:
             return False
         return True
 
-    def _distrust_etags(self, reason: str) -> None:
-        """Note that an ETag of this service says nothing of content."""
-        self._md5_etags = False
-        logger.warning(
-            "ETags on %s are no checksums of content, so whole reads go unverified (%s)",
-            self.dialect.title,
-            reason,
-        )
-
     def _without_exclusive(self, request: Request) -> Request:
-        name = self.dialect.exclusive[0] if self.dialect.exclusive else None
+        name = self._api.dialect.exclusive[0] if self._api.dialect.exclusive else None
         headers = {key: value for key, value in request.headers.items() if key != name}
         return request if headers == request.headers else replace(request, headers=headers)

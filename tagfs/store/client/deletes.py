@@ -17,7 +17,10 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.api import logger
-from tagfs.store.client.conditional_writes import ConditionalWrites
+from tagfs.store.client.context import ClientContext
+from tagfs.store.client.delete_rights import Deletable
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
@@ -44,24 +47,31 @@ class _Batch:
         return self.is_over
 
 
-class ObjectDeletes(ConditionalWrites):
-    """The deleting part of `Client`; see `Bucket` for what the methods promise."""
+class ObjectDeletes:
+    """Deletions; see `ObjectWrites` for what the methods promise."""
+
+    def __init__(self, context: ClientContext, heads: ObjectHeads, acls: ObjectAcls) -> None:
+        self._api = context.api
+        self._pool = context.pool
+        self._heads = heads
+        self._acls = acls
+        self._deletable = Deletable()
 
     def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
-        """Delete one object; see `Bucket.delete`."""
-        self._check_key(key)
-        is_gone = None if meant is None else lambda: not self._is_there(key, meant)
+        """Delete one object; see `ObjectWrites.delete`."""
+        self._api.check_key(key)
+        is_gone = None if meant is None else lambda: not self.is_there(key, meant)
         request = Request(operation="DeleteObject", method="DELETE", key=key, verify_done=is_gone)
-        self._acls.note(key, None)
+        self._acls.forget(key)
         try:
-            self._call(request, allow={"NoSuchKey"})
+            self._api.send(request, allow={"NoSuchKey"})
         except AccessDenied:
             self._deletable.forget(key)
             raise
         self._deletable.note(key)
 
     def may_delete(self, key: str, *, surely: bool = False) -> bool:
-        """Say whether what is beside `key` may be deleted; see `Bucket.may_delete`."""
+        """Say whether what is beside `key` may be deleted; see `ObjectWrites.may_delete`."""
         if self._deletable.knows(key, surely=surely):
             return True
         allowed = self._try_deletion(key)
@@ -74,7 +84,7 @@ class ObjectDeletes(ConditionalWrites):
         trial = unused_key(key)
         request = Request(operation="DeleteObject", method="DELETE", key=trial, quiet=True)
         try:
-            answer = self._call(request, allow={"NoSuchKey"})
+            answer = self._api.send(request, allow={"NoSuchKey"})
         except BadCredentials:
             raise
         except AccessDenied:
@@ -92,14 +102,14 @@ class ObjectDeletes(ConditionalWrites):
         if not self._deletable.everywhere:
             logger.warning(
                 "bucket %r on %s: objects may not be deleted, so nothing is renamed either",
-                self.name,
-                self.dialect.title,
+                self._api.name,
+                self._api.dialect.title,
             )
 
     def _drop_marker(self, trial: str, answer: Response) -> None:
         """Take away what a deletion on trial leaves in a bucket that keeps versions."""
-        version = answer.headers.get(self._header("version-id"), "")
-        if answer.headers.get(self._header("delete-marker")) != "true" or not version:
+        version = answer.headers.get(self._api.header("version-id"), "")
+        if answer.headers.get(self._api.header("delete-marker")) != "true" or not version:
             return
         request = Request(
             operation="DeleteObject",
@@ -109,7 +119,7 @@ class ObjectDeletes(ConditionalWrites):
             quiet=True,
         )
         try:
-            self._call(request)
+            self._api.send(request)
         except Interrupted:
             raise
         except TagfsError as failure:
@@ -118,15 +128,15 @@ class ObjectDeletes(ConditionalWrites):
     def delete_many(
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
     ) -> dict[str, str]:
-        """Delete objects in batches; see `Bucket.delete_many`."""
+        """Delete objects in batches; see `ObjectWrites.delete_many`."""
         for key in keys:
-            self._acls.note(key, None)
+            self._acls.forget(key)
         # What XML cannot carry (control characters) goes in URLs, one by one.
         singly = [key for key in keys if not is_representable(key)]
         failed = self._delete_singly(singly, meant)
         batched = [key for key in keys if is_representable(key)]
-        for start in range(0, len(batched), self.limits.delete_batch):
-            batch = batched[start : start + self.limits.delete_batch]
+        for start in range(0, len(batched), self._api.limits.delete_batch):
+            batch = batched[start : start + self._api.limits.delete_batch]
             try:
                 failed.update(self._delete_batch(batch, meant, first=start == 0 and not failed))
             except Unsupported:
@@ -167,7 +177,7 @@ class ObjectDeletes(ConditionalWrites):
         return failed
 
     def _request_deletion(self, current: _Batch, *, look: bool) -> dict[str, str]:
-        encoded = self.dialect.encoded_delete
+        encoded = self._api.dialect.encoded_delete
         request = Request(
             operation="DeleteMultipleObjects",
             method="POST",
@@ -177,23 +187,23 @@ class ObjectDeletes(ConditionalWrites):
             subresource="delete",
             verify_done=current.look if look else None,
         )
-        parse = functools.partial(parse_deleted, plus_is_blank=self.dialect.plus_is_blank)
-        return self._request_parsed(request, lambda body: {} if current.is_over else parse(body))
+        parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
+        return self._api.send_parsed(request, lambda body: {} if current.is_over else parse(body))
 
     def _still_there(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
         """Return the keys that hold what is meant: neither gone, nor another's by now."""
-        is_there = self._threads.map(
-            lambda key: key not in meant or self._is_there(key, meant[key]), keys
+        is_there = self._pool.map(
+            lambda key: key not in meant or self.is_there(key, meant[key]), keys
         )
         return [key for key, there in zip(keys, is_there, strict=True) if there]
 
-    def _is_there(self, key: str, meant: ObjectInfo) -> bool:
+    def is_there(self, key: str, meant: ObjectInfo) -> bool:
         """Say whether a key still holds the version that is meant, as far as looking can tell.
 
         A link has no content to tell two of them apart: it is another one if it is none any more.
         """
         try:
-            found = self.head(key, expected=meant.type)
+            found = self._heads.head(key, expected=meant.type)
         except NotFound:
             return False
         if ObjectType.SYMLINK in (found.type, meant.type):
@@ -204,9 +214,7 @@ class ObjectDeletes(ConditionalWrites):
         self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]
     ) -> dict[str, str]:
         failed: dict[str, str] = {}
-        begun = [
-            (key, self._threads.submit(self.delete, key, meant=meant.get(key))) for key in keys
-        ]
+        begun = [(key, self._pool.submit(self.delete, key, meant=meant.get(key))) for key in keys]
         for key, outcome in begun:
             try:
                 outcome.result()

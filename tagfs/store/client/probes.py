@@ -13,19 +13,34 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.api import logger
+from tagfs.store.client.context import ClientContext
 from tagfs.store.client.delete_rights import NO_OBJECT
 from tagfs.store.client.error_codes import FeatureMissing, to_exception
-from tagfs.store.client.renames import ObjectRenames
+from tagfs.store.client.listing import ObjectListing
+from tagfs.store.client.proofs import SubresourceProofs
+from tagfs.store.client.tag_requests import TagRequests
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.wire.xml import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
 
 
-class BucketProbes(ObjectRenames):
-    """The part of `Client` that a mount begins with."""
+class BucketProbes:
+    """What a mount begins with."""
 
-    _listed: str | None = None  # an object that is there
+    def __init__(
+        self,
+        context: ClientContext,
+        listing: ObjectListing,
+        requests: TagRequests,
+        proofs: SubresourceProofs,
+    ) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._listing = listing
+        self._requests = requests
+        self._proofs = proofs
+        self._listed: str | None = None  # an object that is there
 
     def check(self, prefix: str = "") -> None:
         """Prove by one request that the bucket can be listed; fails within seconds.
@@ -38,15 +53,15 @@ class BucketProbes(ObjectRenames):
             method="GET",
             query={"prefix": prefix, "max-keys": "1", "encoding-type": "url"},
             subresource="list",
-            timeout=min(_CHECK_TIMEOUT, self.transport.options.timeout),
+            timeout=min(_CHECK_TIMEOUT, self._api.transport.options.timeout),
             retry_connect=False,
             quiet=True,
         )
         try:
-            page = self._request_parsed(request, self._parse_listing)
+            page = self._api.send_parsed(request, self._listing.parse)
         except TagfsError as failure:
             raise self._explained(failure) from failure
-        self._lists = True
+        self._features.note_listed()
         self._listed = next((info.key for info in page.objects), None)
 
     def probe(self, prefix: str = "") -> None:
@@ -57,19 +72,18 @@ class BucketProbes(ObjectRenames):
         lacks = []
         try:
             if self.describe().hierarchical:
-                kind = self.dialect.hierarchical
-                for capability in ("object_tags", "append", "symlinks"):
-                    self._disable(capability, kind)
+                kind = self._api.dialect.hierarchical
+                self._features.note_hierarchy(kind, renames=self._api.dialect.renames)
                 lacks.append(f"no object tags, appending or link objects ({kind})")
-                self._capabilities = replace(self._capabilities, rename=self.dialect.renames)
         except TagfsError as failure:
             logger.info("what kind of bucket it is stays unknown: %s", failure)
-        if self._heeds is False:
-            lacks.append(f"no tags ({self._lacks['object_tags']})")
-        elif self._capabilities.object_tags and self.dialect.probes_tags:
+        if self._features.heeds_subresources is False:
+            lacks.append(f"no tags ({self._features.reason('object_tags')})")
+        elif self._features.capabilities.object_tags and self._api.dialect.probes_tags:
             lacks += self._probe_tags(prefix)
         if lacks:
-            logger.warning("bucket %r on %s: %s", self.name, self.dialect.title, "; ".join(lacks))
+            title = self._api.dialect.title
+            logger.warning("bucket %r on %s: %s", self._api.name, title, "; ".join(lacks))
 
     def describe(self) -> BucketDescription:
         """Return what the service tells of the bucket.
@@ -77,7 +91,7 @@ class BucketProbes(ObjectRenames):
         Raises:
             NoSuchBucket, AccessDenied
         """
-        info = self.dialect.bucket_info
+        info = self._api.dialect.bucket_info
         if info is not None:
             request = Request(
                 operation="GetBucketInfo",
@@ -87,17 +101,17 @@ class BucketProbes(ObjectRenames):
                 quiet=True,
             )
             return parse_bucket_info(self._heeding_answer(request).body)
-        headers = self._call(Request(operation="HeadBucket", method="HEAD", quiet=True)).headers
+        headers = self._api.send(Request(operation="HeadBucket", method="HEAD", quiet=True)).headers
         posix = (
-            headers.get(self._header("bucket-type"), "").upper() == "POSIX"
-            or headers.get(self._header("fs-file-interface"), "").lower() == "enabled"
+            headers.get(self._api.header("bucket-type"), "").upper() == "POSIX"
+            or headers.get(self._api.header("fs-file-interface"), "").lower() == "enabled"
         )
         return BucketDescription(
-            name=self.name,
-            location=headers.get(self._header("bucket-location"))
-            or headers.get(self._header("bucket-region"), ""),
+            name=self._api.name,
+            location=headers.get(self._api.header("bucket-location"))
+            or headers.get(self._api.header("bucket-region"), ""),
             endpoint="",
-            storage_class=headers.get(self._header("storage-class"), ""),
+            storage_class=headers.get(self._api.header("storage-class"), ""),
             hierarchical=posix,
             versioning="",
         )
@@ -108,12 +122,12 @@ class BucketProbes(ObjectRenames):
         Raises:
             FeatureMissing: it is a listing.
         """
-        answer = self.transport.request(request)
-        self._note_heeding(request, answer)
+        answer = self._api.request(request)
+        self._proofs.learn(request, answer)
         if answer.error is not None:
             raise to_exception(request, answer)
-        if self._heeds is False:
-            raise FeatureMissing(self._why("object_tags"))
+        if self._features.heeds_subresources is False:
+            raise FeatureMissing(self._features.why_not("object_tags"))
         return answer
 
     def _probe_tags(self, prefix: str) -> list[str]:
@@ -123,11 +137,11 @@ class BucketProbes(ObjectRenames):
         """
         if self._listed is not None and self._proves_tags(self._listed):
             return []
-        request = self._tagging("GetObjectTagging", "GET", prefix + NO_OBJECT)
+        request = self._requests.tagging("GetObjectTagging", "GET", prefix + NO_OBJECT)
         denied = []
         try:
-            with self._requires("object_tags"):
-                self._call(replace(request, quiet=True))
+            with self._features.require("object_tags"):
+                self._api.send(replace(request, quiet=True))
         except NotFound:
             pass
         except AccessDenied:
@@ -141,39 +155,40 @@ class BucketProbes(ObjectRenames):
 
     def _ignored_tags(self) -> list[str]:
         try:
-            ignored = self._is_ignored()
+            ignored = self._proofs.is_ignored()
         except TagfsError as failure:
             logger.info("whether sub-resources are heeded stays unknown: %s", failure)
             return []
-        return [f"no tags ({self._lacks['object_tags']})"] if ignored else []
+        return [f"no tags ({self._features.reason('object_tags')})"] if ignored else []
 
     def _proves_tags(self, key: str) -> bool:
         """Tell whether the answer to a request for an object's tags shows that it has some."""
         try:
-            self._check_key(key)
-            self._get_raw("GetObjectTagging", key, quiet=True)
+            self._api.check_key(key)
+            self._requests.get("GetObjectTagging", key, quiet=True)
         except TagfsError as failure:
             logger.debug("whether objects can have tags is not told by %r: %s", key, failure)
-        return self._tags_proven
+        return self._features.tags_proven
 
     def _explained(self, failure: TagfsError) -> TagfsError:
-        where = f"{self.dialect.title} at {self.transport.endpoint.url}"
-        proxy = self.transport.options.proxy
+        name, origin = self._api.name, self._api.transport.origin
+        where = f"{self._api.dialect.title} at {self._api.transport.endpoint.url}"
+        proxy = self._api.transport.options.proxy
         match failure:
             case NoSuchBucket():
-                advice = f"no bucket {self.name!r} at {where}: check its name, endpoint and region"
-            case BadCredentials() if not self.transport.origin:
+                advice = f"no bucket {name!r} at {where}: check its name, endpoint and region"
+            case BadCredentials() if not origin:
                 return failure  # there is no pair that the service could refuse
             case BadCredentials():
-                advice = f"{where} refuses the key pair of {self.transport.origin}"
+                advice = f"{where} refuses the key pair of {origin}"
             case AccessDenied():
-                advice = f"bucket {self.name!r} may not be listed: allow ListObjects to this key"
+                advice = f"bucket {name!r} may not be listed: allow ListObjects to this key"
             case Unreachable() if proxy is not None:
                 advice = f"cannot reach {where} through {proxy.shown} ({proxy.origin}): check both"
             case Unreachable():
                 advice = f"cannot reach {where}: check endpoint, region and network"
             case Refused():
-                advice = f"{where} does not answer for {self.name!r}: check endpoint and region"
+                advice = f"{where} does not answer for {name!r}: check endpoint and region"
             case _:
                 return failure
         return type(failure)(f"{advice} ({failure})")

@@ -25,7 +25,7 @@ GET ?symlink, ?uploadId          only headers and documents that are due are rea
 from typing import Final
 
 from tagfs.errors import BadCredentials, TagfsError, Unsupported
-from tagfs.store.client.api import Api
+from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing, to_exception
 from tagfs.store.http.messages import FIRST_FAILURE, Request, Response
 from tagfs.store.wire.xml import find_root
@@ -36,13 +36,17 @@ _LISTING = "ListBucketResult"
 _DUE = frozenset({"Tagging", "BucketInfo"})
 _NOT_IMPLEMENTED = 501
 _IGNORED: Final = "sub-resources are ignored: the answer to {} is a listing"
-_NEEDS_SUBRESOURCES: Final = ("object_tags", "bucket_tags", "symlinks", "append")
 
 
-class SubresourceProofs(Api):
-    """The part of `Client` that knows which requests mean what they say."""
+class SubresourceProofs:
+    """Knows which requests mean what they say."""
 
-    def _check_heeding(self) -> None:
+    def __init__(self, context: ClientContext) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._asked = False
+
+    def check(self) -> None:
         """Raise unless the service surely looks at sub-resources; asks once.
 
         Raises:
@@ -50,89 +54,85 @@ class SubresourceProofs(Api):
             TagfsError: that cannot be known.
         """
         failure = None
-        if self._heeds is None:
+        if self._features.heeds_subresources is None:
             failure = self._ask_heeding()
-        if self._heeds is False:
-            raise FeatureMissing(self._why("object_tags"))
-        if self._heeds is None:
-            raise failure or Unsupported(f"whether {self.dialect.title} has tags stays unknown")
+        if self._features.heeds_subresources is False:
+            raise FeatureMissing(self._features.why_not("object_tags"))
+        if self._features.heeds_subresources is None:
+            raise failure or Unsupported(
+                f"whether {self._api.dialect.title} has tags stays unknown"
+            )
 
-    def _is_ignored(self) -> bool:
+    def is_ignored(self) -> bool:
         """Tell whether sub-resources are surely ignored; asks once, and takes a refusal for no.
 
         Raises:
             TagfsError: no answer came, or the key pair itself is refused. Who goes on without
                 knowing may lose tags, so that the next call asks again.
         """
-        if self._heeds is None and not self._heeding_asked:
+        if self._features.heeds_subresources is None and not self._asked:
             failure = self._ask_heeding()
-            if failure is not None and not self._heeding_asked:
+            if failure is not None and not self._asked:
                 raise failure
-        return self._heeds is False
+        return self._features.heeds_subresources is False
 
     def _ask_heeding(self) -> TagfsError | None:
         """Ask the bucket for something that is no listing; return why that told nothing."""
-        name = self.dialect.bucket_info or "tagging"
+        name = self._api.dialect.bucket_info or "tagging"
         request = Request(
-            operation="GetBucketInfo" if self.dialect.bucket_info else "GetBucketTags",
+            operation="GetBucketInfo" if self._api.dialect.bucket_info else "GetBucketTags",
             method="GET",
             query={name: ""},
             subresource=name,
             quiet=True,
         )
         try:
-            answer = self.transport.request(request)
+            answer = self._api.request(request)
         except TagfsError as failure:
             return failure
-        self._note_heeding(request, answer)
+        self.learn(request, answer)
         refusal = to_exception(request, answer) if answer.error is not None else None
-        self._heeding_asked = not isinstance(refusal, BadCredentials)
+        self._asked = not isinstance(refusal, BadCredentials)
         return refusal
 
-    def _note_heeding(self, request: Request, answer: Response) -> None:
+    def learn(self, request: Request, answer: Response) -> None:
         """Learn from the answer to GET of a sub-resource of the bucket."""
         if answer.error is None:
             root = find_root(answer.body)
             if root == _LISTING:
-                self._ignores(request)
+                self._note_ignored(request)
             elif root in _DUE:
-                self._heeded()
+                self._note_heeded()
             return
         final = answer.status < FIRST_FAILURE or answer.status == _NOT_IMPLEMENTED
         told = answer.code in NO_TAGS_CODES or isinstance(
             to_exception(request, answer), FeatureMissing
         )
-        if told or (final and self._lists):
-            self._heeded()
+        if told or (final and self._features.listable):
+            self._note_heeded()
 
-    def _heeded(self) -> None:
-        self._heeds = True
-        # All that know ?bucketInfo are OSS, which has tags.
-        self._tags_proven |= self.dialect.bucket_info is not None
-
-    def _ignores(self, request: Request) -> None:
-        """Note that sub-resources are ignored: what needs one is not there."""
-        self._heeds = False
-        reason = _IGNORED.format(f"GET ?{next(iter(request.query), '')}")
-        for capability in _NEEDS_SUBRESOURCES:
-            self._disable(capability, reason)
-
-    def _is_other(self, request: Request, answer: Response, *, is_set: bool) -> bool:
+    def is_other(self, request: Request, answer: Response, *, is_set: bool) -> bool:
         """Tell whether what came for an object's tags, or the bucket's, is something else.
 
         `is_set`: it is a tag set to look at, or nothing. That proves something where it has none
         of the headers of an object, whose content may look like anything. What is no tag set
         proves nothing by itself: it may be a proxy's page, or damaged. The bucket is asked then.
         """
-        if self._tags_proven and request.key is not None:
+        if self._features.tags_proven and request.key is not None:
             return False
         looks_like_object = request.key is not None and "last-modified" in answer.headers
         if is_set and answer.body.strip() and not looks_like_object:
-            self._heeds = True
-            self._tags_proven |= request.key is not None
+            self._features.note_heeded(proves_tags=request.key is not None)
             return False
         if is_set:
-            return self._is_ignored()
+            return self.is_ignored()
         if request.key is None and find_root(answer.body) == _LISTING:
-            self._ignores(request)
-        return self._is_ignored()
+            self._note_ignored(request)
+        return self.is_ignored()
+
+    def _note_heeded(self) -> None:
+        # All that know ?bucketInfo are OSS, which has tags.
+        self._features.note_heeded(proves_tags=self._api.dialect.bucket_info is not None)
+
+    def _note_ignored(self, request: Request) -> None:
+        self._features.note_ignored(_IGNORED.format(f"GET ?{next(iter(request.query), '')}"))

@@ -2,23 +2,32 @@
 
 from tagfs.errors import InvalidRequest, NotFound
 from tagfs.store.client.api import logger
-from tagfs.store.client.copies import ObjectCopies
+from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import to_exception
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo
 
 
-class ObjectRenames(ObjectCopies):
-    """The renaming part of `Client`; see `Bucket` for what the method promises."""
+class ObjectRenames:
+    """RenameObject; see `ObjectWrites` for what the method promises."""
+
+    def __init__(self, context: ClientContext, heads: ObjectHeads, acls: ObjectAcls) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._locks = context.locks
+        self._heads = heads
+        self._acls = acls
 
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
-        """Rename a file or a directory; see `Bucket.rename`.
+        """Rename a file or a directory; see `ObjectWrites.rename`.
 
         Sent again after a lost answer, the request might move what somebody made under the old
         name meanwhile, over what was just moved: so both sides are looked at first.
         """
-        self._check_key(key)
-        self._check_key(new)
+        self._api.check_key(key)
+        self._api.check_key(new)
         if key.endswith("/") != new.endswith("/"):
             raise InvalidRequest(f"{key!r} cannot become {new!r}: only one of them is a directory")
         request = Request(
@@ -30,10 +39,10 @@ class ObjectRenames(ObjectCopies):
             subresource="rename",
             verify_done=lambda: self._was_renamed(key, new, source),
         )
-        with self._locks.hold(key, new), self._requires("rename"):
-            self._acls.note(key, None)
-            self._acls.note(new, None)
-            answer = self._call(request, allow={"NoSuchKey"})
+        with self._locks.hold(key, new), self._features.require("rename"):
+            self._acls.forget(key)
+            self._acls.forget(new)
+            answer = self._api.send(request, allow={"NoSuchKey"})
             if answer.error is None:
                 return
             failure = to_exception(request, answer)
@@ -58,6 +67,6 @@ class ObjectRenames(ObjectCopies):
 
     def _find(self, key: str) -> ObjectInfo | None:
         try:
-            return self.head(key)
+            return self._heads.head(key)
         except NotFound:
             return None

@@ -1,4 +1,4 @@
-"""Whether tags arrive that are sent along with a rewrite, and what is done where they do not.
+"""Which tags a rewritten object gets, and what is done where they do not arrive with it.
 
 Some services take tags in a header of a request and drop them without a word: Ceph RGW 16 does so
 with multipart uploads and with copies that replace metadata. A way of writing that the dialect
@@ -8,35 +8,127 @@ before it is reported done.
 """
 
 import logging
+from typing import Literal
 
-from tagfs.errors import AccessDenied, TagfsError
-from tagfs.store.client.tags import ObjectTags
+from tagfs.errors import AccessDenied, BadCredentials, NotFound, TagfsError, Unsupported
+from tagfs.store.client.context import ClientContext
+from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.proofs import SubresourceProofs
+from tagfs.store.client.tags import ObjectTags, check_tags
 from tagfs.store.dialects.dialect import WriteKind
+from tagfs.store.objects import Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 
 logger = logging.getLogger(__name__)
 
+CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 
-class TagTransfer(ObjectTags):
-    """Makes sure that what was written has its tags."""
+
+class TagTransfer:
+    """Chooses the tags of what is written, and makes sure that it has them."""
+
+    def __init__(
+        self,
+        context: ClientContext,
+        heads: ObjectHeads,
+        tags: ObjectTags,
+        proofs: SubresourceProofs,
+    ) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._choices = context.choices
+        self._heads = heads
+        self._tags = tags
+        self._proofs = proofs
+        self._kept: dict[WriteKind, bool] = {}  # whether tags arrive that are sent this way
+
+    def tags_for(self, key: str, new: NewObject) -> TagSet:
+        """Return the tags to send with new content; the key's lock is held.
+
+        Raises:
+            AccessDenied: the tags to keep may not be read.
+            InvalidTag and what is below it: an explicit set that the service would refuse.
+            Unsupported: there are some, and the bucket keeps none.
+        """
+        if new.tags is Keep.REPLACED:
+            return self.tags_to_keep(key)
+        check_tags(f"object {key!r}", self._api.dialect.object_tag_rules, new.tags)
+        if new.tags and (self._proofs.is_ignored() or not self._features.capabilities.object_tags):
+            raise Unsupported(f"{self._features.why_not('object_tags')}, so {key!r} can have none")
+        return new.tags
+
+    def tags_to_keep(self, key: str) -> TagSet:
+        """Return the tags of what is at `key`, none if nothing is there; raises as `tags_for`."""
+        if not self._features.capabilities.object_tags:
+            return NO_TAGS
+        try:
+            return self._tags.get_tags(key)
+        except (NotFound, FeatureMissing):
+            return NO_TAGS
+        except BadCredentials:
+            raise
+        except AccessDenied as denied:
+            if self.shows_no_tags(key):
+                return NO_TAGS
+            if self._choices.tags_denied_drop:
+                logger.info("%s; rewriting without its tags, as tags_denied=drop says", denied)
+                return NO_TAGS
+            raise AccessDenied(
+                f"rewriting {key!r} would lose its tags, which may not be read: allow "
+                f"GetObjectTagging, or mount with tags_denied=drop ({denied})"
+            ) from denied
+
+    def shows_no_tags(self, key: str) -> bool:
+        """Say so if there is no object, or a count of 0.
+
+        A count that is not told tells nothing: services hide it from who may not read tags.
+        """
+        try:
+            found = self._heads.head(key)
+        except NotFound:
+            return True
+        except TagfsError:
+            return False
+        return found.detail is not None and found.detail.tag_count == 0
+
+    def tags_for_copy(self, source: ObjectInfo, key: str, tags: CopyTags) -> TagSet | None:
+        """Return the tags to set on a copy; None to have the service copy the source's."""
+        if isinstance(tags, TagSet):
+            check_tags(f"object {key!r}", self._api.dialect.object_tag_rules, tags)
+            return tags
+        has_tags = source.detail is not None and bool(source.detail.tag_count)
+        if tags is Keep.SOURCE or has_tags or not self._features.capabilities.object_tags:
+            return None
+        try:
+            if self._tags.get_tags(source.key):
+                return None
+        except BadCredentials:
+            raise
+        except AccessDenied:
+            # Whatever the source's tags are: nothing is lost that had none.
+            if self._choices.tags_denied_drop or self.shows_no_tags(key):
+                return None
+            raise
+        return self.tags_to_keep(key) or None
 
     def _is_reliable(self, carrier: WriteKind) -> bool:
         """Tell whether tags need no look after they were sent this way."""
         return (
-            carrier in self.dialect.tag_carriers
-            or self._kept_tags_by.get(carrier, False)
-            or not self._capabilities.object_tags
+            carrier in self._api.dialect.tag_carriers
+            or self._kept.get(carrier, False)
+            or not self._features.capabilities.object_tags
         )
 
-    def _tags_at_risk(self, carrier: WriteKind, key: str) -> TagSet:
+    def at_risk(self, carrier: WriteKind, key: str) -> TagSet:
         """Return the tags that a rewrite of `key` onto itself could lose; read before it.
 
         Raises:
             AccessDenied: there may be some, and they may not be read.
         """
-        return NO_TAGS if self._is_reliable(carrier) else self._tags_to_keep(key)
+        return NO_TAGS if self._is_reliable(carrier) else self.tags_to_keep(key)
 
-    def _ensure_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> None:
+    def ensure(self, carrier: WriteKind, key: str, tags: TagSet) -> None:
         """See to it that the object just written has these tags; the key's lock is held.
 
         An empty set is looked after only where the service may have put other tags there.
@@ -47,9 +139,9 @@ class TagTransfer(ObjectTags):
         if self._is_reliable(carrier) or not (tags or carrier is WriteKind.RETAGGED_COPY):
             return
         try:
-            if carrier not in self._kept_tags_by and self._verify_tags(carrier, key, tags):
+            if carrier not in self._kept and self._verify_tags(carrier, key, tags):
                 return
-            self.put_tags(key, tags)
+            self._tags.put_tags(key, tags)
         except TagfsError as failure:
             logger.error(  # noqa: TRY400  expected, and told in one line
                 "%r was written without its tags %s: %s",
@@ -62,16 +154,16 @@ class TagTransfer(ObjectTags):
     def _verify_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> bool:
         """Read tags back, and remember what that says about the service."""
         try:
-            arrived = self.get_tags(key) == tags
+            arrived = self._tags.get_tags(key) == tags
         except AccessDenied:
             return False  # nothing is learned; setting them again does no harm
         if tags or not arrived:
-            self._kept_tags_by[carrier] = arrived
+            self._kept[carrier] = arrived
             logger.log(
                 logging.DEBUG if arrived else logging.WARNING,
                 "bucket %r on %s %s tags with %s%s",
-                self.name,
-                self.dialect.title,
+                self._api.name,
+                self._api.dialect.title,
                 "keeps" if arrived else "drops",
                 carrier.value,
                 "" if arrived else ": they are set by a request of their own from now on",

@@ -8,53 +8,62 @@ Servers that look at sub-resources are believed, and cost nothing.
 
 from urllib.parse import quote
 
-from tagfs.errors import MalformedResponse
+from tagfs.errors import Interrupted, MalformedResponse, TagfsError
+from tagfs.store.client.api import logger
+from tagfs.store.client.context import ClientContext
+from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.trial_names import lost_answers_logged, unused_key
-from tagfs.store.client.writes import ObjectWrites
 from tagfs.store.http.messages import Request
 from tagfs.store.wire.xml import parse_copied
 
 _NO_UPLOAD = "tagfs-no-upload"
 
 
-class Trying(ObjectWrites):
+class Trials:
     """Makes sure that a request is not taken for another one that destroys."""
 
-    def _try_copies(self, key: str) -> None:
+    def __init__(self, context: ClientContext, deletes: ObjectDeletes) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._deletes = deletes
+        self._copies_done = False  # a copy is surely no empty object
+        self._aborts_done = False  # the end of an upload is surely no deletion
+
+    def try_copies(self, key: str) -> None:
         """Find out once whether copies are done, by one whose source is not there.
 
         Raises:
             FeatureMissing: a copy over `key` would be an empty object.
         """
-        if self._heeds is not False or self._copies_done:
+        if self._features.heeds_subresources is not False or self._copies_done:
             return
         trial = unused_key(key)
-        source = f"/{self.name}/{quote(unused_key(key), safe='/-_.~')}"
+        source = f"/{self._api.name}/{quote(unused_key(key), safe='/-_.~')}"
         request = Request(
             operation="CopyObject",
             method="PUT",
             key=trial,
-            headers={self._header("copy-source"): source},
+            headers={self._api.header("copy-source"): source},
             subresource="copy",
             quiet=True,
         )
         with lost_answers_logged(trial):
-            answer = self.transport.request(request)
+            answer = self._api.request(request)
         if answer.error is None:
-            self._delete_probe(trial)
+            self.clean_up(trial)
             try:
                 parse_copied(answer.body)
             except MalformedResponse as failure:
                 ignored = "the source of a copy is ignored: it would be an empty object"
                 raise FeatureMissing(
-                    f"bucket {self.name!r} makes no copies ({ignored})"
+                    f"bucket {self._api.name!r} makes no copies ({ignored})"
                 ) from failure
         self._copies_done = True
 
-    def _ends_uploads(self, key: str) -> bool:
+    def ends_uploads(self, key: str) -> bool:
         """Tell whether AbortMultipartUpload at `key` is surely no DeleteObject; asks once."""
-        if self._heeds is not False or self._aborts_done:
+        if self._features.heeds_subresources is not False or self._aborts_done:
             return True
         request = Request(
             operation="AbortMultipartUpload",
@@ -64,6 +73,15 @@ class Trying(ObjectWrites):
             subresource="uploadId",
             quiet=True,
         )
-        answer = self.transport.request(request)
+        answer = self._api.request(request)
         self._aborts_done = answer.code == "NoSuchUpload"
         return self._aborts_done
+
+    def clean_up(self, trial: str) -> None:
+        """Delete what was made on trial; if that fails the log says what stays."""
+        try:
+            self._deletes.delete(trial)
+        except Interrupted:
+            raise
+        except TagfsError as failure:
+            logger.warning("%r, an object made on trial, stays behind: %s", trial, failure)

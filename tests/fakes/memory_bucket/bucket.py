@@ -19,7 +19,7 @@ from tagfs.errors import (
     TagfsError,
     Unsupported,
 )
-from tagfs.store.bucket import Bucket
+from tagfs.store.bucket import CachingBucket
 from tagfs.store.objects import (
     NONE_MEANT,
     Content,
@@ -399,5 +399,5 @@ class MemoryBucket(MemoryRequests):
             self._shelf.place(replace(found, info=info))
 
 
-def _keeps_the_contract(bucket: MemoryBucket) -> Bucket:
+def _keeps_the_contract(bucket: MemoryBucket) -> CachingBucket:
     return bucket

@@ -14,7 +14,7 @@ from tests.emulated import PAIR, Emulator
 
 def proven(client: Client) -> Client:
     """Return a client that knows as much of tags as one that a mount has probed."""
-    client._heeds = client._tags_proven = True
+    client.features.note_heeded(proves_tags=True)
     return client
 
 

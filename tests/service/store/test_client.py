@@ -339,7 +339,7 @@ def test_a_copy_that_is_too_large_for_one_request_is_made_in_parts(service, clie
     content = PART * 3 + b"tail"
     headers = {"x-oss-meta-mode": "33188", "Cache-Control": "no-cache", HEADER: oss2_tagging(RED)}
     service.sdk.put_object("s", content, headers)
-    client.dialect = replace(client.dialect, copy_part=len(PART))
+    client.api.dialect = replace(client.dialect, copy_part=len(PART))
     source = client.head("s")
     service.skip()
     service.faults("status=400:code=EntityTooLarge:op=CopyObject")
@@ -355,7 +355,7 @@ def test_a_copy_that_is_too_large_for_one_request_is_made_in_parts(service, clie
 
 def test_a_copy_in_parts_that_fails_leaves_nothing_behind(service, client):
     tagged(service, "s", content=PART * 3)
-    client.dialect = replace(client.dialect, copy_part=len(PART), single_copy=1)
+    client.api.dialect = replace(client.dialect, copy_part=len(PART), single_copy=1)
     source = client.head("s")
     service.faults("deny:op=UploadPartCopy:times=1", "delay=0.3:op=UploadPartCopy:after=1")
     with pytest.raises(AccessDenied):

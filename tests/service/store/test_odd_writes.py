@@ -16,7 +16,6 @@ from tagfs.errors import (
 )
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http import retry
-from tagfs.store.http.messages import Request
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Part, Upload
 from tests.emulated import PAIR
 from tests.fakes.loopback import LoopbackServer, answer, error
@@ -123,8 +122,7 @@ COPIES = {name: OPERATIONS[name] for name in ("copy", "set_metadata")}
 
 def ignoring(client):
     """Return a client that knows that sub-resources are ignored."""
-    client._ignores(Request(operation="GetBucketTags", method="GET", query={"tagging": ""}))
-    client._tags_proven = False
+    client.features.note_ignored("the answer to GET ?tagging is a listing")
     return client
 
 

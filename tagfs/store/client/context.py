@@ -1,0 +1,56 @@
+"""What all parts of a client share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tagfs.store.client.api import Api
+from tagfs.store.client.features import Features
+from tagfs.store.key_locks import KeyLocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteChoices:
+    """What the user chose of objects that are written.
+
+    Attributes:
+        tags_denied_drop: rewrite objects whose tags may not be read, and lose the tags.
+        storage_class: of new objects; None for the bucket's own.
+        acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
+    """
+
+    tags_denied_drop: bool = False
+    storage_class: str | None = None
+    acl: str = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientContext:
+    """One client.
+
+    Attributes:
+        api: sends requests.
+        features: what was learnt of the bucket.
+        choices: what the user chose.
+        locks: one of each key; held while an object is read and written anew.
+        pool: its tasks make single requests only and never wait for one another.
+        trial_pool: one thread, for a request that tasks of `pool` may wait for.
+    """
+
+    api: Api
+    features: Features
+    choices: WriteChoices
+    locks: KeyLocks
+    pool: ThreadPoolExecutor
+    trial_pool: ThreadPoolExecutor
+
+
+def client_context(api: Api, choices: WriteChoices) -> ClientContext:
+    """Return the context of a new client."""
+    return ClientContext(
+        api=api,
+        features=Features(api.name, api.dialect),
+        choices=choices,
+        locks=KeyLocks(),
+        pool=ThreadPoolExecutor(api.transport.options.parallel, "tagfs-request"),
+        trial_pool=ThreadPoolExecutor(1, "tagfs-trial"),
+    )

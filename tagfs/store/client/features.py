@@ -1,0 +1,151 @@
+"""What a client has learnt of its bucket, from refusals and from answers.
+
+Each fact changes by a method that says what was seen, under one lock; what a user should know of
+it is logged once. Reading takes no lock: a fact that is a moment old costs a request at most.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import Unsupported
+from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.dialects.dialect import Dialect
+
+logger = logging.getLogger(__name__)
+
+_NEEDS_SUBRESOURCES: Final = ("object_tags", "bucket_tags", "symlinks", "append")
+_NOT_IN_HIERARCHIES: Final = ("object_tags", "append", "symlinks")
+
+
+class Features:
+    """What is known of one bucket. Thread-safe.
+
+    Attributes:
+        capabilities: what it can do, as far as is known; grows smaller as it refuses things.
+        heeds_subresources: whether it looks at sub-resources at all; None while nobody knows.
+        tags_proven: PUT ?tagging is surely no PutObject.
+        tags_readable: an object's tags were read: the right to do so is there.
+        listable: the bucket was listed: the right to do so is there.
+        links_proven: PutSymlink surely makes a link.
+        md5_etags: whether an ETag without "-" is the MD5 of content; None while nobody knows.
+        sees_uncopied: an object was seen to have what no copy takes along.
+    """
+
+    def __init__(self, bucket: str, dialect: Dialect) -> None:
+        self.capabilities = dialect.capabilities
+        self.heeds_subresources: bool | None = None
+        self.tags_proven = False
+        self.tags_readable = False
+        self.listable = False
+        self.links_proven = not dialect.probes_links
+        self.md5_etags: bool | None = None if dialect.md5_etags else False
+        self.sees_uncopied = False
+        self._bucket = bucket
+        self._title = dialect.title
+        self._lacks: dict[str, str] = {}  # capability -> how that was found out
+        self._lock = threading.Lock()
+
+    # What the bucket as a whole can do
+
+    @contextmanager
+    def require(self, capability: str) -> Iterator[None]:
+        """Make a request that needs a capability; remember if the bucket refuses to have it.
+
+        Raises:
+            Unsupported: it is known not to have it.
+        """
+        if not getattr(self.capabilities, capability):
+            raise Unsupported(self.why_not(capability))
+        try:
+            yield
+        except FeatureMissing as failure:
+            self.disable(capability, str(failure))
+            raise
+
+    def disable(self, capability: str, reason: str) -> None:
+        """Note once that the bucket lacks something."""
+        with self._lock:
+            if not getattr(self.capabilities, capability):
+                return
+            self._lacks[capability] = reason
+            self.capabilities = replace(self.capabilities, **{capability: False})
+        logger.info(
+            "bucket %r on %s has no %s: %s",
+            self._bucket,
+            self._title,
+            capability.replace("_", " "),
+            reason,
+        )
+
+    def why_not(self, capability: str) -> str:
+        """Say that the bucket lacks something, and how that is known."""
+        known = self._lacks.get(capability)
+        lacking = f"bucket {self._bucket!r} has no {capability.replace('_', ' ')}"
+        return f"{lacking} ({known})" if known else lacking
+
+    def reason(self, capability: str) -> str:
+        """Return how it is known that the bucket lacks something."""
+        return self._lacks.get(capability, "")
+
+    def note_hierarchy(self, kind: str, *, renames: bool) -> None:
+        """Note that directories are real; `kind` is the service's word for such a bucket."""
+        for capability in _NOT_IN_HIERARCHIES:
+            self.disable(capability, kind)
+        with self._lock:
+            self.capabilities = replace(self.capabilities, rename=renames)
+
+    # Whether requests mean what they say
+
+    def note_heeded(self, *, proves_tags: bool = False) -> None:
+        """Note that sub-resources are looked at; `proves_tags`: ?tagging of objects surely is."""
+        with self._lock:
+            self.heeds_subresources = True
+            self.tags_proven |= proves_tags
+
+    def note_ignored(self, reason: str) -> None:
+        """Note that sub-resources are ignored: what needs one is not there."""
+        with self._lock:
+            self.heeds_subresources = False
+        for capability in _NEEDS_SUBRESOURCES:
+            self.disable(capability, reason)
+
+    def note_links(self) -> None:
+        """Note that a link was seen to be one."""
+        with self._lock:
+            self.links_proven = True
+
+    # What may be asked, and what answers tell
+
+    def note_listed(self) -> None:
+        """Note that the bucket was listed."""
+        with self._lock:
+            self.listable = True
+
+    def note_tags_read(self) -> None:
+        """Note that tags of an object were read."""
+        with self._lock:
+            self.tags_readable = True
+
+    def note_uncopied(self) -> None:
+        """Note that an object has what no copy takes along."""
+        with self._lock:
+            self.sees_uncopied = True
+
+    def trust_etags(self) -> None:
+        """Note that an ETag was seen to be the MD5 of what was sent or read."""
+        with self._lock:
+            self.md5_etags = True
+
+    def distrust_etags(self, reason: str) -> None:
+        """Note that an ETag of this service says nothing of content."""
+        with self._lock:
+            self.md5_etags = False
+        logger.warning(
+            "ETags on %s are no checksums of content, so whole reads go unverified (%s)",
+            self._title,
+            reason,
+        )

@@ -1,0 +1,104 @@
+"""Listings of a bucket, page by page."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
+from tagfs.store.client.api import logged, logger
+from tagfs.store.client.context import ClientContext
+from tagfs.store.dialects.dialect import ListKeys
+from tagfs.store.http.messages import Request
+from tagfs.store.objects import ObjectInfo, Page
+from tagfs.store.wire.xml import parse_listing
+
+PAGE: Final = 1000
+"""Entries; services give no more at once."""
+
+
+def _keys(page: Page) -> Iterator[str]:
+    yield from page.prefixes
+    for info in page.objects:
+        yield info.key
+
+
+class ObjectListing:
+    """Pages of keys; see `ObjectReads` for what the methods promise."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._pool = context.pool
+
+    def list(
+        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = PAGE
+    ) -> Page:
+        """Return one page of a listing; see `ObjectReads.list`."""
+        query = {"prefix": prefix, "max-keys": str(limit)}
+        if delimiter:
+            query["delimiter"] = delimiter
+        if self._api.dialect.list_version != 1:
+            query["list-type"] = str(self._api.dialect.list_version)
+        if token is not None:
+            query["marker" if self._api.dialect.list_version == 1 else "continuation-token"] = token
+        page = self._list(query)
+        self._features.note_listed()
+        if page.token is not None and page.token == token:
+            raise logged(MalformedResponse(f"listing {prefix!r} goes on where it began"))
+        foreign = [key for key in _keys(page) if not key.startswith(prefix)]
+        if foreign:  # its name would be cut out of another one
+            raise logged(MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it"))
+        return page
+
+    def scan(self, prefix: str) -> Iterator[Page]:
+        """Yield all pages of a directory, the next fetched meanwhile; see `ObjectReads.scan`."""
+        page = self.list(prefix)
+        tokens = set()
+        while page.token is not None:
+            if page.token in tokens:
+                raise logged(MalformedResponse(f"listing {prefix!r} goes round in circles"))
+            tokens.add(page.token)
+            following = self._pool.submit(self.list, prefix, token=page.token)
+            yield page
+            page = following.result()
+        yield page
+
+    def _list(self, query: dict[str, str]) -> Page:
+        encoded = {**query, "encoding-type": "url"}
+        if self._api.dialect.list_keys is ListKeys.ENCODED:
+            return self._api.send_parsed(self._list_request(encoded), self.parse)
+        try:
+            return self.parse(self._api.send(self._list_request(query)).body)
+        except MalformedResponse as malformed:
+            logger.info(
+                "a listing that XML cannot carry is asked for again, encoded: %s", malformed
+            )
+        page = self._api.send_parsed(self._list_request(encoded), self.parse)
+        if page.token is None:
+            return page
+        # Whether the marker of such a listing is encoded differs; the last entry is a marker too.
+        keys = [*(info.key for info in page.objects[-1:]), *page.prefixes[-1:]]
+        return replace(page, token=max(keys))
+
+    def _list_request(self, query: dict[str, str]) -> Request:
+        return Request(operation="ListObjects", method="GET", query=query, subresource="list")
+
+    def parse(self, body: bytes) -> Page:
+        """Read one page; raises MalformedResponse."""
+        return parse_listing(
+            body,
+            plus_is_blank=self._api.dialect.plus_is_blank,
+            default_class=self._api.dialect.default_storage_class,
+        )
+
+    def find_instead(self, key: str, denied: AccessDenied) -> ObjectInfo | None:
+        """Return what a listing shows of an object that may not be looked at itself.
+
+        Raises:
+            BadCredentials: the key pair itself was refused.
+            AccessDenied: nor may it be listed.
+        """
+        if isinstance(denied, BadCredentials):
+            raise denied
+        first = next(iter(self.list(key, delimiter="", limit=1).objects), None)
+        return first if first is not None and first.key == key else None

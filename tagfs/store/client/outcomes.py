@@ -1,0 +1,97 @@
+"""What a write has made: described from its answer, and looked for where the answer was lost.
+
+A write whose answer was lost is sent again, and the answer to that may be about the first: a key
+that is "taken". What the service then has is compared with what was sent; nothing is guessed.
+"""
+
+from typing import Final
+
+from tagfs.errors import AlreadyExists
+from tagfs.store.client.api import logger
+from tagfs.store.client.context import ClientContext
+from tagfs.store.client.error_codes import to_exception
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.dialects.header_names import STORAGE_CLASS
+from tagfs.store.http.messages import Request, Response
+from tagfs.store.http_dates import parse_http_date
+from tagfs.store.objects import Detail, NewObject, ObjectInfo
+from tagfs.store.tags import TagSet
+from tagfs.store.wire.headers import parse_crc64, parse_etag
+
+_CLOCK_STEP_NS: Final = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
+
+
+class Outcomes:
+    """Says what became of a write."""
+
+    def __init__(self, context: ClientContext, heads: ObjectHeads) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._choices = context.choices
+        self._heads = heads
+
+    def describe_created(
+        self, key: str, answer: Response, new: NewObject, tags: TagSet
+    ) -> ObjectInfo:
+        """Describe an object as the answer to its creation and what was sent tell; size 0."""
+        headers = {"content-type": self._api.dialect.content_type} | {
+            name.lower(): value for name, value in new.headers.items()
+        }
+        chosen = self._choices.storage_class
+        if chosen and chosen not in self._api.dialect.archived:
+            headers.setdefault(STORAGE_CLASS, chosen)
+        crc = parse_crc64(self._api.dialect, answer.headers)
+        if crc is None and self._api.dialect.checksum_header:
+            crc = answer.sent_crc64
+        return ObjectInfo(
+            key=key,
+            size=0,
+            etag=parse_etag(answer.headers.get("etag", "")),
+            last_modified_ns=self.moment(answer),
+            storage_class=headers.get(STORAGE_CLASS, self._api.dialect.default_storage_class),
+            detail=Detail(
+                metadata={name.lower(): value for name, value in new.metadata.items()},
+                headers=headers,
+                tag_count=len(tags),
+                crc64=crc,
+                version_id=answer.headers.get(self._api.header("version-id")),
+            ),
+        )
+
+    def moment(self, answer: Response) -> int:
+        """Return when the service answered, nanoseconds since the epoch."""
+        text = answer.headers.get("date")
+        if text:
+            return parse_http_date(text)
+        return int(self._api.transport.now()) * 1_000_000_000
+
+    def resolve_conflict(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:
+        """Decide whose object an exclusive write found: that of its own lost first attempt?
+
+        Return how it is described now.
+
+        Raises:
+            AlreadyExists: it is somebody else's, or it cannot be told apart from that.
+        """
+        failure = to_exception(request, answer)
+        if answer.code in self._api.dialect.taken_codes:
+            failure = AlreadyExists(str(failure))
+        if not answer.may_have_happened or made.detail is None:
+            raise failure
+        found = self._heads.head(made.key, expected=made.type)
+        sent_md5 = answer.sent_md5
+        same = (
+            found.detail is not None
+            and (found.size, found.type) == (made.size, made.type)
+            and found.detail.metadata == made.detail.metadata
+            and found.detail.target == made.detail.target
+            and (made.detail.crc64 is None or found.detail.crc64 == made.detail.crc64)
+            # Of a copy nothing was sent; without a checksum only its source's ETag tells.
+            and (not made.etag or made.detail.crc64 is not None or found.etag == made.etag)
+            and (sent_md5 is None or not self._features.md5_etags or found.etag == sent_md5)
+            and found.last_modified_ns >= answer.started_ns - _CLOCK_STEP_NS
+        )
+        if not same:
+            raise failure
+        logger.info("%s: the answer was lost, but the object is there as it was sent", request)
+        return found

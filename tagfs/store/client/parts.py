@@ -1,0 +1,62 @@
+"""The parts of a client, from those that ask to those that write, and who uses whom."""
+
+from tagfs.store.client.appends import ObjectAppends
+from tagfs.store.client.completion import UploadCompletions
+from tagfs.store.client.conditional_writes import ConditionalWrites
+from tagfs.store.client.content import ObjectContent
+from tagfs.store.client.context import ClientContext
+from tagfs.store.client.copies import ObjectCopies
+from tagfs.store.client.copy_requests import CopyRequests
+from tagfs.store.client.deletes import ObjectDeletes
+from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.listing import ObjectListing
+from tagfs.store.client.metadata_edits import MetadataEdits
+from tagfs.store.client.multipart import MultipartUploads
+from tagfs.store.client.object_acls import ObjectAcls
+from tagfs.store.client.open_uploads import OpenUploads
+from tagfs.store.client.outcomes import Outcomes
+from tagfs.store.client.part_copies import PartCopies
+from tagfs.store.client.probes import BucketProbes
+from tagfs.store.client.proofs import SubresourceProofs
+from tagfs.store.client.renames import ObjectRenames
+from tagfs.store.client.symlinks import SymlinkWrites
+from tagfs.store.client.tag_requests import TagRequests
+from tagfs.store.client.tag_transfer import TagTransfer
+from tagfs.store.client.tags import ObjectTags
+from tagfs.store.client.trials import Trials
+from tagfs.store.client.write_steps import WriteSteps
+from tagfs.store.client.writes import ObjectWrites
+
+
+class Parts:
+    """All parts of one client."""
+
+    def __init__(self, context: ClientContext) -> None:
+        uploads = OpenUploads()
+        proofs = SubresourceProofs(context)
+        tag_requests = TagRequests(context, proofs)
+        self.listing = ObjectListing(context)
+        self.heads = ObjectHeads(context, self.listing)
+        self.content = ObjectContent(context, self.heads)
+        self.acls = ObjectAcls(context)
+        self.tags = ObjectTags(context, tag_requests, uploads)
+        self.probes = BucketProbes(context, self.listing, tag_requests, proofs)
+        self.deletes = ObjectDeletes(context, self.heads, self.acls)
+        self.renames = ObjectRenames(context, self.heads, self.acls)
+        trials = Trials(context, self.deletes)
+        steps = WriteSteps(
+            acls=self.acls,
+            transfer=TagTransfer(context, self.heads, self.tags, proofs),
+            conditional=ConditionalWrites(context, self.heads, self.acls),
+            outcomes=Outcomes(context, self.heads),
+        )
+        self.writes = ObjectWrites(context, steps)
+        self.links = SymlinkWrites(context, self.heads, trials, steps)
+        self.appends = ObjectAppends(context, self.heads, self.content, steps)
+        self.multipart = MultipartUploads(context, trials, uploads, steps)
+        self.completion = UploadCompletions(context, self.heads, self.tags, uploads, steps)
+        self.part_copies = PartCopies(context, self.multipart, self.completion, uploads)
+        requests = CopyRequests(context, self.heads, trials, steps)
+        rewrites = (self.links, self.part_copies, requests, steps)
+        self.copies = ObjectCopies(context, self.deletes, *rewrites)
+        self.edits = MetadataEdits(context, self.heads, *rewrites)
