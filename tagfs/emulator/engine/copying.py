@@ -85,7 +85,13 @@ async def CopyObject(context: Context) -> Reply:
         restored_from_ms=0,
         restored_until_ms=0,
     )
+    takes = rules.annotations and _directive(context, "object-annotation", "COPY") != "EXCLUDE"
+    if takes:
+        _check_annotations(context, bucket, source)
     context.storage.objects.share(context.bucket.id, record)
+    if takes:
+        kept = context.storage.annotations
+        kept.copy(bucket.id, source, context.bucket.id, record)
     reply = context.document(
         "CopyObjectResult",
         element("LastModified", context.time(record.mtime_ms)),
@@ -93,6 +99,13 @@ async def CopyObject(context: Context) -> Reply:
     )
     reply.headers |= answer_headers(context, record)
     return reply
+
+
+def _check_annotations(context: Context, bucket: BucketRecord, source: ObjectRecord) -> None:
+    """Refuse to copy annotations for whom they are not."""
+    names = context.storage.annotations.names(bucket.id, source)
+    if names and "deny_annotations" in context.request.modes:
+        raise ServiceError("AccessDenied")
 
 
 def _check_size(
@@ -142,7 +155,7 @@ def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attri
 
 def _directive(context: Context, name: str, default: str) -> str:
     value = (context.own(f"{name}-directive") or default).upper()
-    if value not in {"COPY", "REPLACE"}:
+    if value not in ({"COPY", "EXCLUDE"} if "annotation" in name else {"COPY", "REPLACE"}):
         message = f"The {name} directive is neither COPY nor REPLACE."
         raise ServiceError("InvalidArgument", message)
     return value

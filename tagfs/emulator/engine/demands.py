@@ -10,6 +10,7 @@ request_payer=owner|requester
                        requester: every request must say that its sender pays for it
 encryption=any|required
                        required: a policy denies uploads that name no encryption
+batches=on|off         off: DeleteMultipleObjects is not there (501)
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ KNOWN: Final = {
     "payloads": ("any", "signed"),
     "request_payer": ("owner", "requester"),
     "encryption": ("any", "required"),
+    "batches": ("on", "off"),
 }
 _CONTENT: Final = {"PutObject": "Put Object", "UploadPart": "Put Part"}
 _CREATING: Final = frozenset(
@@ -40,6 +42,8 @@ class Demands:
     signed_payloads: bool = False
     requester_pays: bool = False
     encryption: bool = False
+    no_batches: bool = False
+    head_limit: int | None = None
 
     def check(self, context: Context, operation: str) -> None:
         """Refuse a request that lacks something.
@@ -49,6 +53,10 @@ class Demands:
         """
         if context.call.bucket is None:
             return
+        if self.head_limit is not None and _head_size(context) > self.head_limit:
+            raise ServiceError("RequestHeaderSectionTooLarge")
+        if self.no_batches and operation == "DeleteMultipleObjects":
+            raise ServiceError("NotImplemented")
         payload = context.header("x-amz-content-sha256")
         if self.signed_payloads and payload == "UNSIGNED-PAYLOAD":
             raise ServiceError("AccessDenied", "explicit deny in a resource-based policy")
@@ -75,6 +83,17 @@ class Demands:
             )
 
 
+def _head_size(context: Context) -> int:
+    request = context.request
+    line = (
+        len(request.method) + len(request.path) + len(request.query_string) + len("  HTTP/1.1\r\n")
+    )
+    fields = request.headers.items()
+    return line + sum(
+        len(name) + len(value.encode("utf-8", "replace")) + 4 for name, value in fields
+    )
+
+
 def demanded(chosen: Mapping[str, str]) -> Demands:
     """Return what the options want."""
     return Demands(
@@ -82,4 +101,6 @@ def demanded(chosen: Mapping[str, str]) -> Demands:
         signed_payloads=chosen["payloads"] == "signed",
         requester_pays=chosen["request_payer"] == "requester",
         encryption=chosen["encryption"] == "required",
+        no_batches=chosen["batches"] == "off",
+        head_limit=8 * 1024 if chosen.get("head") == "8k" else None,
     )

@@ -95,7 +95,10 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         continuation=(render_token, parse_token),
         choose_range=choose_range,
         copies=CopyRules(
-            conditional=not is_rgw, quotes_etag=not is_rgw, keeps_replaced_tags=not is_rgw
+            conditional=not is_rgw,
+            quotes_etag=not is_rgw,
+            keeps_replaced_tags=not is_rgw,
+            annotations=chosen["annotations"] == "on" and not is_rgw,
         ),
     )
 

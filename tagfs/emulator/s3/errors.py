@@ -4,6 +4,11 @@ from tagfs.emulator.engine.errors import ErrorEntry, Failure, error_document, er
 from tagfs.emulator.messages import Reply, Request
 
 ERRORS = {
+    "UnsupportedMediaType": ErrorEntry(415, "The annotation is not UTF-8."),
+    "NoSuchAnnotation": ErrorEntry(404, "The specified annotation does not exist."),
+    "InvalidAnnotationName": ErrorEntry(400, "The name of the annotation is not valid."),
+    "AnnotationNameTooLong": ErrorEntry(400, "The name of the annotation is too long."),
+    "AnnotationLimitExceeded": ErrorEntry(400, "An object has 1,000 annotations at most."),
     "AccessControlListNotSupported": ErrorEntry(400, "The bucket does not allow ACLs"),
     "AccessDenied": ErrorEntry(403, "Access Denied"),
     "AuthorizationHeaderMalformed": ErrorEntry(400, "The authorization header is malformed."),
@@ -79,6 +84,9 @@ ERRORS = {
     ),
     "PreconditionFailed": ErrorEntry(
         412, "At least one of the pre-conditions you specified did not hold"
+    ),
+    "RequestHeaderSectionTooLarge": ErrorEntry(
+        400, "Your request header section exceeds the maximum allowed size."
     ),
     "RequestTimeTooSkewed": ErrorEntry(
         403, "The difference between the request time and the current time is too large."

@@ -14,6 +14,11 @@ subresources=heeded|ignored
                        ignored: as rclone's server does: ?tagging and ?acl are taken for nothing,
                        so that PUT KEY?tagging is PutObject and DELETE KEY?tagging DeleteObject
 ranges=206|200         200: what answers a part with 200 and Content-Range, as rclone's server
+head=8k|any            8k: a request line and headers of more than 8 KiB are refused ("PutObject":
+                       "the PUT request header is limited to 8 KB in size")
+annotations=on|off     off: objects have no annotations, and ?annotation is 501
+abac=off|on            on: PutBucketTagging and DeleteBucketTagging are refused, and tags of buckets
+                       are set by TagResource of S3 Control
 
 and those of `tagfs.emulator.engine.demands`.
 """
@@ -24,6 +29,9 @@ from tagfs.emulator.engine.demands import KNOWN
 
 _KNOWN = {
     **KNOWN,
+    "head": ("8k", "any"),
+    "annotations": ("on", "off"),
+    "abac": ("off", "on"),
     "mimic": ("aws", "rgw"),
     "tagging_count": ("on", "off"),
     "acls": ("on", "off"),

@@ -6,7 +6,7 @@ from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
-from tagfs.emulator.s3 import buckets
+from tagfs.emulator.s3 import annotations, buckets
 from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.options import read_options
@@ -18,9 +18,15 @@ NOT_EMULATED = frozenset(
     inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
     publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
     customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
-    x-image-process fileinterface
+    x-image-process fileinterface annotation
     """.split()
 )
+_OBJECT: Table = {
+    **OBJECT,
+    ("PUT", "annotation"): annotations.PutObjectAnnotation,
+    ("GET", "annotation"): annotations.GetObjectAnnotation,
+    ("DELETE", "annotation"): annotations.DeleteObjectAnnotation,
+}
 _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
@@ -47,15 +53,15 @@ class S3Service(EngineService):
         """
         chosen = read_options(config.options)
         ignored = _IGNORED if chosen["subresources"] == "ignored" else frozenset()
+        dialect = make_dialect(chosen)
         routes = Routes(
             service=buckets.ListBuckets,
-            objects=_without(OBJECT, ignored),
+            objects=_without(_OBJECT if dialect.copies.annotations else OBJECT, ignored),
             buckets=_without(_BUCKET, ignored),
             sources=("x-amz-copy-source",),
             not_emulated=NOT_EMULATED,
             ignored=ignored,
         )
-        dialect = make_dialect(chosen)
         authenticator = Authenticator(config, dialect)
         rules = Rules(
             dialect=dialect,

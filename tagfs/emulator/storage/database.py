@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS parts(
     upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
     crc64 INTEGER NOT NULL, mtime_ms INTEGER NOT NULL, extents TEXT NOT NULL,
     PRIMARY KEY(upload, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS annotations(
+    bucket INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL,
+    mtime_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(bucket, key, version, name));
 """
 _CACHE_KIB = 64 * 1024
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tagfs.emulator.storage.annotations import Annotations
 from tagfs.emulator.storage.blobs import BlobDirectory, Incoming, Staged, stage_bytes
 from tagfs.emulator.storage.buckets import Buckets
 from tagfs.emulator.storage.contents import Contents
@@ -26,6 +27,7 @@ class Storage:
         self._blobs.sweep(self.contents.names())
         self.buckets = Buckets(self.database)
         self.objects = Objects(self.database, self.contents)
+        self.annotations = Annotations(self.database)
         self.uploads = Uploads(self.database, self.contents, self.objects)
 
     def receive(self) -> Incoming:
