@@ -28,10 +28,11 @@ os.environ |= {
 }
 
 
-# Nor does any go through the proxy of that machine.
-for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+# Nor does any go through the proxy of that machine, or trust what its user does.
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+TRUST = "AWS_CA_BUNDLE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR".split()
+for name in (*PROXIES, *map(str.upper, PROXIES), *TRUST):
     os.environ.pop(name, None)
-    os.environ.pop(name.upper(), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -75,6 +75,7 @@ OWNERS = {
     "prometheus_client": {"tagfs.monitoring.metrics"},
     "requests": {"tagfs.store.http.connections"},
     "urllib3": {"tagfs.store.http.connections"},
+    "certifi": {"tagfs.store.certificates"},
     "lxml": {"tagfs.store.wire.xml"},
 }
 """Third-party libraries that one module owns; everybody else goes through it."""

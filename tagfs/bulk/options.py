@@ -55,7 +55,7 @@ _OPTIONS: Final = {
         "options",
         multiple=True,
         metavar="OPT=VALUE[,...]",
-        help="endpoint, region, addressing, timeout, ca_bundle, obs_tag_*, as for tagfs mount",
+        help="endpoint, region, addressing, ca_bundle, proxy, timeout, ..., as for tagfs mount",
     ),
 }
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from tagfs.config.settings import Settings
+from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import BucketSettings, find_way
 from tagfs.store.credentials.chain import CredentialsChoice
 from tagfs.store.http.encryption import EncryptionChoice
@@ -14,12 +16,15 @@ UPLOAD_THREADS = 16
 
 
 def as_reached(settings: Settings) -> Settings:
-    """Return the same with the proxy that was found: what a mount tells, and recovery keeps.
+    """Return the same with what the environment adds: what a mount tells, and recovery keeps.
 
     Raises:
         SettingsError
     """
     _, proxy = find_way(bucket_settings(settings))
+    trust = find_trust(None, settings.url.service)
+    if settings.ca_bundle is None and trust.origin:
+        settings = replace(settings, ca_bundle=Path(trust.file or trust.directory).absolute())
     return replace(settings, proxy=proxy or DIRECT)
 
 

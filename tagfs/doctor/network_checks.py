@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-import certifi
-
 from tagfs.doctor.findings import Finding, Level, fail, ok, warning
+from tagfs.store.certificates import Trust
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.proxies import Proxy, is_excepted
 
@@ -34,7 +33,7 @@ class _Way:
     """How a service is reached; the host of the first step is the proxy's, if there is one."""
 
     endpoint: Endpoint
-    ca_bundle: str | None
+    trust: Trust
     proxy: Proxy | None
     clock: Callable[[], float]
 
@@ -47,16 +46,14 @@ class _Way:
     def advice(self) -> str:
         return _CHECK_BOTH if self.proxy else "check endpoint, port, firewall and VPN"
 
-    def trust(self) -> ssl.SSLContext:
-        """Return what mounts trust: the same certificates as requests, or the user's."""
-        return ssl.create_default_context(cafile=self.ca_bundle or certifi.where())
-
     def connection(self) -> http.client.HTTPConnection:
         """Return a connection to the service that is not open yet."""
         host, port = self.first
         if self.endpoint.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=PATIENCE)
-        found = http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=self.trust())
+        found = http.client.HTTPSConnection(
+            host, port, timeout=PATIENCE, context=self.trust.context()
+        )
         if self.proxy is not None:
             found.set_tunnel(self.endpoint.host, self.endpoint.port, self.proxy.headers)
         return found
@@ -71,13 +68,13 @@ class _Way:
 
 def check_network(
     endpoint: Endpoint,
-    ca_bundle: str | None,
+    trust: Trust,
     proxy: Proxy | None = None,
     clock: Callable[[], float] = time.time,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[Finding]:
     """Yield what was found on the way; the first failure is the last finding."""
-    way = _Way(endpoint, ca_bundle, proxy, clock)
+    way = _Way(endpoint, trust, proxy, clock)
     yield from _proxy(way, environment)
     steps: list[Callable[[_Way], Finding]] = [_resolve, _connect]
     if proxy is None or proxy.scheme == "http":  # TLS inside of TLS is left to the first request
@@ -138,7 +135,8 @@ def _secure(way: _Way) -> Finding:
         assert isinstance(secure, ssl.SSLSocket)  # noqa: S101  (for the type checker)
         version, certificate = secure.version(), secure.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        return fail("tls", f"the certificate is not trusted: {error.verify_message}", _ADVICE)
+        detail = f"the certificate is not trusted by {way.trust}: {error.verify_message}"
+        return fail("tls", detail, _ADVICE)
     except (OSError, http.client.HTTPException) as error:  # SSLError is one
         if "Tunnel" in str(error):
             return fail("tls", f"the proxy refuses: {error}", _CHECK_BOTH)
@@ -150,12 +148,12 @@ def _secure(way: _Way) -> Finding:
     days = (ssl.cert_time_to_seconds(ends) - way.clock()) / _DAY if ends else _FEW_DAYS
     if days < _FEW_DAYS:
         return warning("tls", f"the certificate ends in {days:.0f} days", "have it renewed")
-    return ok("tls", f"{version}, the certificate is trusted until {ends}")
+    return ok("tls", f"{version}, the certificate is trusted until {ends}, by {way.trust}")
 
 
 _ADVICE = (
-    "if this host is the service, name its CA by -o ca_bundle=FILE; check the endpoint and this"
-    " host's clock"
+    "if it is by a CA of your own, name that by -o ca_bundle=FILE, or add it to this host's store"
+    " (update-ca-certificates); check the endpoint and this host's clock"
 )
 
 

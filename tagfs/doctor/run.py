@@ -13,6 +13,7 @@ from tagfs.doctor.read_checks import check_rights
 from tagfs.doctor.service_checks import check_bucket, check_credentials, check_kind
 from tagfs.doctor.write_checks import check_writing
 from tagfs.errors import SettingsError, TagfsError
+from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import Client, credentials_for, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider
 
@@ -35,7 +36,9 @@ def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Ite
         yield found
         reached = True
         options = client.transport.options
-        for step in check_network(client.transport.endpoint, choice.ca_bundle, options.proxy):
+        for step in check_network(
+            client.transport.endpoint, options.trust or find_trust(None), options.proxy
+        ):
             yield step
             reached = step.level is not Level.FAIL or step.check == "clock"
         if reached and found.level is not Level.FAIL:

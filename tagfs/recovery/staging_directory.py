@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 VERSION = 1
 LOCK, RECORD = "lock", "mount.json"
 
-_FIXED = ("endpoint", "region", "addressing")
+_FIXED = ("endpoint", "region", "addressing", "ca_bundle", "proxy")
 """Those that this host may have other choices for by now, which lead elsewhere."""
 
 _WAYS = {"credentials", "credential_process"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import Emulator
-from tests.fakes.authority import DAY, NOW, Authority, TlsFront
+from tests.fakes.authority import DAY, LOOPBACK, NOW, Authority, TlsFront
 from tests.fakes.http_proxy import HttpProxy
 from tests.mounting import KEYS, run, wait_for
 
@@ -126,6 +126,19 @@ def test_https_goes_through_a_tunnel(way: Way, tmp_path: Path) -> None:
         assert not any(b"content" in data for data in proxy.passed)
         (record,) = way.cache.glob("staging/*/mount.json")
         assert json.loads(record.read_text())["options"]["proxy"] == str(file)
+        run(sys.executable, "-m", "tagfs", "umount", way.path)
+
+
+def test_a_ca_of_the_environment_is_remembered(way: Way, tmp_path: Path) -> None:
+    """The mount tells its commands, and its recovery, which one it was."""
+    ours = Authority(tmp_path, "ours")
+    with TlsFront(ours.certify(LOOPBACK, NOW + DAY), way.place) as front:
+        way.mount(f"endpoint=https://127.0.0.1:{front.port}", SSL_CERT_FILE=str(ours.file))
+        way.use()
+        assert way.status()["ca_bundle"] == str(ours.file)
+        (record,) = way.cache.glob("staging/*/mount.json")
+        assert json.loads(record.read_text())["options"]["ca_bundle"] == str(ours.file)
+        assert "blue" in way.tagfs("tag", "get", str(way.path / "file")).stdout
         run(sys.executable, "-m", "tagfs", "umount", way.path)
 
 

@@ -24,6 +24,7 @@ from tagfs.doctor.read_checks import attempt
 from tagfs.doctor.run import examine
 from tagfs.doctor.service_checks import check_kind
 from tagfs.doctor.write_checks import check_writing
+from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.proxies import Proxy
@@ -34,6 +35,7 @@ from tests.former_trials import FORMER
 from tests.judges import REGIONS, judge_of
 from tests.mounting import KEYS
 
+HOSTS = find_trust(None)
 SERVICES = ("oss", "obs", "s3")
 
 
@@ -339,7 +341,7 @@ def last(findings: Iterator[Finding]) -> Finding:
 
 
 def test_a_name_without_address() -> None:
-    finding = last(check_network(endpoint(443, "https", "bucket.nowhere.invalid"), None))
+    finding = last(check_network(endpoint(443, "https", "bucket.nowhere.invalid"), HOSTS))
     assert (finding.check, finding.level) == ("dns", Level.FAIL)
     assert "bucket.nowhere.invalid has no address" in finding.detail
 
@@ -386,20 +388,16 @@ def tls_server(authority: Path) -> Iterator[int]:
 
 def test_a_certificate_of_an_unknown_authority(authority: Path) -> None:
     with tls_server(authority) as port:
-        finding = last(check_network(endpoint(port, "https"), None))
+        finding = last(check_network(endpoint(port, "https"), HOSTS))
         assert (finding.check, finding.level) == ("tls", Level.FAIL)
         assert "not trusted" in finding.detail
         assert "ca_bundle" in finding.advice
         now = 1704164645.0  # what the server's Date says
-        found = list(
-            check_network(endpoint(port, "https"), str(authority / "ca.pem"), clock=lambda: now)
-        )
+        at, trust = endpoint(port, "https"), find_trust(str(authority / "ca.pem"))
+        found = list(check_network(at, trust, clock=lambda: now))
         assert [f.level for f in found] == [Level.OK] * 4, found
-        finding = last(
-            check_network(
-                endpoint(port, "https"), str(authority / "ca.pem"), clock=lambda: now - 120
-            )
-        )
+        assert found[2].detail.endswith(f"by {authority}/ca.pem (ca_bundle)")
+        finding = last(check_network(at, trust, clock=lambda: now - 120))
     assert (finding.level, finding.detail) == (Level.WARNING, "120 s behind the service's")
 
 
@@ -415,7 +413,7 @@ def test_no_tls_where_tls_is_expected() -> None:
 
         thread = threading.Thread(target=refuse)
         thread.start()
-        finding = last(check_network(endpoint(port, "https"), None))
+        finding = last(check_network(endpoint(port, "https"), HOSTS))
         thread.join(5)
     assert (finding.check, finding.level) == ("tls", Level.FAIL)
     assert "scheme" in finding.advice
@@ -527,13 +525,13 @@ def test_what_a_proxy_refuses_is_said_to_be_its_doing(
 def test_a_tunnel_that_a_proxy_refuses() -> None:
     with HttpProxy(refuses=403) as refusing:
         proxy = Proxy("http", "127.0.0.1", refusing.port)
-        finding = last(check_network(endpoint(443, "https", "far.invalid"), None, proxy))
+        finding = last(check_network(endpoint(443, "https", "far.invalid"), HOSTS, proxy))
     assert (finding.check, finding.level) == ("tls", Level.FAIL)
     assert "the proxy refuses" in finding.detail
     assert "403" in finding.detail
-    gone = last(check_network(endpoint(443, "https", "far.invalid"), None, proxy))
+    gone = last(check_network(endpoint(443, "https", "far.invalid"), HOSTS, proxy))
     assert (gone.check, gone.level) == ("tcp", Level.FAIL)
     assert "the proxy 127.0.0.1" in gone.detail
     nameless = Proxy("http", "proxy.invalid", 1)
-    unknown = last(check_network(endpoint(443, "https", "far.invalid"), None, nameless))
+    unknown = last(check_network(endpoint(443, "https", "far.invalid"), HOSTS, nameless))
     assert "this is the proxy" in unknown.advice

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from tagfs.errors import SettingsError
 from tagfs.store.bucket import Bucket, Capabilities
+from tagfs.store.certificates import find_trust
 from tagfs.store.client.api import Api
 from tagfs.store.client.context import WriteChoices, client_context
 from tagfs.store.client.parts import Parts
@@ -49,7 +50,7 @@ class BucketSettings:
         encryption: how new objects are encrypted, and with which key.
         requester_pays: say with every request that its sender pays for it.
         observer: told of every attempt.
-        ca_bundle: file of certificates to trust instead of the usual ones.
+        ca_bundle: file or directory of certificates to trust; None leaves it to the environment.
         proxy: the user's choice; None leaves it to the environment.
         obs_tag_urlencode: see `TagEscape`; of OBS alone.
         obs_tag_profile: which of the documented limits of bucket tags hold; of OBS alone.
@@ -216,7 +217,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         parallel=settings.parallel,
         timeout=settings.timeout,
         observer=settings.observer,
-        ca_bundle=settings.ca_bundle,
+        trust=find_trust(settings.ca_bundle, settings.service),
         standing=standing_headers(
             dialect, encryption=encryption, requester_pays=settings.requester_pays
         ),

@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Final
 
+from tagfs.store.certificates import Trust, find_trust
 from tagfs.store.http.connections import (
     FOREIGN,
     CoalescingConnection,
@@ -99,14 +100,14 @@ class ConnectionPool:
     """
 
     def __init__(
-        self, endpoint: Endpoint, ca_bundle: str | None, proxy: Proxy | None = None
+        self, endpoint: Endpoint, trust: Trust | None = None, proxy: Proxy | None = None
     ) -> None:
-        """`ca_bundle` and `proxy` as for `Connector`.
+        """`trust` and `proxy` as for `Connector`; without `trust`, what this host has.
 
         Raises:
             SettingsError
         """
-        self._connector = Connector(endpoint, ca_bundle, proxy)
+        self._connector = Connector(endpoint, trust or find_trust(None), proxy)
         # A proxy of plain HTTP is told whom to ask with each request.
         self.asked_by = proxy if proxy is not None and endpoint.scheme == "http" else None
         self._url = endpoint.url

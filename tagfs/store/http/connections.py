@@ -18,7 +18,7 @@ import urllib3
 import urllib3.connection
 from requests.adapters import HTTPAdapter
 
-from tagfs.errors import SettingsError
+from tagfs.store.certificates import Trust
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import FIRST_FAILURE
 from tagfs.store.http.request_body import Stream
@@ -122,21 +122,50 @@ class _SecureConnection(CoalescingConnection, urllib3.connection.HTTPSConnection
     pass
 
 
+class _Adapter(HTTPAdapter):
+    """Opens connections as requests does, each with the same TLS context: it is made once."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__(pool_connections=1)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Return requests' own answer, with our context in the place of its certificates."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context, "cert_reqs": "CERT_REQUIRED"}
+
+    def pool(self, endpoint: Endpoint, proxy: Proxy | None) -> _Pool:
+        """Return the pool of connections that requests would use for this endpoint."""
+        proxies = {}
+        if proxy is not None:
+            proxies = {endpoint.scheme: proxy.url}
+            self.proxy_manager_for(proxy.url, proxy_ssl_context=self._context)
+        prepared = requests.Request("GET", endpoint.url).prepare()
+        # requests' stubs name the base class, which cannot send.
+        pool = cast("_Pool", self.get_connection_with_tls_context(prepared, True, proxies))  # noqa: FBT003
+        pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
+        pool.proxy_headers = proxy.headers if proxy else {}
+        return pool
+
+
 class Connector:
     """Opens connections to one endpoint.
 
     Args:
-        ca_bundle: a file of certificates to trust instead of the usual ones.
+        trust: whose certificates verify the service, and a proxy that is spoken to by TLS.
         proxy: on the way; None for the direct way.
 
     Raises:
-        SettingsError: there is no such file.
+        SettingsError: there are no certificates where `trust` says.
     """
 
-    def __init__(self, endpoint: Endpoint, ca_bundle: str | None, proxy: Proxy | None) -> None:
-        self._proxy = proxy
-        self._adapter = HTTPAdapter(pool_connections=1)
-        self._pool = _connect(self._adapter, endpoint, ca_bundle, proxy)
+    def __init__(self, endpoint: Endpoint, trust: Trust, proxy: Proxy | None) -> None:
+        self._trust, self._proxy = trust, proxy
+        secure = "https" in (endpoint.scheme, proxy.scheme if proxy else "")
+        self._adapter = _Adapter(trust.context() if secure else None)
+        self._pool = self._adapter.pool(endpoint, proxy)
 
     def connect(self, patience: Timeouts, *, patient: bool) -> CoalescingConnection:
         """Return a new connection that is open; `patient` as for `ConnectionPool.send`.
@@ -172,6 +201,8 @@ class Connector:
         reason = why(error)
         wrong = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
         hopeless = isinstance(error, ssl.CertificateError) or wrong
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            reason += f"; trusted is {self._trust}, another CA is named by ca_bundle=FILE"
         if isinstance(error, urllib3.exceptions.NewConnectionError):  # refused, or no such host
             hopeless = not patient
         if self._proxy is not None:
@@ -195,24 +226,6 @@ def proxy_refusal(proxy: Proxy, status: int) -> NoResponse:
     return NoResponse(
         f"the proxy {proxy.shown} answers {status}: {advice}", sent=late, hopeless=not late
     )
-
-
-def _connect(
-    adapter: HTTPAdapter, endpoint: Endpoint, ca_bundle: str | None, proxy: Proxy | None
-) -> _Pool:
-    """Return the pool of connections that requests would use for this endpoint."""
-    verify = ca_bundle or True
-    prepared = requests.Request("GET", endpoint.url).prepare()
-    proxies = {} if proxy is None else {endpoint.scheme: proxy.url}
-    # requests' stubs name the base class, which cannot send.
-    pool = cast("_Pool", adapter.get_connection_with_tls_context(prepared, verify, proxies))
-    try:
-        adapter.cert_verify(pool, endpoint.url, verify, None)  # type: ignore[no-untyped-call]
-    except OSError:
-        raise SettingsError(f"ca_bundle={ca_bundle} is not there: name a PEM file") from None
-    pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
-    pool.proxy_headers = proxy.headers if proxy else {}
-    return pool
 
 
 def why(error: BaseException) -> str:

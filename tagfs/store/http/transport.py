@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
+from tagfs.store.certificates import Trust
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http import retry
@@ -66,7 +67,7 @@ class TransportOptions:
         parallel: connections, and so requests under way, at most.
         timeout: seconds that one request may take in all, its transfer not counted.
         observer: told of every attempt.
-        ca_bundle: file of certificates to trust instead of the usual ones.
+        trust: whose certificates verify the service; None for those of this host.
         standing: headers that the user's choices add to every request of a kind.
         proxy: on the way to the service; None for the direct way.
     """
@@ -74,7 +75,7 @@ class TransportOptions:
     parallel: int = 32
     timeout: float = 60.0
     observer: Observer | None = None
-    ca_bundle: str | None = None
+    trust: Trust | None = None
     standing: StandingHeaders = BARE
     proxy: Proxy | None = None
 
@@ -96,7 +97,7 @@ class Transport:
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(self.options.parallel)
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
-        self._connections = ConnectionPool(endpoint, self.options.ca_bundle, self.options.proxy)
+        self._connections = ConnectionPool(endpoint, self.options.trust, self.options.proxy)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""

@@ -1,16 +1,23 @@
 """TLS: who the service says it is, is verified; an own CA is trusted where it is named."""
 
 import ssl
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 
 from tagfs.errors import TagfsError, Unreachable
+from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
+from tagfs.store.dialects.oss import OSS
+from tagfs.store.http.connection_pool import ConnectionPool
+from tagfs.store.http.connections import NoResponse, Timeouts
+from tagfs.store.http.endpoints import find_endpoint
 from tests.fakes.authority import DAY, LOOPBACK, NOW, Authority, TlsServer
-from tests.fakes.loopback import answer
+from tests.fakes.loopback import CLOSE, answer
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +99,57 @@ def test_a_bundle_that_is_none(ours: Authority, tmp_path: Path, content: bytes |
         file.write_bytes(content)
     with pytest.raises(TagfsError, match=r"bundle.pem|certificate"):
         ask(ours.certify(LOOPBACK, NOW + DAY), file)
+
+
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_ca_of_the_environment(
+    ours: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(ours.file))
+    assert ask(ours.certify(LOOPBACK, NOW + DAY), None) == b"content"
+
+
+def test_a_directory_of_cas(ours: Authority, tmp_path: Path) -> None:
+    """Links by hash, as update-ca-certificates and c_rehash make them."""
+    hashed = subprocess.check_output(
+        ["openssl", "x509", "-noout", "-subject_hash", "-in", ours.file], text=True
+    ).strip()
+    (tmp_path / f"{hashed}.0").symlink_to(ours.file)
+    assert ask(ours.certify(LOOPBACK, NOW + DAY), tmp_path) == b"content"
+
+
+def test_what_is_not_trusted_is_told_with_what_is(
+    ours: Authority, theirs: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(theirs.file))
+    told = f"trusted is {theirs.file} .SSL_CERT_FILE., another CA is named by ca_bundle"
+    with pytest.raises(Unreachable, match=told):
+        ask(ours.certify(LOOPBACK, NOW + DAY), None)
+
+
+def test_certificates_are_read_once(ours: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each connection: a host's store has hundreds."""
+    made: list[object] = []
+    real = ssl.create_default_context
+
+    def counted(**given: Any) -> ssl.SSLContext:
+        made.append(given)
+        return real(**given)
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    server = TlsServer([CLOSE, answer(200, b"content")], context=ours.certify(LOOPBACK, NOW + DAY))
+    connections = ConnectionPool(find_endpoint(OSS, "bkt", server.url), find_trust(str(ours.file)))
+    patience = Timeouts(connect=5, read=5)
+    for fails in (True, False):
+        sent = connections.send("GET", "/k", {"host": "h"}, None, patience)
+        if fails:
+            with pytest.raises(NoResponse):
+                sent.answer()
+        else:
+            assert sent.answer().read() == b"content"
+    connections.close()
+    server.close()
+    assert (server.connections, len(made)) == (2, 1)
