@@ -1,40 +1,41 @@
 """What can go wrong, and the errno that tells a Linux program so.
 
 TagfsError                      EIO           anything below, and what has no better word
+├── Answer                      EIO           below it: the errno says all, nothing went wrong
+│   ├── NotFound                ENOENT        no such key
+│   │   ├── NoSuchBucket        ENOENT
+│   │   └── NoSuchUpload        ENOENT
+│   ├── TagExists               EEXIST        XATTR_CREATE of a tag that is there
+│   ├── NoSuchTag               ENODATA       XATTR_REPLACE or removal of one that is not
+│   ├── AlreadyExists           EEXIST
+│   ├── NotEmpty                ENOTEMPTY
+│   ├── NotADirectory           ENOTDIR
+│   ├── IsADirectory            EISDIR
+│   ├── NotALink                EINVAL
+│   ├── BadHandle               EBADF
+│   ├── InvalidName             EILSEQ        a name that is not UTF-8
+│   ├── InvalidRequest          EINVAL
+│   ├── NameTooLong             ENAMETOOLONG
+│   ├── ValueTooLarge           E2BIG         an extended attribute that fits in no header
+│   ├── ReadOnly                EROFS
+│   ├── NotPermitted            EPERM
+│   ├── NotExecutable           EACCES        what access(2) was asked for
+│   ├── Unsupported             EOPNOTSUPP
+│   ├── CrossDevice             EXDEV
+│   └── Interrupted             EINTR
 ├── SettingsError               EINVAL        what the user chose cannot be done
 │   └── BadUsage                EINVAL        ... and the command line says it: exit status 2
-├── NotFound                    ENOENT        no such key
-│   ├── NoSuchBucket            ENOENT
-│   └── NoSuchUpload            ENOENT
 ├── AccessDenied                EACCES        the service answered 403
 │   └── BadCredentials          EACCES        ... to the key pair itself
 ├── InvalidTag                  EINVAL        characters, empty key, not UTF-8
 │   ├── TagKeyTooLong           ERANGE
 │   ├── TagValueTooLong         E2BIG
 │   └── TooManyTags             ENOSPC
-├── TagExists                   EEXIST        XATTR_CREATE of a tag that is there
-├── NoSuchTag                   ENODATA       XATTR_REPLACE or removal of one that is not
-├── AlreadyExists               EEXIST
-├── NotEmpty                    ENOTEMPTY
-├── NotADirectory               ENOTDIR
-├── IsADirectory                EISDIR
-├── NotALink                    EINVAL
-├── BadHandle                   EBADF
-├── InvalidName                 EILSEQ        a name that is not UTF-8
-├── InvalidRequest              EINVAL
-├── NameTooLong                 ENAMETOOLONG
-├── ValueTooLarge               E2BIG         an extended attribute that fits in no header
 ├── FileTooLarge                EFBIG
-├── ReadOnly                    EROFS
-├── NotPermitted                EPERM
-├── NotExecutable               EACCES        what access(2) was asked for
-├── Unsupported                 EOPNOTSUPP
-├── CrossDevice                 EXDEV
 ├── ObjectChanged               ESTALE        replaced under a reader
 ├── Archived                    EREMOTE       must be restored before it can be read
 ├── QuotaExceeded               EDQUOT
 ├── StagingFull                 ENOSPC        no room on the local disk
-├── Interrupted                 EINTR
 ├── PositionMismatch            EIO           an append met another length than it expected
 ├── IntegrityError              EIO           checksums differ
 ├── MalformedResponse           EIO           an answer that is none
@@ -42,23 +43,33 @@ TagfsError                      EIO           anything below, and what has no be
 └── Unreachable                 EIO           no answer in time
     └── Throttled               EIO           answered "slow down" until the time was up
 
-The errno belongs to the class, so that whoever finally answers a program needs no table. Nothing
-in this file knows HTTP or FUSE.
+Errno and log level belong to the class. Lower layers raise with the facts and log no failure that
+they raise; who answers a program or a person (`fuse/operations.py`, a command, deferred work) logs
+it once. Nothing in this file knows HTTP or FUSE.
 """
 
 import errno
+import logging
 
 
 class TagfsError(Exception):
-    """A failure that tagfs expects; `errno` is what a system call reports for it.
+    """A failure that tagfs expects.
 
-    `told`: a line of the log tells of it already. `answer`: it is what a program has asked for,
-    and nothing has gone wrong.
+    Attributes:
+        errno: what a system call reports for it.
+        log_level: of the one line that says why.
+        told: such a line is written already.
     """
 
     errno: int = errno.EIO
+    log_level: int = logging.WARNING
     told: bool = False
-    answer: bool = False
+
+
+class Answer(TagfsError):
+    """What a program finds out by asking: its errno says all, and nothing has gone wrong."""
+
+    log_level = logging.DEBUG
 
 
 class SettingsError(TagfsError):
@@ -71,7 +82,7 @@ class BadUsage(SettingsError):
     """An option of the command line is unknown, or has a value that it cannot have."""
 
 
-class NotFound(TagfsError):
+class NotFound(Answer):
     """No object has this key."""
 
     errno = errno.ENOENT
@@ -125,73 +136,73 @@ class TooManyTags(InvalidTag):
     errno = errno.ENOSPC
 
 
-class TagExists(TagfsError):
+class TagExists(Answer):
     """A tag that was to be created is there."""
 
     errno = errno.EEXIST
 
 
-class NoSuchTag(TagfsError):
+class NoSuchTag(Answer):
     """A tag that was to be replaced, removed or read is not there."""
 
     errno = errno.ENODATA
 
 
-class AlreadyExists(TagfsError):
+class AlreadyExists(Answer):
     """An exclusive creation found something of that name."""
 
     errno = errno.EEXIST
 
 
-class NotEmpty(TagfsError):
+class NotEmpty(Answer):
     """A directory with entries cannot be removed or replaced."""
 
     errno = errno.ENOTEMPTY
 
 
-class NotADirectory(TagfsError):
+class NotADirectory(Answer):
     """A file where a directory was needed."""
 
     errno = errno.ENOTDIR
 
 
-class IsADirectory(TagfsError):
+class IsADirectory(Answer):
     """A directory where a file was needed."""
 
     errno = errno.EISDIR
 
 
-class NotALink(TagfsError):
+class NotALink(Answer):
     """A link was asked for and the object is none."""
 
     errno = errno.EINVAL
 
 
-class BadHandle(TagfsError):
+class BadHandle(Answer):
     """A handle that does not allow this, or is not open."""
 
     errno = errno.EBADF
 
 
-class InvalidName(TagfsError):
+class InvalidName(Answer):
     """A name that cannot be a key because it is not UTF-8."""
 
     errno = errno.EILSEQ
 
 
-class InvalidRequest(TagfsError):
+class InvalidRequest(Answer):
     """An argument that makes no sense."""
 
     errno = errno.EINVAL
 
 
-class NameTooLong(TagfsError):
+class NameTooLong(Answer):
     """A key or a path component above its limit."""
 
     errno = errno.ENAMETOOLONG
 
 
-class ValueTooLarge(TagfsError):
+class ValueTooLarge(Answer):
     """User metadata that does not fit in the service's headers."""
 
     errno = errno.E2BIG
@@ -203,32 +214,31 @@ class FileTooLarge(TagfsError):
     errno = errno.EFBIG
 
 
-class ReadOnly(TagfsError):
+class ReadOnly(Answer):
     """The mount is read-only."""
 
     errno = errno.EROFS
 
 
-class NotPermitted(TagfsError):
+class NotPermitted(Answer):
     """Nobody may do this here, whatever the service's policies say."""
 
     errno = errno.EPERM
 
 
-class NotExecutable(TagfsError):
+class NotExecutable(Answer):
     """A file that nobody may execute."""
 
     errno = errno.EACCES
-    answer = True
 
 
-class Unsupported(TagfsError):
+class Unsupported(Answer):
     """The bucket, or this file system, cannot do this."""
 
     errno = errno.EOPNOTSUPP
 
 
-class CrossDevice(TagfsError):
+class CrossDevice(Answer):
     """A rename that has to be a copy made by the caller."""
 
     errno = errno.EXDEV
@@ -258,7 +268,7 @@ class StagingFull(TagfsError):
     errno = errno.ENOSPC
 
 
-class Interrupted(TagfsError):
+class Interrupted(Answer):
     """The caller was interrupted, or the mount is going away."""
 
     errno = errno.EINTR
@@ -290,6 +300,8 @@ class Refused(TagfsError):
 
 class Unreachable(TagfsError):
     """The service gave no usable answer before the time was up."""
+
+    log_level = logging.ERROR
 
 
 class Throttled(Unreachable):

@@ -165,26 +165,19 @@ class Operations:
 
     def _fail(self, name: str, arguments: tuple[Any, ...], error: BaseException) -> NoReturn:
         if isinstance(error, TagfsError):
-            number = error.errno
-            worthy = number in _WORTH_A_WARNING and not error.answer
-            level = logging.WARNING if worthy and not error.told else logging.DEBUG
-            log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
+            number, level = error.errno, error.log_level
+            shown = logging.DEBUG if error.told else level
+            log.log(shown, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
         else:
-            number, worthy = errno.EIO, True
+            number, level = errno.EIO, logging.ERROR
             log.error("%s%s: a bug in tagfs", name, _shown(arguments), exc_info=error)
-        if worthy:
+        if level > logging.DEBUG:
             self._failures.add(name, _path(arguments), f"{type(error).__name__}: {error}")
         raise OSError(number, os.strerror(number)) from None
 
 
 def _time(value: int, now: int) -> int | None:
     return {UTIME_NOW: now, UTIME_OMIT: None}.get(value, value)
-
-
-_WORTH_A_WARNING = frozenset(
-    {errno.EIO, errno.EACCES, errno.ESTALE, errno.EREMOTE, errno.EDQUOT, errno.ENOSPC, errno.EFBIG}
-)
-"""What a program is told too briefly; the rest is the everyday business of a file system."""
 
 
 def _path(arguments: tuple[Any, ...]) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagfs.store.http import retry, transport
+from tagfs.store.http import attempts, retry
 from tests.emulated import Emulator, emulator
 from tests.faults.crashes import PART, Ground, Service, kill_service
 from tests.faults.matrix import Field
@@ -66,7 +66,7 @@ def model(beat: Beat) -> dict[str, Any]:
 
 def matrix(beat: Beat) -> dict[str, Any]:
     """Cells of the fault matrix of the client, all services, in another order every time."""
-    retry.FIRST_DELAY, transport.PATIENCE = 0.002, 0.25  # type: ignore[misc]
+    retry.FIRST_DELAY, attempts.IDLE_TIMEOUT = 0.002, 0.25  # type: ignore[misc]
     chance = random.Random(beat.seed)
     cells = faults = 0
     problems: list[str] = []

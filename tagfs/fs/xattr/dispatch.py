@@ -1,7 +1,6 @@
 """Extended attributes: each name goes to what it stands for."""
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,6 @@ from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.tags import TagXattrs
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
-
-log = logging.getLogger(__name__)
 
 
 class XattrDispatcher:
@@ -137,6 +134,4 @@ def _decode(path: str, value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        error = InvalidTag(f"{path}: {value!r} is not UTF-8")
-        log.warning("%s: refused: %s", path, error)
-        raise error from None
+        raise InvalidTag(f"{path}: {value!r} is not UTF-8") from None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from tagfs.errors import (
     AccessDenied,
     AlreadyExists,
-    InvalidTag,
     NoSuchTag,
     NotFound,
     TagExists,
@@ -128,11 +127,7 @@ class TagXattrs:
     def _check(self, subject: _TagTarget, tags: TagSet, present: TagSet = NO_TAGS) -> None:
         if not subject.bucket and not self._env.bucket.capabilities.object_tags:
             raise Unsupported(f"{subject.path}: the bucket has no object tags")
-        try:
-            self._rules(subject).check(tags, present)
-        except InvalidTag as error:
-            log.warning("%s: refused: %s", subject.path, error)
-            raise
+        self._rules(subject).check(tags, present)
 
     def set(self, path: str, name: XattrName, text: str, flags: int) -> None:
         """Set one tag; the others stay.
@@ -161,11 +156,7 @@ class TagXattrs:
             InvalidTag and what is below it, TagExists, NoSuchTag
         """
         subject = self._target_of(path, XattrKind.TAGGING)
-        try:
-            wanted = parse_tagging(text)
-        except InvalidTag as error:
-            log.warning("%s: refused: %s", path, error)
-            raise
+        wanted = parse_tagging(text)
         self._check(subject, wanted)
 
         def change(tags: TagSet) -> TagSet:

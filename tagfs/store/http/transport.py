@@ -1,62 +1,36 @@
-"""Delivers requests: signatures, retries, patience.
+"""Delivers requests: signatures, retries, deadlines.
 
 A `Transport` serves one bucket at one endpoint. It does not know what a request means: it
 returns every final answer, whatever its status, and raises only when there is none.
 """
 
 import logging
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from tagfs.errors import Interrupted, MalformedResponse, Throttled, Unreachable
+from tagfs.errors import MalformedResponse, Throttled, Unreachable
 from tagfs.store.certificates import Trust
 from tagfs.store.credentials.values import Credentials
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http import retry
+from tagfs.store.http.attempts import Attempts, Begun
 from tagfs.store.http.authenticator import Authenticator
-from tagfs.store.http.connection_pool import ConnectionPool, PendingResponse, ResponseReader
-from tagfs.store.http.connections import NoResponse, Timeouts, proxy_refusal
+from tagfs.store.http.connection_pool import ConnectionPool
+from tagfs.store.http.connections import NoResponse
 from tagfs.store.http.demands import Demands
 from tagfs.store.http.endpoints import Endpoint
-from tagfs.store.http.error_response import is_foreign_page, is_of_proxy, parse_response
-from tagfs.store.http.messages import (
-    FIRST_FAILURE,
-    FIRST_REFUSAL,
-    OK,
-    Attempt,
-    Observer,
-    Request,
-    Response,
-    check_key,
-    repair_header,
-)
+from tagfs.store.http.messages import FIRST_FAILURE, OK, Observer, Request, Response, check_key
 from tagfs.store.http.request_body import Body, Stream, prepare_body
 from tagfs.store.http.retry import RetryState
 from tagfs.store.http.standing_headers import BARE, StandingHeaders
-from tagfs.store.objects import NOTHING
 from tagfs.store.proxies import Proxy
-from tagfs.store.wire.xml import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT: Final = 10.0
-PATIENCE: Final = 30.0
-"""Seconds without a byte, either way, after which an attempt is given up."""
-
-_NO_CONTENT = 204
 _PLAIN = frozenset({200, 404})
 _NO_BODY: Final = Body()
-
-
-class _Begun(NamedTuple):
-    """A request that was sent, when, and until when silence is borne (monotonic seconds)."""
-
-    sent: PendingResponse
-    began: float
-    until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +40,7 @@ class TransportOptions:
     Attributes:
         parallel: connections, and so requests under way, at most.
         timeout: seconds that one request may take in all, its transfer not counted.
-        observer: told of every attempt.
+        observer: called after every attempt.
         trust: whose certificates verify the service; None for those of this host.
         standing: headers that the user's choices add to every request of a kind.
         proxy: on the way to the service; None for the direct way.
@@ -94,10 +68,14 @@ class Transport:
         self.options = options or TransportOptions()
         self._dialect = dialect
         self._authenticator = authority
-        self._closed = threading.Event()
-        self._slots = threading.BoundedSemaphore(self.options.parallel)
+        self._attempts = Attempts(
+            endpoint,
+            dialect,
+            ConnectionPool(endpoint, self.options.trust, self.options.proxy),
+            parallel=self.options.parallel,
+            observer=self.options.observer,
+        )
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
-        self._connections = ConnectionPool(endpoint, self.options.trust, self.options.proxy)
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -110,8 +88,7 @@ class Transport:
 
     def close(self) -> None:
         """Interrupt those that wait for another attempt, and give back the connections."""
-        self._closed.set()
-        self._connections.close()
+        self._attempts.close()
 
     def request(self, request: Request) -> Response:
         """Deliver one request, again and again while that may help; return the final answer.
@@ -174,13 +151,13 @@ class Transport:
         """
         answers: list[Response | None] = []
         while len(answers) < len(requests):
-            begun: list[tuple[RetryState, _Begun] | None] = []
+            begun: list[tuple[RetryState, Begun] | None] = []
             try:
                 for request in requests[len(answers) :]:
                     course = RetryState.begin(request, self.options.timeout, time.monotonic())
                     if not begun:
-                        self._acquire_slot(course)
-                    elif not self._slots.acquire(blocking=False):
+                        self._attempts.acquire_slot(course)
+                    elif not self._attempts.try_slot():
                         break
                     begun.append(self._begin_once(course))
                 for place, one in enumerate(begun):
@@ -189,11 +166,11 @@ class Transport:
             except BaseException:
                 for course, unfinished in filter(None, begun):
                     unfinished.sent.drop()
-                    self._record_attempt(course, unfinished.began)
+                    self._attempts.record(course, unfinished.began)
                 raise
         return answers
 
-    def _begin_once(self, course: RetryState) -> "tuple[RetryState, _Begun] | None":
+    def _begin_once(self, course: RetryState) -> tuple[RetryState, Begun] | None:
         course.attempts = 1
         course.request = request = self.options.standing.dress(course.request)
         try:
@@ -204,18 +181,18 @@ class Transport:
             body = prepare_body(None, self._demands.digests(course))
             headers = self._authenticator.headers(request, target.partition("?")[0], used, body)
         except BaseException:
-            self._slots.release()
+            self._attempts.release_slot()
             raise
         try:
-            return course, self._send(course, target, headers, None)
+            return course, self._attempts.send(course, target, headers, None)
         except NoResponse:
             return None
 
-    def _finish_once(self, course: RetryState, begun: "_Begun") -> Response | None:
+    def _finish_once(self, course: RetryState, begun: Begun) -> Response | None:
         try:
             # All were sent at the same time, so none is waited for longer than that.
             within = max(0.001, begun.until - time.monotonic())
-            answer = self._receive(course, begun, within)
+            answer = self._attempts.receive(course, begun, within)
         except (NoResponse, MalformedResponse):
             return None
         plain = answer.status in _PLAIN
@@ -254,99 +231,10 @@ class Transport:
         stream: Stream | None,
     ) -> Response:
         headers = self._authenticator.headers(course.request, target.partition("?")[0], used, body)
-        self._acquire_slot(course)
-        return self._receive(course, self._send(course, target, headers, stream or body.data))
-
-    def _send(
-        self,
-        course: RetryState,
-        target: str,
-        headers: dict[str, str | bytes],
-        body: bytes | Stream | None,
-    ) -> "_Begun":
-        """Send a request; its slot, which is taken, is given back if that fails."""
-        request = course.request
-        began = time.monotonic()
-        left = max(0.5, course.deadline - began)
-        patience = Timeouts(
-            connect=min(CONNECT_TIMEOUT, left), read=min(PATIENCE, left) + request.server_time
+        self._attempts.acquire_slot(course)
+        return self._attempts.receive(
+            course, self._attempts.send(course, target, headers, stream or body.data)
         )
-        try:
-            sent = self._connections.send(
-                request.method, target, headers, body, patience, patient=request.retry_connect
-            )
-        except BaseException:
-            self._record_attempt(course, began)
-            raise
-        return _Begun(sent, began, time.monotonic() + patience.read)
-
-    def _receive(
-        self, course: RetryState, begun: "_Begun", within: float | None = None
-    ) -> Response:
-        """Read the answer to a request that was sent, and give back its slot."""
-        request = course.request
-        status = received = 0
-        answered: dict[str, str] = {}
-        try:
-            raw = begun.sent.answer(within)
-            status = raw.status
-            answered = {
-                name: value if value.isascii() else repair_header(value)
-                for name, value in raw.fields.items()
-            }
-            content = _receive(request, raw, answered)
-            received = len(content)
-        finally:
-            self._record_attempt(course, begun.began, status, received, answered)
-        proxy = self._connections.asked_by
-        if proxy is not None and is_of_proxy(self._dialect, status, answered, content):
-            raise proxy_refusal(proxy, status)
-        if is_foreign_page(request, status, answered, content):
-            raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
-        return parse_response(self._dialect, request, status, answered, content)
-
-    def _record_attempt(
-        self,
-        course: RetryState,
-        began: float,
-        status: int = 0,
-        received: int = 0,
-        answered: Mapping[str, str] = NOTHING,
-    ) -> None:
-        """Give back the slot of an attempt, and tell what it was."""
-        self._slots.release()
-        if self.options.observer is None:
-            return
-        request = course.request
-        self.options.observer(
-            Attempt(
-                request.operation,
-                request.method,
-                self.endpoint.bucket,
-                request.key,
-                request.subresource,
-                status,
-                received,
-                request.body_size,
-                time.monotonic() - began,
-                course.attempts,
-                answered.get(self._dialect.header_prefix + "request-id", ""),
-            )
-        )
-
-    def _acquire_slot(self, course: RetryState) -> None:
-        """Wait for a connection to be free; that time is not the request's."""
-        began = time.monotonic()
-        while not self._slots.acquire(timeout=1):
-            self._check_open(course)
-        self._check_open(course, release=True)
-        course.deadline += time.monotonic() - began
-
-    def _check_open(self, course: RetryState, *, release: bool = False) -> None:
-        if self._closed.is_set():
-            if release:
-                self._slots.release()
-            raise Interrupted(f"{course.request}: the connection was closed")
 
     def _pause(
         self, course: RetryState, reason: str, *, least: float = 0.0, hopeless: bool = False
@@ -363,8 +251,7 @@ class Transport:
             reason,
             wait,
         )
-        if self._closed.wait(wait):
-            raise Interrupted(f"{course.request}: the connection was closed")
+        self._attempts.pause(course, wait)
 
     def _give_up(self, course: RetryState, reason: str) -> Unreachable:
         kind = Throttled if course.throttled else Unreachable
@@ -372,37 +259,10 @@ class Transport:
             f"{course.request}: {reason} ({self.endpoint.url}, {course.attempts} attempts "
             f"in {time.monotonic() - course.started:.0f} s)"
         )
-        logger.log(logging.DEBUG if course.request.quiet else logging.ERROR, "%s", message)
-        failure = kind(message)
-        failure.told = not course.request.quiet
-        return failure
+        return kind(message)
 
 
 def _is_done(course: RetryState) -> bool:
     """Say whether an attempt without an answer is known to have done its work."""
     took_effect = course.request.verify_done
     return course.may_have_happened and took_effect is not None and took_effect()
-
-
-def _receive(request: Request, raw: ResponseReader, headers: dict[str, str]) -> bytes:
-    """Read the body whole; one that was cut is no answer."""
-    most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
-    length = headers.get("content-length", "")
-    size = int(length) if length.isascii() and length.isdigit() else None
-    if request.method == "HEAD" or raw.status == _NO_CONTENT:
-        size = 0  # after HEAD, the header tells what GET would send
-    elif size is None and "transfer-encoding" not in headers:
-        raw.drop()
-        raise NoResponse("an answer of unknown length, which may be cut", sent=True)
-    body = b""
-    if size is None:
-        body = raw.read(most + 1)
-        size = len(body)
-    elif size <= most:
-        body = raw.read()
-    if size > most:
-        raw.drop()
-        failure = MalformedResponse(f"{request}: {size} bytes or more where {most} were due")
-        logger.log(logging.DEBUG if request.quiet else logging.WARNING, "%s", failure)
-        raise failure
-    return body

@@ -312,7 +312,7 @@ def test_throttling_ends_with_throttled(serve, caplog):
     with pytest.raises(Throttled, match=r"GetObject of 'k'.*TotalQpsLimitExceeded"):
         client.request(GET)
     assert time.monotonic() - began < 2
-    assert [r.levelno for r in caplog.records if r.levelno > logging.INFO] == [logging.ERROR]
+    assert [r for r in caplog.records if r.levelno > logging.INFO] == [], "who asked logs it"
 
 
 def test_silence_ends_with_unreachable(serve):
@@ -573,10 +573,10 @@ def test_a_small_body_goes_with_its_head(serve, monkeypatch, size: int, sends: i
 def all_slots_are_free(client: Transport) -> bool:
     """Say whether as many requests can begin as may; too many would raise when given back."""
     parallel = client.options.parallel
-    taken = [client._slots.acquire(blocking=False) for _ in range(parallel)]
-    too_many = client._slots.acquire(blocking=False)
+    taken = [client._attempts._slots.acquire(blocking=False) for _ in range(parallel)]
+    too_many = client._attempts._slots.acquire(blocking=False)
     for _ in filter(None, [*taken, too_many]):
-        client._slots.release()
+        client._attempts._slots.release()
     return all(taken) and not too_many
 
 
@@ -623,7 +623,7 @@ def test_what_ends_a_request_gives_back_its_slot(serve):
         client.request(replace(GET, headers={"x-oss-meta-a": "b\nc"}))
     assert all_slots_are_free(client)
     server.close()
-    client._connections.close()
+    client._attempts._connections.close()
     with pytest.raises(Unreachable):
         client.request(GET)
     assert all_slots_are_free(client)
@@ -823,7 +823,7 @@ def test_what_was_begun_ends_with_what_cannot_begin(serve, failure):
     with pytest.raises(type(failure)):
         client.request_all(gets(5))
     assert [(one.key, one.status) for one in seen] == [("k0", 0), ("k1", 0)]
-    assert client._connections._idle == []
+    assert client._attempts._connections._idle == []
     assert all_slots_are_free(client)
 
 
@@ -837,10 +837,10 @@ def test_what_was_begun_ends_with_what_cannot_end(serve, monkeypatch):
         told.append(None)
         return False
 
-    monkeypatch.setattr("tagfs.store.http.transport.is_foreign_page", fail)
+    monkeypatch.setattr("tagfs.store.http.attempts.is_foreign_page", fail)
     with pytest.raises(KeyboardInterrupt):
         client.request_all(gets(4))
-    assert len(client._connections._idle) == 2
+    assert len(client._attempts._connections._idle) == 2
     assert all_slots_are_free(client)
 
 
@@ -855,13 +855,13 @@ def test_each_of_several_is_observed_once(serve):
 
 def test_several_wait_for_a_slot(serve):
     server, client = serve(answer(body=b"x"), parallel=1)
-    assert client._slots.acquire(blocking=False)
+    assert client._attempts._slots.acquire(blocking=False)
     several: list[Response | None] = []
     asking = threading.Thread(target=lambda: several.extend(client.request_all(gets(3))))
     asking.start()
     time.sleep(0.1)
     assert server.asked == []
-    client._slots.release()
+    client._attempts._slots.release()
     asking.join()
     assert [one and one.body for one in several] == [b"x"] * 3
     assert all_slots_are_free(client)
@@ -869,7 +869,7 @@ def test_several_wait_for_a_slot(serve):
 
 def test_silence_towards_several_is_waited_for_once(serve, monkeypatch):
     patience = 0.2
-    monkeypatch.setattr("tagfs.store.http.transport.PATIENCE", patience)
+    monkeypatch.setattr("tagfs.store.http.attempts.IDLE_TIMEOUT", patience)
     waits: list[float] = []
     real = connections.CoalescingConnection.answer
 

@@ -12,6 +12,7 @@ import requests
 from tagfs import errors
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fuse.operations import Operations
+from tagfs.fuse.recent_failures import RecentFailures
 
 CALLBACKS = [
     name
@@ -88,3 +89,29 @@ def test_what_we_know_has_its_errno(known: type[errors.TagfsError]) -> None:
         call("unlink", failure)
     assert caught.value.errno == failure.errno
     assert caught.value.strerror == os.strerror(failure.errno)
+
+
+@pytest.mark.parametrize("known", KNOWN)
+def test_the_reason_is_logged_once_here_unless_the_errno_says_all(
+    known: type[errors.TagfsError], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "tagfs"), pytest.raises(OSError, match=r".*"):
+        call("unlink", known("PutObject of 'k': 403, request id 7"))
+    shown = [(record.levelno, record.getMessage()) for record in caplog.records]
+    if issubclass(known, errors.Answer):
+        assert shown == []
+    else:
+        line = f"unlink('/f'): {known.__name__}: PutObject of 'k': 403, request id 7"
+        assert shown == [(known.log_level, line)]
+
+
+def test_what_is_logged_is_in_the_status_as_well() -> None:
+    failures = RecentFailures()
+    for failure in (errors.NotFound("/f"), errors.Throttled("slow"), KeyError("k")):
+        operations = Operations(cast("FileSystem", Failing(failure)), failures)
+        with pytest.raises(OSError, match=r".*"):
+            operations("unlink", "/f")
+    assert [entry["error"] for entry in failures.report()["last_errors"]] == [
+        "KeyError: 'k'",
+        "Throttled: slow",
+    ]

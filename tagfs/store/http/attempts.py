@@ -1,0 +1,196 @@
+"""One attempt to deliver a request: a slot, a connection, an answer, a record of what it cost."""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from tagfs.errors import Interrupted, MalformedResponse
+from tagfs.store.dialects.dialect import Dialect
+from tagfs.store.http.connection_pool import ConnectionPool, PendingResponse, ResponseReader
+from tagfs.store.http.connections import NoResponse, Timeouts, proxy_refusal
+from tagfs.store.http.endpoints import Endpoint
+from tagfs.store.http.error_response import is_foreign_page, is_of_proxy, parse_response
+from tagfs.store.http.messages import (
+    FIRST_REFUSAL,
+    Attempt,
+    Observer,
+    Request,
+    Response,
+    repair_header,
+)
+from tagfs.store.http.request_body import Stream
+from tagfs.store.http.retry import RetryState
+from tagfs.store.objects import NOTHING
+from tagfs.store.wire.xml import MAX_DOCUMENT
+
+CONNECT_TIMEOUT: Final = 10.0
+IDLE_TIMEOUT: Final = 30.0
+"""Seconds without a byte, either way, after which an attempt is given up."""
+
+_NO_CONTENT = 204
+
+
+class Begun(NamedTuple):
+    """A request that was sent, when, and until when silence is borne (monotonic seconds)."""
+
+    sent: PendingResponse
+    began: float
+    until: float
+
+
+class Attempts:
+    """Makes attempts at one endpoint, a bounded number at the same time. Thread-safe.
+
+    Each takes a slot first (`acquire_slot`, `try_slot`), and is recorded when it is over, which
+    gives the slot back.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        dialect: Dialect,
+        connections: ConnectionPool,
+        *,
+        parallel: int,
+        observer: Observer | None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._dialect = dialect
+        self._connections = connections
+        self._observer = observer
+        self._closed = threading.Event()
+        self._slots = threading.BoundedSemaphore(parallel)
+
+    def send(
+        self,
+        course: RetryState,
+        target: str,
+        headers: dict[str, str | bytes],
+        body: bytes | Stream | None,
+    ) -> Begun:
+        """Send a request; its slot, which is taken, is given back if that fails."""
+        request = course.request
+        began = time.monotonic()
+        left = max(0.5, course.deadline - began)
+        timeouts = Timeouts(
+            connect=min(CONNECT_TIMEOUT, left), read=min(IDLE_TIMEOUT, left) + request.server_time
+        )
+        try:
+            sent = self._connections.send(
+                request.method, target, headers, body, timeouts, patient=request.retry_connect
+            )
+        except BaseException:
+            self.record(course, began)
+            raise
+        return Begun(sent, began, time.monotonic() + timeouts.read)
+
+    def receive(self, course: RetryState, begun: Begun, within: float | None = None) -> Response:
+        """Read the answer to a request that was sent, and give back its slot."""
+        request = course.request
+        status = received = 0
+        answered: dict[str, str] = {}
+        try:
+            raw = begun.sent.answer(within)
+            status = raw.status
+            answered = {
+                name: value if value.isascii() else repair_header(value)
+                for name, value in raw.fields.items()
+            }
+            content = _read_body(request, raw, answered)
+            received = len(content)
+        finally:
+            self.record(course, begun.began, status, received, answered)
+        proxy = self._connections.asked_by
+        if proxy is not None and is_of_proxy(self._dialect, status, answered, content):
+            raise proxy_refusal(proxy, status)
+        if is_foreign_page(request, status, answered, content):
+            raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
+        return parse_response(self._dialect, request, status, answered, content)
+
+    def record(
+        self,
+        course: RetryState,
+        began: float,
+        status: int = 0,
+        received: int = 0,
+        answered: Mapping[str, str] = NOTHING,
+    ) -> None:
+        """Give back the slot of an attempt, and tell what it was."""
+        self._slots.release()
+        if self._observer is None:
+            return
+        request = course.request
+        self._observer(
+            Attempt(
+                request.operation,
+                request.method,
+                self._endpoint.bucket,
+                request.key,
+                request.subresource,
+                status,
+                received,
+                request.body_size,
+                time.monotonic() - began,
+                course.attempts,
+                answered.get(self._dialect.header_prefix + "request-id", ""),
+            )
+        )
+
+    def acquire_slot(self, course: RetryState) -> None:
+        """Wait for a connection to be free; that time is not the request's."""
+        began = time.monotonic()
+        while not self._slots.acquire(timeout=1):
+            self._check_open(course)
+        self._check_open(course, release=True)
+        course.deadline += time.monotonic() - began
+
+    def try_slot(self) -> bool:
+        """Take a connection if one is free; say whether."""
+        return self._slots.acquire(blocking=False)
+
+    def release_slot(self) -> None:
+        """Give a connection back without an attempt."""
+        self._slots.release()
+
+    def pause(self, course: RetryState, seconds: float) -> None:
+        """Wait before another attempt.
+
+        Raises:
+            Interrupted: the transport was closed.
+        """
+        self._closed.wait(seconds)
+        self._check_open(course)
+
+    def close(self) -> None:
+        """Interrupt those that wait, and give back the connections."""
+        self._closed.set()
+        self._connections.close()
+
+    def _check_open(self, course: RetryState, *, release: bool = False) -> None:
+        if self._closed.is_set():
+            if release:
+                self._slots.release()
+            raise Interrupted(f"{course.request}: the connection was closed")
+
+
+def _read_body(request: Request, raw: ResponseReader, headers: dict[str, str]) -> bytes:
+    """Read the body whole; one that was cut is no answer."""
+    most = request.max_answer if raw.status < FIRST_REFUSAL else MAX_DOCUMENT
+    length = headers.get("content-length", "")
+    size = int(length) if length.isascii() and length.isdigit() else None
+    if request.method == "HEAD" or raw.status == _NO_CONTENT:
+        size = 0  # after HEAD, the header tells what GET would send
+    elif size is None and "transfer-encoding" not in headers:
+        raw.drop()
+        raise NoResponse("an answer of unknown length, which may be cut", sent=True)
+    body = b""
+    if size is None:
+        body = raw.read(most + 1)
+        size = len(body)
+    elif size <= most:
+        body = raw.read()
+    if size > most:
+        raw.drop()
+        raise MalformedResponse(f"{request}: {size} bytes or more where {most} were due")
+    return body
