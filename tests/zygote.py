@@ -1,8 +1,8 @@
 """Processes of the command that start at once: copies of one that has imported what a mount needs.
 
 Half of what a mount of a test costs is to start Python and to import the program; many hundreds of
-mounts do so. A copy has its own environment, arguments and stderr, and is a process like any other.
-That the command starts by itself is what the tests of the command line show.
+mounts and commands do so. A copy has its own environment, arguments and standard files, and is
+a process like any other. That the command starts by itself is what tests of the command line show.
 """
 
 import array
@@ -17,10 +17,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NoReturn
 
 IMPORTED = ("tagfs.cli", "tagfs.session")
@@ -110,30 +112,80 @@ class Copy:
         self.send_signal(signal.SIGKILL)
 
 
-def start(arguments: Sequence[str], environment: Mapping[str, str], stderr: int) -> Copy:
-    """Start `tagfs` with arguments, in this process's directory."""
-    request = {"arguments": list(arguments), "environment": dict(environment), "cwd": os.getcwd()}
-    return Copy(zygote().ask(request, stderr))
+def start(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stderr: int,
+    *others: int,
+    cwd: Path | None = None,
+) -> Copy:
+    """Start `tagfs` with arguments, in this process's directory if no other is named.
+
+    `others` are its standard output and its standard input.
+    """
+    where = str(cwd or Path.cwd())
+    request = {"arguments": list(arguments), "environment": dict(environment), "cwd": where}
+    return Copy(zygote().ask(request, stderr, *others))
+
+
+def begin(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Copy:
+    """Start `tagfs` with more variables; nobody hears what it says."""
+    with open(os.devnull, "r+b") as null:
+        words, environment = [str(word) for word in arguments], {**os.environ, **(env or {})}
+        return start(words, environment, *[null.fileno()] * 3)
+
+
+def run(
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    text: bytes = b"",
+    timeout: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """Run `tagfs` to its end, with more variables and some input; return what it said.
+
+    Raises:
+        subprocess.TimeoutExpired: it was killed.
+    """
+    words, environment = [str(word) for word in arguments], {**os.environ, **(env or {})}
+    with contextlib.ExitStack() as stack:
+        given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(text)
+        given.seek(0)
+        copy = start(words, environment, err.fileno(), out.fileno(), given.fileno(), cwd=cwd)
+        try:
+            status = copy.wait(timeout)
+        except subprocess.TimeoutExpired:
+            copy.kill()
+            copy.wait(10)
+            raise
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode("utf-8", "surrogateescape"))
+    return subprocess.CompletedProcess(words, status, *said)
 
 
 def serve(own: socket.socket) -> Mapping[str, Any] | None:
     """Answer requests: None when nobody asks any more, in a copy what it is to do."""
     while True:
-        data, ancillary, _flags, _address = own.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE(4))
+        data, ancillary, _flags, _address = own.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE(3 * 4))
         if not data:
             return None
         request = json.loads(data)
         if "poll" in request:
             own.send(json.dumps(_status(request["poll"])).encode())
             continue
-        stderr = array.array("i", ancillary[0][2])[0]
+        given = array.array("i", ancillary[0][2])
         pid = os.fork()
         if pid == 0:
             own.close()
-            os.dup2(stderr, 2)
-            os.close(stderr)
+            for descriptor, standard in zip(given, (2, 1, 0), strict=False):
+                os.dup2(descriptor, standard)
+        for descriptor in given:
+            os.close(descriptor)
+        if pid == 0:
             return dict(request)
-        os.close(stderr)
         own.send(json.dumps(pid).encode())
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import zygote
 from tests.emulated import Emulator
 from tests.faults.faults import Hold
 from tests.faults.proxy import Board, Proxy, Rule
@@ -208,14 +209,7 @@ class Ground:
         return asked
 
     def recover(self, cache: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tagfs", "recover", str(cache)],
-            env={**os.environ, **KEYS},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return zygote.run("recover", cache, env=KEYS)
 
     def kill_mount(self, act: Act, number: int, *, after: bool, kinds: str = ".*") -> str:
         """Kill the mount at an act's request (of these kinds) of this number; say what is wrong."""
@@ -284,12 +278,7 @@ class Ground:
             cache = mount.cache_dir
         second = Hold(after=after)
         self.proxy.board.set(Rule(second, after=number - 1, times=1))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tagfs", "recover", str(cache)],
-            env={**os.environ, **KEYS},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = zygote.begin("recover", cache, env=KEYS)
         wait_for(lambda: second.struck.is_set() or process.poll() is not None, 60)
         ended = process.poll() is not None
         process.send_signal(signal.SIGKILL)

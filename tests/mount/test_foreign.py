@@ -9,12 +9,12 @@ import errno
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import zygote
 from tests.emulated import Emulator
 from tests.former_trials import FORMER
 from tests.mounting import KEYS, Mounted, mounted, run
@@ -154,13 +154,7 @@ class TestTags:
 
 def tagfs(service: Emulator, *words: str) -> subprocess.CompletedProcess[str]:
     options = f"endpoint={service.url},region=us-east-1"
-    return subprocess.run(
-        [sys.executable, "-m", "tagfs", *words, "-o", options],
-        env={**os.environ, **KEYS},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return zygote.run(*words, "-o", options, env=KEYS)
 
 
 class TestContent:

@@ -8,13 +8,13 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import zygote
 from tests.emulated import Emulator
 from tests.mount.conftest import Faults, MountFactory
 from tests.mounting import KEYS, Mounted, command, run, wait_for
@@ -75,8 +75,7 @@ def test_sigterm_keeps_what_a_dead_service_does_not_take_and_says_where(
     assert Path(kept["big"]).read_bytes() == content
     assert "run `tagfs recover" in mount.log()
     refusals.clear()
-    recover = [sys.executable, "-m", "tagfs", "recover", str(mount.cache_dir)]
-    subprocess.run(recover, env={**os.environ, **KEYS}, check=True, capture_output=True)
+    assert zygote.run("recover", mount.cache_dir, env=KEYS).returncode == 0
     assert mount.content("big") == content
     assert mount.content("f0") == b"small"
 

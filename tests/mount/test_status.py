@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests import zygote
 from tests.emulated import Emulator
 from tests.mount.conftest import Faults
 from tests.mounting import KEYS, Mounted, mounted, run, wait_for
@@ -46,9 +47,7 @@ def shared(
 
 
 def status(*args: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*STATUS, *map(str, args)], capture_output=True, text=True, timeout=30, check=False
-    )
+    return zygote.run("status", *args, timeout=30)
 
 
 def own_status(mount: Mounted) -> dict[str, Any]:

@@ -13,19 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from tests import zygote
 from tests.emulated import Emulator
 from tests.mount.conftest import Faults, MountFactory
 from tests.mounting import KEYS, REGION, Mounted, run, wait_for
 
 DATA = Path(__file__).parent.parent.parent / "tagfs" / "data"
 UNIT = DATA / "tagfs@.service"
-UMOUNT = [sys.executable, "-m", "tagfs", "umount"]
 
 
 def umount(*args: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*UMOUNT, *map(str, args)], capture_output=True, text=True, timeout=60, check=False
-    )
+    return zygote.run("umount", *args, timeout=60)
 
 
 @pytest.mark.parametrize("name", ["tagfs@photos.service", "mnt-photos.mount"])

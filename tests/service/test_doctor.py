@@ -28,6 +28,7 @@ from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import BucketSettings, open_bucket
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.proxies import Proxy
+from tests import zygote
 from tests.emulated import PAIR, Emulator, emulator
 from tests.fakes.http_proxy import HttpProxy
 from tests.fakes.loopback import LoopbackServer, answer, error
@@ -82,15 +83,8 @@ class Examined:
 def run(service: Emulator, bucket: str, *args: str) -> "subprocess.CompletedProcess[str]":
     """Run the command itself."""
     where = f"endpoint={service.url},region={REGIONS[service.service]},cache_dir=/tmp"
-    command = [sys.executable, "-m", "tagfs", "doctor", f"{service.service}://{bucket}"]
-    return subprocess.run(
-        [*command, "-o", where, *args],
-        env={**os.environ, **KEYS},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    url = f"{service.service}://{bucket}"
+    return zygote.run("doctor", url, "-o", where, *args, env=KEYS, timeout=60)
 
 
 @pytest.fixture

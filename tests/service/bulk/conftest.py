@@ -12,6 +12,7 @@ from typing import Any
 import oss2
 import pytest
 
+from tests import zygote
 from tests.emulated import Emulator, emulator
 from tests.mounting import KEYS, REGION, RequestLog, sdk_bucket
 
@@ -64,9 +65,8 @@ def run_tag(
     status: int | None = 0,
 ) -> Ran:
     """Run `tagfs tag ...`; it must end with `status`."""
-    with start_tag(*words, cwd=cwd, env=env) as process:
-        out, err = process.communicate(text, timeout=120)
-    ran = Ran(process.returncode, out.decode("utf-8", "surrogateescape"), err.decode())
+    done = zygote.run("tag", *words, cwd=cwd, env={**KEYS, **(env or {})}, text=text)
+    ran = Ran(done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in ran.err, ran.err
     assert status is None or ran.status == status, ran
     return ran
