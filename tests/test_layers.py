@@ -55,7 +55,9 @@ ROOMS = {
         "client",
     ],
     "tagfs.fs": [
+        "clock",
         "mapping",
+        "pending",
         "content",
         "context",
         "openfiles",

@@ -10,8 +10,8 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.kernel_sizes import KernelSizes
-from tagfs.fs.openfiles.pending import PendingChanges
 from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.pending.queue import PendingChanges
 from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
 from tagfs.fs.tree.create import Creator
 from tagfs.fs.tree.heritage import Heritage
@@ -53,7 +53,7 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     files = HandleTable(env, journal)
     due = DeferredWork(
         DeferredAttributes(),
-        PendingChanges(),
+        PendingChanges(env.clock),
         WriteBack(files, env.choices.uploads_behind, env.staging.free_bytes),
     )
     tree = TreeLookup(env, files, due.attributes)
@@ -61,7 +61,7 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     parents = ImplicitDirectories(env, files, markers.make)
     replaced = ReplacedFiles(env, files, parents, due.changes)
     tree.pending_deletes = replaced
-    heritage = Heritage(env, files, replaced, BackupTags(env))
+    heritage = Heritage(env, files, replaced, BackupTags(env, env.clock))
     remover = Remover(env, tree, files, due, replaced, parents)
     edits = MetadataWriter(env, files)
     return Parts(
@@ -83,5 +83,5 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
             status,
         ),
         attributes=AttributeSetter(env, tree, files, markers, edits, due.attributes),
-        kernel_sizes=KernelSizes(),
+        kernel_sizes=KernelSizes(env.clock),
     )

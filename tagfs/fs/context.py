@@ -3,10 +3,11 @@
 import stat
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tagfs.errors import ReadOnly
+from tagfs.fs.clock import Clock, MonotonicClock
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
@@ -71,6 +72,7 @@ class FsContext:
         caller_lists: whether that process shows directories, and no extended attributes; None
             where nothing tells.
         clock_ns: nanoseconds since the epoch.
+        clock: seconds by which everything here is measured that takes time or waits.
         executor: threads for reading ahead and for many small requests.
         upload_executor: threads for parts, apart so that they never wait behind one another.
     """
@@ -88,6 +90,7 @@ class FsContext:
     caller_renames: Callable[[], bool | None]
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
+    clock: Clock = field(default_factory=MonotonicClock)
 
     def check_writable(self) -> None:
         """Refuse a change where the mount allows none.

@@ -150,7 +150,7 @@ class FileSystem:
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
         path = self._directories[fh]
-        self._pending.flush_below(path)
+        self.replaced.flush_below(path)
         self._write_back.flush(path)
         self._write_back.flush_below(path)
 

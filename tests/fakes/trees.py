@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tagfs.fs.clock import Clock, MonotonicClock
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import FsContext, FsOptions
@@ -17,7 +18,11 @@ from tagfs.store.bucket import CachingBucket
 
 
 def environment_of(
-    bucket: CachingBucket, staging: Path, executor: Executor, **choices: Any
+    bucket: CachingBucket,
+    staging: Path,
+    executor: Executor,
+    clock: Clock | None = None,
+    **choices: Any,
 ) -> FsContext:
     """Return what a tree needs; nothing tells an unlink from a rename over an open file."""
     return FsContext(
@@ -34,14 +39,17 @@ def environment_of(
         caller_renames=lambda: None,
         caller_lists=lambda: False,
         clock_ns=time.time_ns,
+        clock=clock or MonotonicClock(),
     )
 
 
 @contextmanager
-def tree_of(bucket: CachingBucket, staging: Path, **choices: Any) -> Iterator[FileSystem]:
+def tree_of(
+    bucket: CachingBucket, staging: Path, clock: Clock | None = None, **choices: Any
+) -> Iterator[FileSystem]:
     """Serve a bucket as a tree."""
     with ThreadPoolExecutor(4) as executor:
-        filesystem = FileSystem(environment_of(bucket, staging, executor, **choices), dict)
+        filesystem = FileSystem(environment_of(bucket, staging, executor, clock, **choices), dict)
         yield filesystem
         filesystem.close()
 

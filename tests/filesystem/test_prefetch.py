@@ -19,6 +19,7 @@ from tagfs.fs.prefetch.directory_walk import EAGER_WINDOW, FIRST_WINDOW, FRESH, 
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
+from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import environment_of, write
 
@@ -42,18 +43,17 @@ class Bench:
     """A file system, what it asks, and its clock."""
 
     def __init__(self, staging: Path, budget: int = 2**20, **choices: Any) -> None:
-        self.now = 1000.0
+        self.clock = FakeClock()
         self.bucket = MemoryBucket()
-        self.cache = CachedBucket(self.bucket, ttl=3600, tag_ttl=3600, clock=lambda: self.now)
+        self.cache = CachedBucket(self.bucket, ttl=3600, tag_ttl=3600, clock=self.clock)
         for directory in ("d", "other"):
             for number in range(NUMBER):
                 self.put(f"{directory}/{number:02}", b"x%d" % number)
         self.budget = MemoryBudget(budget)
-        env = environment_of(self.cache, staging, Inline(), **choices)
+        env = environment_of(self.cache, staging, Inline(), self.clock, **choices)
         env = replace(env, budget=self.budget)
         self.fs = FileSystem(env, dict)
         self.ahead = self.fs._prefetcher
-        self.ahead._clock = self.ahead._contents._clock = lambda: self.now
         self.bucket.requests.clear()
 
     def put(self, key: str, data: bytes) -> None:
@@ -113,7 +113,7 @@ def test_a_walk_may_begin_anywhere(bench: Bench) -> None:
 
 def test_the_first_entry_long_after_the_listing_is_no_walk(bench: Bench) -> None:
     bench.read_directory()
-    bench.now += FRESH + 0.1
+    bench.clock.now += FRESH + 0.1
     assert bench.cost("head", lambda: bench.fs.getattr(FILES[0])) == 1
 
 
@@ -128,7 +128,7 @@ def test_who_takes_the_first_entry_over_and_over_pays_for_it_alone(bench: Bench)
 
 def test_a_listing_is_remembered_for_a_while(bench: Bench) -> None:
     bench.read_directory()
-    bench.now += prefetcher.MEMORY + 1
+    bench.clock.now += prefetcher.MEMORY + 1
     bench.fs.getattr(FILES[10])
     assert bench.cost("head", lambda: bench.fs.getattr(FILES[11])) == 1
 
@@ -232,7 +232,7 @@ def test_content_that_is_not_recent_is_asked_for_again(bench: Bench) -> None:
     bench.read(FILES[0])
     bench.read(FILES[1])
     bench.put("d/05", b"theirs")
-    bench.now += FRESH_WITHIN + 0.1
+    bench.clock.now += FRESH_WITHIN + 0.1
     assert bench.read(FILES[5]) == b"theirs"
 
 
@@ -275,7 +275,7 @@ def test_what_nobody_comes_for_is_dropped(bench: Bench) -> None:
     assert held > 0
     bench.ahead._contents.sweep()
     assert bench.budget.used == held, "it is recent"
-    bench.now += FRESH_WITHIN + 0.1
+    bench.clock.now += FRESH_WITHIN + 0.1
     bench.ahead._contents.sweep()
     assert bench.budget.used == 0
 

@@ -8,7 +8,7 @@ the new file has its own. `replace_tags=drop` is plain POSIX: the new file comes
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from tagfs.fs.mapping.content_types import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
 from tagfs.fs.mapping.posix_metadata import RESERVED
@@ -21,7 +21,7 @@ _ATTRIBUTES: Final = RESERVED - {"xattr"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inherited:
-    """What is left to a new file; `tags` and `acl` None if there are none that it should get."""
+    """What a file brings or is left; `tags` and `acl` None if that says nothing of them."""
 
     tags: TagSet | None = None
     acl: Mapping[str, str] | None = None
@@ -43,23 +43,17 @@ def inherited_from(
     return Inherited(tags=tags, acl=acl, metadata=detail.metadata, headers=detail.headers)
 
 
-class Heir(Protocol):
-    """An open file that is not on the service yet."""
+def take_over(own: Inherited, left: Inherited, old: str, new: str, *, typed: bool) -> Inherited:
+    """Return what a file, made for the path `old`, has at the path `new`.
 
-    tags: TagSet | None
-    acl: Mapping[str, str] | None
-    metadata: Mapping[str, str]
-    headers: Mapping[str, str]
-
-
-def take_over(heir: Heir, left: Inherited, old: str, new: str, *, typed: bool) -> None:
-    """Give a file, made for the path `old`, what is left to it at the path `new`."""
-    if heir.tags is None:
-        heir.tags = left.tags
-    if heir.acl is None:
-        heir.acl = left.acl
-    heir.metadata = merged_metadata(heir.metadata, left.metadata)
-    heir.headers = merged_headers(heir.headers, left.headers, old, new, typed=typed)
+    It brings `own`, and `left` is left to it there.
+    """
+    return Inherited(
+        tags=left.tags if own.tags is None else own.tags,
+        acl=left.acl if own.acl is None else own.acl,
+        metadata=merged_metadata(own.metadata, left.metadata),
+        headers=merged_headers(own.headers, left.headers, old, new, typed=typed),
+    )
 
 
 def new_headers(path: str, *, typed: bool) -> dict[str, str]:

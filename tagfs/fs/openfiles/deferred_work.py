@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
-from tagfs.fs.openfiles.pending import PendingChanges
 from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.pending.queue import PendingChanges
 
 
 @dataclass(frozen=True, slots=True)

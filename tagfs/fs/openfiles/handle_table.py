@@ -11,6 +11,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.inodes import Inodes
+from tagfs.fs.openfiles.object_draft import ObjectDraft
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.store.objects import ObjectInfo
 
@@ -27,7 +28,7 @@ class HandleTable:
         self._nodes: dict[str, OpenFile] = {}
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
-        self.inodes = Inodes(env.root.prefix)
+        self.inodes = Inodes(env.root.prefix, env.clock)
 
     def number(self, path: str) -> int:
         """Return the inode number of what is at a path."""
@@ -57,8 +58,7 @@ class HandleTable:
     def create(self, path: str, attributes: Attributes, *, exclusive: bool, append: bool) -> Handle:
         """Open a new file that is not on the service yet."""
         node = OpenFile(self._env, self._journal, path, None)
-        node.exclusive = exclusive
-        node.create(attributes)
+        node.create(ObjectDraft(attributes=attributes, exclusive=exclusive))
         with self._lock:
             self._take_path(path, node)
             return self._add_handle(node, writable=True, append=append)
@@ -68,9 +68,7 @@ class HandleTable:
     ) -> Handle:
         """Hold a new directory that is not on the service yet; `headers` go with its marker."""
         node = OpenFile(self._env, self._journal, path, None, key=self._env.root.to_prefix(path))
-        node.headers = headers
-        node.exclusive = True
-        node.create(attributes)
+        node.create(ObjectDraft(attributes=attributes, headers=headers, exclusive=True))
         with self._lock:
             self._take_path(path, node)
             return self._add_handle(node, writable=True, append=False)

@@ -9,10 +9,8 @@ import contextlib
 import logging
 import stat
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from typing import Literal
 
 from tagfs.errors import (
     AlreadyExists,
@@ -28,10 +26,10 @@ from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.inheritance import merged_metadata
-from tagfs.fs.mapping.paths import split
-from tagfs.fs.mapping.posix_metadata import RESERVED, Attributes, parse_attributes
+from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes
 from tagfs.fs.openfiles.commit import Committer
-from tagfs.store.objects import Content, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.fs.openfiles.object_draft import ObjectDraft, is_named_by
+from tagfs.store.objects import Content, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -59,11 +57,7 @@ class OpenFile:
         ino: its inode number, which stays while it is open.
         key: its object.
         info: the version on the service that it derives from; None before the first upload.
-        attributes: as stat shows them; authoritative while `staged` is there.
-        metadata, headers: what else the object carries, kept over every rewrite.
-        tags, acl: of a file that is not on the service yet: what it will be created with.
-        replaces: what a file that is not uploaded yet was renamed over.
-        exclusive: O_EXCL: creation fails when the key is taken on the service.
+        draft: what its object is to carry; authoritative while `staged` is there.
         unlinked: it has no name any more, and nothing of it is to be uploaded.
         dirty: content or attributes differ from the service's.
         put_off: a close did not upload it, because its program had it open once more.
@@ -87,20 +81,13 @@ class OpenFile:
         self.key = env.root.to_key(path) if key is None else key
         self.lock = threading.RLock()
         self.info = info
-        self.attributes = env.default_file()
-        self.metadata: Mapping[str, str] = {}
-        self.headers: Mapping[str, str] = {}
-        self.tags: TagSet | None = None
-        self.acl: Mapping[str, str] | None = None
-        self.replaces: ObjectInfo | None = None
-        self.exclusive = False
+        self.draft = ObjectDraft(attributes=env.default_file())
         self.unlinked = False
         self.dirty = False
         self.flush_deferred = False
         self.failed = False
         self.staged: StagedFile | None = None
         self.handles: set[Handle] = set()
-        self._times_set = False  # by utimens, after the last write
         self._metadata_dirty = False  # attributes or metadata were set that the service has not
         self._attributes_after_append: Attributes | None = (
             None  # to be set after an append, which carries none
@@ -108,6 +95,11 @@ class OpenFile:
         self._committer = Committer(env, journal, self._upload_begun)
         if info is not None:
             self._adopt(info)
+
+    @property
+    def attributes(self) -> Attributes:
+        """What stat shows besides its size."""
+        return self.draft.attributes
 
     @property
     def size(self) -> int:
@@ -143,11 +135,9 @@ class OpenFile:
     @property
     def _is_to_append(self) -> bool:
         """Whether it is to become an appendable object: new, and of a name chosen for that."""
-        pattern = self.env.choices.append_objects
-        if not pattern or not self.is_new or self.is_dir or not self.env.bucket.capabilities.append:
+        if not self.is_new or self.is_dir or not self.env.bucket.capabilities.append:
             return False
-        name = self.path.lstrip("/") if "/" in pattern else split(self.path)[1]
-        return fnmatchcase(name, pattern)
+        return is_named_by(self.env.choices.append_objects, self.path)
 
     def has_writer_besides(self, handle: Handle) -> bool:
         """Say whether another handle is open whose close will upload what changes."""
@@ -155,9 +145,9 @@ class OpenFile:
 
     # Content
 
-    def create(self, attributes: Attributes) -> None:
+    def create(self, draft: ObjectDraft) -> None:
         """Begin as a new empty file, to be uploaded when it is closed."""
-        self.attributes = attributes
+        self.draft = draft
         self.staged = self.env.staging.new_file()
         self.dirty = True
 
@@ -235,8 +225,9 @@ class OpenFile:
                 return
             if self.dirty:
                 self._send(self.staged, again=again)
-            if self._attributes_after_append is not None:
-                self._edit_metadata(self._attributes_after_append)
+            late = self._attributes_after_append
+            if late is not None and self.info is not None:
+                self._edit_object(self.info, lambda draft: replace(draft, attributes=late))
                 self._attributes_after_append = None
 
     def _send(self, staged: StagedFile, *, again: bool) -> None:
@@ -259,9 +250,8 @@ class OpenFile:
         edited, attributes = self._metadata_dirty, self.attributes
         self._uploaded(staged, info)
         if edited and info.type is ObjectType.APPENDABLE:
-            self.attributes = self._attributes_after_append = (
-                attributes  # it was extended by bytes alone
-            )
+            self._attributes_after_append = attributes  # it was extended by bytes alone
+            self.draft = replace(self.draft, attributes=attributes)
 
     def _deliver(self, staged: StagedFile, to: UploadTarget, *, again: bool) -> ObjectInfo:
         bucket = self.env.bucket
@@ -272,12 +262,12 @@ class OpenFile:
                 raise
         # Somebody else has made this directory as well. Theirs stays, and gets what was set since.
         bucket.forget(self.key)
-        if ours := self.tags:
+        if ours := self.draft.tags:
             bucket.update_tags(self.key, lambda theirs: TagSet({**theirs, **ours}))
         found = bucket.head(self.key)
         if not self._metadata_dirty or found.detail is None:
             return found
-        merged = {**found.detail.metadata, **self._all_metadata(self.attributes)}
+        merged = {**found.detail.metadata, **self._metadata_of(self.draft)}
         return bucket.set_metadata(found, merged, found.detail.headers)
 
     def revert(self, handle: Handle) -> None:
@@ -325,30 +315,25 @@ class OpenFile:
 
     def set_attributes(self, change: Callable[[Attributes], Attributes], *, times: bool) -> None:
         """Change mode, owner or times: with the next upload if one is due, else at once."""
-        with self.lock:
-            changed = change(self.attributes)
-            if not self.dirty and self.info is not None and not self.unlinked:
-                self._edit_metadata(changed)
-                self._attributes_after_append = None
-            else:
-                self._metadata_dirty = True
-            self.attributes = changed
-            self._times_set = self._times_set or times
-            self._record_anew()
 
-    def set_metadata(self, metadata: Mapping[str, str]) -> None:
-        """Replace the user metadata that is shown as `user.meta.*`."""
+        def changed(draft: ObjectDraft) -> ObjectDraft:
+            times_set = times or draft.times_set
+            return replace(draft, attributes=change(draft.attributes), times_set=times_set)
+
+        self._revise(changed)
+
+    def show_attributes(self, attributes: Attributes) -> None:
+        """Show attributes that somebody else sets on the service."""
         with self.lock:
-            self.metadata = dict(metadata)
-            if not self.dirty and self.info is not None and not self.unlinked:
-                self._edit_metadata(self.attributes)
-            else:
-                self._metadata_dirty = True
-                self._record_anew()
+            self.draft = replace(self.draft, attributes=attributes)
+
+    def set_metadata(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        """Change the user metadata that is shown as `user.meta.*`."""
+        self._revise(lambda draft: replace(draft, metadata=change(dict(draft.metadata))))
 
     def new_tags(self) -> TagSet | None:
         """Return the tags that a new file will be created with; None if it was created already."""
-        tags, replaced = self.tags, self.replaces
+        tags, replaced = self.draft.tags, self.draft.replaces
         if not self.is_new:  # asked last, for an upload that ends clears the tags after that
             return None
         if tags is None and replaced is not None:
@@ -362,7 +347,7 @@ class OpenFile:
             present = self.new_tags()
             if present is None:
                 return False
-            self.tags = change(present)
+            self.draft = replace(self.draft, tags=change(present))
             self._record_anew()
             return True
 
@@ -381,8 +366,9 @@ class OpenFile:
                 other = old is not None and before is not None and old.etag != before.etag
                 self.info = replace(old, key=self.key) if old is not None and other else info
                 if info.detail is not None:  # it may have got what another file left it
-                    self.headers = dict(info.detail.headers)
-                    self.metadata = merged_metadata(self.metadata, info.detail.metadata)
+                    merged = merged_metadata(self.draft.metadata, info.detail.metadata)
+                    headers = dict(info.detail.headers)
+                    self.draft = replace(self.draft, headers=headers, metadata=merged)
             for handle in list(self.handles):
                 if handle.reader is not None:
                     handle.reader.rebind(self.key, before, info)
@@ -393,7 +379,8 @@ class OpenFile:
         with self.lock:
             self.unlinked = True
             self._record_anew()
-            self.info = self.tags = None
+            self.info = None
+            self.draft = replace(self.draft, tags=None)
 
     def refresh(self, info: ObjectInfo) -> None:
         """Take over a newer version from the service, if nothing was changed here."""
@@ -420,12 +407,7 @@ class OpenFile:
     # Inside
 
     def _adopt(self, info: ObjectInfo) -> None:
-        if info.detail is None:
-            return
-        default = self.env.default_file()
-        self.attributes = parse_attributes(info, default)
-        self.metadata = {k: v for k, v in info.detail.metadata.items() if k not in RESERVED}
-        self.headers = dict(info.detail.headers)
+        self.draft = self.draft.adopting(info, self.env.default_file())
 
     def _open_reader(self, handle: Handle) -> Reader:
         handle.reader = Reader(
@@ -467,79 +449,56 @@ class OpenFile:
     def _touched(self, start: int, end: int) -> None:
         self._committer.uploader.invalidate(start, end)
         self._committer.mark_stale()
-        now = self.env.clock_ns()
-        touched = self.attributes.touched(now)
-        if self.is_new and touched.atime_ns == self.attributes.ctime_ns:
-            touched = replace(touched, atime_ns=now)  # nobody set it: metadata need not say it
-        self.attributes = touched
-        self._times_set = False
+        self.draft = self.draft.written(self.env.clock_ns(), is_new=self.is_new)
         self.dirty = True
 
     def _target(self) -> UploadTarget:
-        is_first = self.is_new and self.replaces is None
-        new = NewObject(
-            metadata=self._all_metadata(self.attributes),
-            headers=self.headers,
-            tags=NO_TAGS if is_first and self.tags is None else self._kept_tags(),
-            acl=Keep.REPLACED if self.acl is None else self.acl,
-            exclusive=is_first,
-        )
-        streamed = new
-        if self.env.choices.stored and not self._times_set:
-            timeless = {k: v for k, v in new.metadata.items() if k not in _TIMES}
-            streamed = replace(new, metadata=timeless)
-        if self.is_new and not self.exclusive:
-            # The key may have been taken by someone else since it was looked up, and a large
-            # upload cannot be tried twice: keep whatever tags are there.
-            streamed = replace(streamed, exclusive=False, tags=self._kept_tags())
-        return UploadTarget(
-            key=self.key,
-            new=new,
-            streamed=streamed,
-            base=self.info,
-            replaced=self.replaces,
-            exclusive=self.exclusive,
-            kept=self._kept_tags(),
+        return self.draft.to_target(
+            self.key,
+            self.info,
+            self.size,
+            stored=self.env.choices.stored,
             appendable=self._is_to_append,
         )
 
-    def _kept_tags(self) -> TagSet | Literal[Keep.REPLACED]:
-        return Keep.REPLACED if self.tags is None else self.tags
-
-    def _all_metadata(self, attributes: Attributes) -> dict[str, str]:
-        metadata = dict(self.metadata)
-        if self.env.choices.stored:
-            metadata.update(attributes.render())
-            appendable = self.info is not None and self.info.type is ObjectType.APPENDABLE
-            if appendable or self._is_to_append:
-                metadata["mtime-size"] = str(self.size)
-        elif self.info is not None and self.info.detail is not None:
-            # Nothing is stored on this mount, but what another one stored is not thrown away.
-            kept = self.info.detail.metadata
-            metadata.update({k: v for k, v in kept.items() if k in RESERVED - _TIMES})
-        return metadata
+    def _metadata_of(self, draft: ObjectDraft) -> dict[str, str]:
+        return draft.all_metadata(
+            self.info,
+            self.size,
+            stored=self.env.choices.stored,
+            appendable=self._is_to_append,
+        )
 
     def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
         self.info = info
-        self.tags = self.acl = None
-        self.replaces = None
-        self.exclusive = self.dirty = self.failed = self._metadata_dirty = False
+        self.draft = self.draft.uploaded()
+        self.dirty = self.failed = self._metadata_dirty = False
         staged.mark_committed()
         self._committer.finish(staged)
         if self.env.choices.stored and info.detail is not None:
-            self.attributes = parse_attributes(info, self.env.default_file())
+            attributes = parse_attributes(info, self.env.default_file())
+            self.draft = replace(self.draft, attributes=attributes)
 
-    def _edit_metadata(self, attributes: Attributes) -> None:
-        if self.info is None:
-            return
-        if self.info.detail is None:
-            self.info = self.env.bucket.head(
-                self.key, expected=self.info.type, max_age=FRESH_WITHIN
-            )
-            self._adopt(self.info)
-        self.info = self.env.bucket.set_metadata(
-            self.info, self._all_metadata(attributes), self.headers
-        )
+    def _revise(self, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
+        """Change what the object carries: with the next upload if one is due, else at once."""
+        with self.lock:
+            if not self.dirty and self.info is not None and not self.unlinked:
+                self._edit_object(self.info, change)
+                self._attributes_after_append = None
+            else:
+                self.draft = change(self.draft)
+                self._metadata_dirty = True
+            self._record_anew()
+
+    def _edit_object(self, info: ObjectInfo, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
+        """Let the object carry what `change` makes of what it has; or nothing has changed."""
+        if info.detail is None:
+            info = self.env.bucket.head(self.key, expected=info.type, max_age=FRESH_WITHIN)
+            self.info = info
+            self._adopt(info)
+        draft = change(self.draft)
+        self.info = self.env.bucket.set_metadata(info, self._metadata_of(draft), draft.headers)
+        self.draft = draft
 
     def _record_anew(self) -> None:
         """Correct a note that is there: the file has another name, or other tags or attributes."""
@@ -550,7 +509,3 @@ class OpenFile:
         """Write down which multipart upload parts are sent to."""
         if self.staged is not None:
             self._committer.record(self.staged, self._target())
-
-
-_TIMES = frozenset({"mtime", "ctime", "mtime-size"})
-"""What a write changes. The atime is what a program set, and stays."""

@@ -11,7 +11,6 @@ import functools
 import logging
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -49,17 +48,15 @@ Ahead = tuple[str, int]
 class SiblingPrefetcher:
     """Watches lookups, tag reads and opens, and fetches ahead where they walk a directory."""
 
-    def __init__(
-        self, env: FsContext, tree: TreeLookup, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, env: FsContext, tree: TreeLookup) -> None:
         self._env = env
-        self._clock = clock
+        self._clock = env.clock
         self._tree = tree
         self._lock = threading.RLock()
         self._directories: FIFOCache[str, ListedDirectory] = FIFOCache(
             MAX_NAMES, getsizeof=lambda directory: max(len(directory.names), 1)
         )
-        self._contents = ContentBuffer(env.budget, clock)
+        self._contents = ContentBuffer(env.budget, env.clock)
         self._unlisted_lookups = UnlistedLookups()
         self._starts = WalkStarts()
 

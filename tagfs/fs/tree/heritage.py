@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from tagfs.errors import NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from, take_over
+from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
@@ -28,21 +28,21 @@ class Heritage:
     def left_to(self, path: str) -> Inherited:
         """Return what a new file at `path` takes over from one that had the name."""
         replaced = self._replaced.node(path) or self._files.node(path)
-        if replaced is not None and replaced.is_new and (replaced.tags or replaced.metadata):
+        draft = None if replaced is None or not replaced.is_new else replaced.draft
+        if draft is not None and (draft.tags or draft.metadata):
             if not self._env.choices.keep_replaced_tags:
                 return NO_HEIR
             return Inherited(
-                tags=replaced.tags,
-                acl=replaced.acl,
-                metadata=replaced.metadata,
-                headers=replaced.headers,
+                tags=draft.tags, acl=draft.acl, metadata=draft.metadata, headers=draft.headers
             )
         return self._backup_tags.left_to(path)
 
     def inherit(self, node: OpenFile) -> None:
         """Give a new file what is left to it by one that had its name."""
+        left, path = self.left_to(node.path), node.path
         typed = self.is_typed(node.attributes)
-        take_over(node, self.left_to(node.path), node.path, node.path, typed=typed)
+        with node.lock:
+            node.draft = node.draft.inheriting(left, path, path, typed=typed)
 
     def on_rename(self, old: str, new: str) -> None:
         """Note that a file was renamed: it may be a backup, and the next one its heir."""

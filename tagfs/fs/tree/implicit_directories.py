@@ -76,7 +76,7 @@ class ImplicitDirectories:
         self._env = env
         self._files = files
         self._make_marker = make_marker
-        self._remaining = RemainingEntries(self.keys_in)
+        self._remaining = RemainingEntries(self.keys_in, env.clock)
 
     def ensure_survives(self, path: str) -> None:
         """Make sure that the directory of a path stays when the path is removed.

@@ -1,11 +1,14 @@
 """rename(2): what is asked first, what POSIX lets it replace, and which way it goes."""
 
+from dataclasses import replace
+
 from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.inheritance import take_over
 from tagfs.fs.mapping.paths import is_fuse_hidden, split
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.object_draft import ObjectDraft
+from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.directory_copy import CopyingRename
 from tagfs.fs.tree.file_copy import CopyingFileRename
 from tagfs.fs.tree.heritage import Heritage
@@ -154,22 +157,27 @@ class Renamer:
             # met by the upload, which keeps its tags.
             target = self._tree.find(new, max_age=FRESH_WITHIN if exclusive else None)
             self._check_types(self._tree.lookup(old), target, exclusive=exclusive)
-            keep = self._env.choices.keep_replaced_tags
-            if target is None or target.info is None:
-                left = self._heritage.left_to(new)
-                node.tags = left.tags if node.tags is None and keep else node.tags
-            else:
-                left = self._heritage.left_by(target)
-            if not keep:
-                node.tags = NO_TAGS if node.tags is None else node.tags
-                node.acl = NOTHING
-            take_over(node, left, old, new, typed=self._heritage.is_typed(node.attributes))
-            node.replaces = None if target is None else target.info
+            draft = self._draft_over(node, old, new, target)
             replaced = self._files.node(new)
             if replaced is not None:
                 replaced.load_all()
             node.delete_uncertain()
-            node.exclusive = exclusive
+            node.draft = replace(draft, exclusive=exclusive)
             self._files.move(old, new, None)
         self._write_back.start_now(node)
         return True
+
+    def _draft_over(self, node: OpenFile, old: str, new: str, target: Entry | None) -> ObjectDraft:
+        """Return what a file that is not on the service yet will carry there under its new name."""
+        keep, draft = self._env.choices.keep_replaced_tags, node.draft
+        if target is None or target.info is None:
+            left = self._heritage.left_to(new)
+            draft = replace(draft, tags=left.tags if draft.tags is None and keep else draft.tags)
+        else:
+            left = self._heritage.left_by(target)
+        if not keep:
+            tags = NO_TAGS if draft.tags is None else draft.tags
+            draft = replace(draft, tags=tags, acl=NOTHING)
+        typed = self._heritage.is_typed(node.attributes)
+        draft = draft.inheriting(left, old, new, typed=typed)
+        return replace(draft, replaces=None if target is None else target.info)

@@ -13,16 +13,17 @@ host made is told apart by its version, once the deletion comes later than an an
 
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
 from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.openfiles.pending import Kind, PendingChanges
+from tagfs.fs.pending.change import Kind, Work
+from tagfs.fs.pending.queue import PendingChanges
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.store.objects import ObjectInfo
 
@@ -65,13 +66,12 @@ class ReplacedFiles:
         files: HandleTable,
         parents: ImplicitDirectories,
         pending: PendingChanges,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._env = env
         self._files = files
         self._parents = parents
         self._pending = pending
-        self._clock = clock
+        self._clock = env.clock
         self._hidden: dict[str, Hidden] = {}
         self._asides: dict[str, Hidden | None] = {}
 
@@ -99,9 +99,8 @@ class ReplacedFiles:
             self._hidden[path] = hidden
         if may_be_unlinked:
             since = self._clock()
-            self._pending.add(
-                path, Kind.DELETE, lambda: self._delete(path, hidden, since), GRACE, _is_final
-            )
+            delete = Work(lambda: self._delete(path, hidden, since), _is_final)
+            self._pending.add(path, Kind.DELETE, delete, GRACE)
 
     def unlinked(self, aside: str) -> None:
         """Note libfuse's name of a file that was unlinked already."""
@@ -132,7 +131,8 @@ class ReplacedFiles:
         Raises:
             TagfsError: something is still there.
         """
-        self._pending.flush_below(directory, Kind.DELETE)
+        waiting = self._pending.all(Kind.DELETE)
+        self._pending.flush_all(c for c in waiting if is_below(c.path, directory))
 
     @contextmanager
     def rename_over(self, path: str) -> Iterator[None]:

@@ -150,7 +150,7 @@ class AttributeSetter:
         current = node.attributes if node is not None else self._tree.lookup(path).attributes
         changed = self._deferred_attributes.edit(path, current, change)
         if changed is not None and node is not None:
-            node.attributes = changed
+            node.show_attributes(changed)
         return changed is not None
 
     def _send(self, path: str, attributes: Attributes) -> None:

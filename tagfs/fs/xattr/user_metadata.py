@@ -40,7 +40,7 @@ class UserMetadataXattrs:
     def visible(self, entry: Entry) -> dict[str, str]:
         """Return the user metadata that is shown; without a request where that is not due."""
         if entry.node is not None:
-            return dict(entry.node.metadata)
+            return dict(entry.node.draft.metadata)
         detail = entry.info.detail if entry.info else None
         if detail is None:
             return {}
@@ -118,7 +118,7 @@ class UserMetadataXattrs:
     def _detail(self, path: str) -> Detail:
         entry = self._tree.lookup(path)
         if entry.node is not None:
-            return Detail(metadata=entry.node.metadata, headers=entry.node.headers)
+            return Detail(metadata=entry.node.draft.metadata, headers=entry.node.draft.headers)
         if entry.info is None:
             return Detail()
         info = entry.info
@@ -132,8 +132,7 @@ class UserMetadataXattrs:
         entry = self._tree.lookup(path)
         node = self._files.node(path)
         if node is not None and (node.staged is not None or node.is_new):
-            with node.lock:
-                node.set_metadata(change(dict(node.metadata)))
+            node.set_metadata(change)
             return
         if entry.info is None and entry.is_dir:
             with suppress(AlreadyExists):  # by others meanwhile; or it may not be looked at

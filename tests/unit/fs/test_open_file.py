@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -183,3 +183,72 @@ def test_an_empty_appendable_object_stays_one(bench: Bench) -> None:
         bench.fs.release(fh)
         found = bench.bucket.get("f")
         assert (found.data, found.info.type) == (expected, ObjectType.APPENDABLE)
+
+
+def refusing(bench: Bench, *operations: str) -> None:
+    """Let the bucket refuse some operations from now on."""
+
+    def refuse(operation: str, _key: str) -> None:
+        if operation in operations:
+            raise AccessDenied("not now")
+
+    bench.bucket.before = refuse
+
+
+def edits() -> dict[str, Callable[[FileSystem], None]]:
+    return {
+        "st_mode": lambda fs: fs.chmod("/f", 0o600),
+        "st_mtime": lambda fs: fs.utimens("/f", None, 10**9),
+        "user.meta.a": lambda fs: fs.setxattr("/f", "user.meta.a", b"1", 0),
+        "user.meta.team": lambda fs: fs.removexattr("/f", "user.meta.team"),
+    }
+
+
+@pytest.mark.parametrize("name", edits())
+def test_an_edit_that_fails_shows_nothing_of_itself(bench: Bench, name: str) -> None:
+    """Of a file that is open and was uploaded: what is edited goes to its object at once."""
+    fh = bench.fs.create("/f", 0o644, RDWR)
+    bench.fs.setxattr("/f", "user.meta.team", b"blue", 0)
+    bench.fs.flush(fh)
+    before = bench.fs.getattr("/f"), bench.fs.listxattr("/f")
+    refusing(bench, "set_metadata")
+    with pytest.raises(AccessDenied):
+        edits()[name](bench.fs)
+    assert (bench.fs.getattr("/f"), bench.fs.listxattr("/f")) == before
+    bench.bucket.before = None
+    edits()[name](bench.fs)
+    assert (bench.fs.getattr("/f"), bench.fs.listxattr("/f")) != before
+    bench.fs.release(fh)
+
+
+def test_metadata_of_an_open_file_that_was_only_listed_is_added_to(bench: Bench) -> None:
+    bench.bucket.put("f", BytesSource(b"x"), NewObject(metadata={"team": "blue"}))
+    fh, _ = bench.fs.open("/f", RDWR)
+    node = bench.fs.files.node("/f")
+    assert node is not None
+    bench.fs.write(fh, 0, b"y")
+    bench.fs.flush(fh)
+    assert node.info is not None
+    node.info = replace(node.info, detail=None)
+    bench.fs.setxattr("/f", "user.meta.cost", b"low", 0)
+    found = bench.bucket.head("f").detail
+    assert found is not None
+    assert {k: found.metadata[k] for k in ("team", "cost")} == {"team": "blue", "cost": "low"}
+    bench.fs.release(fh)
+
+
+def test_a_rename_that_fails_changes_nothing_of_a_new_file(bench: Bench) -> None:
+    """What the replaced file would have left it is not carried to its old name."""
+    bench.bucket.put("f", BytesSource(b"x"), NewObject(metadata={"team": "blue"}))
+    over, _ = bench.fs.open("/f", RDWR)
+    fh = bench.fs.create("/g", 0o644, RDWR)
+    refusing(bench, "get")
+    with pytest.raises(AccessDenied):
+        bench.fs.rename("/g", "/f")
+    bench.bucket.before = None
+    bench.fs.flush(fh)
+    detail = bench.bucket.head("g").detail
+    assert detail is not None
+    assert "team" not in detail.metadata
+    bench.fs.release(fh)
+    bench.fs.release(over)

@@ -6,7 +6,6 @@ from a rename over it.
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from tagfs.errors import AccessDenied, NotFound, TagfsError, Unreachable
+from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.tree import replaced_files
+from tagfs.fs.tree.replaced_files import GRACE
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
+from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
+from tests.waiting import wait_for
 
 ASIDE = "/d/.fuse_hidden0000000000000001"
 NEW = b"NEW CONTENT"
@@ -65,8 +67,13 @@ def service() -> Service:
 
 
 @pytest.fixture
-def tree(service: Service, tmp_path: Path) -> Iterator[FileSystem]:
-    with tree_of(CachedBucket(service.bucket, ttl=60, tag_ttl=60), tmp_path) as tree:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def tree(service: Service, tmp_path: Path, clock: FakeClock) -> Iterator[FileSystem]:
+    with tree_of(CachedBucket(service.bucket, ttl=60, tag_ttl=60), tmp_path, clock) as tree:
         tree.mkdir("/empty", 0o755)
         write(tree, "/d/tmp", NEW)
         tree.mkdir("/e", 0o755)
@@ -114,15 +121,17 @@ its DELETE is."""
 
 
 @contextmanager
-def deletion(service: Service, tree: FileSystem, when: str) -> Iterator[None]:
+def deletion(service: Service, tree: FileSystem, clock: FakeClock, when: str) -> Iterator[None]:
     """Let a file be unlinked while it is open, and its deletion stop at some point meanwhile."""
     service.holds = when
     reader = unlink_open(tree)
     if when != "waits":
+        clock.advance_when_waited_for(GRACE)
         assert service.reached.wait(5)
     yield
     service.go_on.set()
-    time.sleep(3 * replaced_files.GRACE)
+    clock.advance_when_waited_for(3 * GRACE)
+    wait_for(lambda: "/d/f" not in tree.replaced or service.fails)
     assert bytes(tree.read(reader, 0, 10)) == b"old", "who has it open reads on"
     tree.unlink(ASIDE)
     tree.release(reader)
@@ -131,9 +140,9 @@ def deletion(service: Service, tree: FileSystem, when: str) -> Iterator[None]:
 @pytest.mark.parametrize("when", WHEN)
 @pytest.mark.parametrize("maker", MAKERS)
 def test_what_is_made_meanwhile_stays(
-    service: Service, tree: FileSystem, maker: str, when: str
+    service: Service, tree: FileSystem, clock: FakeClock, maker: str, when: str
 ) -> None:
-    with deletion(service, tree, when):
+    with deletion(service, tree, clock, when):
         making = threading.Thread(target=MAKERS[maker], args=(tree,))
         making.start()
         making.join(0.1)
@@ -151,17 +160,21 @@ def test_what_is_made_meanwhile_stays(
         assert service.content("d/f") == NEW
 
 
-def test_a_rename_in_time_keeps_the_tags(service: Service, tree: FileSystem) -> None:
+def test_a_rename_in_time_keeps_the_tags(
+    service: Service, tree: FileSystem, clock: FakeClock
+) -> None:
     """G5, and nothing is deleted in between."""
-    with deletion(service, tree, "waits"):
+    with deletion(service, tree, clock, "waits"):
         tree.rename("/d/tmp", "/d/f")
     assert service.content("d/f") == NEW
     assert dict(service.bucket.get_tags("d/f")) == {"team": "blue"}
 
 
 @pytest.mark.parametrize("when", WHEN)
-def test_it_looks_deleted_from_the_beginning(service: Service, tree: FileSystem, when: str) -> None:
-    with deletion(service, tree, when):
+def test_it_looks_deleted_from_the_beginning(
+    service: Service, tree: FileSystem, clock: FakeClock, when: str
+) -> None:
+    with deletion(service, tree, clock, when):
         for call in (
             lambda: tree.getattr("/d/f"),
             lambda: tree.open("/d/f", os.O_RDONLY),
@@ -176,20 +189,19 @@ def test_it_looks_deleted_from_the_beginning(service: Service, tree: FileSystem,
 
 
 def test_it_is_deleted_though_its_last_handle_is_closed_before(
-    service: Service, tree: FileSystem
+    service: Service, tree: FileSystem, clock: FakeClock
 ) -> None:
     reader = unlink_open(tree)
     tree.unlink(ASIDE)
     tree.release(reader)
-    until(lambda: "d/f" not in service.present())
+    assert "d/f" in service.present()
+    clock.advance_when_waited_for(GRACE)
+    wait_for(lambda: "d/f" not in service.present())
 
 
 @pytest.mark.parametrize("what", ["rmdir", "rename", "fsyncdir"])
-def test_its_directory_is_done_with_it_first(
-    service: Service, tree: FileSystem, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
+def test_its_directory_is_done_with_it_first(service: Service, tree: FileSystem, what: str) -> None:
     """Its directory is empty, goes elsewhere without it, and is synced with it gone."""
-    monkeypatch.setattr(replaced_files, "GRACE", 1000.0)
     tree.unlink("/d/other")
     tree.unlink("/d/tmp")
     unlink_open(tree)
@@ -206,14 +218,15 @@ def test_its_directory_is_done_with_it_first(
 def test_a_deletion_that_fails(
     service: Service,
     tree: FileSystem,
+    clock: FakeClock,
     failure: TagfsError,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is tried again until somebody makes something there; one that is refused is given up."""
     service.fails = failure
-    with deletion(service, tree, "delete"):
+    with deletion(service, tree, clock, "delete"):
         service.go_on.set()
-        until(lambda: "/d/f: unlinked, but not deleted" in caplog.text)
+        wait_for(lambda: "/d/f: unlinked, but not deleted" in caplog.text)
         assert (tree.tree.find("/d/f") is not None) is isinstance(failure, AccessDenied)
     service.fails = None
     if isinstance(failure, Unreachable):
@@ -225,14 +238,13 @@ def test_a_deletion_that_fails(
 
 @pytest.mark.parametrize("anew", [True, False])
 def test_a_deletion_that_comes_late_spares_what_another_host_made(
-    service: Service, tree: FileSystem, monkeypatch: pytest.MonkeyPatch, *, anew: bool
+    service: Service, tree: FileSystem, clock: FakeClock, *, anew: bool
 ) -> None:
-    monkeypatch.setattr(replaced_files, "FRESH_WITHIN", 0.15)
-    with deletion(service, tree, "list"):
-        time.sleep(0.2)
+    with deletion(service, tree, clock, "list"):
+        clock.now += FRESH_WITHIN
         if anew:
             service.put("d/f", b"another host's")
-    until(lambda: "/d/f" not in tree.replaced)
+    wait_for(lambda: "/d/f" not in tree.replaced)
     assert ("d/f" in service.present()) is anew
 
 
@@ -267,9 +279,9 @@ def test_a_file_that_was_replaced_is_not_uploaded_over_its_successor(
 
 
 def test_a_rename_that_fails_leaves_the_old_file_its_name(
-    service: Service, tree: FileSystem
+    service: Service, tree: FileSystem, clock: FakeClock
 ) -> None:
-    with deletion(service, tree, "waits"):
+    with deletion(service, tree, clock, "waits"):
         with pytest.raises(NotFound):
             tree.rename("/d/nothing", "/d/f")
         assert tree.getattr("/d/f")["st_size"] == 3
@@ -278,7 +290,7 @@ def test_a_rename_that_fails_leaves_the_old_file_its_name(
 
 
 def test_a_thousand_open_files_are_unlinked_by_a_few_threads(
-    service: Service, tree: FileSystem
+    service: Service, tree: FileSystem, clock: FakeClock
 ) -> None:
     handles = []
     for number in range(300):
@@ -288,13 +300,7 @@ def test_a_thousand_open_files_are_unlinked_by_a_few_threads(
     for number in range(300):
         tree.rename(f"/d/{number}", f"/d/.fuse_hidden{number:016x}")
     assert threading.active_count() - before < 10
-    until(lambda: service.present() == ["d/f", "d/other", "d/tmp", "e/", "e/x", "empty/"])
+    clock.advance_when_waited_for(GRACE)
+    wait_for(lambda: service.present() == ["d/f", "d/other", "d/tmp", "e/", "e/x", "empty/"])
     for fh in handles:
         tree.release(fh)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)

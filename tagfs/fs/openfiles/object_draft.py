@@ -1,0 +1,130 @@
+"""What the object of an open file is to carry besides its content: a value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Final, Literal
+
+from tagfs.fs.content.upload_target import UploadTarget
+from tagfs.fs.mapping.inheritance import Inherited, take_over
+from tagfs.fs.mapping.paths import split
+from tagfs.fs.mapping.posix_metadata import RESERVED, Attributes, parse_attributes
+from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.tags import NO_TAGS, TagSet
+
+_TIMES: Final = frozenset({"mtime", "ctime", "mtime-size"})
+"""What a write changes. The atime is what a program set, and stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectDraft:
+    """What goes with the next upload of an open file, or what its object has if nothing is due.
+
+    Attributes:
+        attributes: as stat shows them.
+        metadata, headers: what else the object carries, kept over every rewrite.
+        tags, acl: of a file that is not on the service yet: what it will be created with.
+        replaces: what a file that is not uploaded yet was renamed over.
+        exclusive: O_EXCL: creation fails when the key is taken on the service.
+        times_set: by utimens, after the last write.
+    """
+
+    attributes: Attributes
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    tags: TagSet | None = None
+    acl: Mapping[str, str] | None = None
+    replaces: ObjectInfo | None = None
+    exclusive: bool = False
+    times_set: bool = False
+
+    def adopting(self, info: ObjectInfo, default: Attributes) -> "ObjectDraft":
+        """Return the draft with what an object has, as far as that is known."""
+        if info.detail is None:
+            return self
+        return replace(
+            self,
+            attributes=parse_attributes(info, default),
+            metadata={k: v for k, v in info.detail.metadata.items() if k not in RESERVED},
+            headers=dict(info.detail.headers),
+        )
+
+    def inheriting(self, left: Inherited, old: str, new: str, *, typed: bool) -> "ObjectDraft":
+        """Return the draft, made for the path `old`, with what is left to it at the path `new`."""
+        own = Inherited(tags=self.tags, acl=self.acl, metadata=self.metadata, headers=self.headers)
+        got = take_over(own, left, old, new, typed=typed)
+        return replace(self, tags=got.tags, acl=got.acl, metadata=got.metadata, headers=got.headers)
+
+    def written(self, now_ns: int, *, is_new: bool) -> "ObjectDraft":
+        """Return the draft of a file whose content has changed just now."""
+        touched = self.attributes.touched(now_ns)
+        if is_new and touched.atime_ns == self.attributes.ctime_ns:
+            touched = replace(touched, atime_ns=now_ns)  # nobody set it: metadata need not say it
+        return replace(self, attributes=touched, times_set=False)
+
+    def uploaded(self) -> "ObjectDraft":
+        """Return the draft of a file that is on the service now: what made it is over."""
+        return replace(self, tags=None, acl=None, replaces=None, exclusive=False)
+
+    @property
+    def kept_tags(self) -> TagSet | Literal[Keep.REPLACED]:
+        """The tags for an object that replaces one."""
+        return Keep.REPLACED if self.tags is None else self.tags
+
+    def all_metadata(
+        self, base: ObjectInfo | None, size: int, *, stored: bool, appendable: bool
+    ) -> dict[str, str]:
+        """Return the metadata of the object: what programs see, and what keeps the attributes.
+
+        `stored`: this mount keeps them; what another one has kept is not thrown away otherwise.
+        `appendable`: the object can be appended to, so the size tells whether its times are old.
+        """
+        metadata = dict(self.metadata)
+        if stored:
+            metadata.update(self.attributes.render())
+            if appendable or (base is not None and base.type is ObjectType.APPENDABLE):
+                metadata["mtime-size"] = str(size)
+        elif base is not None and base.detail is not None:
+            kept = base.detail.metadata
+            metadata.update({k: v for k, v in kept.items() if k in RESERVED - _TIMES})
+        return metadata
+
+    def to_target(
+        self, key: str, base: ObjectInfo | None, size: int, *, stored: bool, appendable: bool
+    ) -> UploadTarget:
+        """Return what a file of `size` bytes is to become at `key`; `base`: what it derives from.
+
+        A new file is created where nothing is, without a question for tags to keep. An upload that
+        begins while it is written cannot be tried twice, and the key may have been taken since it
+        was looked up: so that keeps whatever tags are there.
+        """
+        is_first = base is None and self.replaces is None
+        new = NewObject(
+            metadata=self.all_metadata(base, size, stored=stored, appendable=appendable),
+            headers=self.headers,
+            tags=NO_TAGS if is_first and self.tags is None else self.kept_tags,
+            acl=Keep.REPLACED if self.acl is None else self.acl,
+            exclusive=is_first,
+        )
+        streamed = new
+        if stored and not self.times_set:
+            timeless = {k: v for k, v in new.metadata.items() if k not in _TIMES}
+            streamed = replace(new, metadata=timeless)
+        if base is None and not self.exclusive:
+            streamed = replace(streamed, exclusive=False, tags=self.kept_tags)
+        return UploadTarget(
+            key=key,
+            new=new,
+            streamed=streamed,
+            base=base,
+            replaced=self.replaces,
+            exclusive=self.exclusive,
+            kept=self.kept_tags,
+            appendable=appendable,
+        )
+
+
+def is_named_by(pattern: str, path: str) -> bool:
+    """Say whether a pattern names a file: by its path if it has a "/", else by its last name."""
+    name = path.lstrip("/") if "/" in pattern else split(path)[1]
+    return bool(pattern) and fnmatchcase(name, pattern)
