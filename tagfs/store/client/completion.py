@@ -25,7 +25,7 @@ from tagfs.store.objects import Keep, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire.checksums import combine_all, etag_of_parts
 from tagfs.store.wire.headers import parse_crc64
-from tagfs.store.wire.xml import parse_completed, render_parts
+from tagfs.store.wire.uploads import parse_completed, render_parts
 
 
 class UploadCompletions:

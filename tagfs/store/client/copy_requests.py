@@ -15,7 +15,7 @@ from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import TagSet, render_tagging
 from tagfs.store.wire.headers import parse_crc64
-from tagfs.store.wire.xml import parse_copied
+from tagfs.store.wire.uploads import parse_copied
 
 
 class CopyRequests:

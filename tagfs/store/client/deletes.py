@@ -24,7 +24,8 @@ from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
-from tagfs.store.wire.xml import is_representable, parse_deleted, render_delete
+from tagfs.store.wire.documents import parse_deleted, render_delete
+from tagfs.store.wire.xml import is_representable
 
 
 class _Batch:

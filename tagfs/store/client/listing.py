@@ -10,7 +10,7 @@ from tagfs.store.client.context import ClientContext
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo, Page
-from tagfs.store.wire.xml import parse_listing
+from tagfs.store.wire.listings import parse_listing
 
 PAGE: Final = 1000
 """Entries; services give no more at once."""

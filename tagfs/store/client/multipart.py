@@ -20,7 +20,7 @@ from tagfs.store.http.messages import Request
 from tagfs.store.objects import Keep, NewObject, Part, Source, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire.headers import parse_etag, render_new
-from tagfs.store.wire.xml import parse_parts, parse_upload_id
+from tagfs.store.wire.uploads import parse_parts, parse_upload_id
 
 GONE: Final = "NoSuchUpload"
 

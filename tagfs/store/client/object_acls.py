@@ -27,7 +27,8 @@ from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject
-from tagfs.store.wire.xml import has_error_root, parse_ownership, parse_policy
+from tagfs.store.wire.documents import parse_ownership, parse_policy
+from tagfs.store.wire.xml import has_error_root
 
 KEPT: Final = "keep"
 OFF: Final = "off"

@@ -15,7 +15,7 @@ from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.server_time import server_time
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import NewObject, ObjectInfo, Part, Upload
-from tagfs.store.wire.xml import Copied, parse_copied
+from tagfs.store.wire.uploads import Copied, parse_copied
 
 _NO_VERSION: Final = '"00000000000000000000000000000000"'  # an ETag that no content has
 

@@ -20,7 +20,7 @@ from tagfs.store.client.listing import ObjectListing
 from tagfs.store.client.proofs import SubresourceProofs
 from tagfs.store.client.tag_requests import TagRequests
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.wire.xml import BucketDescription, parse_bucket_info
+from tagfs.store.wire.documents import BucketDescription, parse_bucket_info
 
 _CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
 

@@ -13,7 +13,7 @@ from tagfs.store.client.proofs import NO_TAGS_CODES, SubresourceProofs
 from tagfs.store.dialects.dialect import EmptyTagging
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.tags import NO_TAGS, TagSet
-from tagfs.store.wire.xml import parse_tag_set, render_tag_set
+from tagfs.store.wire.documents import parse_tag_set, render_tag_set
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.trial_names import lost_answers_logged, unused_key
 from tagfs.store.http.messages import Request
-from tagfs.store.wire.xml import parse_copied
+from tagfs.store.wire.uploads import parse_copied
 
 _NO_UPLOAD = "tagfs-no-upload"
 

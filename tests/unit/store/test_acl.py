@@ -4,7 +4,7 @@ import pytest
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.acl import DOCUMENT, acl_of
-from tagfs.store.wire.xml import parse_ownership, parse_policy
+from tagfs.store.wire.documents import parse_ownership, parse_policy
 
 ALL = "<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>"
 KNOWN = "<URI>http://acs.amazonaws.com/groups/global/AuthenticatedUsers</URI>"

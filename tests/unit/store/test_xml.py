@@ -7,18 +7,18 @@ from lxml import etree
 from tagfs.errors import InvalidRequest, MalformedResponse
 from tagfs.store.objects import ObjectType, Part
 from tagfs.store.tags import TagSet
-from tagfs.store.wire import xml
+from tagfs.store.wire import documents, listings, uploads, xml
 
 PARSERS = [
-    xml.parse_listing,
-    xml.parse_tag_set,
-    xml.parse_upload_id,
-    xml.parse_parts,
-    xml.parse_completed,
-    xml.parse_copied,
+    listings.parse_listing,
+    documents.parse_tag_set,
+    uploads.parse_upload_id,
+    uploads.parse_parts,
+    uploads.parse_completed,
+    uploads.parse_copied,
     xml.parse_error,
-    xml.parse_deleted,
-    xml.parse_bucket_info,
+    documents.parse_deleted,
+    documents.parse_bucket_info,
 ]
 XML_TEXT = st.text(st.characters(codec="utf-8").filter(xml.is_representable), max_size=20)
 
@@ -92,7 +92,7 @@ LISTING = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def test_a_listing():
-    page = xml.parse_listing(LISTING.encode())
+    page = listings.parse_listing(LISTING.encode())
     (info,) = page.objects
     assert info.key == "d/a b\x01++中"
     assert info.size == 12
@@ -104,30 +104,30 @@ def test_a_listing():
 
 
 def test_a_listing_in_which_plus_is_a_blank():
-    (info,) = xml.parse_listing(LISTING.encode(), plus_is_blank=True).objects
+    (info,) = listings.parse_listing(LISTING.encode(), plus_is_blank=True).objects
     assert info.key == "d/a b\x01+ 中"
 
 
 def test_a_listing_that_is_not_encoded_is_not_decoded():
     plain = LISTING.replace("<EncodingType>url</EncodingType>", "")
-    (info,) = xml.parse_listing(plain.encode()).objects
+    (info,) = listings.parse_listing(plain.encode()).objects
     assert info.key == "d%2Fa%20b%01%2B+%E4%B8%AD"
 
 
 def test_a_last_page_has_no_token():
     last = LISTING.replace("<IsTruncated>true", "<IsTruncated>false")
-    assert xml.parse_listing(last.encode()).token is None
+    assert listings.parse_listing(last.encode()).token is None
 
 
 def test_a_page_without_a_marker_goes_on_after_its_last_entry():
     token = "<NextContinuationToken>CgJiYw--</NextContinuationToken>"
-    page = xml.parse_listing(LISTING.replace(token, "").encode())
+    page = listings.parse_listing(LISTING.replace(token, "").encode())
     assert page.token == "d/sub/"
 
 
 def test_a_marker_is_encoded_like_a_key():
     token = "<NextContinuationToken>CgJiYw--</NextContinuationToken>"
-    page = xml.parse_listing(LISTING.replace(token, "<NextMarker>d%2Fx</NextMarker>").encode())
+    page = listings.parse_listing(LISTING.replace(token, "<NextMarker>d%2Fx</NextMarker>").encode())
     assert page.token == "d/x"
 
 
@@ -143,33 +143,33 @@ def test_a_marker_is_encoded_like_a_key():
 )
 def test_a_listing_with_a_bad_entry_is_malformed(old, new):
     with pytest.raises(MalformedResponse):
-        xml.parse_listing(LISTING.replace(old, new).encode())
+        listings.parse_listing(LISTING.replace(old, new).encode())
 
 
 @given(st.dictionaries(XML_TEXT.filter(bool), XML_TEXT, max_size=10))
 @example({"a\rb": "\r\n \t", "<&>": "]]>"})
 def test_tag_sets_survive(pairs):
-    assert xml.parse_tag_set(xml.render_tag_set(pairs)) == TagSet(pairs)
+    assert documents.parse_tag_set(documents.render_tag_set(pairs)) == TagSet(pairs)
 
 
 @pytest.mark.parametrize("empty", ["<Tagging/>", "<Tagging><TagSet/></Tagging>"])
 def test_no_tags(empty):
-    assert xml.parse_tag_set(empty.encode()) == {}
+    assert documents.parse_tag_set(empty.encode()) == {}
 
 
 def test_nothing_is_not_an_empty_tag_set():
     with pytest.raises(MalformedResponse):
-        xml.parse_tag_set(b"")
+        documents.parse_tag_set(b"")
 
 
 def test_what_xml_cannot_carry_is_refused():
     with pytest.raises(InvalidRequest):
-        xml.render_tag_set({"a\x01": ""})
+        documents.render_tag_set({"a\x01": ""})
 
 
 @given(st.lists(XML_TEXT, max_size=5))
 def test_keys_to_delete_are_xml(keys):
-    root = etree.fromstring(xml.render_delete(keys))
+    root = etree.fromstring(documents.render_delete(keys))
     assert [node.text or "" for node in root.iterfind("Object/Key")] == keys
     assert root.findtext("Quiet") == "true"
 
@@ -180,8 +180,8 @@ def test_failed_deletes():
         "<Error><Key>b%2Fc</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
         "</DeleteResult>"
     )
-    assert xml.parse_deleted(body.encode()) == {"b/c": "AccessDenied: no"}
-    assert xml.parse_deleted(b"") == {}
+    assert documents.parse_deleted(body.encode()) == {"b/c": "AccessDenied: no"}
+    assert documents.parse_deleted(b"") == {}
 
 
 def test_parts():
@@ -191,15 +191,15 @@ def test_parts():
         '<Part><PartNumber>5</PartNumber><ETag>"E"</ETag><Size>7</Size>'
         "<HashCrc64ecma>99</HashCrc64ecma></Part></ListPartsResult>"
     )
-    page = xml.parse_parts(body.encode())
-    assert page == xml.PartPage((Part(number=5, etag="E", size=7, crc64=99),), "5")
+    page = uploads.parse_parts(body.encode())
+    assert page == uploads.PartPage((Part(number=5, etag="E", size=7, crc64=99),), "5")
 
 
 def test_a_copy_may_not_tell_its_etag():
-    assert xml.parse_copied(b"<CopyObjectResult/>") == xml.Copied("", None)
+    assert uploads.parse_copied(b"<CopyObjectResult/>") == uploads.Copied("", None)
     for other in (b"", b"<ListBucketResult/>", b"<Error/>"):
         with pytest.raises(MalformedResponse):
-            xml.parse_copied(other)
+            uploads.parse_copied(other)
 
 
 def test_an_error():
