@@ -9,6 +9,9 @@ class Limits:
 
     Attributes:
         max_key: bytes of a key in UTF-8.
+        max_head: bytes of all headers of a request; None for more than any has.
+        head_reserve: of these, what signature, token and the like may take.
+        max_tag_header: bytes of the header of tags, in which servers have the least room.
         max_metadata: bytes of all user metadata, names and values.
         max_object: one object.
         max_put: one PutObject.
@@ -20,6 +23,9 @@ class Limits:
     """
 
     max_key: int = 1023
+    max_head: int | None = None
+    head_reserve: int = 2048
+    max_tag_header: int = 7 * 1024
     max_metadata: int = 8192
     max_object: int = 48_800 * 1024**3
     max_put: int = 5 * 1024**3

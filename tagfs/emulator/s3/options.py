@@ -16,6 +16,7 @@ subresources=heeded|ignored
 ranges=206|200         200: what answers a part with 200 and Content-Range, as rclone's server
 head=8k|any            8k: a request line and headers of more than 8 KiB are refused ("PutObject":
                        "the PUT request header is limited to 8 KB in size")
+transcoding=off|on     on: compressed objects are decompressed on the way, as by GCS
 annotations=on|off     off: objects have no annotations, and ?annotation is 501
 abac=off|on            on: PutBucketTagging and DeleteBucketTagging are refused, and tags of buckets
                        are set by TagResource of S3 Control
@@ -30,6 +31,7 @@ from tagfs.emulator.engine.demands import KNOWN
 _KNOWN = {
     **KNOWN,
     "head": ("8k", "any"),
+    "transcoding": ("off", "on"),
     "annotations": ("on", "off"),
     "abac": ("off", "on"),
     "mimic": ("aws", "rgw"),

@@ -1,12 +1,14 @@
 """The S3 service: its operations, put together as the options want them."""
 
+from collections.abc import Mapping
+
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import acl
 from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
-from tagfs.emulator.s3 import annotations, buckets
+from tagfs.emulator.s3 import annotations, buckets, transcoding
 from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.options import read_options
@@ -27,6 +29,7 @@ _OBJECT: Table = {
     ("GET", "annotation"): annotations.GetObjectAnnotation,
     ("DELETE", "annotation"): annotations.DeleteObjectAnnotation,
 }
+_TRANSCODING: Table = {("GET", None): transcoding.GetObject}
 _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
@@ -36,6 +39,11 @@ _BUCKET: Table = {
     ("GET", "ownershipControls"): acl.GetBucketOwnershipControls,
 }
 _IGNORED = frozenset({"tagging", "acl"})
+
+
+def _objects(chosen: Mapping[str, str], *, annotated: bool) -> Table:
+    table = _OBJECT if annotated else OBJECT
+    return {**table, **_TRANSCODING} if chosen["transcoding"] == "on" else table
 
 
 def _without(table: Table, ignored: frozenset[str]) -> Table:
@@ -56,7 +64,7 @@ class S3Service(EngineService):
         dialect = make_dialect(chosen)
         routes = Routes(
             service=buckets.ListBuckets,
-            objects=_without(_OBJECT if dialect.copies.annotations else OBJECT, ignored),
+            objects=_without(_objects(chosen, annotated=dialect.copies.annotations), ignored),
             buckets=_without(_BUCKET, ignored),
             sources=("x-amz-copy-source",),
             not_emulated=NOT_EMULATED,

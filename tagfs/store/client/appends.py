@@ -94,7 +94,7 @@ class ObjectAppends:
                 made = self._outcomes.resolve_conflict(request, answer, made)
             else:
                 raise AlreadyExists(f"{request}: {answer}")
-            self._transfer.ensure(WriteKind.APPEND, key, tags)
+            self._transfer.ensure(WriteKind.APPEND, key, tags, headers)
             self._acls.deliver(key, acl)
             return made
 

@@ -24,7 +24,7 @@ from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire.checksums import combine_all, etag_of_parts
-from tagfs.store.wire.headers import parse_crc64
+from tagfs.store.wire.headers import parse_crc64, render_new
 from tagfs.store.wire.uploads import parse_completed, render_parts
 
 
@@ -41,6 +41,7 @@ class UploadCompletions:
     ) -> None:
         self._api = context.api
         self._features = context.features
+        self._choices = context.choices
         self._locks = context.locks
         self._heads = heads
         self._tags = tags
@@ -60,7 +61,10 @@ class UploadCompletions:
             # Should what is left to do fail, the caller's next try does only that.
             self._uploads.record_completed(upload.upload_id, made)
             if wanted is None:
-                self._transfer.ensure(WriteKind.UPLOAD, upload.key, upload.tags or NO_TAGS)
+                tags = upload.tags or NO_TAGS
+                dialect, chosen = self._api.dialect, self._choices.storage_class
+                begun_with = render_new(dialect, upload.new, tags, chosen)
+                self._transfer.ensure(WriteKind.UPLOAD, upload.key, tags, begun_with)
             else:
                 self._tags.put_tags(upload.key, wanted)
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))

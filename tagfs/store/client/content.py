@@ -15,6 +15,7 @@ from tagfs.store.wire.headers import parse_etag, parse_md5
 
 _RANGE_NOT_SATISFIABLE = 416
 _TRIES: Final = 3
+_STORED_ENCODING: Final = "x-goog-stored-content-encoding"
 
 
 class _Checksums(NamedTuple):
@@ -34,6 +35,7 @@ class ObjectContent:
         self._api = context.api
         self._features = context.features
         self._heads = heads
+        self._transcodes = False  # compressed content was decompressed on the way
 
     def get(
         self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
@@ -43,16 +45,35 @@ class ObjectContent:
         if length is not None and length <= 0:
             return self._empty_range(key, start, if_match)
         failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
+        compressed = self._transcodes
         for _ in range(_TRIES):
             try:
-                content, told = self._get_once(key, start, length, if_match)
+                content, told = self._get_once(key, start, length, if_match, compressed=compressed)
             except MalformedResponse as malformed:
                 failure = malformed
             else:
                 if self._matches(content, told):
                     return content
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
+            compressed = self._is_compressed(key)
         raise logged(failure)
+
+    def _is_compressed(self, key: str) -> bool:
+        """Tell whether content is stored compressed: then the service may have decompressed it.
+
+        GCS does so for who does not say that he takes gzip. What is not stored so must not be asked
+        for like that, because others would compress it on the way.
+        """
+        try:
+            detail = self._heads.head_itself(key).detail
+        except TagfsError as failure:
+            logger.debug("how %r is stored stays unknown: %s", key, failure)
+            return False
+        compressed = "gzip" in (detail.headers.get("content-encoding", "") if detail else "")
+        if compressed and not self._transcodes:
+            self._transcodes = True
+            logger.info("content that is stored compressed is asked for as it is (%r)", key)
+        return compressed
 
     def _matches(self, content: Content, told: _Checksums) -> bool:
         if told.crc64 is not None:
@@ -65,10 +86,12 @@ class ObjectContent:
         return same
 
     def _get_once(
-        self, key: str, start: int, length: int | None, if_match: str | None
+        self, key: str, start: int, length: int | None, if_match: str | None, *, compressed: bool
     ) -> tuple[Content, _Checksums]:
         """Return content, and the checksums that it should have as far as they are told."""
         headers = dict(self._api.dialect.get_headers)
+        if compressed:
+            headers["accept-encoding"] = "gzip"
         if start or length is not None:
             last = "" if length is None else start + length - 1
             headers["range"] = f"bytes={start}-{last}"
@@ -87,6 +110,9 @@ class ObjectContent:
         answer = self._api.send(request, allow={_RANGE_NOT_SATISFIABLE})
         if answer.status == _RANGE_NOT_SATISFIABLE:
             return self._past_the_end(key, start, if_match), _NO_CHECKSUMS
+        stored = answer.headers.get(_STORED_ENCODING, "")
+        if stored not in {"", "identity", answer.headers.get("content-encoding", "")}:
+            raise MalformedResponse(f"{request}: was decompressed on the way")
         total, is_told = find_extent(answer, start, length)
         info = self._heads.describe(key, answer.headers, size=total)
         if if_match is not None and info.etag != parse_etag(if_match):

@@ -44,7 +44,8 @@ def find_extent(answer: Response, start: int, length: int | None) -> Extent:
         raise MalformedResponse(f"status {answer.status} with content-range {told!r}")
     if start:
         raise MalformedResponse(f"bytes from 0 on instead of {start}")
-    return Extent(len(answer.body), is_told=length is None)
+    # A body without a length may be another one than is stored: decompressed on the way, say.
+    return Extent(len(answer.body), is_told=length is None and "content-length" in answer.headers)
 
 
 def _parse_range(text: str) -> tuple[int, int, int]:

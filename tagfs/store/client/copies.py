@@ -25,7 +25,7 @@ from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.dialects.header_names import STORAGE_CLASS
 from tagfs.store.objects import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
-from tagfs.store.wire.headers import render_metadata, render_uncopied
+from tagfs.store.wire.headers import render_metadata, render_uncopied, without_long_tags
 
 CopyAcl = Acl | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 
@@ -180,7 +180,8 @@ class ObjectCopies:
 
     def _copy_whole(self, plan: _Plan) -> ObjectInfo:
         """Copy in one request."""
-        request = self._requests.copy_to(plan.key, self._headers(plan), plan.source.size)
+        headers = without_long_tags(self._api.dialect, self._headers(plan))
+        request = self._requests.copy_to(plan.key, headers, plan.source.size)
         answer = self._conditional.send_guarded(request, self._conditional.send)
         made = plan.expected()
         if answer.error is not None:
@@ -190,7 +191,7 @@ class ObjectCopies:
         if plan.tags is not None:
             remade = plan.described and bool(plan.tags)
             carrier = WriteKind.REMADE_COPY if remade else WriteKind.RETAGGED_COPY
-            self._transfer.ensure(carrier, plan.key, plan.tags)
+            self._transfer.ensure(carrier, plan.key, plan.tags, headers)
         return made
 
     def _headers(self, plan: _Plan) -> dict[str, str]:

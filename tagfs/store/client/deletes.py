@@ -6,6 +6,7 @@ key meanwhile. Who says which version is meant is spared that.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from tagfs.errors import (
     AccessDenied,
@@ -26,6 +27,9 @@ from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
 from tagfs.store.wire.documents import parse_deleted, render_delete
 from tagfs.store.wire.xml import is_representable
+
+# What says that a service has no batches, or not this one; GCS answers 400 InvalidArgument.
+_NO_BATCHES: Final = frozenset({400, 405, 501})
 
 
 class _Batch:
@@ -57,6 +61,7 @@ class ObjectDeletes:
         self._heads = heads
         self._acls = acls
         self._deletable = Deletable()
+        self._no_batches = ""  # how it was found out that there are none
 
     def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
         """Delete one object; see `ObjectWrites.delete`."""
@@ -140,8 +145,9 @@ class ObjectDeletes:
             batch = batched[start : start + self._api.limits.delete_batch]
             try:
                 failed.update(self._delete_batch(batch, meant, first=start == 0 and not failed))
-            except Unsupported:
+            except Unsupported as lacking:
                 failed.update(self._delete_singly(batch, meant))
+                self._note_no_batches(str(lacking), failed, batch)
             except Interrupted:
                 raise
             except TagfsError as failure:
@@ -178,6 +184,8 @@ class ObjectDeletes:
         return failed
 
     def _request_deletion(self, current: _Batch, *, look: bool) -> dict[str, str]:
+        if self._no_batches:
+            raise Unsupported(self._no_batches)
         encoded = self._api.dialect.encoded_delete
         request = Request(
             operation="DeleteMultipleObjects",
@@ -188,8 +196,21 @@ class ObjectDeletes:
             subresource="delete",
             verify_done=current.look if look else None,
         )
+        answer = self._api.send(request, allow=_NO_BATCHES)
+        if answer.error is not None and answer.status in _NO_BATCHES:
+            raise Unsupported(f"{request}: {answer}")
         parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
-        return self._api.send_parsed(request, lambda body: {} if current.is_over else parse(body))
+        return self._api.parsed(
+            request, answer, lambda body: {} if current.is_over else parse(body)
+        )
+
+    def _note_no_batches(
+        self, reason: str, failed: Mapping[str, str], batch: Sequence[str]
+    ) -> None:
+        """Remember that a batch was refused whose keys could be deleted one by one."""
+        if not self._no_batches and not any(key in failed for key in batch):
+            self._no_batches = reason
+            logger.info("bucket %r: objects are deleted one by one (%s)", self._api.name, reason)
 
     def _still_there(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
         """Return the keys that hold what is meant: neither gone, nor another's by now."""

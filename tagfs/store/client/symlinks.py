@@ -59,7 +59,7 @@ class SymlinkWrites:
             made = replace(made, size=size, type=ObjectType.SYMLINK, detail=detail)
             if answer.error is not None:
                 made = self._outcomes.resolve_conflict(request, answer, made)
-            self._transfer.ensure(WriteKind.SYMLINK, key, tags)
+            self._transfer.ensure(WriteKind.SYMLINK, key, tags, headers)
             self._acls.deliver(key, acl)
             return made
 

@@ -8,6 +8,7 @@ before it is reported done.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Literal
 
 from tagfs.errors import AccessDenied, BadCredentials, NotFound, TagfsError, Unsupported
@@ -41,6 +42,7 @@ class TagTransfer:
         self._heads = heads
         self._tags = tags
         self._proofs = proofs
+        self._undelivered: dict[str, TagSet] = {}  # of objects that were written without
         self._kept: dict[WriteKind, bool] = {}  # whether tags arrive that are sent this way
 
     def tags_for(self, key: str, new: NewObject) -> TagSet:
@@ -63,8 +65,9 @@ class TagTransfer:
         if not self._features.capabilities.object_tags:
             return NO_TAGS
         try:
-            return self._tags.get_tags(key)
+            return self._tags.get_tags(key) or self._undelivered.get(key, NO_TAGS)
         except (NotFound, FeatureMissing):
+            self._undelivered.pop(key, None)
             return NO_TAGS
         except BadCredentials:
             raise
@@ -128,21 +131,28 @@ class TagTransfer:
         """
         return NO_TAGS if self._is_reliable(carrier) else self.tags_to_keep(key)
 
-    def ensure(self, carrier: WriteKind, key: str, tags: TagSet) -> None:
+    def ensure(
+        self, carrier: WriteKind, key: str, tags: TagSet, sent: Mapping[str, str] | None = None
+    ) -> None:
         """See to it that the object just written has these tags; the key's lock is held.
 
-        An empty set is looked after only where the service may have put other tags there.
+        An empty set is looked after only where the service may have put other tags there. `sent`
+        are the headers that the tags should have gone in, where any could be too long for that.
 
         Raises:
             TagfsError: the object is there, without its tags; the log has them.
         """
-        if self._is_reliable(carrier) or not (tags or carrier is WriteKind.RETAGGED_COPY):
+        left_out = self._is_left_out(tags, sent)
+        reliable = self._is_reliable(carrier) and not left_out
+        if reliable or not (tags or carrier is WriteKind.RETAGGED_COPY):
             return
         try:
-            if carrier not in self._kept and self._verify_tags(carrier, key, tags):
+            if not left_out and carrier not in self._kept and self._verify_tags(carrier, key, tags):
                 return
             self._tags.put_tags(key, tags)
+            self._undelivered.pop(key, None)
         except TagfsError as failure:
+            self._undelivered[key] = tags
             logger.error(  # noqa: TRY400  expected, and told in one line
                 "%r was written without its tags %s: %s",
                 key,
@@ -150,6 +160,11 @@ class TagTransfer:
                 failure,
             )
             raise
+
+    def _is_left_out(self, tags: TagSet, sent: Mapping[str, str] | None) -> bool:
+        """Tell whether tags were too long to go along."""
+        possible = bool(tags) and self._features.capabilities.object_tags
+        return possible and sent is not None and self._api.header("tagging") not in sent
 
     def _verify_tags(self, carrier: WriteKind, key: str, tags: TagSet) -> bool:
         """Read tags back, and remember what that says about the service."""

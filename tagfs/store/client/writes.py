@@ -45,6 +45,6 @@ class ObjectWrites:
             made = replace(made, size=source.size)
             if answer.error is not None:
                 made = self._outcomes.resolve_conflict(request, answer, made)
-            self._transfer.ensure(WriteKind.PUT, key, tags)
+            self._transfer.ensure(WriteKind.PUT, key, tags, headers)
             self._acls.deliver(key, acl)
             return made

@@ -121,7 +121,13 @@ S3: Final = Dialect(
     signs_payload=True,
     # Compatible servers seldom have a name for each bucket.
     path_style_elsewhere=True,
-    limits=Limits(max_key=1024, max_metadata=2048, max_object=5 * 1024**4, min_part=5 * 1024**2),
+    limits=Limits(
+        max_key=1024,
+        max_metadata=2048,
+        max_object=5 * 1024**4,
+        min_part=5 * 1024**2,
+        max_head=8 * 1024,
+    ),
     # There is neither a link nor an append in S3.
     capabilities=Capabilities(symlinks=False, append=False, exclusive_copies=False),
     object_tag_rules=TagRules(

@@ -103,7 +103,7 @@ class Authenticator:
         headers.update(signature)
         headers["host"] = self._endpoint.authority
         headers["user-agent"] = _USER_AGENT
-        headers["accept-encoding"] = "identity"
+        headers.setdefault("accept-encoding", "identity")
         if request.body is not None or request.method in {"PUT", "POST"}:
             headers["content-length"] = str(request.body_size)
         # http.client would send text as Latin-1; bytes go as they are.

@@ -44,7 +44,7 @@ def parse_type(text: str) -> ObjectType:
 def render_new(
     dialect: "Dialect", new: NewObject, tags: TagSet | None, storage_class: str | None = None
 ) -> dict[str, str]:
-    """Write what travels with new content.
+    """Write what travels with new content; without the tags where the head would be too long.
 
     Raises:
         InvalidRequest: a name or value that no header can carry.
@@ -55,7 +55,21 @@ def render_new(
         headers[dialect.header_prefix + "tagging"] = render_tagging(tags)
     if storage_class:
         headers.setdefault(dialect.header_prefix + STORAGE_CLASS, storage_class)
-    return headers
+    return without_long_tags(dialect, headers)
+
+
+def without_long_tags(dialect: "Dialect", headers: dict[str, str]) -> dict[str, str]:
+    """Return what a request can carry: without its tags where its head would be too long.
+
+    Ten tags of a hundred Chinese letters are 9 KiB there. They are set by a request of their own.
+    """
+    name = dialect.header_prefix + "tagging"
+    size = sum(len(field) + len(text.encode()) + 4 for field, text in headers.items())
+    limits, tags = dialect.limits, headers.get(name, "")
+    fits = len(tags) <= limits.max_tag_header
+    if limits.max_head is not None and size + limits.head_reserve > limits.max_head:
+        fits = False
+    return headers if fits else {field: text for field, text in headers.items() if field != name}
 
 
 def parse_md5(dialect: "Dialect", headers: Mapping[str, str]) -> str | None:
