@@ -51,9 +51,10 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     """Make the parts of a tree; `status` is what `user.tagfs.status` shows."""
     journal = Journal()
     files = HandleTable(env, journal)
+    pending = PendingChanges(env.clock)
     due = DeferredWork(
-        DeferredAttributes(),
-        PendingChanges(env.clock),
+        DeferredAttributes(pending, env.clock),
+        pending,
         WriteBack(files, env.choices.uploads_behind, env.staging.free_bytes),
     )
     tree = TreeLookup(env, files, due.attributes)

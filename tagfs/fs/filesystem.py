@@ -269,7 +269,6 @@ class FileSystem:
             log.error("%s: %s: %s", change.path, change.kind.value, error)
             if isinstance(error, Unreachable):
                 give_up()
-        self._deferred_attributes.close()
         self._write_back.close(give_up)
         self.files.close(give_up)
         self._prefetcher.close()

@@ -9,6 +9,7 @@ class Kind(enum.Enum):
     """What is done to the object of a subject; the value says what it is until then."""
 
     DELETE = "unlinked, but not deleted"
+    ATTRIBUTES = "mode, owner and times not set"
 
 
 class State(enum.Enum):
@@ -68,6 +69,11 @@ class Change:
     state: State = State.WAITING
     again: float | None = None
     failures: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody has it: it can neither be claimed nor added to."""
+        return self.state in (State.RUNNING, State.ENDING)
 
     @property
     def path(self) -> str:

@@ -15,12 +15,13 @@ The lock guards the bookkeeping and is never held while a change is applied. `fl
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from tagfs.errors import TagfsError
 from tagfs.fs.clock import Clock
+from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.pending.change import Change, Kind, State, Work
 from tagfs.fs.pending.scheduler import Scheduler
 
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds before a change that failed is tried again: at first, and at most."""
+
+LEVELS = {Kind.DELETE: logging.WARNING, Kind.ATTRIBUTES: logging.ERROR}
+"""How the first failure is logged that nobody waits for. The change is tried again."""
 
 THREADS = 4
 """Changes that are made at once, apart from uploads."""
@@ -37,9 +41,7 @@ class PendingChanges:
     """All changes of a mount that the service has not yet. Thread-safe."""
 
     def __init__(
-        self,
-        clock: Clock,
-        pool: Callable[[int, str], Executor] = ThreadPoolExecutor,
+        self, clock: Clock, pool: Callable[[int, str], Executor] = ThreadPoolExecutor
     ) -> None:
         """`pool` makes so many threads of a name."""
         self._clock = clock
@@ -112,6 +114,14 @@ class PendingChanges:
         return is_ours
 
     @contextmanager
+    def held_back(self, subject: Hashable, kind: Kind) -> Iterator[None]:
+        """Let a change neither be under way nor begin; what is done meanwhile must be brief."""
+        with self._lock:
+            while (change := self.find(subject, kind)) is not None and change.is_busy:
+                self._moved_on.wait()
+            yield
+
+    @contextmanager
     def taken(self, subject: Hashable, kind: Kind) -> Iterator[Change | None]:
         """Make a change as part of something else: it is over then, or waits on if that fails."""
         change = self.find(subject, kind)
@@ -136,21 +146,22 @@ class PendingChanges:
         if change is not None:
             self._flush(change)
 
-    def flush_all(self, changes: Iterable[Change]) -> None:
-        """Make some changes now, several at once.
+    def flush_below(self, directory: str, kind: Kind) -> None:
+        """Make all changes of what lies in a directory, at any depth, several at once.
 
         Raises:
             TagfsError: one was not made; all were tried.
         """
-        for _change, error in self._try_all(list(changes)):
+        changes = [change for change in self.all(kind) if is_below(change.path, directory)]
+        for _change, error in self._try_all(changes):
             raise error
 
-    def all(self, *kinds: Kind) -> list[Change]:
-        """Return all changes of some kinds."""
+    def all(self, kind: Kind) -> list[Change]:
+        """Return all changes of a kind."""
         if not self._changes:
             return []
         with self._lock:
-            return [change for change in self._changes.values() if change.kind in kinds]
+            return [change for change in self._changes.values() if change.kind is kind]
 
     def close(self) -> list[tuple[Change, Exception]]:
         """Make everything, kind by kind; return what fails, which stays undone."""
@@ -188,7 +199,7 @@ class PendingChanges:
     def _claim(self, change: Change, *, wait: bool) -> bool:
         """Be the one that makes a change; False if it is over, or runs and is not waited for."""
         with self._lock:
-            while wait and change.state in (State.RUNNING, State.ENDING):
+            while wait and change.is_busy:
                 self._moved_on.wait()
             is_ours = change.state is State.WAITING
             if is_ours:
@@ -253,7 +264,7 @@ class PendingChanges:
             if change.state is State.OVER:
                 log.error("%s: %s: %s", change.path, change.kind.value, error)  # noqa: TRY400
             else:
-                level = logging.WARNING if change.failures == 1 else logging.DEBUG
+                level = LEVELS[change.kind] if change.failures == 1 else logging.DEBUG
                 log.log(level, "%s: %s yet: %s", change.path, change.kind.value, error)
         except Exception:
             log.exception("%s: %s: a bug in tagfs", change.path, change.kind.value)

@@ -79,12 +79,13 @@ class Renamer:
         self._write_back.flush(old)
         if self._env.bucket.capabilities.rename:
             self._write_back.flush(split(new)[0])
+            self._deferred_attributes.flush(old)
+        self._deferred_attributes.flush(new)
         # What waits to be set on the file goes along, and is not sent by itself from here on.
         with self._deferred_attributes.claim(old) as attributes:
             node = self._files.node(old)
             source, target = self._look_at_both(old, new)
             self._check_types(source, target, exclusive=exclusive)
-            self._deferred_attributes.flush(new)
             if source.is_dir:
                 self._deferred_attributes.flush_below(old)
                 self._write_back.flush_below(old)
@@ -93,10 +94,8 @@ class Renamer:
             replaced = self._files.node(new)
             if replaced is not None:
                 replaced.load_all()
-            if self._env.bucket.capabilities.rename:
-                self._deferred_attributes.flush(old)
-                if self._native.move_file(source, new):
-                    return
+            if self._env.bucket.capabilities.rename and self._native.move_file(source, new):
+                return
             self._copying.run(source, new, target, node, attributes, exclusive=exclusive)
 
     def _rename_directory(self, source: Entry, new: str, target: Entry | None) -> None:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 from tagfs.errors import MalformedResponse, NotFound, TagfsError, Unreachable
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.pending.change import Kind, Work
@@ -131,8 +130,7 @@ class ReplacedFiles:
         Raises:
             TagfsError: something is still there.
         """
-        waiting = self._pending.all(Kind.DELETE)
-        self._pending.flush_all(c for c in waiting if is_below(c.path, directory))
+        self._pending.flush_below(directory, Kind.DELETE)
 
     @contextmanager
     def rename_over(self, path: str) -> Iterator[None]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tagfs.errors import AlreadyExists
+from tagfs.errors import AlreadyExists, ObjectChanged
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes, with_attributes
 from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
@@ -119,6 +119,7 @@ class AttributeSetter:
         node = self._files.dirty(path)
         if self._waits(path, node, stamped):
             return
+        self._deferred_attributes.flush(path)
         if node is not None:
             node.set_attributes(stamped, times=times)
             return
@@ -147,16 +148,25 @@ class AttributeSetter:
             node is not None and (node.dirty or node.is_new)
         ):
             return False
-        current = node.attributes if node is not None else self._tree.lookup(path).attributes
-        changed = self._deferred_attributes.edit(path, current, change)
+        now = self._tree.lookup(path) if node is None else node
+        changed = self._deferred_attributes.edit(path, now.attributes, now.info, change)
         if changed is not None and node is not None:
             node.show_attributes(changed)
         return changed is not None
 
-    def _send(self, path: str, attributes: Attributes) -> None:
-        """Set on the service what waited for a rename that did not come."""
-        entry = self._tree.lookup(path)
-        self._edits.edit(entry, lambda info: with_attributes(info, attributes))
+    def _send(self, path: str, attributes: Attributes, meant: ObjectInfo | None) -> None:
+        """Set on the service what waited for a rename that did not come.
+
+        Raises:
+            ObjectChanged: there is another version by now than was `meant`.
+        """
+
+        def changed(info: ObjectInfo) -> Mapping[str, str]:
+            if meant is not None and meant.etag != info.etag:
+                raise ObjectChanged(f"{path}: somebody else has made it anew since")
+            return with_attributes(info, attributes)
+
+        self._edits.edit(self._tree.lookup(path), changed)
 
     def _rendered(self, entry: Entry, info: ObjectInfo, change: Change) -> dict[str, str]:
         """Return an object's metadata with its attributes changed."""

@@ -3,17 +3,19 @@
 import os
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tagfs.errors import AccessDenied, TagfsError
+from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.deferred_attributes import GRACE
-from tagfs.store.objects import ObjectInfo
+from tagfs.fs.pending.queue import FIRST_RETRY
+from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
+from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
 from tests.waiting import wait_for
@@ -41,7 +43,7 @@ class Bucket(MemoryBucket):
 
     def _note(self, call: str) -> None:
         self.calls.append(call)
-        if self.holds and isinstance(threading.current_thread(), threading.Timer):
+        if self.holds and threading.current_thread().name.startswith("tagfs-pend"):
             self.reached.set()
             assert self.go_on.wait(10)
         if self.refuses:
@@ -54,8 +56,13 @@ def bucket() -> Bucket:
 
 
 @pytest.fixture
-def tree(bucket: Bucket, tmp_path: Path) -> Iterator[FileSystem]:
-    with tree_of(bucket, tmp_path) as filesystem:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def tree(bucket: Bucket, tmp_path: Path, clock: FakeClock) -> Iterator[FileSystem]:
+    with tree_of(bucket, tmp_path, clock) as filesystem:
         filesystem.mkdir("/d", 0o755)
         yield filesystem
         bucket.refuses = False
@@ -88,9 +95,13 @@ def test_they_go_along_with_the_rename(tree: FileSystem, bucket: Bucket) -> None
     assert (shown["st_mtime"], shown["st_uid"]) == (7 * 10**9, 12)
 
 
-def test_without_a_rename_they_are_sent_soon(tree: FileSystem, bucket: Bucket) -> None:
+def test_without_a_rename_they_are_sent_soon(
+    tree: FileSystem, bucket: Bucket, clock: FakeClock
+) -> None:
     write(tree, TEMPORARY)
     edit(tree)
+    assert bucket.calls == []
+    clock.advance_when_waited_for(GRACE)
     wait_for(lambda: bool(bucket.calls) and kept(bucket, TEMPORARY[1:]) == ALL)
     assert bucket.calls == ["edit d/.f.Ab12xY"]
     tree.chmod(TEMPORARY, 0o600)
@@ -119,7 +130,7 @@ def test_they_are_sent_before_the_object_is_changed_otherwise(
 
 
 def test_an_open_handle_sends_them_when_it_goes_on_writing(
-    tree: FileSystem, bucket: Bucket
+    tree: FileSystem, bucket: Bucket, clock: FakeClock
 ) -> None:
     fh = tree.create(TEMPORARY, 0o600, os.O_WRONLY | os.O_EXCL)
     tree.write(fh, 0, b"x")
@@ -131,7 +142,7 @@ def test_an_open_handle_sends_them_when_it_goes_on_writing(
     tree.write(fh, 1, b"y")
     tree.flush(fh)
     tree.release(fh)
-    time.sleep(2 * GRACE)
+    clock.advance_when_waited_for(2 * GRACE)
     assert bucket.get(TEMPORARY[1:]).data == b"xy"
     assert kept(bucket, TEMPORARY[1:])["mtime"] != "1", "the write came after it"
 
@@ -147,16 +158,80 @@ def test_the_rename_tells_of_a_failure_and_they_wait_on(tree: FileSystem, bucket
     assert kept(bucket, "d/f") == ALL
 
 
-def test_after_a_failure_nothing_waits_any_more(
-    tree: FileSystem, bucket: Bucket, caplog: pytest.LogCaptureFixture
+def fail(
+    tree: FileSystem, bucket: Bucket, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Let attributes be set that are refused when they are sent."""
     write(tree, TEMPORARY)
-    bucket.refuses = True
     edit(tree)
-    wait_for(lambda: any("were not set" in record.message for record in caplog.records))
+    bucket.refuses = True
+    clock.advance_when_waited_for(GRACE)
+    wait_for(lambda: "mode, owner and times not set yet" in caplog.text)
+
+
+def test_what_fails_is_tried_again_and_nothing_else_waits_meanwhile(
+    tree: FileSystem, bucket: Bucket, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(tree, bucket, clock, caplog)
+    assert [r.levelname for r in caplog.records if "not set" in r.message] == ["ERROR"]
     write(tree, "/d/.g.Ab12xY")
     with pytest.raises(AccessDenied):
         tree.chmod("/d/.g.Ab12xY", 0o640)
+    with pytest.raises(AccessDenied):
+        tree.chmod(TEMPORARY, 0o600)
+    assert stat.S_IMODE(tree.getattr(TEMPORARY)["st_mode"]) == 0o640, "as the program was told"
+    bucket.refuses = False
+    clock.advance(FIRST_RETRY * 2)
+    wait_for(lambda: kept(bucket, TEMPORARY[1:]) == ALL)
+    wait_for(lambda: TEMPORARY not in tree._deferred_attributes)
+    bucket.calls.clear()
+    write(tree, "/d/.h.Ab12xY")
+    tree.chmod("/d/.h.Ab12xY", 0o640)
+    assert bucket.calls == [], "trusted again"
+
+
+@pytest.mark.parametrize("way", ["chmod", "rename", "end"])
+def test_what_failed_is_done_by_whatever_comes_next(
+    tree: FileSystem,
+    bucket: Bucket,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    way: str,
+) -> None:
+    fail(tree, bucket, clock, caplog)
+    bucket.refuses = False
+    if way == "chmod":
+        tree.chmod(TEMPORARY, 0o751)
+    elif way == "rename":
+        tree.rename(TEMPORARY, "/d/f")
+    else:
+        tree.close()
+    mode = {"mode": str(stat.S_IFREG | 0o751)} if way == "chmod" else {}
+    assert kept(bucket, "d/f" if way == "rename" else TEMPORARY[1:]) == {**ALL, **mode}
+
+
+def test_what_fails_and_comes_late_spares_what_another_host_made(
+    tree: FileSystem, bucket: Bucket, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F8."""
+    fail(tree, bucket, clock, caplog)
+    bucket.put(TEMPORARY[1:], BytesSource(b"another host's"), NewObject(metadata={"mode": "33188"}))
+    bucket.refuses = False
+    clock.advance(FRESH_WITHIN + FIRST_RETRY)
+    wait_for(lambda: "somebody else has made it anew" in caplog.text)
+    assert kept(bucket, TEMPORARY[1:]) == {"mode": "33188"}
+    assert stat.S_IMODE(tree.getattr(TEMPORARY)["st_mode"]) == 0o644
+
+
+def test_an_object_that_is_gone_is_no_failure(
+    tree: FileSystem, bucket: Bucket, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tree, TEMPORARY)
+    edit(tree)
+    bucket.delete(TEMPORARY[1:])
+    clock.advance_when_waited_for(GRACE)
+    wait_for(lambda: tree._deferred_attributes.attributes(TEMPORARY) is None)
+    assert caplog.records == []
 
 
 def test_edits_of_all_other_files_do_not_wait(tree: FileSystem, bucket: Bucket) -> None:
@@ -177,11 +252,14 @@ def test_what_was_not_made_here_does_not_wait(tree: FileSystem, bucket: Bucket) 
     assert bucket.calls == ["edit d/.f.Ab12xY"]
 
 
-def test_an_unlinked_one_takes_them_with_it(tree: FileSystem, bucket: Bucket) -> None:
+def test_an_unlinked_one_takes_them_with_it(
+    tree: FileSystem, bucket: Bucket, clock: FakeClock
+) -> None:
     write(tree, TEMPORARY)
     edit(tree)
     tree.unlink(TEMPORARY)
-    time.sleep(2 * GRACE)
+    clock.advance_when_waited_for(2 * GRACE)
+    assert tree._deferred_attributes.attributes(TEMPORARY) is None
     assert bucket.calls == []
 
 
@@ -209,12 +287,16 @@ def removed_elsewhere(tree: FileSystem, bucket: Bucket) -> None:
     "make", [remove_and_write, rename_over, rename_and_write, removed_elsewhere]
 )
 def test_what_is_made_meanwhile_does_not_get_them(
-    tree: FileSystem, bucket: Bucket, make: Callable[[FileSystem, Bucket], None]
+    tree: FileSystem,
+    bucket: Bucket,
+    clock: FakeClock,
+    make: Callable[[FileSystem, Bucket], None],
 ) -> None:
     """F8. They are being sent, slowly, while another file takes that name."""
     write(tree, TEMPORARY, b"same")
     bucket.holds = True
     edit(tree)
+    clock.advance_when_waited_for(GRACE)
     assert bucket.reached.wait(5)
     making = threading.Thread(target=make, args=(tree, bucket))
     making.start()
@@ -222,7 +304,7 @@ def test_what_is_made_meanwhile_does_not_get_them(
     bucket.go_on.set()
     making.join(10)
     assert not making.is_alive()
-    time.sleep(3 * GRACE)
+    clock.advance(3 * GRACE)
     assert bucket.get(TEMPORARY[1:]).data == b"same"
     assert kept(bucket, TEMPORARY[1:])["mode"] == str(stat.S_IFREG | 0o600)
     assert kept(bucket, TEMPORARY[1:])["mtime"] != "7"

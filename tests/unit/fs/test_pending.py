@@ -232,12 +232,14 @@ def test_many_are_flushed_at_once_and_one_failure_keeps_none_back(
 ) -> None:
     acts = [Act(Unreachable(str(n)) if n == 1 else None) for n in range(3)]
     for number, act in enumerate(acts):
-        queue.add(f"/{number}", DELETE, act.work, 1000)
+        queue.add(f"/d/{number}", DELETE, act.work, 1000)
+    queue.add("/e", DELETE, Act().work, 1000)
+    queue.add("/d", DELETE, Act().work, 1000)
     errors: list[Exception] = []
 
     def flush() -> None:
         try:
-            queue.flush_all(queue.all(DELETE))
+            queue.flush_below("/d", DELETE)
         except TagfsError as error:
             errors.append(error)
 
@@ -247,7 +249,7 @@ def test_many_are_flushed_at_once_and_one_failure_keeps_none_back(
     flushing.join(10)
     assert [str(error) for error in errors] == ["1"]
     assert [act.calls for act in acts] == [1, 1, 1]
-    assert [change.path for change in queue.all(DELETE)] == ["/1"]
+    assert [change.path for change in queue.all(DELETE)] == ["/d/1", "/e", "/d"]
 
 
 def test_what_takes_it_over_makes_it(queue: PendingChanges) -> None:
