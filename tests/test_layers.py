@@ -45,6 +45,8 @@ ROOMS = {
         "http_dates",
         "key_locks",
         "single_flight",
+        "object_reads",
+        "object_writes",
         "bucket",
         ".",
         "cache",
@@ -103,7 +105,13 @@ APART = {
 }
 """What a folder does not use though it stands below: neighbours that know nothing of each other."""
 
-SEAM = {"tagfs.store.bucket", "tagfs.store.objects", "tagfs.store.tags"}
+SEAM = {
+    "tagfs.store.bucket",
+    "tagfs.store.objects",
+    "tagfs.store.tags",
+    "tagfs.store.object_reads",
+    "tagfs.store.object_writes",
+}
 """All that the tree knows of the store."""
 
 

@@ -26,6 +26,7 @@ from tagfs.fs.content.upload_plan import (
 from tagfs.fs.content.uploader import amend
 from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.store.bucket import Bucket
+from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, Part, Upload
 from tagfs.store.tags import TagSet
 
@@ -189,7 +190,7 @@ class UploadResumer:
             wait(futures)
 
 
-def fetch_from(bucket: Bucket, key: str, etag: str) -> Fetch:
+def fetch_from(bucket: ObjectReads, key: str, etag: str) -> Fetch:
     """Return what fetches bytes of exactly this version of an object."""
 
     def fetch(start: int, length: int) -> bytes:
@@ -198,7 +199,7 @@ def fetch_from(bucket: Bucket, key: str, etag: str) -> Fetch:
     return fetch
 
 
-def _fetch_base(bucket: Bucket, base: ObjectInfo | None) -> Fetch:
+def _fetch_base(bucket: ObjectReads, base: ObjectInfo | None) -> Fetch:
     if base is not None:
         return fetch_from(bucket, base.key, base.etag)
 

@@ -9,24 +9,14 @@ Sizes, offsets and lengths are bytes. Times are nanoseconds since the epoch. Eve
 raise the classes of `tagfs.errors`; those worth naming are named at the method.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from tagfs.store import limits
-from tagfs.store.objects import (
-    NONE_MEANT,
-    Content,
-    Keep,
-    Lookup,
-    NewObject,
-    ObjectInfo,
-    ObjectType,
-    Page,
-    Part,
-    Source,
-    Upload,
-)
+from tagfs.store.object_reads import ObjectReads
+from tagfs.store.object_writes import MultipartUploads, ObjectWrites
+from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import TagRules, TagSet
 
 Limits = limits.Limits
@@ -60,223 +50,8 @@ class Capabilities:
     rename: bool = False
 
 
-class Bucket(Protocol):
-    """A bucket. All methods are thread-safe and may block for one or more round trips.
-
-    `max_age` (seconds) says how old a remembered answer may be; None leaves that to the
-    implementation's own limit, and implementations that remember nothing ignore it.
-    """
-
-    name: str
-    limits: Limits
-    object_tag_rules: TagRules
-    bucket_tag_rules: TagRules
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the bucket is known to be able to do."""
-        ...
-
-    # Looking
-
-    def list(
-        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = 1000
-    ) -> Page:
-        """Return one page of the keys that begin with `prefix`; one request.
-
-        Raises:
-            NoSuchBucket, AccessDenied
-        """
-        ...
-
-    def scan(self, prefix: str) -> Iterator[Page]:
-        """Yield all pages of the directory `prefix` ("" or ending in "/") as they arrive."""
-        ...
-
-    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
-        """Say what is at `key` (no trailing "/"): at most 2 requests, in one round trip."""
-        ...
-
-    def head(
-        self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
-    ) -> ObjectInfo:
-        """Describe one object with its detail; a link is described itself.
-
-        `expected` is a hint from a listing that saves a request for links.
-
-        Raises:
-            NotFound
-        """
-        ...
-
-    def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
-        """Describe several objects at the same time, as `head` does each.
-
-        What does not take one plain request, or is missing, is left out: ask for it singly.
-        """
-        ...
-
-    def get(
-        self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
-    ) -> Content:
-        """Return up to `length` bytes from `start` on (fewer only at the end); all if None.
-
-        A read of a whole object is verified against its checksum.
-
-        Raises:
-            NotFound, ObjectChanged (the ETag is not `if_match`), Archived, IntegrityError
-        """
-        ...
-
-    # Writing
-
-    def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
-        """Create or replace an object whole, in one request, tags included; verified.
-
-        Raises:
-            AlreadyExists (`new.exclusive`), AccessDenied (also when the tags to keep may not be
-            read), IntegrityError
-        """
-        ...
-
-    def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
-        """Extend the appendable object `info` at its end; tells a lost reply from a foreign append.
-
-        Raises:
-            PositionMismatch: its length is no longer `info.size`; nothing was appended.
-        """
-        ...
-
-    def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
-        """Create an appendable object where no object is.
-
-        Raises:
-            AlreadyExists, Unsupported
-        """
-        ...
-
-    def start_upload(self, key: str, new: NewObject) -> Upload:
-        """Begin a multipart upload; nothing is visible before `complete_upload`."""
-        ...
-
-    def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
-        """Send one part (number from 1), verified; a number sent again replaces the part."""
-        ...
-
-    def copy_part(
-        self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
-    ) -> Part:
-        """Let the service take one part from a range of `source`, if it is still that version.
-
-        Raises:
-            ObjectChanged
-            Unsupported: it copies no parts, and `capabilities` says so from now on.
-        """
-        ...
-
-    def list_parts(self, upload: Upload) -> Sequence[Part]:
-        """Return the parts that the service has, by number.
-
-        Raises:
-            NoSuchUpload
-        """
-        ...
-
-    def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
-        """Make the parts, in order of number, the object's content; verified where possible."""
-        ...
-
-    def abort_upload(self, upload: Upload) -> None:
-        """Throw a begun upload away; one that is gone already is no error."""
-        ...
-
-    def copy(  # noqa: PLR0913  all that a copy may have otherwise
-        self,
-        source: ObjectInfo,
-        key: str,
-        *,
-        tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
-        exclusive: bool = False,
-        metadata: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
-        known_tags: TagSet | None = None,
-    ) -> ObjectInfo:
-        """Copy one object of any size and type on the service, metadata and tags included.
-
-        `metadata`, `headers`: user metadata and standard headers that the copy gets instead of
-        the source's (of no link).
-        `acl`: the source's; if that has none, one that is given, or that of what is replaced.
-        `known_tags`: those of the source, where they are known: some services drop them.
-
-        Raises:
-            NotFound, ObjectChanged (`source` is no longer that version), AlreadyExists
-        """
-        ...
-
-    def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
-        """Rename an object, or (both keys end in "/") a directory with all that is below it.
-
-        A file replaces a file, and a directory an empty one, as far as the service allows. All at
-        once: nobody sees both, neither or a half. `source` is what is known of the object.
-
-        Raises:
-            Unsupported: the bucket is none of those that rename (`Capabilities.rename`).
-            NotFound
-            AlreadyExists: a file is where a directory is to be, or the other way round; or the
-                service replaces nothing.
-            NotEmpty: there is something in the directory that would be replaced.
-        """
-        ...
-
-    def set_metadata(
-        self,
-        info: ObjectInfo,
-        metadata: Mapping[str, str],
-        headers: Mapping[str, str],
-        *,
-        known_tags: TagSet | None = None,
-    ) -> ObjectInfo:
-        """Replace user metadata and standard headers of one object; content and tags stay.
-
-        `known_tags`: the object's, where they are known: some services drop them.
-
-        Raises:
-            NotFound, ObjectChanged
-        """
-        ...
-
-    def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
-        """Create or replace a symlink object; `target` is a key and need not exist.
-
-        Raises:
-            Unsupported, AlreadyExists
-        """
-        ...
-
-    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
-        """Delete one object; a missing one is no error.
-
-        `meant` is the version that is to go. After an attempt without an answer, no further one is
-        made if another version is there: somebody has made that since.
-        """
-        ...
-
-    def may_delete(self, key: str, *, surely: bool = False) -> bool:
-        """Say whether objects beside `key` may be deleted; `surely`: by what is known of these."""
-        ...
-
-    def delete_many(
-        self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
-    ) -> Mapping[str, str]:
-        """Delete objects in batches; return, for each key that failed, the reason.
-
-        What surely stays because it may not be deleted has `Denied` for a reason.
-        `meant` holds the versions that are to go, by key; see `delete`.
-        """
-        ...
-
-    # Tags
+class TagStore(Protocol):
+    """Reading and changing tag sets, of objects and of the bucket."""
 
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
         """Return the tag set of one object (of the link itself, if it is one).
@@ -317,15 +92,23 @@ class Bucket(Protocol):
         """`update_tags` for the bucket; a set that only loses tags loses exactly those."""
         ...
 
-    def get_acl(self, key: str) -> Mapping[str, str]:
-        """Return what gives a rewritten object its ACL again; empty if that takes nothing.
 
-        Raises:
-            NotFound
-        """
+class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, Protocol):
+    """A bucket. All methods are thread-safe and may block for one or more round trips.
+
+    `max_age` (seconds) says how old a remembered answer may be; None leaves that to the
+    implementation's own limit, and implementations that remember nothing ignore it.
+    """
+
+    name: str
+    limits: Limits
+    object_tag_rules: TagRules
+    bucket_tag_rules: TagRules
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the bucket is known to be able to do."""
         ...
-
-    # Housekeeping
 
     def close(self) -> None:
         """Give back connections and threads."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tagfs.errors import IntegrityError, Interrupted
 from tagfs.fs.content.access_pattern import FIRST, RANDOM, AccessPattern, range_size
 from tagfs.fs.content.memory_budget import MemoryBudget
-from tagfs.store.bucket import Bucket
+from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import Content, ObjectInfo
 
 SMALL = 1024**2
@@ -41,7 +41,7 @@ class Reader:
 
     def __init__(
         self,
-        bucket: Bucket,
+        bucket: ObjectReads,
         key: str,
         executor: Executor,
         budget: MemoryBudget,

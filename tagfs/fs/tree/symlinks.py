@@ -20,6 +20,7 @@ from tagfs.fs.mapping.link_targets import (
     to_target,
 )
 from tagfs.store.bucket import Bucket
+from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo, ObjectType
 
 MAX_TEXTS = 10_000
@@ -56,7 +57,7 @@ def write_symlink(bucket: Bucket, key: str, text: str, new: NewObject) -> Object
     )
 
 
-def read_link(bucket: Bucket, info: ObjectInfo) -> str:
+def read_link(bucket: ObjectReads, info: ObjectInfo) -> str:
     """Return a link's text, byte for byte what symlink(2) was given.
 
     Links are symlink objects, or plain ones whose text is in their metadata (ossfs 1 with
@@ -76,7 +77,7 @@ def read_link(bucket: Bucket, info: ObjectInfo) -> str:
 class LinkTexts:
     """Reads links, and remembers with its ETag what only an object's content tells."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: ObjectReads) -> None:
         self._bucket = bucket
         self._texts: dict[str, tuple[str, str]] = {}
 

@@ -1,6 +1,7 @@
-"""XML as object stores write and read it; nothing else of the project sees XML.
+"""XML as object stores write and read it: parsing, escaping, and the one document of errors.
 
-Pure functions: `parse_x` takes the bytes of an answer and returns a value or raises
+The other documents are in `listings`, `uploads` and `documents`; nothing else of the project sees
+XML. Pure functions: `parse_x` takes the bytes of an answer and returns a value or raises
 `MalformedResponse`, whatever the bytes are; `render_x` returns the bytes of a request. Entities,
 external documents and huge trees are off, and so are documents that declare a type.
 Namespaces are ignored: services disagree about them.
