@@ -41,6 +41,7 @@ ROOMS = {
         "limits",
         "tags",
         "objects",
+        "versions",
         "acl",
         "http_dates",
         "key_locks",
@@ -111,6 +112,7 @@ SEAM = {
     "tagfs.store.tags",
     "tagfs.store.object_reads",
     "tagfs.store.object_writes",
+    "tagfs.store.versions",
 }
 """All that the tree knows of the store."""
 

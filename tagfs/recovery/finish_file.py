@@ -5,8 +5,6 @@ object is what the file was to become, the crash came after the upload. Anything
 else's object: it is not touched, unless the user insists.
 """
 
-from collections.abc import Mapping
-
 from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch
 from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.mapping.paths import Root
@@ -15,6 +13,7 @@ from tagfs.recovery.resume_upload import UploadResumer
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
+from tagfs.store.versions import Sent, is_what_was_sent, lower_names
 
 
 class Conflict(Exception):
@@ -106,18 +105,15 @@ class FileFinisher:
         entry = remains.entry
         if current.size != entry.size or current.type is ObjectType.SYMLINK:
             return False
-        metadata = _lower(current.detail.metadata if current.detail else {})
-        sent = [_lower(entry.metadata)]
-        if entry.begun is not None:
-            sent.append(_lower(entry.begun.metadata))
-        ours = bool(metadata) and metadata in sent
+        sent = [entry.metadata] if entry.begun is None else [entry.metadata, entry.begun.metadata]
+        ours = any(meta and is_what_was_sent(current, Sent(metadata=meta)) for meta in sent)
         if remains.is_complete:
             if not self._has_same_content(current, remains):
                 return False
         elif not (ours and self._has_all_changes(current, remains)):
             return False
         if ours:
-            self._amend(current, entry, metadata)
+            self._amend(current, entry)
         elif entry.tags and not self._has_tags(current, entry.tags):
             if self._force:
                 return False
@@ -140,7 +136,7 @@ class FileFinisher:
                     return False
         return True
 
-    def _amend(self, current: ObjectInfo, entry: FileEntry, metadata: dict[str, str]) -> None:
+    def _amend(self, current: ObjectInfo, entry: FileEntry) -> None:
         """Set what had not travelled with the upload, unless somebody changed it since."""
         begun = entry.begun
         if begun is None:
@@ -151,7 +147,8 @@ class FileFinisher:
             and self._bucket.get_tags(current.key) == begun.tags
         ):
             self._bucket.put_tags(current.key, TagSet(entry.tags))
-        if metadata == _lower(begun.metadata) != _lower(entry.metadata):
+        changed = lower_names(begun.metadata) != lower_names(entry.metadata)
+        if changed and is_what_was_sent(current, Sent(metadata=begun.metadata)):
             self._bucket.set_metadata(current, entry.metadata, entry.headers)
 
     def _has_tags(self, current: ObjectInfo, tags: dict[str, str]) -> bool:
@@ -160,7 +157,3 @@ class FileFinisher:
 
 def _is_base(current: ObjectInfo, entry: FileEntry) -> bool:
     return current.etag == entry.base_etag and current.size >= entry.base_size
-
-
-def _lower(metadata: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in metadata.items()}

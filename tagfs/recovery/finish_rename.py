@@ -16,7 +16,8 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.fs.tree.symlinks import read_link
 from tagfs.recovery.finish_file import Conflict
 from tagfs.store.bucket import Bucket
-from tagfs.store.objects import Detail, ObjectInfo, ObjectType
+from tagfs.store.objects import ObjectInfo, ObjectType
+from tagfs.store.versions import copies_match
 
 BATCH = 1000
 
@@ -105,33 +106,17 @@ class RenameFinisher:
     def _are_same(self, listed: ObjectInfo, twin: ObjectInfo, *, copying: bool) -> bool:
         """Say whether `listed` may be deleted because `twin` is all that it is."""
         info = self._head(listed.key)
-        if info is None or info.detail is None or twin.detail is None:
+        if info is None:
             return False
         original, copy = (twin, info) if copying else (info, twin)
         return (
-            original.last_modified_ns <= copy.last_modified_ns
-            and self._have_same_content(info, twin)
-            and _metadata(info.detail) == _metadata(twin.detail)
-            and dict(info.detail.headers) == dict(twin.detail.headers)
+            # A link that is moved may keep its text there.
+            copies_match(original, copy, own_metadata={METADATA_NAME})
+            and self._have_same_text(info, twin)
             and self._bucket.get_tags(info.key) == self._bucket.get_tags(twin.key)
         )
 
-    def _have_same_content(self, one: ObjectInfo, other: ObjectInfo) -> bool:
-        if one.type is ObjectType.SYMLINK or other.type is ObjectType.SYMLINK:
-            if one.type is not other.type:
-                return False
-            return read_link(self._bucket, one) == read_link(self._bucket, other)
-        return _same_content(one, other)
-
-
-def _metadata(detail: Detail) -> dict[str, str]:
-    """Return metadata without what a link that is moved keeps there: its text, if need be."""
-    return {k: v for k, v in detail.metadata.items() if k != METADATA_NAME}
-
-
-def _same_content(one: ObjectInfo, other: ObjectInfo) -> bool:
-    if one.size != other.size or one.detail is None or other.detail is None:
-        return False
-    if None not in (one.detail.crc64, other.detail.crc64):
-        return one.detail.crc64 == other.detail.crc64
-    return one.etag == other.etag
+    def _have_same_text(self, one: ObjectInfo, other: ObjectInfo) -> bool:
+        if one.type is not ObjectType.SYMLINK:
+            return True
+        return read_link(self._bucket, one) == read_link(self._bucket, other)

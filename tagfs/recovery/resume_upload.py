@@ -29,6 +29,7 @@ from tagfs.store.bucket import Bucket
 from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, Part, Upload
 from tagfs.store.tags import TagSet
+from tagfs.store.versions import is_part, is_version
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class UploadResumer:
         if not kept:
             upload = self._begin(remains, new)
         parts = self._transfer(upload, remains, base, segments, kept)
-        if base is not None and self._bucket.head(remains.key).etag != base.etag:
+        if base is not None and not is_version(self._bucket.head(remains.key), base):
             raise ObjectChanged(f"{remains.key}: replaced while it was finished")
         info = self._bucket.complete_upload(upload, parts)
         if remains.entry.begun is not None:
@@ -151,7 +152,7 @@ class UploadResumer:
             if segment.copied or theirs is None or theirs.size != segment.end - segment.start:
                 continue
             ours = remains.part(number, segment.start, segment.end)
-            if theirs.etag.upper() == ours.etag and theirs.crc64 in (None, ours.crc64):
+            if is_part(theirs, ours):
                 kept[number] = replace(ours, etag=theirs.etag)
         if kept:
             log.info("%s: goes on with %d of %d parts", entry.key, len(kept), len(segments))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
-from tagfs.errors import IntegrityError
 from tagfs.store.tags import TagSet
 
 MARKER_TYPE: Final = "application/x-directory"
@@ -75,18 +74,6 @@ class ObjectInfo:
     def with_detail(self, detail: Detail) -> "ObjectInfo":
         """Return the same object with another detail."""
         return replace(self, detail=detail)
-
-    def check_same(self, found: "ObjectInfo") -> None:
-        """Raise IntegrityError if two answers tell different sizes of one version: one is a part's.
-
-        A link is told with a size of its own or with its target's, and is left out.
-        """
-        linked = ObjectType.SYMLINK in (self.type, found.type)
-        if linked or not self.etag or self.etag != found.etag or self.size == found.size:
-            return
-        raise IntegrityError(
-            f"{found.key!r}: {found.size} bytes where {self.size} are known of the same version"
-        )
 
 
 NONE_MEANT: Final[Mapping[str, ObjectInfo]] = MappingProxyType({})

@@ -15,6 +15,7 @@ from tagfs.fs.content.access_pattern import FIRST, RANDOM, AccessPattern, range_
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import Content, ObjectInfo
+from tagfs.store.versions import check_same_size, is_version
 
 SMALL = 1024**2
 """Bytes up to which an object is read whole at once."""
@@ -96,7 +97,7 @@ class Reader:
             read = self.info
             if after is None or read is None:
                 return
-            if before is None or read.etag == before.etag:
+            if before is None or is_version(read, before):
                 self.info = after
 
     def read(self, offset: int, length: int) -> bytes | memoryview:
@@ -184,7 +185,7 @@ class Reader:
             content = self._bucket.get(
                 key, piece.start, piece.end - piece.start, if_match=info.etag
             )
-            info.check_same(content.info)
+            check_same_size(info, content.info)
         except BaseException as error:  # noqa: BLE001  (handed to whoever reads)
             piece.future.set_exception(error)
         else:

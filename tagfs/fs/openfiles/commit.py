@@ -26,6 +26,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.inheritance import inherited_from, merged_headers, merged_metadata
 from tagfs.store.objects import Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
+from tagfs.store.versions import Sent, is_version, is_what_was_sent
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Committer:
             found = self._bucket.head(to.key, max_age=0)
         except NotFound:
             return
-        if before is not None and before.etag == found.etag:
+        if before is not None and is_version(found, before):
             return
         if not self._may_be_ours(found):
             raise ObjectChanged(f"{to.key}: somebody else has made or replaced it since")
@@ -143,8 +144,11 @@ class Committer:
         """
         if self.uploader.created_key == found.key:
             return True
-        sent = [(new.metadata, size) for new, size in self._uncertain if "mtime" in new.metadata]
-        return ((found.detail.metadata if found.detail else {}), found.size) in sent
+        return any(
+            is_what_was_sent(found, Sent(size=size, metadata=new.metadata))
+            for new, size in self._uncertain
+            if "mtime" in new.metadata
+        )
 
     def _may_be_ours(self, found: ObjectInfo) -> bool:
         """Say the same, and of objects without times that are of the right size."""

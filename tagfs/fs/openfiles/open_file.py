@@ -31,6 +31,7 @@ from tagfs.fs.openfiles.commit import Committer
 from tagfs.fs.openfiles.object_draft import ObjectDraft, is_named_by
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.versions import check_same_size, is_version
 
 log = logging.getLogger(__name__)
 
@@ -363,7 +364,7 @@ class OpenFile:
             self.key = to_key(path)
             if info is not None:
                 old = self.info
-                other = old is not None and before is not None and old.etag != before.etag
+                other = old is not None and before is not None and not is_version(old, before)
                 self.info = replace(old, key=self.key) if old is not None and other else info
                 if info.detail is not None:  # it may have got what another file left it
                     merged = merged_metadata(self.draft.metadata, info.detail.metadata)
@@ -438,7 +439,7 @@ class OpenFile:
         if self.info is None:
             raise NotFound(f"{self.key}: not on the service yet")
         content = self.env.bucket.get(self.key, offset, length, if_match=self.info.etag)
-        self.info.check_same(content.info)
+        check_same_size(self.info, content.info)
         return content.data
 
     def _check_size(self, size: int) -> None:

@@ -25,6 +25,7 @@ from tagfs.fs.prefetch.content_buffer import ContentBuffer
 from tagfs.fs.prefetch.directory_walk import ListedDirectory, UnlistedLookups, Walk, WalkStarts
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.store.objects import Content
+from tagfs.store.versions import is_version
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class SiblingPrefetcher:
     def _is_last_seen(self, path: str, content: Content) -> bool:
         """Say whether content is whole, and the version that was last seen at a path."""
         known = self._env.bucket.known(self._env.root.to_key(path))
-        if known is None or known.etag != content.info.etag:
+        if known is None or not is_version(content.info, known):
             return False
         return len(content.data) == content.info.size
 

@@ -16,6 +16,7 @@ from tagfs.fs.tree.lookup import Entry
 from tagfs.fs.tree.symlinks import copy_symlink
 from tagfs.store.objects import Detail, Keep, ObjectInfo
 from tagfs.store.tags import TagSet
+from tagfs.store.versions import is_version
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class CopyingFileRename:
             log.error("%s: is replaced by what could not be deleted: %s", moved.key, error)
             return
         try:
-            if self._env.bucket.head(moved.key, max_age=0).etag == moved.etag:
+            if is_version(self._env.bucket.head(moved.key, max_age=0), moved):
                 self._env.bucket.delete(moved.key, meant=moved)
         except TagfsError as failure:
             log.error("%s: a copy left over from a failed rename: %s", moved.key, failure)  # noqa: TRY400  (it is told in one line)

@@ -25,6 +25,7 @@ from tagfs.fs.pending.change import Kind, Work
 from tagfs.fs.pending.queue import PendingChanges
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.store.objects import ObjectInfo
+from tagfs.store.versions import is_version
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class ReplacedFiles:
             found = self._env.bucket.head(key, max_age=0)
         except NotFound:
             return False
-        return meant is not None and found.etag == meant.etag
+        return meant is not None and is_version(found, meant)
 
 
 def _is_final(error: Exception) -> bool:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tagfs.store.cache.listings import Listings, Seen, above
-from tagfs.store.cache.packed_rows import pack, same_version, unpack
+from tagfs.store.cache.packed_rows import pack, unpack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.versions import same_version
 
 
 class Unknown(enum.Enum):

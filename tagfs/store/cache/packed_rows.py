@@ -17,7 +17,6 @@ COMMON_PREFIX: Final = b""
 
 _FIXED = struct.Struct("<qqH")  # size, last_modified_ns, number of the kind
 _HEX = re.compile(r"[0-9A-F]{32}|[0-9a-f]{32}")
-_SECOND = 1_000_000_000
 
 Kind = tuple[ObjectType, str, str]
 """Type, storage class, and how the ETag is written: "upper", "lower" (hexadecimal) or "text"."""
@@ -48,19 +47,6 @@ def unpack(key: str, row: bytes) -> ObjectInfo:
         last_modified_ns=modified,
         type=kind,
         storage_class=storage_class,
-    )
-
-
-def same_version(one: ObjectInfo, other: ObjectInfo, *, apart: int = 0) -> bool:
-    """Say whether two answers describe one version of an object.
-
-    Whole seconds are compared, because headers tell no more. `apart` seconds may lie between them.
-    """
-    return (
-        one.etag == other.etag
-        and one.size == other.size
-        and one.type is other.type
-        and abs(one.last_modified_ns // _SECOND - other.last_modified_ns // _SECOND) <= apart
     )
 
 

@@ -10,6 +10,7 @@ from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import UNKNOWN, Unknown
 from tagfs.store.cache.shared_scan import TooLarge, kept_pages
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.versions import check_same_size
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ class CachedReads:
         try:
             content = self._inner.get(key, start, length, if_match=if_match)
             if known is not None:
-                known.check_same(content.info)
+                check_same_size(known, content.info)
         except BaseException as error:
             with self._lock:
                 self._state.flights.end(slot, flight)

@@ -23,6 +23,7 @@ from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, ObjectInfo, ObjectType, Part, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.versions import Sent, is_version, is_what_was_sent
 from tagfs.store.wire.checksums import combine_all, etag_of_parts
 from tagfs.store.wire.headers import parse_crc64, render_new
 from tagfs.store.wire.uploads import parse_completed, render_parts
@@ -102,11 +103,11 @@ class UploadCompletions:
         """
         for source in self._uploads.sources(upload.upload_id):
             try:
-                etag = self._heads.head(source.key).etag
+                found = self._heads.head(source.key)
             except NotFound as failure:
                 raise ObjectChanged(f"{source.key!r} is gone: {failure}") from failure
-            if etag != source.etag:
-                raise ObjectChanged(f"{source.key!r}: {etag} instead of {source.etag}")
+            if not is_version(found, source):
+                raise ObjectChanged(f"{source.key!r}: {found.etag} instead of {source.etag}")
         self._uploads.forget_sources(upload.upload_id)  # the next try may find what this one made
 
     def _complete(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
@@ -153,9 +154,8 @@ class UploadCompletions:
             found = self._heads.head(upload.key)
         except NotFound:
             return False
-        metadata = {name.lower(): value for name, value in upload.new.metadata.items()}
         # The object that is replaced may have the same content.
-        return found.etag == etag and bool(found.detail and found.detail.metadata == metadata)
+        return is_what_was_sent(found, Sent(etag=etag, metadata=upload.new.metadata))
 
     def _etag_of(self, request: Request, parts: Sequence[Part]) -> str:
         """Return the ETag of an object that was made of these parts: Ceph RGW 16 does not tell it.
@@ -201,13 +201,16 @@ class UploadCompletions:
                 found = self._heads.head(made.key)
             except NotFound:
                 raise to_exception(request, answer) from None
-            expected = made.detail.crc64 if made.detail else None
-            told = found.detail.crc64 if found.detail else None
-            if found.size == made.size and (
-                expected == told
-                if expected is not None and told is not None
-                else found.etag.endswith(f"-{parts}")
-            ):
+            if is_what_was_sent(found, _evidence(found, made, parts)):
                 logger.info("%s: the answer was lost, but the object is there", request)
                 return found
         raise logged(to_exception(request, answer))
+
+
+def _evidence(found: ObjectInfo, made: ObjectInfo, parts: int) -> Sent:
+    """Return what tells a completed upload: its checksum, else how it was made."""
+    crc = made.detail.crc64 if made.detail else None
+    told = found.detail.crc64 if found.detail else None
+    if crc is None or told is None:
+        return Sent(size=made.size, parts=parts)
+    return Sent(size=made.size, crc64=crc)

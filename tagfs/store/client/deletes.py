@@ -24,7 +24,8 @@ from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
+from tagfs.store.objects import NONE_MEANT, ObjectInfo
+from tagfs.store.versions import may_be_version
 from tagfs.store.wire.documents import parse_deleted, render_delete
 from tagfs.store.wire.xml import is_representable
 
@@ -220,17 +221,12 @@ class ObjectDeletes:
         return [key for key, there in zip(keys, is_there, strict=True) if there]
 
     def is_there(self, key: str, meant: ObjectInfo) -> bool:
-        """Say whether a key still holds the version that is meant, as far as looking can tell.
-
-        A link has no content to tell two of them apart: it is another one if it is none any more.
-        """
+        """Say whether a key still holds the version that is meant, as far as looking can tell."""
         try:
             found = self._heads.head(key, expected=meant.type)
         except NotFound:
             return False
-        if ObjectType.SYMLINK in (found.type, meant.type):
-            return found.type is meant.type
-        return not meant.etag or found.etag == meant.etag
+        return may_be_version(found, meant)
 
     def _delete_singly(
         self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]

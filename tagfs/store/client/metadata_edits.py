@@ -16,6 +16,7 @@ from tagfs.store.dialects.header_names import REDIRECT
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.versions import may_be_version
 from tagfs.store.wire.headers import KEPT_HEADERS, render_metadata
 
 
@@ -80,7 +81,7 @@ class MetadataEdits:
     def _edit_metadata(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
         """Replace metadata by PUT ?metadata, which knows no condition: look at the ETag first."""
         present = self._heads.head(info.key)
-        if info.etag and present.etag != info.etag:
+        if not may_be_version(present, info):
             raise ObjectChanged(f"{info.key!r}: {present.etag} instead of {info.etag}")
         # Class and encryption stay: content is not touched, and the request may not name them.
         standard = {k: v for k, v in new.headers.items() if k in (*KEPT_HEADERS, REDIRECT)}

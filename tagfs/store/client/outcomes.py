@@ -4,8 +4,6 @@ A write whose answer was lost is sent again, and the answer to that may be about
 that is "taken". What the service then has is compared with what was sent; nothing is guessed.
 """
 
-from typing import Final
-
 from tagfs.errors import AlreadyExists
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
@@ -16,9 +14,8 @@ from tagfs.store.http.messages import Request, Response
 from tagfs.store.http_dates import parse_http_date
 from tagfs.store.objects import Detail, NewObject, ObjectInfo
 from tagfs.store.tags import TagSet
+from tagfs.store.versions import Sent, is_what_was_sent
 from tagfs.store.wire.headers import parse_crc64, parse_etag
-
-_CLOCK_STEP_NS: Final = 2_000_000_000  # Last-Modified is told in whole seconds, by another clock
 
 
 class Outcomes:
@@ -79,19 +76,22 @@ class Outcomes:
         if not answer.may_have_happened or made.detail is None:
             raise failure
         found = self._heads.head(made.key, expected=made.type)
-        sent_md5 = answer.sent_md5
-        same = (
-            found.detail is not None
-            and (found.size, found.type) == (made.size, made.type)
-            and found.detail.metadata == made.detail.metadata
-            and found.detail.target == made.detail.target
-            and (made.detail.crc64 is None or found.detail.crc64 == made.detail.crc64)
-            # Of a copy nothing was sent; without a checksum only its source's ETag tells.
-            and (not made.etag or made.detail.crc64 is not None or found.etag == made.etag)
-            and (sent_md5 is None or not self._features.md5_etags or found.etag == sent_md5)
-            and found.last_modified_ns >= answer.started_ns - _CLOCK_STEP_NS
-        )
-        if not same:
+        if found.detail is None or not is_what_was_sent(found, self._evidence(answer, made)):
             raise failure
         logger.info("%s: the answer was lost, but the object is there as it was sent", request)
         return found
+
+    def _evidence(self, answer: Response, made: ObjectInfo) -> Sent:
+        detail = made.detail or Detail()
+        # Of a copy nothing was sent; without a checksum only its source's ETag tells.
+        etag = made.etag if detail.crc64 is None else ""
+        md5 = answer.sent_md5 if self._features.md5_etags else None
+        return Sent(
+            size=made.size,
+            type=made.type,
+            etag=md5 or etag or None,
+            crc64=detail.crc64,
+            metadata=detail.metadata,
+            target=detail.target,
+            not_before_ns=answer.started_ns,
+        )

@@ -8,6 +8,7 @@ from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo
+from tagfs.store.versions import is_version
 
 
 class ObjectRenames:
@@ -61,9 +62,9 @@ class ObjectRenames:
             return False
         if left is None:
             return True
-        if source is None or not source.etag or key.endswith("/"):
+        if source is None or key.endswith("/"):
             return False
-        return arrived.etag == source.etag != left.etag
+        return is_version(arrived, source) and not is_version(left, source)
 
     def _find(self, key: str) -> ObjectInfo | None:
         try:

@@ -17,7 +17,7 @@ import pytest
 
 from tagfs.errors import AlreadyExists, NoSuchUpload, PositionMismatch
 from tagfs.store.client.client import BucketSettings, Client, open_bucket
-from tagfs.store.http import retry, transport
+from tagfs.store.http import attempts, retry
 from tagfs.store.objects import BytesSource, NewObject
 from tests.emulated import PAIR, Emulator, emulator
 from tests.faults.faults import Meanwhile, dropped, lost
@@ -39,7 +39,7 @@ Services = Callable[[str], Emulator]
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(retry, "FIRST_DELAY", 0.002)
-    monkeypatch.setattr(transport, "PATIENCE", 0.25)
+    monkeypatch.setattr(attempts, "IDLE_TIMEOUT", 0.25)
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
