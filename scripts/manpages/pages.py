@@ -141,9 +141,10 @@ ro = true
 
 _CREDENTIALS = """
 They come from the first of these that has a key pair: credentials=FILE, of mode 0600, with lines such as access_key_id = ... and
-access_key_secret = ..., or ID:SECRET; credential_process=COMMAND; the variables of the vendor's SDKs; the files of ossutil,
-aliyun, obsutil or aws; the role of the container or the machine. A file that others can read is refused, and so is whatever was
-named (AWS_WEB_IDENTITY_TOKEN_FILE, a profile that is not there) and cannot be used. Temporary ones are renewed five minutes
+access_key_secret = ..., or ID:SECRET; credential_process=COMMAND; the variables of the vendor's SDKs, those of a pod (web
+identity, RRSA, an OIDC agency) too; the files of ossutil, aliyun, obsutil or aws, with roles and sign-ons; the role of the
+container or the machine. A file that others can read is refused, and so is whatever was named (a token file, a profile that is
+not there) and cannot be used. Temporary ones are renewed five minutes
 before they expire, and when the service refuses them.
 """
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.emulated import Emulator, emulator
 from tests.fakes.metadata_service import ADDRESSES, MetadataService, pair
+from tests.fakes.token_services import TokenServices, in_seconds
 from tests.judges import KEY_ID, REGIONS, SECRET, judge_of
 from tests.mounting import mounted, run, wait_for
 
@@ -143,25 +144,78 @@ def test_an_instance_role_is_asked_before_its_pair_expires(running, tmp_path, se
             assert "asking for fresh credentials" not in mount.log()
 
 
+PODS = {
+    "s3": {
+        "AWS_ROLE_ARN": "arn:aws:iam::1:role/pod",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "HOME/token",
+    },
+    "oss": {
+        "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/pod",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/x",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "HOME/token",
+    },
+    "obs": {
+        "HUAWEICLOUD_OIDC_AGENCY_URN": "iam::1:agency:pod",
+        "HUAWEICLOUD_OIDC_PROVIDER_URN": "iam::1:oidc-provider:x",
+        "HUAWEICLOUD_OIDC_TOKEN_FILE": "HOME/token",
+    },
+}
+"""What a cluster gives a pod that is to be somebody, for each service."""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pods_role_is_renewed_while_a_file_is_uploaded(running, tmp_path, service):
+    """... by the token that the cluster has put into its file meanwhile; nobody sees an error."""
+    one, tokens = running(service)
+    until = in_seconds(LONG)
+    pairs = [(*tokens.hand_out(f"{name}-{service}").values(), until) for name in ("pod1", "pod2")]
+    token = tmp_path / "token"
+    token.write_text("first-jwt")
+    environment = {name: v.replace("HOME", str(tmp_path)) for name, v in PODS[service].items()}
+    with TokenServices(pairs, {}, {"first-jwt"}) as cluster:
+        keys = {**environment, **cluster.environment, "HOME": str(tmp_path)}
+        with mounted(one, one.take(), tmp_path / "m", keys=keys) as mount:
+            with mount.path.joinpath("big").open("wb") as file:
+                for block in range(24):
+                    file.write(bytes([block]) * 1024**2)
+                    if block == 12:
+                        tokens.end(f"pod1-{service}")
+                        cluster.bearers = {"second-jwt"}
+                        token.write_text("second-jwt")
+            assert mount.content("big") == b"".join(bytes([b]) * 1024**2 for b in range(24))
+            mount.path.joinpath("small").write_text("after")
+            assert mount.content("small") == b"after"
+            log = mount.log()
+            assert "pod" in log.partition("credentials from ")[2].partition("\n")[0]
+            assert "fresh credentials from" in log
+            assert "-jwt" not in log
+            assert "ERROR" not in log
+        assert len(cluster.asked) == 2
+
+
 NAMED = {
     "IRSA": (
         "s3",
-        {"AWS_ROLE_ARN": "arn:aws:iam::1:role/pod", "AWS_WEB_IDENTITY_TOKEN_FILE": "/tmp/tok"},
-        "AWS_WEB_IDENTITY_TOKEN_FILE names a role that a token service has to be asked for",
+        {
+            "AWS_ROLE_ARN": "arn:aws:iam::1:role/pod",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/tok",
+        },
+        "AWS_WEB_IDENTITY_TOKEN_FILE: /nonexistent/tok is not there",
     ),
     "a profile with a role": (
         "s3",
         {"AWS_PROFILE": "prod"},
-        "the AWS profile [prod] needs a token service (role_arn): use credential_process=",
+        "the AWS profile [prod] needs one of source_profile and credential_source",
     ),
     "RRSA": (
         "oss",
-        {
-            "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/pod",
-            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/x",
-            "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/tmp/tok",
-        },
-        "ALIBABA_CLOUD_OIDC_TOKEN_FILE names a role (RRSA)",
+        {**PODS["oss"], "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/nonexistent/tok"},
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE: /nonexistent/tok is not there",
+    ),
+    "an agency": (
+        "obs",
+        {**PODS["obs"], "HUAWEICLOUD_OIDC_TOKEN_FILE": "/nonexistent/tok"},
+        "HUAWEICLOUD_OIDC_TOKEN_FILE: /nonexistent/tok is not there",
     ),
     "a profile that is not there": ("s3", {"AWS_PROFILE": "typo"}, "AWS_PROFILE=typo: "),
 }

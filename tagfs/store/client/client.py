@@ -15,6 +15,7 @@ from tagfs.store.client.api import Api
 from tagfs.store.client.context import WriteChoices, client_context
 from tagfs.store.client.parts import Parts
 from tagfs.store.credentials.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
+from tagfs.store.credentials.token_requests import HttpTokenRequests
 from tagfs.store.credentials.values import CredentialsProvider
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.dialects.obs import OBS, TagProfile, choose_tags
@@ -180,7 +181,11 @@ def credentials_for(settings: BucketSettings) -> CredentialsProvider:
     """
     dialect = find_dialect(settings)
     choice = replace(settings.credentials, bucket=settings.bucket)
-    return find_credentials(settings.service, dialect.environment, choice)
+    trust = find_trust(settings.ca_bundle, settings.service)
+    tokens = HttpTokenRequests(trust, settings.proxy)
+    return find_credentials(
+        settings.service, dialect.environment, choice, tokens=tokens, region=settings.region
+    )
 
 
 def find_way(settings: BucketSettings) -> tuple[Endpoint, Proxy | None]:

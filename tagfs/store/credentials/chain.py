@@ -1,13 +1,15 @@
 """Who to be: the order in which credentials are looked for, and staying with what was found.
 
 1. what the user named: a file, or a command;
-2. the environment, in the names of the vendor's SDKs;
+2. the environment, in the names of the vendor's SDKs: a key pair, or a token of a cluster that a
+   token service exchanges for one;
 3. the files of the vendor's tools;
 4. the role of the container or the machine, unless that is switched off.
 
 The first that has a pair is it. One that the user named or that is there, and cannot be used
-(others may read the file, a token service would have to be asked), is an error: to go on would be
-to act as somebody else than the user thinks.
+(others may read the file, the token service refuses), is an error: to go on would be to act as
+somebody else than the user thinks. So what a variable names goes before what nobody has named,
+where a vendor's SDK has it the other way round.
 """
 
 import logging
@@ -19,17 +21,23 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
+from tagfs.store.credentials.alibaba_files import AlibabaIni, Aliyun, Ossutil
+from tagfs.store.credentials.alibaba_tokens import CredentialsUri, OssRole, Rrsa
+from tagfs.store.credentials.aws_profiles import AwsProfile, WebIdentity
+from tagfs.store.credentials.container import Container
 from tagfs.store.credentials.file_sources import Environment, KeyFile, Process
+from tagfs.store.credentials.huawei_files import HuaweiFile, Obsutil
+from tagfs.store.credentials.huawei_tokens import Agency, FederatedUser, PodIdentity
 from tagfs.store.credentials.instance_metadata import (
     EC2_ROLE,
     ECS_RAM_ROLE,
     OBS_AGENCY,
-    Container,
     InstanceRole,
 )
-from tagfs.store.credentials.refusals import AFTER, BEFORE, Named, OfMachine, Refused, first_named
+from tagfs.store.credentials.named_sources import Named
+from tagfs.store.credentials.surroundings import Surroundings
+from tagfs.store.credentials.token_requests import HttpTokenRequests, TokenRequests
 from tagfs.store.credentials.values import Credentials, EnvironmentNames, NotAvailable, Source
-from tagfs.store.credentials.vendor_files import Aliyun, AwsProfile, Obsutil, Ossutil
 
 logger = logging.getLogger(__name__)
 
@@ -127,20 +135,28 @@ def find_credentials(
     names: EnvironmentNames,
     choice: CredentialsChoice = ANY_CREDENTIALS,
     environment: Mapping[str, str] = os.environ,
+    tokens: TokenRequests | None = None,
+    region: str | None = None,
 ) -> FoundCredentials:
-    """Return the credentials for a service; nothing is read before they are needed."""
+    """Return the credentials for a service; nothing is read before they are needed.
+
+    `tokens` is the way to token services, `region` the bucket's.
+    """
+    around = Surroundings(
+        environment=environment,
+        tokens=tokens or HttpTokenRequests(),
+        region=region,
+        instance_role=choice.instance_role,
+    )
     advice = (
         f"set {names.access_key_id} and {names.secret_access_key}, or credentials=FILE, "
         "or see tagfs-mount(8)"
     )
-    return FoundCredentials(list(_sources(service, names, choice, environment)), advice)
+    return FoundCredentials(list(_sources(service, names, choice, around)), advice)
 
 
 def _sources(
-    service: str,
-    names: EnvironmentNames,
-    choice: CredentialsChoice,
-    environment: Mapping[str, str],
+    service: str, names: EnvironmentNames, choice: CredentialsChoice, around: Surroundings
 ) -> Iterator[Source]:
     if choice.file is not None:
         yield KeyFile(choice.file, choice.profile, choice.bucket)
@@ -148,62 +164,88 @@ def _sources(
     if choice.process is not None:
         yield Process(choice.process)
         return
-    if choice.profile is None:  # who names a profile means that of the files
-        yield Refused(BEFORE.get(service, {}), environment)
-        yield Environment(names, environment)
-        if service in _MORE_NAMES:
-            yield Environment(_MORE_NAMES[service], environment)
-        yield Refused(AFTER.get(service, {}), environment)
-    yield from _of_tools(service, choice, environment)
+    if service == "oss":
+        yield from _of_alibaba(names, choice.profile, around)
+    elif service == "obs":
+        yield from _of_huawei(names, choice.profile, around)
+    elif service == "s3":
+        yield from _of_aws(names, choice.profile, around)
     if choice.instance_role and choice.profile is None:
-        yield from _of_machines(service, environment)
+        yield InstanceRole(_MACHINES[service], around.environment)
 
 
-def _of_tools(
-    service: str, choice: CredentialsChoice, environment: Mapping[str, str]
+def _of_alibaba(
+    names: EnvironmentNames, profile: str | None, around: Surroundings
 ) -> Iterator[Source]:
-    if service == "oss":
-        yield from _of_alibaba(choice, environment)
-    elif service == "obs":
-        yield Obsutil(choice.profile, environment)
-    elif service == "s3":
-        yield _of_aws(choice.profile, environment)
-
-
-def _of_alibaba(choice: CredentialsChoice, environment: Mapping[str, str]) -> Iterator[Source]:
-    """Yield the files of both tools, or that of the tool whose variables are set."""
-    role = InstanceRole(ECS_RAM_ROLE, environment) if choice.instance_role else None
-    machine, profile = OfMachine(role), choice.profile
-    variable, named = first_named(environment, ("OSSUTIL_CONFIG_FILE", "OSSUTIL_PROFILE"))
-    if profile is None and variable:
-        wanted = environment.get("OSSUTIL_PROFILE") or None
-        yield Named(Ossutil(wanted, environment, machine), f"{variable}={named}")
+    """Yield variables, then the files of all tools, or those that variables name."""
+    if profile is not None:  # who names a profile means that of the files
+        tools = (Ossutil(profile, around), Aliyun(profile, around), AlibabaIni(profile, around))
+        yield Named(f"credentials_profile={profile}", *tools)
         return
-    variable, named = first_named(environment, ("ALIBABA_CLOUD_PROFILE",))
-    if profile is None and variable:
-        yield Named(Aliyun(named, environment, machine), f"{variable}={named}")
+    yield OssRole(around, Environment(names, around.environment))
+    yield Environment(names, around.environment)
+    yield Environment(_MORE_NAMES["oss"], around.environment)
+    yield Rrsa(around)
+    yield CredentialsUri(around)
+    by, _ = _first_named(around, "OSSUTIL_CONFIG_FILE", "OSSUTIL_PROFILE")
+    if by:
+        yield Named(by, Ossutil(around.variable("OSSUTIL_PROFILE") or None, around))
         return
-    yield Ossutil(profile, environment, machine)
-    yield Aliyun(profile, environment, machine)
+    by, named = _first_named(around, "ALIBABA_CLOUD_PROFILE")
+    file = around.variable("ALIBABA_CLOUD_CREDENTIALS_FILE")
+    if file:
+        by = by or f"ALIBABA_CLOUD_CREDENTIALS_FILE={file}"
+        yield Named(by, AlibabaIni(named or None, around))
+    elif by:
+        yield Named(by, Aliyun(named, around), AlibabaIni(named, around))
+    else:
+        yield Ossutil(None, around)
+        yield Aliyun(None, around)
+        yield AlibabaIni(None, around)
 
 
-def _of_aws(profile: str | None, environment: Mapping[str, str]) -> Source:
+def _of_huawei(
+    names: EnvironmentNames, profile: str | None, around: Surroundings
+) -> Iterator[Source]:
+    """Yield variables and files, the tokens of a cluster before a key pair as Huawei's SDK does."""
     if profile is not None:
-        return Named(AwsProfile(profile, environment), f"credentials_profile={profile}")
-    variable, named = first_named(environment, ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"))
-    if variable:
-        return Named(AwsProfile(named, environment), f"{variable}={named}")
-    variable, named = first_named(environment, ("AWS_SHARED_CREDENTIALS_FILE",))
-    if variable and named != os.devnull:
-        return Named(AwsProfile(None, environment), f"{variable}={named}")
-    return AwsProfile(None, environment)
+        yield Named(f"credentials_profile={profile}", HuaweiFile(profile, around))
+        return
+    yield Environment(names, around.environment)
+    yield Agency(around)
+    yield FederatedUser(around)
+    yield Environment(_MORE_NAMES["obs"], around.environment)
+    yield PodIdentity(around)
+    by, _ = _first_named(around, "HUAWEICLOUD_SDK_CREDENTIALS_FILE")
+    if by:
+        yield Named(by, HuaweiFile(None, around))
+        return
+    yield Obsutil(around)
+    yield HuaweiFile(None, around)
 
 
-def _of_machines(service: str, environment: Mapping[str, str]) -> Iterator[Source]:
-    if service == "oss":
-        yield InstanceRole(ECS_RAM_ROLE, environment)
-    elif service == "obs":
-        yield InstanceRole(OBS_AGENCY, environment)
-    elif service == "s3":
-        yield Container(environment)
-        yield InstanceRole(EC2_ROLE, environment)
+def _of_aws(names: EnvironmentNames, profile: str | None, around: Surroundings) -> Iterator[Source]:
+    if profile is not None:
+        yield Named(f"credentials_profile={profile}", AwsProfile(around, profile))
+        return
+    yield Environment(names, around.environment)
+    by, named = _first_named(around, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    found = AwsProfile(around, named or None)
+    yield WebIdentity(around, found, named=bool(named))
+    file = around.variable("AWS_SHARED_CREDENTIALS_FILE")
+    if not by and file and file != os.devnull:
+        by = f"AWS_SHARED_CREDENTIALS_FILE={file}"
+    yield Named(by, found) if by else found
+    yield Container(around)
+
+
+_MACHINES: Final = {"oss": ECS_RAM_ROLE, "obs": OBS_AGENCY, "s3": EC2_ROLE}
+
+
+def _first_named(around: Surroundings, *variables: str) -> tuple[str, str]:
+    """Return the first variable that is set with its value, as one writes it, and the value."""
+    for variable in variables:
+        value = around.variable(variable)
+        if value:
+            return f"{variable}={value}", value
+    return "", ""

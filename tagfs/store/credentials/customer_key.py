@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import SettingsError
-from tagfs.store.credentials.file_sources import read_private
+from tagfs.store.credentials.private_files import read_private
 from tagfs.store.credentials.values import NotAvailable
 
 KEY_SIZE: Final = 32

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.errors import BadCredentials
-from tagfs.localfiles.trusted import Unreadable, Untrusted, read_secret
 from tagfs.store.credentials.field_names import (
     parse_ini,
     parse_json,
@@ -16,30 +15,11 @@ from tagfs.store.credentials.field_names import (
     role_in,
 )
 from tagfs.store.credentials.passwords import is_password_file, pair_for
+from tagfs.store.credentials.private_files import read_private
 from tagfs.store.credentials.values import Credentials, EnvironmentNames, NotAvailable
 
 PROCESS_TIMEOUT: Final = 60.0
 """Seconds that a command may take."""
-
-
-def read_private(path: Path) -> str:
-    """Return the text of a file with secrets.
-
-    Raises:
-        Absent: no such file, or none for this user.
-        BadCredentials: others could read it.
-    """
-    try:
-        return read_secret(path)
-    except FileNotFoundError:
-        missing, reason = "no such file", ""
-    except Unreadable:  # a service may have been left root's home
-        missing, reason = "may not be read", ""
-    except Untrusted as error:
-        missing, reason = "", str(error)
-    if missing:
-        raise NotAvailable(f"{path} ({missing})")
-    raise BadCredentials(reason)
 
 
 class KeyFile:

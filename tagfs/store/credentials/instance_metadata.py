@@ -9,25 +9,16 @@ import http.client
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from tagfs.errors import BadCredentials
 from tagfs.store.credentials.field_names import parse_json, parse_key_pair
-from tagfs.store.credentials.file_sources import read_private
 from tagfs.store.credentials.values import Credentials, NotAvailable
 
 TIMEOUT: Final = 1.0
 """Seconds; the service is on the same host as we are, or there is none."""
 
-CONTAINERS: Final = "http://169.254.170.2"
-"""Where ECS tells its tasks their credentials."""
-
-_AUTHORIZATIONS = (
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-)
 _TOKEN_SECONDS = "21600"  # noqa: S105  (how long a session with the service may last)
 _MAX_ANSWER = 64 * 1024
 _OK = 200
@@ -103,7 +94,7 @@ EC2_ROLE: Final = Metadata(
 )
 
 
-class _Silent(Exception):
+class Silent(Exception):
     """Nobody answered; `connected` when somebody was there."""
 
     def __init__(self, reason: str, *, connected: bool) -> None:
@@ -136,7 +127,7 @@ class InstanceRole:
             if path.endswith("/"):
                 path += quote(self._role(base, headers), safe="")
             status, text = ask(base, "GET", path, headers)
-        except _Silent as silence:
+        except Silent as silence:
             reason = str(silence)
         else:
             return self._read(status, text)
@@ -163,7 +154,7 @@ class InstanceRole:
             status, token = ask(
                 base, "PUT", service.token_path, {service.ttl_header: _TOKEN_SECONDS}
             )
-        except _Silent as silence:
+        except Silent as silence:
             # The answer may have come too far: from a container, it has one hop too many.
             if only or not silence.connected:
                 raise
@@ -186,53 +177,6 @@ class InstanceRole:
         return text.split()[0]
 
 
-class Container:
-    """The role of an ECS task or an EKS pod, at the address that its environment tells."""
-
-    name = "the container's role"
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def load(self) -> Credentials:
-        """Ask the address; see `Source.load`."""
-        relative = self._environment.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        url = self._environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
-        if relative:
-            url = CONTAINERS + relative
-        if not url and (left := [name for name in _AUTHORIZATIONS if self._environment.get(name)]):
-            raise BadCredentials(f"{left[0]} is set, and no AWS_CONTAINER_CREDENTIALS_*_URI")
-        if not url:
-            raise NotAvailable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (not set)")
-        check_address(url, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
-        parts = urlsplit(url)
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        try:
-            status, text = ask(url, "GET", path, self._authorization())
-        except _Silent as silence:
-            status, text = 0, str(silence)
-        if status != _OK:
-            raise BadCredentials(f"{self.name}: {status or text} from {parts.netloc}")
-        return parse_key_pair(parse_json(text, self.name), self.name)
-
-    def _authorization(self) -> dict[str, str]:
-        file = self._environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-        token = self._environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
-        if file:
-            try:
-                token = read_private(Path(file))
-            except NotAvailable as absent:
-                reason = str(absent)
-            else:
-                reason = "" if token.strip() else f"{file} (empty)"
-            if reason:
-                raise BadCredentials(f"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: {reason}")
-        token = token.strip()
-        if not token.isascii() or not token.isprintable():
-            raise BadCredentials(f"{self.name}: the authorization token is none")
-        return {"Authorization": token} if token else {}
-
-
 def check_address(url: str, variable: str) -> None:
     """Raise for an address that is not on this host or link-local.
 
@@ -242,35 +186,47 @@ def check_address(url: str, variable: str) -> None:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if parts.scheme != "http" or not is_near(host):
+        raise BadCredentials(
+            f"{variable}: only http:// on loopback and link-local addresses is asked"
+        )
+
+
+def is_near(host: str) -> bool:
+    """Tell whether a host is this one, or an address that no other network has."""
+    try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        pass
-    else:
-        near = address.is_loopback or address.is_link_local
-        if parts.scheme == "http" and (near or address == _ALIBABA or address in _AMAZON):
-            return
-    raise BadCredentials(f"{variable}: only http:// on loopback and link-local addresses is asked")
+        return False
+    near = address.is_loopback or address.is_link_local
+    return near or address == _ALIBABA or address in _AMAZON
 
 
-def ask(base: str, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
+def ask(
+    base: str, method: str, path: str, headers: Mapping[str, str], timeout: float = TIMEOUT
+) -> tuple[int, str]:
     """Make one request; return the status and the text.
 
     Raises:
-        _Silent
+        Silent
     """
     parts = urlsplit(base)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout)
     connected = False
     try:
         connection.connect()
         connected = True
-        body = "" if method == "PUT" else None
+        body = {"PUT": "", "POST": "{}"}.get(method)
         connection.request(method, path, body, {"Accept": "*/*", **headers})
         answer = connection.getresponse()
         return answer.status, answer.read(_MAX_ANSWER).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = type(error).__name__ if connected else "no answer"
-        raise _Silent(reason, connected=connected) from None
+        raise Silent(reason, connected=connected) from None
     finally:
         connection.close()
 

@@ -17,12 +17,14 @@ class Credentials:
     Attributes:
         session_token: sent along with temporary pairs.
         expires_at: seconds since the epoch; None when it lasts.
+        identity: whom the pair stands for, where a token service has told.
     """
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
+    identity: str = field(default="", compare=False)
 
 
 class NotAvailable(Exception):
@@ -41,7 +43,7 @@ class Source(Protocol):
         """Return the pair that is there now.
 
         Raises:
-            Absent: there is none, so that another source may be asked.
+            NotAvailable: there is none, so that another source may be asked.
             BadCredentials: there is one that cannot be used; nobody else is asked.
         """
         ...

@@ -75,6 +75,18 @@ def has_error_root(body: bytes) -> bool:
     return _ERROR.match(body) is not None
 
 
+def parse_leaves(body: bytes, *roots: str) -> dict[str, str]:
+    """Read the texts of a small document by the names of their elements, wherever they stand.
+
+    Of two with one name the first counts.
+    """
+    found: dict[str, str] = {}
+    for element in parse_document(body, *roots).iter():
+        if len(element) == 0 and isinstance(element.tag, str):
+            found.setdefault(element.tag, (element.text or "").strip())
+    return found
+
+
 def find_root(body: bytes) -> str | None:
     """Return the name of a document's root, without its namespace; None if it is no document."""
     try:

@@ -164,8 +164,10 @@ class TestContainer:
         found = find("s3", environment)
         assert found.get() == STS
         assert found.refresh() == LATER
-        token.chmod(0o644)
-        with pytest.raises(BadCredentials, match="chmod 600"):
+        token.chmod(0o644)  # as clusters give it to all in a container
+        assert found.refresh() == LATER
+        token.chmod(0o666)
+        with pytest.raises(BadCredentials, match="can be changed by others"):
             found.refresh()
 
     def test_with_a_token_in_the_environment(self, service):
@@ -179,12 +181,12 @@ class TestContainer:
 
     def test_the_address_of_ecs(self, service, monkeypatch):
         """The relative address is below ECS's own, which loopback stands in for."""
-        monkeypatch.setattr("tagfs.store.credentials.instance_metadata.CONTAINERS", service.url)
+        monkeypatch.setattr("tagfs.store.credentials.container.CONTAINERS", service.url)
         service.hardened = False
         environment = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x?id=1"}
         assert find("s3", environment).get() == STS
 
     def test_elsewhere_is_not_asked(self):
-        for url in ("http://192.0.2.1/x", "https://example.com/x"):
+        for url in ("http://192.0.2.1/x", "http://example.com/x", "ftp://127.0.0.1/x"):
             with pytest.raises(BadCredentials, match="only http:// on loopback"):
                 find("s3", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}).get()
