@@ -33,6 +33,7 @@ class Features:
         links_proven: PutSymlink surely makes a link.
         md5_etags: whether an ETag without "-" is the MD5 of content; None while nobody knows.
         sees_uncopied: an object was seen to have what no copy takes along.
+        conditional_deletes: whether deletions may name the version that is to go.
     """
 
     def __init__(self, bucket: str, dialect: Dialect) -> None:
@@ -44,6 +45,7 @@ class Features:
         self.links_proven = not dialect.probes_links
         self.md5_etags: bool | None = None if dialect.md5_etags else False
         self.sees_uncopied = False
+        self.conditional_deletes = dialect.conditional_deletes
         self._bucket = bucket
         self._title = dialect.title
         self._lacks: dict[str, str] = {}  # capability -> how that was found out
@@ -134,6 +136,12 @@ class Features:
         """Note that an object has what no copy takes along."""
         with self._lock:
             self.sees_uncopied = True
+
+    def forgo_conditional_deletes(self, reason: str) -> None:
+        """Note that deletions cannot name a version."""
+        with self._lock:
+            self.conditional_deletes = False
+        logger.info("bucket %r: deletions name no version: %s", self._bucket, reason)
 
     def trust_etags(self) -> None:
         """Note that an ETag was seen to be the MD5 of what was sent or read."""
