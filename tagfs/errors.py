@@ -108,12 +108,6 @@ class Denied(str):
     __slots__ = ()
 
 
-class Spared(str):
-    """Why one of many keys was not deleted: it holds another version than was meant."""
-
-    __slots__ = ()
-
-
 class BadCredentials(AccessDenied):
     """The access key is unknown, its secret is wrong or its token has expired."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.emulated import Emulator
+from tests.emulated import CannotRun, Emulator
 from tests.judges import KEY_ID, SECRET, s3_client
 
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
@@ -81,10 +81,6 @@ pid_file = {directory}/rgw.pid
 rgw_multipart_min_part_size = 102400
 rgw_frontends = beast endpoint=127.0.0.1:{rgw} tcp_nodelay=1
 """
-
-
-class CannotRun(Exception):
-    """The packages are not here and cannot be installed."""
 
 
 def install() -> None:

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.ceph import CannotRun
+from tests.emulated import CannotRun
 
 PACKAGES = ("attr", "rsync", "rust-coreutils")
 SUITE = "trixie"

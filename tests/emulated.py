@@ -18,6 +18,10 @@ from tagfs.store.credentials.values import Credentials, StaticCredentials
 PAIR = StaticCredentials(Credentials("emulator", "emulator-secret"))
 
 
+class CannotRun(Exception):
+    """A server is not there, or does not run on this host; the message says why."""
+
+
 class Emulator:
     """A running emulator; every bucket that it gives out is a new one.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from tagfs.errors import NotFound, Spared, TagfsError
+from tagfs.errors import NotFound, TagfsError
 from tagfs.fs.content.journal_entries import RenameEntry, RenamePhase
 from tagfs.fs.mapping.link_targets import METADATA_NAME
 from tagfs.fs.mapping.paths import Root
@@ -82,8 +82,7 @@ class RenameFinisher:
             outcome.kept += [info.key for info, twin in pairs if twin is None]
         same_ones = {info.key: info for (info, _), equal in verdicts if equal}
         if same_ones:
-            refused = self._bucket.delete_many(list(same_ones), meant=same_ones)
-            failed = {k: why for k, why in refused.items() if not isinstance(why, Spared)}
+            failed = self._bucket.delete_many(list(same_ones), meant=same_ones)
             if failed:
                 key, reason = next(iter(failed.items()))
                 raise TagfsError(f"{len(failed)} keys were not deleted; {key!r}: {reason}")

@@ -35,6 +35,7 @@ class Capabilities:
     Attributes:
         exclusive: a write can be made to fail where the key is taken.
         exclusive_copies: a copy as well.
+        metadata: objects keep metadata of the user's.
         part_copies: parts of an upload can be copied from another object.
         rename: one request renames a file, or a directory with all that is in it. Directories
             are real there: they are not gone with the last of their entries.
@@ -46,6 +47,7 @@ class Capabilities:
     append: bool = True
     exclusive: bool = True
     exclusive_copies: bool = True
+    metadata: bool = True
     part_copies: bool = True
     rename: bool = False
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from obs import CreateBucketHeader, ObsClient
 
-from tests.ceph import CannotRun, ceph
-from tests.emulated import Emulator, emulator, moto
+from tests.ceph import ceph
+from tests.emulated import CannotRun, Emulator, emulator, moto
 from tests.judges import KEY_ID, SECRET
 
 __all__ = ["CannotRun", "posix_bucket", "serve"]

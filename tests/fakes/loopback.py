@@ -32,8 +32,12 @@ class Asked:
 
 
 def answer(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
-    """Write an answer; `content_length=...` overrides the true one."""
+    """Write an answer; `content_length=...` overrides the true one.
+
+    It is the service's own, as far as S3 tells; `server="..."` makes it another's.
+    """
     fields = {
+        "server": "AmazonS3",
         "date": "Tue, 02 Jan 2024 03:04:05 GMT",
         "last-modified": "Tue, 02 Jan 2024 03:04:05 GMT",
         "etag": '"E"',

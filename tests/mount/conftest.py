@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.ceph import CannotRun, ceph
-from tests.emulated import Emulator, emulator, moto
+from tests.ceph import ceph
+from tests.emulated import CannotRun, Emulator, emulator, moto
+from tests.foreign_servers import juicefs, ministack, seaweedfs
 from tests.mounting import Mounted, mounted
+from tests.swift import swift
 
 
 @contextmanager
@@ -32,7 +34,24 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     ),
     "moto": functools.partial(moto, buckets=100),
     "ceph": ceph,
+    "seaweedfs": seaweedfs,
+    "juicefs": juicefs,
+    "ministack": ministack,
+    "swift": swift,
     "fuse3": on_libfuse3,
+    **{
+        f"s3 {option}": functools.partial(emulator, buckets=40, service="s3", options=(option,))
+        for option in (
+            "directories=seaweedfs",
+            "directories=minio",
+            "tagging=none",
+            "tagging=no_delete",
+            "part_copies=off",
+            "metadata=dropped",
+            "etags=none",
+            "etags=other",
+        )
+    },
 }
 """Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it, "ignoring" an S3
 that knows no tags and takes requests for them for others, "fuse3" OSS on libfuse 3. Everything else

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.ceph import CannotRun
 from tests.debian13 import UUTILS, Debian13, debian13
-from tests.emulated import Emulator
+from tests.emulated import CannotRun, Emulator
 from tests.mount.conftest import MountFactory
 from tests.mount.test_budgets import fill
 from tests.mounting import Mounted, mounted, run

@@ -269,7 +269,9 @@ def tagged(service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-@pytest.mark.services("oss", "obs", "s3", "rgw", "moto", "ceph", "fuse3")
+@pytest.mark.services(
+    "oss", "obs", "s3", "rgw", "moto", "ceph", "seaweedfs", "juicefs", "ministack", "fuse3"
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_g4_tags_survive(
     tagged: Mounted, tmp_path: Path, kind: str, case: Case, request: pytest.FixtureRequest

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ceph import DAEMONS, SETUP, CannotRun, install, processes
+from tests.ceph import DAEMONS, SETUP, install, processes
+from tests.emulated import CannotRun
 from tests.judges import s3_client
 from tests.mounting import wait_for
 

@@ -7,7 +7,7 @@ are what most services do.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tagfs.emulator.engine.errors import ErrorTable, Render
 from tagfs.emulator.engine.rules import AppendRules, CopyRules, LinkRules, RestoreRules
@@ -96,6 +96,7 @@ class Dialect:
         ascii_meta: whether metadata beyond ASCII is refused.
         encoded_words: whether metadata beyond ASCII is kept and shown as RFC 2047 has it.
         upper_etags: whether ETags have capital letters.
+        other_etags: whether an ETag is hexadecimal, and yet no MD5.
         random_etags: whether the ETag of an upload is opaque, not the MD5 of the parts' MD5s.
         shows_md5: whether GET, HEAD and PUT show Content-MD5.
         crc64_header: the header of a content's CRC64; empty: there is none.
@@ -130,6 +131,8 @@ class Dialect:
         deletes_any_key: whether keys that XML cannot hold can be deleted in bulk none the less.
         deletes_versions: whether the ETag of a key to delete in bulk must be the object's.
         deletes_uploads: whether a bucket can be deleted while uploads are under way.
+        kept_markers: which objects whose keys end in "/" stay, whatever the answer to a deletion
+            says: none, "occupied" ones that have something below them, or all of a "bulk".
         quiet_is_empty: whether a quiet deletion is answered by nothing.
         links: its symlinks, if it has them.
         appends: its appendable objects, if it has them.
@@ -193,6 +196,7 @@ class Dialect:
     ascii_meta: bool = False
     encoded_words: bool = False
     upper_etags: bool = False
+    other_etags: bool = False
     random_etags: bool = False
     shows_md5: bool = False
     crc64_header: str = ""
@@ -225,6 +229,7 @@ class Dialect:
     deletes_any_key: bool = False
     deletes_versions: bool = False
     deletes_uploads: bool = False
+    kept_markers: Literal["", "occupied", "bulk"] = ""
     quiet_is_empty: bool = False
     links: LinkRules | None = None
     appends: AppendRules | None = None
@@ -248,4 +253,5 @@ class Dialect:
 
     def etag(self, text: str) -> str:
         """Return an ETag as the service writes it."""
-        return text.upper() if self.upper_etags else text.lower()
+        shown = text[::-1] if self.other_etags else text
+        return shown.upper() if self.upper_etags else shown.lower()

@@ -119,7 +119,7 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
     if context.dialect.conditional_completion:
         guard_version(context)
     present = context.storage.uploads.parts(upload.id)
-    used = present if _takes_all(context, data) else _named_parts(context, data, present)
+    used = present if _takes_all(context, data) else _named_parts(data, present)
     _check_sizes(used, context.config.minimum_part_size)
     make_parents(context)
     record = _joined(context, upload, used)
@@ -138,7 +138,7 @@ def _repeated(context: Context, data: bytes) -> ObjectRecord | None:
         return None
     record, used = done
     try:
-        _named_parts(context, data, used)
+        _named_parts(data, used)
     except ServiceError:
         return None
     return record
@@ -167,7 +167,7 @@ def _takes_all(context: Context, data: bytes) -> bool:
     return True
 
 
-def _named_parts(context: Context, data: bytes, present: list[PartRecord]) -> list[PartRecord]:
+def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
     root = parse(data)
     if root is None or root.tag not in {"CompleteMultipartUpload", "CompleteMultipartUploadResult"}:
         raise ServiceError("MalformedXML")
@@ -180,7 +180,7 @@ def _named_parts(context: Context, data: bytes, present: list[PartRecord]) -> li
     used = []
     for number, etag in named:
         part = by_number.get(number)
-        if part is None or part.etag != context.dialect.etag(etag.strip('" ')):
+        if part is None or part.etag.lower() != etag.strip('" ').lower():
             raise ServiceError("InvalidPart", extra={"PartNumber": str(number), "ETag": etag})
         used.append(part)
     return used

@@ -16,7 +16,7 @@ from tagfs.emulator.engine.conditions import (
 )
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.customer_keys import check_key
-from tagfs.emulator.engine.directories import make_parents, refuse_directory
+from tagfs.emulator.engine.directories import has_children, make_parents, refuse_directory
 from tagfs.emulator.engine.errors import ServiceError, complete
 from tagfs.emulator.engine.key_encoding import encoder, url_encoder
 from tagfs.emulator.engine.symlinks import look_through, view_headers
@@ -137,7 +137,8 @@ async def DeleteObject(context: Context) -> Reply:
         if record is not None and not matches(wanted, record.etag):
             raise ServiceError("PreconditionFailed")
     refuse_directory(context, context.key)
-    context.storage.objects.delete(context.bucket.id, context.key)
+    if not _stays(context, context.key, bulk=False):
+        context.storage.objects.delete(context.bucket.id, context.key)
     return Reply(status=204)
 
 
@@ -196,6 +197,11 @@ def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
     if failed and context.dialect.quiet_is_empty:  # no place for an error of a key
         raise ServiceError("AccessDenied")
     free = [key for key in keys if key not in failed]
+    if context.dialect.kept_markers:
+        for key in free:
+            if not _stays(context, key, bulk=True):
+                context.storage.objects.delete(context.bucket.id, key)
+        return failed
     if not context.is_posix:
         context.storage.objects.delete_many(context.bucket.id, free)
         return failed
@@ -206,6 +212,14 @@ def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
         except ServiceError as error:
             failed[key] = error
     return failed
+
+
+def _stays(context: Context, key: str, *, bulk: bool) -> bool:
+    """Tell whether a server with real directories leaves one where it is, without a word."""
+    if not key.endswith("/"):
+        return False
+    kept = context.dialect.kept_markers
+    return (kept == "bulk" and bulk) or (kept == "occupied" and has_children(context, key))
 
 
 def _is_kept(context: Context, key: str) -> bool:

@@ -4,6 +4,7 @@ import base64
 import logging
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,11 +37,15 @@ class Authenticator(Protocol):
         ...
 
 
+async def _handle(route: Route, context: Context) -> Reply:
+    return await route.handler(context)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What makes a service: its differences, its operations, and those that need no signature.
 
-    `demands` are the bucket owner's.
+    `demands` are the bucket owner's; `handle` carries out an operation.
     """
 
     dialect: Dialect
@@ -48,6 +53,7 @@ class Rules:
     authenticator: Authenticator
     unsigned: frozenset[str] = frozenset()
     demands: Demands = field(default_factory=Demands)
+    handle: Callable[[Route, Context], Awaitable[Reply]] = _handle
 
 
 class EngineService:
@@ -112,7 +118,7 @@ class EngineService:
             self._check_bucket(call)
             self._check_access(context, route)
         self._rules.demands.check(context, route.operation)
-        reply = await route.handler(context)
+        reply = await self._rules.handle(route, context)
         self._rules.demands.mark(context, reply)
         return reply
 

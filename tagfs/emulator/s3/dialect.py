@@ -14,6 +14,7 @@ from tagfs.emulator.engine.rules import CopyRules
 from tagfs.emulator.engine.tags import TagRules
 from tagfs.emulator.s3.checksums import S3Promises
 from tagfs.emulator.s3.errors import ERRORS, render_error
+from tagfs.emulator.s3.foreign import KEPT_MARKERS, maker
 from tagfs.emulator.s3.tags import refusals
 from tagfs.emulator.xml_text import element
 
@@ -60,7 +61,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         )
 
     return Dialect(
-        server="AmazonS3",
+        server=maker(chosen),
         host_labels=HOST_LABELS,
         families=("x-amz-",),
         namespace="http://s3.amazonaws.com/doc/2006-03-01/",
@@ -85,6 +86,8 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         deletes_uploads=True,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=not is_rgw,
+        kept_markers=KEPT_MARKERS[chosen["directories"]],
+        other_etags=chosen["etags"] == "other",
         range_status=int(chosen["ranges"]),
         acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
@@ -98,7 +101,6 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             conditional=not is_rgw,
             quotes_etag=not is_rgw,
             keeps_replaced_tags=not is_rgw,
-            guards_target=not is_rgw,
             annotations=chosen["annotations"] == "on" and not is_rgw,
         ),
     )

@@ -21,12 +21,13 @@ annotations=on|off     off: objects have no annotations, and ?annotation is 501
 abac=off|on            on: PutBucketTagging and DeleteBucketTagging are refused, and tags of buckets
                        are set by TagResource of S3 Control
 
-and those of `tagfs.emulator.engine.demands`.
+and those of `tagfs.emulator.engine.demands` and of `tagfs.emulator.s3.foreign`.
 """
 
 from collections.abc import Iterable
 
 from tagfs.emulator.engine.demands import KNOWN
+from tagfs.emulator.s3 import foreign
 
 _KNOWN = {
     **KNOWN,
@@ -34,6 +35,7 @@ _KNOWN = {
     "transcoding": ("off", "on"),
     "annotations": ("on", "off"),
     "abac": ("off", "on"),
+    **foreign.KNOWN,
     "mimic": ("aws", "rgw"),
     "tagging_count": ("on", "off"),
     "acls": ("on", "off"),

@@ -11,6 +11,7 @@ from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.s3 import annotations, buckets, transcoding
 from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.s3.dialect import make_dialect
+from tagfs.emulator.s3.foreign import Foreign
 from tagfs.emulator.s3.options import read_options
 from tagfs.emulator.storage.engine import Storage
 
@@ -76,5 +77,6 @@ class S3Service(EngineService):
             routes=routes,
             authenticator=authenticator,
             demands=demanded(chosen),
+            handle=Foreign(chosen).answer,
         )
         super().__init__(storage, config, rules)

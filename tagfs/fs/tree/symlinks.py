@@ -46,15 +46,32 @@ def write_symlink(bucket: Bucket, key: str, text: str, new: NewObject) -> Object
             pass  # found out just now
         except ValueTooLarge as error:
             raise NameTooLong(f"{key}: {error}") from error
+    _check_kept(bucket, key)
     if "mode" not in new.metadata:
         raise NotPermitted(f"{key}: links in this bucket need attributes=stored")
     # s3fs drops blanks around the text, and so does whoever reads links of s3fs.
     exact = {METADATA_NAME: render_text(text)} if text != text.strip() else {}
     content = BytesSource(text.encode("utf-8", "surrogateescape"))
     headers = {"content-type": "application/octet-stream"}
-    return bucket.put(
+    made = bucket.put(
         key, content, replace(new, metadata={**new.metadata, **exact}, headers=headers)
     )
+    try:
+        _check_kept(bucket, key)
+    except NotPermitted:  # found out by writing it
+        bucket.delete(key, meant=made)
+        raise
+    return made
+
+
+def _check_kept(bucket: Bucket, key: str) -> None:
+    """Raise if nothing would tell a link from a file.
+
+    Raises:
+        NotPermitted
+    """
+    if not bucket.capabilities.metadata:
+        raise NotPermitted(f"{key}: this bucket keeps no metadata, so a link would read as a file")
 
 
 def read_link(bucket: ObjectReads, info: ObjectInfo) -> str:

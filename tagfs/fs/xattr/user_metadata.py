@@ -129,6 +129,7 @@ class UserMetadataXattrs:
     def _edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         if path == "/" and not self._env.root.prefix:
             raise Unsupported("a bucket has no user metadata")
+        self._check_kept(path)
         entry = self._tree.lookup(path)
         node = self._files.node(path)
         if node is not None and (node.staged is not None or node.is_new):
@@ -140,3 +141,13 @@ class UserMetadataXattrs:
         self._edits.edit(
             entry, lambda info: change(dict(info.detail.metadata) if info.detail else {})
         )
+        self._check_kept(path)
+
+    def _check_kept(self, path: str) -> None:
+        """Raise if what is set would be lost; that may have been found out by setting it.
+
+        Raises:
+            Unsupported
+        """
+        if not self._env.bucket.capabilities.metadata:
+            raise Unsupported(f"{path}: this bucket keeps no metadata")

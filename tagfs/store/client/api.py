@@ -49,6 +49,16 @@ class Api:
         self.limits = dialect.limits
         self.transport = transport
 
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether answers come from the service that the dialect describes, as far as they tell.
+
+        Many servers speak S3, and do some of it otherwise: what a loss may come of is tried on
+        them, at the cost of a request now and then.
+        """
+        maker = self.dialect.server
+        return not maker or self.transport.server == maker
+
     def request(self, request: Request) -> Response:
         """Deliver a request and return its final answer, whatever its status."""
         return self.transport.request(request)

@@ -1,6 +1,7 @@
 """Content of objects, verified where the service tells a checksum of the whole."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tagfs.errors import IntegrityError, MalformedResponse, ObjectChanged, TagfsError
@@ -46,6 +47,7 @@ class ObjectContent:
             return self._empty_range(key, start, if_match)
         failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
         compressed = self._transcodes
+        came: list[Content] = []
         for _ in range(_TRIES):
             try:
                 content, told = self._get_once(key, start, length, if_match, compressed=compressed)
@@ -54,8 +56,12 @@ class ObjectContent:
             else:
                 if self._matches(content, told):
                     return content
+                came.append(content)
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
             compressed = self._is_compressed(key)
+        if len(came) == _TRIES and self._is_no_md5(came):
+            self._features.distrust_etags(f"that of {key!r} is not the MD5 of what comes")
+            return came[0]
         raise logged(failure)
 
     def _is_compressed(self, key: str) -> bool:
@@ -74,6 +80,14 @@ class ObjectContent:
             self._transcodes = True
             logger.info("content that is stored compressed is asked for as it is (%r)", key)
         return compressed
+
+    def _is_no_md5(self, came: Sequence[Content]) -> bool:
+        """Tell whether it is the ETag that is no checksum: the same came each time.
+
+        Not where an ETag was one before, nor from a service whose ETags are known to be.
+        """
+        unknown = self._features.md5_etags is None and not self._api.is_vouched_for
+        return unknown and all(content.data == came[0].data for content in came)
 
     def _matches(self, content: Content, told: _Checksums) -> bool:
         if told.crc64 is not None:

@@ -14,11 +14,9 @@ from tagfs.errors import (
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
-from tagfs.store.client.copy_requests import CopyRequests
 from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.object_acls import KEPT, OFF
-from tagfs.store.client.part_copies import PartCopies
-from tagfs.store.client.symlinks import SymlinkWrites
+from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.tag_transfer import CopyTags
 from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import WriteKind
@@ -63,9 +61,7 @@ class ObjectCopies:
         self,
         context: ClientContext,
         deletes: ObjectDeletes,
-        links: SymlinkWrites,
-        part_copies: PartCopies,
-        requests: CopyRequests,
+        rewrites: Rewrites,
         steps: WriteSteps,
     ) -> None:
         self._api = context.api
@@ -73,9 +69,10 @@ class ObjectCopies:
         self._choices = context.choices
         self._locks = context.locks
         self._deletes = deletes
-        self._links = links
-        self._part_copies = part_copies
-        self._requests = requests
+        self._markers = rewrites.markers
+        self._links = rewrites.links
+        self._part_copies = rewrites.part_copies
+        self._requests = rewrites.requests
         self._acls = steps.acls
         self._transfer = steps.transfer
         self._conditional = steps.conditional
@@ -114,7 +111,11 @@ class ObjectCopies:
             sent = DEFAULT_ACL if late else asked()
             plan = _Plan(source, key, chosen, sent, exclusive=exclusive, described=described)
             try:
-                made = self._copy_small(plan, known_tags)
+                made = self._markers.copied_or_written(
+                    source,
+                    lambda: self._copy_small(plan, known_tags),
+                    lambda: self._write_marker(plan),
+                )
             except FileTooLarge:
                 return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
             if late and (wanted := asked()):
@@ -146,6 +147,13 @@ class ObjectCopies:
                     self._deletes.delete(made.key, meant=made)
             raise
         self._acls.remember(made.key, acl)
+
+    def _write_marker(self, plan: _Plan) -> ObjectInfo:
+        """Write a marker that is no copy of its source, and yet like it."""
+        tags = self._transfer.tags_to_keep(plan.source.key) if plan.tags is None else plan.tags
+        return self._markers.write_copy(
+            plan.source, plan.key, tags=tags, acl=plan.acl, exclusive=plan.exclusive
+        )
 
     def _copy_small(self, plan: _Plan, known_tags: TagSet | None) -> ObjectInfo:
         """Copy in one request; see to it that tags stay where metadata is replaced."""

@@ -7,6 +7,7 @@ from tagfs.errors import IntegrityError, MalformedResponse
 from tagfs.store.client.api import logged
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.marker_patience import bounded
 from tagfs.store.client.server_time import server_time
 from tagfs.store.client.trials import Trials
 from tagfs.store.client.write_steps import WriteSteps
@@ -82,7 +83,7 @@ class CopyRequests:
             FeatureMissing: the service makes an empty object of it; that is tried once.
         """
         self._trials.try_copies(key)
-        return Request(
+        request = Request(
             operation="CopyObject",
             method="PUT",
             key=key,
@@ -90,6 +91,7 @@ class CopyRequests:
             subresource="copy",
             server_time=server_time(size),
         )
+        return bounded(self._api, request)
 
     def completed(self, answer: Response, made: ObjectInfo) -> ObjectInfo:
         """Complete the description of a copy by what the answer tells.

@@ -6,7 +6,6 @@ key meanwhile. Who says which version is meant is spared that.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import (
@@ -15,8 +14,6 @@ from tagfs.errors import (
     Denied,
     Interrupted,
     NotFound,
-    ObjectChanged,
-    Spared,
     TagfsError,
     Unsupported,
 )
@@ -27,15 +24,13 @@ from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.objects import NONE_MEANT, ObjectInfo, ObjectType
+from tagfs.store.objects import NONE_MEANT, ObjectInfo
 from tagfs.store.versions import may_be_version
 from tagfs.store.wire.documents import parse_deleted, render_delete
 from tagfs.store.wire.xml import is_representable
 
 # What says that a service has no batches, or not this one; GCS answers 400 InvalidArgument.
 _NO_BATCHES: Final = frozenset({400, 405, 501})
-_PRECONDITION_FAILED: Final = 412
-_NO_CONDITION: Final = frozenset({400, 403, 405, 412, 501})
 
 
 class _Batch:
@@ -74,47 +69,14 @@ class ObjectDeletes:
         """Delete one object; see `ObjectWrites.delete`."""
         self._api.check_key(key)
         is_gone = None if meant is None else lambda: not self.is_there(key, meant)
-        request = Request(
-            operation="DeleteObject",
-            method="DELETE",
-            key=key,
-            headers=self._condition(meant),
-            verify_done=is_gone,
-        )
+        request = Request(operation="DeleteObject", method="DELETE", key=key, verify_done=is_gone)
         self._acls.forget(key)
         try:
-            self._send_deletion(request, meant)
+            self._api.send(request, allow={"NoSuchKey"})
         except AccessDenied:
             self._deletable.forget(key)
             raise
         self._deletable.note(key)
-
-    def _condition(self, meant: ObjectInfo | None) -> dict[str, str]:
-        etag = self._etag(meant)
-        return {"if-match": f'"{etag}"'} if etag else {}
-
-    def _etag(self, meant: ObjectInfo | None) -> str:
-        """Return the ETag that a deletion is to name, "" for none."""
-        if meant is None or not self._features.conditional_deletes:
-            return ""
-        return "" if meant.type is ObjectType.SYMLINK else meant.etag
-
-    def _send_deletion(self, request: Request, meant: ObjectInfo | None) -> None:
-        """Delete one object, on condition that it is what is meant where that can be said.
-
-        Raises:
-            ObjectChanged: it is another one, and stays.
-        """
-        conditional = meant is not None and "if-match" in request.headers
-        refusals = _NO_CONDITION if conditional else frozenset[int]()
-        answer = self._api.send(request, allow={"NoSuchKey", *refusals})
-        if meant is None or answer.error is None or answer.status not in refusals:
-            return
-        if answer.status == _PRECONDITION_FAILED and not self.is_there(request.key or "", meant):
-            raise ObjectChanged(f"{request}: {answer}")
-        # The condition needs the right to read, and not every server has it.
-        self._api.send(replace(request, headers={}), allow={"NoSuchKey"})
-        self._features.forgo_conditional_deletes(str(answer))
 
     def may_delete(self, key: str, *, surely: bool = False) -> bool:
         """Say whether what is beside `key` may be deleted; see `ObjectWrites.may_delete`."""
@@ -177,10 +139,14 @@ class ObjectDeletes:
         """Delete objects in batches; see `ObjectWrites.delete_many`."""
         for key in keys:
             self._acls.forget(key)
+        if not self._api.is_vouched_for:
+            # A server whose directories are real keeps one that has something in it.
+            keys = sorted(keys, reverse=True)
+        markers = self._markers_apart(keys)
         # What XML cannot carry (control characters) goes in URLs, one by one.
-        singly = [key for key in keys if not is_representable(key)]
+        singly = [key for key in keys if not is_representable(key) and key not in markers]
         failed = self._delete_singly(singly, meant)
-        batched = [key for key in keys if is_representable(key)]
+        batched = [key for key in keys if is_representable(key) and key not in markers]
         for start in range(0, len(batched), self._api.limits.delete_batch):
             batch = batched[start : start + self._api.limits.delete_batch]
             try:
@@ -194,7 +160,37 @@ class ObjectDeletes:
                 if start == 0 and not failed:
                     raise  # nothing was deleted, so the failure itself can be told
                 failed.update(dict.fromkeys(batch, str(failure)))
+        if not markers:
+            markers = self._left_behind([key for key in batched if key not in failed])
+        for depth in sorted({key.count("/") for key in markers}, reverse=True):
+            level = [key for key in markers if key.count("/") == depth]
+            failed.update(self._delete_singly(level, meant))
         return failed
+
+    def _markers_apart(self, keys: Sequence[str]) -> frozenset[str]:
+        """Return the markers of directories that no batch would delete."""
+        if self._api.is_vouched_for or self._features.deletes_markers is not False:
+            return frozenset()
+        return frozenset(key for key in keys if key.endswith("/"))
+
+    def _left_behind(self, deleted: Sequence[str]) -> frozenset[str]:
+        """Return the markers that may be there still, though they were reported deleted.
+
+        One is looked at once: the last, in which nothing can be any more.
+        """
+        markers = [key for key in deleted if key.endswith("/")]
+        if not markers or self._api.is_vouched_for or self._features.deletes_markers is not None:
+            return frozenset()
+        try:
+            self._heads.head(markers[-1])
+        except NotFound:
+            self._features.note_deleted_markers(deleted=True)
+            return frozenset()
+        except TagfsError as failure:
+            logger.info("whether %r was deleted stays unknown: %s", markers[-1], failure)
+            return frozenset(markers)
+        self._features.note_deleted_markers(deleted=False)
+        return frozenset(markers)
 
     def _delete_batch(
         self, keys: Sequence[str], meant: Mapping[str, ObjectInfo], *, first: bool
@@ -210,12 +206,9 @@ class ObjectDeletes:
         failed: dict[str, str] = {}
         while keys:
             current = _Batch(keys, lambda keys: self._still_there(keys, meant))
-            failed.update(self._request_deletion(current, meant))
+            failed.update(self._request_deletion(current, look=bool(meant)))
             keys = current.left if current.is_over else []
         for key, reason in failed.items():
-            if isinstance(reason, Spared):
-                logger.info("%r was made anew meanwhile, and stays", key)
-                continue
             logger.warning("DeleteMultipleObjects of %r: %s", key, reason)
             if reason.startswith("AccessDenied"):
                 failed[key] = Denied(reason)
@@ -226,52 +219,26 @@ class ObjectDeletes:
                 raise AccessDenied(f"DeleteMultipleObjects: {reason}")
         return failed
 
-    def _request_deletion(self, current: _Batch, meant: Mapping[str, ObjectInfo]) -> dict[str, str]:
+    def _request_deletion(self, current: _Batch, *, look: bool) -> dict[str, str]:
         if self._no_batches:
             raise Unsupported(self._no_batches)
-        etags = {key: etag for key in current.keys if (etag := self._etag(meant.get(key)))}
-        request = self._batch_request(current, etags, look=bool(meant))
-        answer = self._api.send(request, allow=_NO_BATCHES)
-        if etags and answer.status in _NO_BATCHES:
-            self._features.forgo_conditional_deletes(str(answer))
-            request = self._batch_request(current, {}, look=bool(meant))
-            answer = self._api.send(request, allow=_NO_BATCHES)
-        if answer.error is not None and answer.status in _NO_BATCHES:
-            raise Unsupported(f"{request}: {answer}")
-        parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
-        failed = self._api.parsed(
-            request, answer, lambda body: {} if current.is_over else parse(body)
-        )
-        return self._judge_conditions(failed, meant) if etags else failed
-
-    def _batch_request(self, current: _Batch, etags: Mapping[str, str], *, look: bool) -> Request:
         encoded = self._api.dialect.encoded_delete
-        return Request(
+        request = Request(
             operation="DeleteMultipleObjects",
             method="POST",
             query={"delete": "", **({"encoding-type": "url"} if encoded else {})},
             headers={"content-type": "application/xml"},
-            body=render_delete(current.keys, etags),
+            body=render_delete(current.keys),
             subresource="delete",
             verify_done=current.look if look else None,
         )
-
-    def _judge_conditions(
-        self, failed: dict[str, str], meant: Mapping[str, ObjectInfo]
-    ) -> dict[str, str]:
-        """Say which of the keys that failed hold another version, and so are spared.
-
-        What is refused though it is what was meant is deleted without a condition.
-        """
-        refused = [key for key, reason in failed.items() if reason.startswith("PreconditionFailed")]
-        if not refused:
-            return failed
-        still = self._still_there(refused, meant)
-        if still:
-            self._features.forgo_conditional_deletes(failed[still[0]])
-        left = {key: reason for key, reason in failed.items() if key not in refused}
-        spared = {key: Spared(failed[key]) for key in refused if key not in still}
-        return {**left, **spared, **self._delete_singly(still, meant)}
+        answer = self._api.send(request, allow=_NO_BATCHES)
+        if answer.error is not None and answer.status in _NO_BATCHES:
+            raise Unsupported(f"{request}: {answer}")
+        parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
+        return self._api.parsed(
+            request, answer, lambda body: {} if current.is_over else parse(body)
+        )
 
     def _note_no_batches(
         self, reason: str, failed: Mapping[str, str], batch: Sequence[str]
@@ -308,8 +275,6 @@ class ObjectDeletes:
                 raise
             except AccessDenied as failure:
                 failed[key] = Denied(failure)
-            except ObjectChanged as failure:
-                failed[key] = Spared(failure)
             except TagfsError as failure:
                 failed[key] = str(failure)
         return failed

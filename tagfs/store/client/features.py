@@ -33,7 +33,10 @@ class Features:
         links_proven: PutSymlink surely makes a link.
         md5_etags: whether an ETag without "-" is the MD5 of content; None while nobody knows.
         sees_uncopied: an object was seen to have what no copy takes along.
-        conditional_deletes: whether deletions may name the version that is to go.
+        copies_markers: a marker of a directory may be copied as any object.
+        deletes_markers: one that is in a batch of deletions is deleted with it; None while nobody
+            knows.
+        keeps_metadata: user metadata is told again; None while nobody knows. Of markers apart.
     """
 
     def __init__(self, bucket: str, dialect: Dialect) -> None:
@@ -45,7 +48,9 @@ class Features:
         self.links_proven = not dialect.probes_links
         self.md5_etags: bool | None = None if dialect.md5_etags else False
         self.sees_uncopied = False
-        self.conditional_deletes = dialect.conditional_deletes
+        self.copies_markers = True
+        self.deletes_markers: bool | None = None
+        self.keeps_metadata: dict[bool, bool] = {}  # by whether it is a marker's
         self._bucket = bucket
         self._title = dialect.title
         self._lacks: dict[str, str] = {}  # capability -> how that was found out
@@ -137,12 +142,6 @@ class Features:
         with self._lock:
             self.sees_uncopied = True
 
-    def forgo_conditional_deletes(self, reason: str) -> None:
-        """Note that deletions cannot name a version."""
-        with self._lock:
-            self.conditional_deletes = False
-        logger.info("bucket %r: deletions name no version: %s", self._bucket, reason)
-
     def trust_etags(self) -> None:
         """Note that an ETag was seen to be the MD5 of what was sent or read."""
         with self._lock:
@@ -157,3 +156,34 @@ class Features:
             self._title,
             reason,
         )
+
+    # Servers whose directories are real, and other S3s of others
+
+    def note_uncopied_markers(self) -> None:
+        """Note that a marker could not be copied, and could be written."""
+        with self._lock:
+            first, self.copies_markers = self.copies_markers, False
+        if first:
+            logger.info("markers of directories on %s are written anew, not copied", self._title)
+
+    def note_deleted_markers(self, *, deleted: bool) -> None:
+        """Note whether a deletion in bulk deletes markers."""
+        with self._lock:
+            self.deletes_markers = deleted
+        if not deleted:
+            logger.info("markers of directories on %s are deleted one by one", self._title)
+
+    def note_metadata(self, *, kept: bool, of_marker: bool) -> None:
+        """Note whether user metadata was kept."""
+        with self._lock:
+            self.keeps_metadata[of_marker] = kept
+        if kept:
+            return
+        logger.warning(
+            "bucket %r on %s keeps no metadata of %s: modes, owners and times are lost",
+            self._bucket,
+            self._title,
+            "directories" if of_marker else "objects",
+        )
+        if not of_marker:
+            self.disable("metadata", "what was sent was not there afterwards")

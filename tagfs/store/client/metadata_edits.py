@@ -6,10 +6,8 @@ from dataclasses import replace
 from tagfs.errors import FileTooLarge, ObjectChanged
 from tagfs.store.acl import Acl
 from tagfs.store.client.context import ClientContext
-from tagfs.store.client.copy_requests import CopyRequests
 from tagfs.store.client.heads import ObjectHeads
-from tagfs.store.client.part_copies import PartCopies
-from tagfs.store.client.symlinks import SymlinkWrites
+from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import MetadataEdit, WriteKind
 from tagfs.store.dialects.header_names import REDIRECT
@@ -27,19 +25,19 @@ class MetadataEdits:
         self,
         context: ClientContext,
         heads: ObjectHeads,
-        links: SymlinkWrites,
-        part_copies: PartCopies,
-        requests: CopyRequests,
+        rewrites: Rewrites,
         steps: WriteSteps,
     ) -> None:
         self._api = context.api
         self._locks = context.locks
         self._heads = heads
-        self._links = links
-        self._part_copies = part_copies
-        self._requests = requests
+        self._markers = rewrites.markers
+        self._links = rewrites.links
+        self._part_copies = rewrites.part_copies
+        self._requests = rewrites.requests
         self._acls = steps.acls
         self._outcomes = steps.outcomes
+        self._metadata = steps.metadata
 
     def set_metadata(
         self,
@@ -69,11 +67,15 @@ class MetadataEdits:
                 return self._part_copies.copy_by_parts(info, info.key, new)
             acl = self._acls.begin_for(info.key, NewObject())
             try:
-                return self._requests.keeping_tags(
-                    WriteKind.METADATA,
-                    info.key,
-                    known_tags,
-                    lambda: self._set_in_place(info, new, acl.result()),
+                return self._markers.copied_or_written(
+                    info,
+                    lambda: self._requests.keeping_tags(
+                        WriteKind.METADATA,
+                        info.key,
+                        known_tags,
+                        lambda: self._set_in_place(info, new, acl.result()),
+                    ),
+                    lambda: self._markers.rewrite(info, new),
                 )
             except FileTooLarge:
                 return self._part_copies.copy_by_parts(info, info.key, new)
@@ -121,4 +123,6 @@ class MetadataEdits:
             tag_count=before.tag_count,
             crc64=made.detail.crc64 if made.detail.crc64 is not None else before.crc64,
         )
-        return self._requests.completed(answer, replace(info, detail=detail))
+        edited = self._requests.completed(answer, replace(info, detail=detail))
+        self._metadata.check(info.key, new.metadata)
+        return edited

@@ -9,7 +9,9 @@ from tagfs.store.client.copies import ObjectCopies
 from tagfs.store.client.copy_requests import CopyRequests
 from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.client.kept_metadata import KeptMetadata
 from tagfs.store.client.listing import ObjectListing
+from tagfs.store.client.markers import MarkerWrites
 from tagfs.store.client.metadata_edits import MetadataEdits
 from tagfs.store.client.multipart import MultipartUploads
 from tagfs.store.client.object_acls import ObjectAcls
@@ -19,6 +21,7 @@ from tagfs.store.client.part_copies import PartCopies
 from tagfs.store.client.probes import BucketProbes
 from tagfs.store.client.proofs import SubresourceProofs
 from tagfs.store.client.renames import ObjectRenames
+from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.symlinks import SymlinkWrites
 from tagfs.store.client.tag_requests import TagRequests
 from tagfs.store.client.tag_transfer import TagTransfer
@@ -49,6 +52,7 @@ class Parts:
             transfer=TagTransfer(context, self.heads, self.tags, proofs),
             conditional=ConditionalWrites(context, self.heads, self.acls),
             outcomes=Outcomes(context, self.heads),
+            metadata=KeptMetadata(context, self.heads),
         )
         self.writes = ObjectWrites(context, steps)
         self.links = SymlinkWrites(context, self.heads, trials, steps)
@@ -57,6 +61,11 @@ class Parts:
         self.completion = UploadCompletions(context, self.heads, self.tags, uploads, steps)
         self.part_copies = PartCopies(context, self.multipart, self.completion, uploads)
         requests = CopyRequests(context, self.heads, trials, steps)
-        rewrites = (self.links, self.part_copies, requests, steps)
-        self.copies = ObjectCopies(context, self.deletes, *rewrites)
-        self.edits = MetadataEdits(context, self.heads, *rewrites)
+        rewrites = Rewrites(
+            requests=requests,
+            part_copies=self.part_copies,
+            links=self.links,
+            markers=MarkerWrites(context, self.heads, self.writes),
+        )
+        self.copies = ObjectCopies(context, self.deletes, rewrites, steps)
+        self.edits = MetadataEdits(context, self.heads, rewrites, steps)

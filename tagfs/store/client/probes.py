@@ -19,6 +19,7 @@ from tagfs.store.client.error_codes import FeatureMissing, to_exception
 from tagfs.store.client.listing import ObjectListing
 from tagfs.store.client.proofs import SubresourceProofs
 from tagfs.store.client.tag_requests import TagRequests
+from tagfs.store.http.error_response import NO_ETAGS
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.wire.documents import BucketDescription, parse_bucket_info
 
@@ -62,6 +63,9 @@ class BucketProbes:
         except TagfsError as failure:
             raise self._explained(failure) from failure
         self._features.note_listed()
+        files = [info for info in page.objects if not info.key.endswith("/")]
+        if any(not info.etag for info in files):
+            logger.warning("bucket %r: %s", self._api.name, NO_ETAGS)
         self._listed = next((info.key for info in page.objects), None)
 
     def probe(self, prefix: str = "") -> None:
@@ -135,13 +139,15 @@ class BucketProbes:
 
         Where an object is known, one request for its tags proves everything.
         """
-        if self._listed is not None and self._proves_tags(self._listed):
+        known = self._listed is not None and self._api.is_vouched_for
+        if known and self._proves_tags(self._listed or ""):
             return []
         request = self._requests.tagging("GetObjectTagging", "GET", prefix + NO_OBJECT)
         denied = []
         try:
             with self._features.require("object_tags"):
                 self._api.send(replace(request, quiet=True))
+            return self._made_up_tags()
         except NotFound:
             pass
         except AccessDenied:
@@ -152,6 +158,14 @@ class BucketProbes:
             logger.info("whether objects can have tags stays unknown: %s", failure)
             return []
         return self._ignored_tags() or denied
+
+    def _made_up_tags(self) -> list[str]:
+        """Say that the tags of what is not there were told, which none can have."""
+        if self._ignored_tags() or self._api.is_vouched_for:
+            return self._ignored_tags()
+        reason = "those of an object that is not there are told"
+        self._features.disable("object_tags", reason)
+        return [f"no object tags ({reason})"]
 
     def _ignored_tags(self) -> list[str]:
         try:

@@ -5,10 +5,18 @@ import threading
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
+from tagfs.errors import (
+    AccessDenied,
+    BadCredentials,
+    MalformedResponse,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
 from tagfs.store.client.api import logged
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
+from tagfs.store.client.marker_patience import bounded
 from tagfs.store.client.proofs import NO_TAGS_CODES, SubresourceProofs
 from tagfs.store.dialects.dialect import EmptyTagging
 from tagfs.store.http.messages import Request, Response
@@ -76,7 +84,20 @@ class TagRequests:
         elif not tags:
             self.delete(f"Delete{what}", key)
         else:
-            self._api.send(self.tagging(f"Put{what}", "PUT", key, body=render_tag_set(tags)))
+            self._put(self.tagging(f"Put{what}", "PUT", key, body=render_tag_set(tags)))
+
+    def _put(self, request: Request) -> None:
+        """Write a tag set.
+
+        Raises:
+            Unsupported: it is a directory's, and the server fails whenever one is written.
+        """
+        try:
+            self._api.send(bounded(self._api, request))
+        except (Refused, Unreachable) as failure:
+            if self._api.is_vouched_for or not request.key_of_marker:
+                raise
+            raise Unsupported(f"directories can have no tags here ({failure})") from failure
 
     def delete(self, operation: str, key: str | None, names: str = "") -> None:
         """Delete a tag set, or of a bucket's the tags of these names."""

@@ -118,7 +118,7 @@ class TagTransfer:
     def _is_reliable(self, carrier: WriteKind) -> bool:
         """Tell whether tags need no look after they were sent this way."""
         return (
-            carrier in self._api.dialect.tag_carriers
+            (carrier in self._api.dialect.tag_carriers and self._api.is_vouched_for)
             or self._kept.get(carrier, False)
             or not self._features.capabilities.object_tags
         )

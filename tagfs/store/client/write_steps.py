@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tagfs.store.client.conditional_writes import ConditionalWrites
+from tagfs.store.client.kept_metadata import KeptMetadata
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.outcomes import Outcomes
 from tagfs.store.client.tag_transfer import TagTransfer
@@ -17,9 +18,11 @@ class WriteSteps:
         transfer: chooses the tags, and makes sure that they arrive.
         conditional: sends, exclusively where asked, until all of it is there.
         outcomes: says what was made.
+        metadata: looks once whether it was kept.
     """
 
     acls: ObjectAcls
     transfer: TagTransfer
     conditional: ConditionalWrites
     outcomes: Outcomes
+    metadata: KeptMetadata

@@ -20,6 +20,7 @@ class ObjectWrites:
         self._transfer = steps.transfer
         self._conditional = steps.conditional
         self._outcomes = steps.outcomes
+        self._metadata = steps.metadata
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         """Create or replace an object in one request; see `ObjectWrites.put`."""
@@ -47,4 +48,5 @@ class ObjectWrites:
                 made = self._outcomes.resolve_conflict(request, answer, made)
             self._transfer.ensure(WriteKind.PUT, key, tags, headers)
             self._acls.deliver(key, acl)
+            self._metadata.check(key, new.metadata)
             return made

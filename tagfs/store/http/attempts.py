@@ -1,16 +1,23 @@
 """One attempt to deliver a request: a slot, a connection, an answer, a record of what it cost."""
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from tagfs.errors import Interrupted, MalformedResponse
+from tagfs.errors import Interrupted, MalformedResponse, Unsupported
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http.connection_pool import ConnectionPool, PendingResponse, ResponseReader
 from tagfs.store.http.connections import NoResponse, Timeouts, proxy_refusal
 from tagfs.store.http.endpoints import Endpoint
-from tagfs.store.http.error_response import is_foreign_page, is_of_proxy, parse_response
+from tagfs.store.http.error_response import (
+    NO_ETAGS,
+    is_foreign_page,
+    is_of_proxy,
+    lacking_etag,
+    parse_response,
+)
 from tagfs.store.http.messages import (
     FIRST_REFUSAL,
     Attempt,
@@ -23,6 +30,8 @@ from tagfs.store.http.request_body import Stream
 from tagfs.store.http.retry import RetryState
 from tagfs.store.objects import NOTHING
 from tagfs.store.wire.xml import MAX_DOCUMENT
+
+logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 10.0
 IDLE_TIMEOUT: Final = 30.0
@@ -59,6 +68,7 @@ class Attempts:
         self._dialect = dialect
         self._connections = connections
         self._observer = observer
+        self.server = ""  # what the last answer that named its maker called him
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(parallel)
 
@@ -104,8 +114,13 @@ class Attempts:
         proxy = self._connections.asked_by
         if proxy is not None and is_of_proxy(self._dialect, status, answered, content):
             raise proxy_refusal(proxy, status)
-        if is_foreign_page(request, status, answered, content):
+        lacks = lacking_etag(self._dialect, request, status, answered)
+        if lacks and not request.key_of_marker:
+            logger.warning("%s: %s", request, NO_ETAGS)
+            raise Unsupported(f"{request}: {NO_ETAGS}")
+        if not lacks and is_foreign_page(request, status, answered, content):
             raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
+        self.server = answered.get("server", self.server)
         return parse_response(self._dialect, request, status, answered, content)
 
     def record(

@@ -6,6 +6,7 @@ Pure.
 import base64
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.dialects.dialect import Dialect
@@ -18,6 +19,28 @@ _GATEWAY = frozenset({502, 503, 504})
 _OF_PROXIES = ("proxy-status", "proxy-authenticate", "x-squid-error")
 _PAGE = re.compile(rb"\s*(<!doctype\s+html|<html)[\s>]", re.IGNORECASE)
 _SHOWN = 200  # bytes of a body that is no XML
+
+
+NO_ETAGS: Final = (
+    "this server told no ETag, without which versions cannot be told apart (JuiceFS's gateway "
+    "tells them with --keep-etag)"
+)
+
+
+def lacking_etag(
+    dialect: Dialect, request: Request, status: int, headers: Mapping[str, str]
+) -> bool:
+    """Tell whether a success lacks an ETag alone: it is an S3 server's, one that has none.
+
+    Gateways to file systems tell none of directories, some none of anything.
+    """
+    return (
+        OK <= status < FIRST_REFUSAL
+        and bool(dialect.server)
+        and request.proof_header == "etag"
+        and "etag" not in headers
+        and dialect.header_prefix + "request-id" in headers
+    )
 
 
 def is_foreign_page(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> bool:

@@ -70,6 +70,11 @@ class Request:
             return 0
         return len(self.body) if isinstance(self.body, bytes) else self.body.size
 
+    @property
+    def key_of_marker(self) -> bool:
+        """Whether the key is a directory's."""
+        return self.key is not None and self.key.endswith("/")
+
     def __str__(self) -> str:
         return self.operation if self.key is None else f"{self.operation} of {self.key!r}"
 

@@ -82,6 +82,11 @@ class Transport:
         return self._authenticator.now()
 
     @property
+    def server(self) -> str:
+        """What the last answer that named its maker called him."""
+        return self._attempts.server
+
+    @property
     def origin(self) -> str:
         """Where the credentials come from, for people."""
         return self._authenticator.source

@@ -1,0 +1,143 @@
+"""What S3 servers of others do otherwise, as they were measured: all off by default.
+
+Chosen by `--option NAME=VALUE`:
+
+directories=keys|seaweedfs|minio
+                       real directories behind the keys that end in "/". seaweedfs: markers keep
+                       neither metadata nor tags, a copy of one is 404, tagging one 500, and one
+                       with something below it is not deleted, though the answer says so. minio:
+                       answers about markers have no ETag, a copy onto another key is 500, and
+                       DeleteObjects never deletes one, though it says so
+tagging=full|none|no_delete
+                       none: as OpenStack Swift: GET ?tagging is an empty set even of what is not
+                       there, everything else about tags 501. no_delete: as s3rver: DELETE
+                       ?tagging is 501, and tags in headers are dropped
+part_copies=on|off     off: UploadPartCopy is 501
+metadata=kept|dropped  dropped: user metadata is taken and forgotten
+etags=md5|none|other   none: no answer tells an ETag; other: they are hexadecimal, and no MD5
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final, Literal
+from urllib.parse import unquote
+
+from tagfs.emulator.engine.context import Context
+from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.routes import Route
+from tagfs.emulator.messages import Reply
+
+KNOWN: Final = {
+    "directories": ("keys", "seaweedfs", "minio"),
+    "tagging": ("full", "none", "no_delete"),
+    "part_copies": ("on", "off"),
+    "metadata": ("kept", "dropped"),
+    "etags": ("md5", "none", "other"),
+}
+KEPT_MARKERS: Final[Mapping[str, Literal["", "occupied", "bulk"]]] = {
+    "keys": "",
+    "seaweedfs": "occupied",
+    "minio": "bulk",
+}
+"""Which markers are not deleted by whom."""
+
+_TAG_WRITES: Final = frozenset(
+    {
+        "PutObjectTagging",
+        "DeleteObjectTagging",
+        "PutBucketTags",
+        "GetBucketTags",
+        "DeleteBucketTags",
+    }
+)
+_ETAG: Final = re.compile(rb"<ETag>[^<]*</ETag>")
+_INTERNAL: Final = "We encountered an internal error, please try again."
+
+
+class _Without(Mapping[str, str]):
+    """Headers without those whose names begin in a certain way."""
+
+    def __init__(self, headers: Mapping[str, str], ignored: tuple[str, ...]) -> None:
+        self._headers = headers
+        self._ignored = ignored
+
+    def __getitem__(self, name: str) -> str:
+        if name.lower().startswith(self._ignored):
+            raise KeyError(name)
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._headers if not name.lower().startswith(self._ignored))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def maker(chosen: Mapping[str, str]) -> str:
+    """Return what the service calls itself: only the plain one is Amazon's."""
+    return "AmazonS3" if all(chosen[name] == KNOWN[name][0] for name in KNOWN) else "Foreign"
+
+
+class Foreign:
+    """How a service answers whose makers are others."""
+
+    def __init__(self, chosen: Mapping[str, str]) -> None:
+        self._directories = chosen["directories"]
+        self._tagging = chosen["tagging"]
+        self._part_copies = chosen["part_copies"] == "on"
+        self._keeps_metadata = chosen["metadata"] == "kept"
+        self._tells_etags = chosen["etags"] != "none"
+
+    async def answer(self, route: Route, context: Context) -> Reply:
+        """Carry a request out, or refuse it, as that server does."""
+        operation = route.operation
+        if operation == "GetObjectTagging" and self._tagging == "none":
+            return context.document("Tagging", "<TagSet></TagSet>")
+        self._refuse(operation, context)
+        if self._is_marker(context):
+            self._refuse_marker(operation, context)
+        reply = await route.handler(self._drop(context))
+        if not self._tells_etags or (self._is_marker(context) and self._directories == "minio"):
+            reply.headers.pop("ETag", None)
+        if not self._tells_etags and reply.headers.get("Content-Type") == "application/xml":
+            reply.body = _ETAG.sub(b"", reply.body)
+        return reply
+
+    def _is_marker(self, context: Context) -> bool:
+        return self._directories != "keys" and (context.call.key or "").endswith("/")
+
+    def _refuse(self, operation: str, context: Context) -> None:
+        if self._tagging == "none":
+            if operation in _TAG_WRITES:
+                raise ServiceError("NotImplemented", "The requested resource is not implemented")
+            if context.own("tagging") is not None:
+                raise ServiceError("NotImplemented", "Object tagging is not supported.")
+        if self._tagging == "no_delete" and operation == "DeleteObjectTagging":
+            raise ServiceError("NotImplemented")
+        if operation == "UploadPartCopy" and not self._part_copies:
+            raise ServiceError("NotImplemented")
+
+    def _refuse_marker(self, operation: str, context: Context) -> None:
+        if self._directories == "seaweedfs":
+            if operation == "CopyObject":
+                raise ServiceError("NoSuchKey")
+            if operation == "PutObjectTagging":
+                raise ServiceError("InternalError", _INTERNAL)
+        elif operation == "CopyObject":
+            source = unquote(context.own("copy-source") or "").lstrip("/")
+            if source != f"{context.call.bucket}/{context.call.key}":
+                raise ServiceError("InternalError", f"{_INTERNAL}: cause(invalid argument)")
+
+    def _drop(self, context: Context) -> Context:
+        """Take away from a request what such a server does not look at."""
+        ignored: tuple[str, ...] = ()
+        forgets = self._is_marker(context) and context.call.operation == "PutObject"
+        if forgets or not self._keeps_metadata:
+            ignored += ("x-amz-meta-",)
+        if forgets or self._tagging == "no_delete":
+            ignored += ("x-amz-tagging",)
+        if not ignored:
+            return context
+        headers = _Without(context.request.headers, ignored)
+        return replace(context, request=replace(context.request, headers=headers))
