@@ -104,7 +104,7 @@ class Editor:
     def _foresee(self, item: TagOwner, edit: Edit) -> Outcome:
         _, old = item.place.access.get(item.address)
         new = edit.change(old)
-        rules_of(item).check(new)
+        rules_of(item).check(new, old)
         blind = edit.whole is not None and self._audit is None
         return Outcome(item, old, new, requests=(int(not blind), int(blind or old != new)))
 
@@ -117,7 +117,7 @@ class Editor:
             old = present
             wanted = edit.change(present)
             if wanted != present and self._audit is not None:
-                rules_of(item).check(wanted)
+                rules_of(item).check(wanted, present)
                 begun.append(self._audit.begin(item.place, key, present, wanted))
             return wanted
 

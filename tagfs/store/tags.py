@@ -153,9 +153,18 @@ class TagRules:
                 f"tag key {key!r}: {self._length(key)} {self._unit} long, "
                 f"at most {self.max_key} are allowed on one {self.kind}"
             )
-        for prefix in self.reserved_prefixes:
-            if key.lower().startswith(prefix):
-                raise InvalidTag(f"tag key {key!r}: the service keeps keys in {prefix!r} to itself")
+        if self.is_reserved(key):
+            raise InvalidTag(f"tag key {key!r}: the service keeps such keys to itself")
+
+    def is_reserved(self, key: str) -> bool:
+        """Tell whether the service alone sets and removes tags of a key."""
+        return key.lower().startswith(self.reserved_prefixes)
+
+    def with_reserved(self, wanted: TagSet, present: TagSet) -> TagSet:
+        """Return a wanted set with those tags that only the service can remove."""
+        kept = {key: text for key, text in present.items() if self.is_reserved(key)}
+        lost = {key: text for key, text in kept.items() if key not in wanted}
+        return TagSet({**lost, **wanted}) if lost else wanted
 
     @property
     def _unit(self) -> str:

@@ -129,6 +129,14 @@ class TagXattrs:
             raise Unsupported(f"{subject.path}: the bucket has no object tags")
         self._rules(subject).check(tags, present)
 
+    def _unchangeable(self, subject: _TagTarget, *keys: str) -> TagSet:
+        """Return the bucket's tags if some of these keys are the service's own.
+
+        Set again as they are, as restoring a dump does, they are no change.
+        """
+        reserved = subject.bucket and any(map(self._rules(subject).is_reserved, keys))
+        return self._tags(subject) if reserved else NO_TAGS
+
     def set(self, path: str, name: XattrName, text: str, flags: int) -> None:
         """Set one tag; the others stay.
 
@@ -136,7 +144,7 @@ class TagXattrs:
             InvalidTag and what is below it, TagExists, NoSuchTag
         """
         subject = self._target_of(path, name.kind)
-        self._check(subject, TagSet({name.rest: text}))
+        self._check(subject, TagSet({name.rest: text}), self._unchangeable(subject, name.rest))
 
         def change(tags: TagSet) -> TagSet:
             if flags & XATTR_CREATE and name.rest in tags:
@@ -157,7 +165,7 @@ class TagXattrs:
         """
         subject = self._target_of(path, XattrKind.TAGGING)
         wanted = parse_tagging(text)
-        self._check(subject, wanted)
+        self._check(subject, wanted, self._unchangeable(subject, *wanted))
 
         def change(tags: TagSet) -> TagSet:
             if flags & XATTR_CREATE and tags:
@@ -181,6 +189,8 @@ class TagXattrs:
         subject = self._target_of(path, name.kind)
         if name.kind is XattrKind.TAGGING:
             self._edit(subject, _clear)
+        elif self._unchangeable(subject, name.rest).get(name.rest) is not None:
+            self._rules(subject).check_key(name.rest)
         else:
             self._edit(subject, lambda tags: _without(tags, name))
 

@@ -86,12 +86,14 @@ class ObjectTags:
         with self._locks.hold(""):
             came = self._requests.get("GetBucketTags", None)
             present = self._api.dialect.tag_escape.decode(came)
-            wanted = change(present)
+            # The service's own tags are sent along, or all are refused.
+            rules = self._api.dialect.bucket_tag_rules
+            wanted = rules.with_reserved(change(present), present)
             if wanted == present:
                 return wanted
             sent = self._escaped(
                 f"bucket {self._api.name!r}",
-                self._api.dialect.bucket_tag_rules,
+                rules,
                 wanted,
                 came,
                 present,
