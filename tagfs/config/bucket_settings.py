@@ -59,5 +59,6 @@ def bucket_settings(
             process=settings.credential_process,
             profile=settings.credentials_profile,
             instance_role=settings.instance_role == "auto",
+            anonymous=settings.anonymous == "on",
         ),
     )

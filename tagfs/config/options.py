@@ -111,6 +111,7 @@ TOPICS: Final = (
             _value("credential_process", values.command, "a command, its quotations closed", "", "Command that prints a key pair as JSON; asked again before it expires.", recovered_with=True),
             _value("credentials_profile", str, "a profile of the vendor's tools", "", "Profile of the vendor's own files.", recovered_with=True),
             _word("instance_role", "auto", ("auto", "off"), "Whether the role of a cloud host is used.", recovered_with=True),
+            _word("anonymous", "off", ("off", "on"), "Nobody: requests are not signed and no credentials looked for, as for public buckets; the name alone means on.", alone="on", reaches_bucket=True),
         ),
     ),
     Topic(

@@ -75,6 +75,7 @@ class Settings:
     credential_process: str | None = None
     credentials_profile: str | None = None
     instance_role: Literal["auto", "off"] = "auto"
+    anonymous: Literal["off", "on"] = "off"
     obs_tag_urlencode: Literal["auto", "on", "off"] = "auto"
     obs_tag_profile: Literal["narrow", "wide"] = "narrow"
     fuse: Literal["auto", "2", "3"] = "auto"
@@ -227,15 +228,15 @@ def _flag(item: OptionValue) -> bool:
 
 
 def _decide_credentials(taken: dict[str, tuple[OptionValue, Any]]) -> list[str]:
-    """Keep one of the two ways to name credentials: that of the upper place."""
-    ways = [name for name in ("credentials", "credential_process") if name in taken]
-    if len(ways) < 2:  # noqa: PLR2004  (nothing to decide)
-        return []
-    places = [_place(taken[name][0]) for name in ways]
-    if places[0] == places[1]:
-        return [f"{taken[ways[0]][0].origin} and {ways[1]} exclude one another"]
-    order = list(taken)
-    del taken[max(ways, key=order.index)]
+    """Keep one of the ways to say who one is: that of the upper place."""
+    ways: list[str] = [name for name in ("credentials", "credential_process") if name in taken]
+    if taken.get("anonymous", (None, "off"))[1] == "on":
+        ways.append("anonymous")
+    ways.sort(key=list(taken).index)
+    for other in ways[1:]:
+        if _place(taken[ways[0]][0]) == _place(taken[other][0]):
+            return [f"{taken[ways[0]][0].origin} and {other} exclude one another"]
+        del taken[other]
     return []
 
 

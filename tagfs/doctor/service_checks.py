@@ -66,9 +66,12 @@ def check_credentials(provider: CredentialsProvider) -> Finding:
         pair = provider.get()
     except TagfsError as error:
         return fail("credentials", "none can be used", str(error))
+    if pair.anonymous:
+        return ok("credentials", "none: requests are not signed (anonymous)")
     kind = "temporary pair" if pair.session_token else "pair"
     shown = pair.access_key_id[:_SHOWN] + "..."
-    return ok("credentials", f"a {kind} ({shown}) from {provider.origin}")
+    stands_for = f", which is {pair.identity}" if pair.identity else ""
+    return ok("credentials", f"a {kind} ({shown}) from {provider.origin}{stands_for}")
 
 
 def check_bucket(

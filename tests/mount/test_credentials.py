@@ -3,8 +3,10 @@
 And no secret leaves the process but as a signature.
 """
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ import pytest
 from tests.emulated import Emulator, emulator
 from tests.fakes.metadata_service import ADDRESSES, MetadataService, pair
 from tests.fakes.token_services import TokenServices, in_seconds
-from tests.judges import KEY_ID, REGIONS, SECRET, judge_of
+from tests.judges import KEY_ID, REGIONS, SECRET, judge_of, s3_client
 from tests.mounting import mounted, run, wait_for
 
 SERVICES = ("oss", "obs", "s3")
@@ -66,7 +68,7 @@ def running(
             if service not in started:
                 directory = tmp_path_factory.mktemp(service)
                 tokens = TokenService(directory / "tokens.json")
-                one = emulator(directory, 10, service=service, temporary_keys=tokens.file)
+                one = emulator(directory, 16, service=service, temporary_keys=tokens.file)
                 started[service] = stack.enter_context(one), tokens
             return started[service]
 
@@ -256,6 +258,39 @@ def test_who_was_named_is_never_the_machine_instead(running, tmp_path, name):
         assert said in done.stderr
         assert metadata.asked == []
         assert one.log.read_bytes() == requests
+
+
+@pytest.mark.parametrize("options", ["ro,anonymous", "anonymous"])
+def test_a_public_bucket_is_read_by_nobody_in_particular(running, tmp_path, options):
+    """... without looking for credentials; what it refuses is refused, and nothing else is."""
+    one, _ = running("s3")
+    bucket = one.take()
+    judge = judge_of("s3", one.url, bucket)
+    judge.put("d/f", b"public", {"k": "v"})
+    s3_client(one.url).put_bucket_acl(Bucket=bucket, ACL="public-read")
+    with MetadataService("s3", pair("s3", "machine", "m", "m", in_seconds(LONG))) as metadata:
+        keys = {"HOME": str(tmp_path), ADDRESSES["s3"]: metadata.url}
+        with mounted(one, bucket, tmp_path / "m", options, keys=keys) as mount:
+            file = mount.path / "d" / "f"
+            assert (os.listdir(mount.path), os.listdir(mount.path / "d")) == (["d"], ["f"])
+            assert file.read_bytes() == b"public"
+            assert file.stat().st_size == 6
+            assert [name for name in os.listxattr(file) if name.startswith("user.tag.")] == []
+            shutil.copy2(file, tmp_path / "out")
+            for change in (
+                lambda: file.write_text("mine"),
+                file.unlink,
+                lambda: mount.path.joinpath("new").mkdir(),
+                lambda: os.setxattr(file, "user.tag.k", b"w"),
+                lambda: file.rename(mount.path / "g"),
+            ):
+                with pytest.raises(OSError) as raised:
+                    change()
+                assert raised.value.errno == (errno.EROFS if "ro" in options else errno.EACCES)
+            assert "nobody (anonymous)" in mount.log()
+        assert metadata.asked == []
+    assert judge.keys() == ["d/f"]
+    assert (judge.get("d/f"), judge.tags("d/f")) == (b"public", {"k": "v"})
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -37,7 +37,14 @@ from tagfs.store.credentials.instance_metadata import (
 from tagfs.store.credentials.named_sources import Named
 from tagfs.store.credentials.surroundings import Surroundings
 from tagfs.store.credentials.token_requests import HttpTokenRequests, TokenRequests
-from tagfs.store.credentials.values import Credentials, EnvironmentNames, NotAvailable, Source
+from tagfs.store.credentials.values import (
+    Credentials,
+    CredentialsProvider,
+    EnvironmentNames,
+    NoCredentials,
+    NotAvailable,
+    Source,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +71,7 @@ class CredentialsChoice:
         profile: of the vendor's files.
         instance_role: whether metadata services may be asked.
         bucket: whose line counts in a file that has one for each bucket.
+        anonymous: nobody's; none are looked for.
     """
 
     file: Path | None = None
@@ -71,6 +79,7 @@ class CredentialsChoice:
     profile: str | None = None
     instance_role: bool = True
     bucket: str = ""
+    anonymous: bool = False
 
 
 ANY_CREDENTIALS: Final = CredentialsChoice()
@@ -137,11 +146,14 @@ def find_credentials(
     environment: Mapping[str, str] = os.environ,
     tokens: TokenRequests | None = None,
     region: str | None = None,
-) -> FoundCredentials:
+) -> CredentialsProvider:
     """Return the credentials for a service; nothing is read before they are needed.
 
     `tokens` is the way to token services, `region` the bucket's.
     """
+    if choice.anonymous:
+        logger.info("credentials from %s: requests are not signed", NoCredentials.origin)
+        return NoCredentials()
     around = Surroundings(
         environment=environment,
         tokens=tokens or HttpTokenRequests(),

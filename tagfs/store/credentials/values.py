@@ -26,6 +26,11 @@ class Credentials:
     expires_at: float | None = None
     identity: str = field(default="", compare=False)
 
+    @property
+    def anonymous(self) -> bool:
+        """Whether it is nobody's: requests with it are not signed."""
+        return not self.access_key_id
+
 
 class NotAvailable(Exception):
     """A source has no credentials; the sentence tells what was looked for."""
@@ -92,6 +97,21 @@ class StaticCredentials:
     def refresh(self) -> Credentials:
         """Return the same pair."""
         return self._credentials
+
+
+class NoCredentials:
+    """Nobody, because the user said so: what is public is read without a signature."""
+
+    origin = "nobody (anonymous)"
+    _NOBODY = Credentials("", "")
+
+    def get(self) -> Credentials:
+        """Return nobody's pair."""
+        return self._NOBODY
+
+    def refresh(self) -> Credentials:
+        """Return the same."""
+        return self._NOBODY
 
 
 @dataclass(frozen=True, slots=True)

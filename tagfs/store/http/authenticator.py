@@ -99,8 +99,9 @@ class Authenticator:
             path=path,
             payload=body.sha256,
         )
-        signature: Mapping[str, str] = self._signer(signable, used, self.now())
-        headers.update(signature)
+        if not used.anonymous:
+            signature: Mapping[str, str] = self._signer(signable, used, self.now())
+            headers.update(signature)
         headers["host"] = self._endpoint.authority
         headers["user-agent"] = _USER_AGENT
         headers.setdefault("accept-encoding", "identity")

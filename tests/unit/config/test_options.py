@@ -38,6 +38,7 @@ CHOSEN = {
     "addressing": "path",
     "ca_bundle": "/etc/ca.pem",
     "requester_pays": "on",
+    "anonymous": "on",
     "sse_c_key_file": "/etc/key",
     "proxy": "http://user@proxy:3128",
     "obs_tag_urlencode": "off",

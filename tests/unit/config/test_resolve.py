@@ -232,6 +232,20 @@ def test_of_two_ways_to_credentials_the_upper_place_holds(env):
         choose(URL, {"credentials": "k", "credential_process": "p"}, env)
 
 
+def test_nobody_is_a_way_to_credentials_too(env):
+    """... of which the upper place holds, and "off" is none."""
+    own_file(env, "[default]\ncredentials = '~/k'")
+    found = choose(URL, {"anonymous": True}, env)
+    assert (found.anonymous, found.credentials) == ("on", None)
+    found = choose(URL, {"anonymous": "off"}, env)
+    assert (found.anonymous, found.credentials) == ("off", Path("~/k").expanduser())
+    own_file(env, "[default]\nanonymous = 'on'")
+    found = choose(URL, {"credentials": "~/k"}, env)
+    assert (found.anonymous, found.credentials) == ("off", Path("~/k").expanduser())
+    with pytest.raises(SettingsError, match="exclude one another"):
+        choose(URL, {"anonymous": True, "credentials": "k"}, env)
+
+
 def test_an_empty_environment_is_enough(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("HOME", "XDG_", "TAGFS_")):
