@@ -5,39 +5,43 @@ reads the version that it met. The first change stages the file, and from then o
 sees the staged content, until the last one is closed.
 """
 
-import contextlib
 import logging
-import stat
-import threading
-from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
-from tagfs.errors import (
-    AlreadyExists,
-    FileTooLarge,
-    NotFound,
-    ObjectChanged,
-    TagfsError,
-    Unsupported,
-)
+from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, ObjectChanged, TagfsError
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.inheritance import merged_metadata
 from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes
-from tagfs.fs.openfiles.commit import Committer
-from tagfs.fs.openfiles.object_draft import ObjectDraft, is_named_by
+from tagfs.fs.openfiles.file_state import (
+    UNSENT,
+    Clean,
+    Closed,
+    Committing,
+    Dirty,
+    Failed,
+    Unlinked,
+    changed,
+    closed,
+    committed,
+    failed,
+    sending,
+    staging,
+)
+from tagfs.fs.openfiles.object_draft import ObjectDraft
+from tagfs.fs.openfiles.open_object import OpenObject
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
-from tagfs.store.tags import NO_TAGS, TagSet
-from tagfs.store.versions import check_same_size, is_version
+from tagfs.store.tags import TagSet
+from tagfs.store.versions import check_same_size
 
 log = logging.getLogger(__name__)
 
 
 class Handle:
-    """One open(2) of a node; `holds` if it is nobody's, and keeps the node until its upload."""
+    """One open(2) of a node; `pinned` if it is nobody's, and keeps the node until its upload."""
 
     __slots__ = ("append", "fh", "node", "pinned", "reader", "writable")
 
@@ -50,20 +54,8 @@ class Handle:
         self.reader: Reader | None = None
 
 
-class OpenFile:
-    """The state that all handles of one open file share.
-
-    Attributes:
-        path: where it is now; changes with a rename.
-        ino: its inode number, which stays while it is open.
-        key: its object.
-        info: the version on the service that it derives from; None before the first upload.
-        draft: what its object is to carry; authoritative while `staged` is there.
-        unlinked: it has no name any more, and nothing of it is to be uploaded.
-        dirty: content or attributes differ from the service's.
-        put_off: a close did not upload it, because its program had it open once more.
-        failed: the last upload failed, and whoever closed the file was told so.
-    """
+class OpenFile(OpenObject):
+    """The state that all handles of one open file share: its object, and its content."""
 
     def __init__(
         self,
@@ -75,82 +67,21 @@ class OpenFile:
         key: str | None = None,
     ) -> None:
         """`key` if it is not the path's: of a directory its marker's."""
-        self.env = env
-        self.journal = journal
-        self.path = path
-        self.ino = 0
-        self.key = env.root.to_key(path) if key is None else key
-        self.lock = threading.RLock()
-        self.info = info
-        self.draft = ObjectDraft(attributes=env.default_file())
-        self.unlinked = False
-        self.dirty = False
-        self.flush_deferred = False
-        self.failed = False
-        self.staged: StagedFile | None = None
+        super().__init__(env, journal, path, info, key=key)
         self.handles: set[Handle] = set()
-        self._metadata_dirty = False  # attributes or metadata were set that the service has not
-        self._attributes_after_append: Attributes | None = (
-            None  # to be set after an append, which carries none
-        )
-        self._committer = Committer(env, journal, self._upload_begun)
-        if info is not None:
-            self._adopt(info)
 
-    @property
-    def attributes(self) -> Attributes:
-        """What stat shows besides its size."""
-        return self.draft.attributes
-
-    @property
-    def size(self) -> int:
-        """Bytes, as programs see them now."""
-        if self.staged is not None:
-            return self.staged.size
-        return self.info.size if self.info else 0
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing of it is on the service yet."""
-        return self.info is None
-
-    @property
-    def is_dir(self) -> bool:
-        """Whether it is a directory that was made here: its marker is still to be written."""
-        return stat.S_ISDIR(self.attributes.mode)
-
-    @property
-    def has_uncertain_upload(self) -> bool:
-        """Whether an object of it may be there all the same: a creation got no answer."""
-        return self._committer.has_uncertain_upload(self.key)
-
-    def delete_uncertain(self) -> None:
-        """Take away what an upload without an answer may have made, before it is renamed."""
-        self._committer.delete_uncertain(self.key)
-
-    @property
-    def is_uploading(self) -> bool:
-        """Whether a multipart upload of it has begun."""
-        return self._committer.uploader.upload is not None
-
-    @property
-    def _is_to_append(self) -> bool:
-        """Whether it is to become an appendable object: new, and of a name chosen for that."""
-        if not self.is_new or self.is_dir or not self.env.bucket.capabilities.append:
-            return False
-        return is_named_by(self.env.choices.append_objects, self.path)
+    def readers(self) -> list[Reader]:
+        """Return what reads the object for its handles."""
+        return [handle.reader for handle in list(self.handles) if handle.reader is not None]
 
     def has_writer_besides(self, handle: Handle) -> bool:
         """Say whether another handle is open whose close will upload what changes."""
         return any(other.writable for other in list(self.handles) if other is not handle)
 
-    # Content
-
     def create(self, draft: ObjectDraft) -> None:
         """Begin as a new empty file, to be uploaded when it is closed."""
         self.draft = draft
-        self.staged = self.env.staging.new_file()
-        self.dirty = True
+        self.state = Dirty(self.env.staging.new_file())
 
     def read(self, handle: Handle, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`."""
@@ -210,8 +141,8 @@ class OpenFile:
             StagingFull: the disk has no room for the note.
         """
         with self.lock:
-            if self.dirty and not self.unlinked and self.staged is not None:
-                self._committer.journal_commit(self.staged, self._target())
+            if isinstance(self.state, UNSENT):
+                self._committer.journal_commit(self.state.staged, self._target())
 
     def flush(self, *, again: bool = False) -> None:
         """Upload what was changed; the service has accepted it when this returns.
@@ -222,22 +153,29 @@ class OpenFile:
             TagfsError: it has not; the object is as it was, and the staged file stays on disk.
         """
         with self.lock:
-            if self.unlinked or self.staged is None:
-                return
-            if self.dirty:
-                self._send(self.staged, again=again)
-            late = self._attributes_after_append
-            if late is not None and self.info is not None:
-                self._edit_object(self.info, lambda draft: replace(draft, attributes=late))
-                self._attributes_after_append = None
+            match self.state:
+                case Dirty() | Failed() as unsent:
+                    self._send(unsent, again=again)
+                case Clean() | Committing() | Unlinked() | Closed():
+                    pass
+                case _:
+                    assert_never(self.state)
+            self._set_what_is_due()
 
-    def _send(self, staged: StagedFile, *, again: bool) -> None:
-        to = self._target()
+    def _set_what_is_due(self) -> None:
+        match self.state:
+            case Clean(staged, Attributes() as late) if self.info is not None:
+                self._edit_object(self.info, lambda draft: replace(draft, attributes=late))
+                self.state = Clean(staged)
+
+    def _send(self, unsent: Dirty | Failed, *, again: bool) -> None:
+        to, staged = self._target(), unsent.staged
         self._committer.journal_commit(staged, to)
+        self.state = under_way = sending(unsent)
         try:
-            info = self._deliver(staged, to, again=again)
+            info = self._deliver(under_way, to, again=again)
         except TagfsError as error:
-            self.failed = True
+            self.state = failed(under_way, error)
             self.journal.sync(staged)
             log.log(
                 logging.ERROR if not again or isinstance(error, ObjectChanged) else logging.DEBUG,
@@ -248,16 +186,15 @@ class OpenFile:
                 extra={"each": True},  # however many there are: each names what is kept where
             )
             raise
-        edited, attributes = self._metadata_dirty, self.attributes
-        self._uploaded(staged, info)
-        if edited and info.type is ObjectType.APPENDABLE:
-            self._attributes_after_append = attributes  # it was extended by bytes alone
-            self.draft = replace(self.draft, attributes=attributes)
+        except BaseException:
+            self.state = unsent
+            raise
+        self._uploaded(under_way, to, info)
 
-    def _deliver(self, staged: StagedFile, to: UploadTarget, *, again: bool) -> ObjectInfo:
-        bucket = self.env.bucket
+    def _deliver(self, state: Committing, to: UploadTarget, *, again: bool) -> ObjectInfo:
+        bucket, late = self.env.bucket, again and not self.is_dir
         try:
-            return self._committer.upload(staged, to, self._fetch, again=again and not self.is_dir)
+            return self._committer.upload(state.staged, to, self._fetch, again=late)
         except AlreadyExists:
             if not self.is_dir:
                 raise
@@ -266,7 +203,7 @@ class OpenFile:
         if ours := self.draft.tags:
             bucket.update_tags(self.key, lambda theirs: TagSet({**theirs, **ours}))
         found = bucket.head(self.key)
-        if not self._metadata_dirty or found.detail is None:
+        if not state.edited or found.detail is None:
             return found
         merged = {**found.detail.metadata, **self._metadata_of(self.draft)}
         return bucket.set_metadata(found, merged, found.detail.headers)
@@ -277,13 +214,13 @@ class OpenFile:
         Not if anything else may have been changed meanwhile.
         """
         with self.lock:
-            if self.staged is None or self.info is None or self.has_writer_besides(handle):
+            staged = self.state.staged
+            if staged is None or self.info is None or self.has_writer_besides(handle):
                 return
             self._committer.uploader.abandon()
-            staged, self.staged = self.staged, None
+            self.state = Clean()
             self._committer.finish(staged)
             staged.discard()
-            self.dirty = self.failed = self._metadata_dirty = False
             self._adopt(self.info)
 
     def load_all(self) -> None:
@@ -297,118 +234,21 @@ class OpenFile:
     def discard(self) -> None:
         """Give back everything that is local; called when the last handle is gone."""
         with self.lock:
-            for handle in list(self.handles):
-                if handle.reader is not None:
-                    handle.reader.close()
-            staged, self.staged = self.staged, None
-            if staged is None:
-                return
-            if self.dirty and not self.unlinked:
-                self.journal.sync(staged)
-                staged.close()  # kept on disk: an upload failed, and `tagfs recover` finishes it
-                return
-            if self.dirty:
-                self._committer.uploader.abandon()
-            self._committer.finish(staged)
-            staged.discard()
-
-    # Attributes and tags
-
-    def set_attributes(self, change: Callable[[Attributes], Attributes], *, times: bool) -> None:
-        """Change mode, owner or times: with the next upload if one is due, else at once."""
-
-        def changed(draft: ObjectDraft) -> ObjectDraft:
-            times_set = times or draft.times_set
-            return replace(draft, attributes=change(draft.attributes), times_set=times_set)
-
-        self._revise(changed)
-
-    def show_attributes(self, attributes: Attributes) -> None:
-        """Show attributes that somebody else sets on the service."""
-        with self.lock:
-            self.draft = replace(self.draft, attributes=attributes)
-
-    def set_metadata(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        """Change the user metadata that is shown as `user.meta.*`."""
-        self._revise(lambda draft: replace(draft, metadata=change(dict(draft.metadata))))
-
-    def new_tags(self) -> TagSet | None:
-        """Return the tags that a new file will be created with; None if it was created already."""
-        tags, replaced = self.draft.tags, self.draft.replaces
-        if not self.is_new:  # asked last, for an upload that ends clears the tags after that
-            return None
-        if tags is None and replaced is not None:
-            with contextlib.suppress(NotFound, Unsupported):
-                return self.env.bucket.get_tags(self.key, max_age=FRESH_WITHIN)
-        return tags or NO_TAGS
-
-    def set_tags(self, change: Callable[[TagSet], TagSet]) -> bool:
-        """Change the tags that a new file will be created with; False if it was created already."""
-        with self.lock:
-            present = self.new_tags()
-            if present is None:
-                return False
-            self.draft = replace(self.draft, tags=change(present))
-            self._record_anew()
-            return True
-
-    def moved(self, path: str, info: ObjectInfo | None, before: ObjectInfo | None = None) -> None:
-        """Go on under another path; `info` is what its object became, if it has one.
-
-        `before` is the version that was moved. Whoever has another one, which was replaced before
-        the move, is to find out that it is gone.
-        """
-        with self.lock:
-            self.path = path
-            to_key = self.env.root.to_prefix if self.is_dir else self.env.root.to_key
-            self.key = to_key(path)
-            if info is not None:
-                old = self.info
-                other = old is not None and before is not None and not is_version(old, before)
-                self.info = replace(old, key=self.key) if old is not None and other else info
-                if info.detail is not None:  # it may have got what another file left it
-                    merged = merged_metadata(self.draft.metadata, info.detail.metadata)
-                    headers = dict(info.detail.headers)
-                    self.draft = replace(self.draft, headers=headers, metadata=merged)
-            for handle in list(self.handles):
-                if handle.reader is not None:
-                    handle.reader.rebind(self.key, before, info)
-            self._record_anew()
-
-    def unlink(self) -> None:
-        """Go on without a name: nothing of it is to be uploaded any more."""
-        with self.lock:
-            self.unlinked = True
-            self._record_anew()
-            self.info = None
-            self.draft = replace(self.draft, tags=None)
-
-    def refresh(self, info: ObjectInfo) -> None:
-        """Take over a newer version from the service, if nothing was changed here."""
-        with self.lock:
-            self._refresh(info)
-
-    def on_metadata_written(self, before: ObjectInfo, after: ObjectInfo) -> None:
-        """Take over what an edit of metadata made of a version; its readers read on.
-
-        Readers of any other version are to find out that theirs is gone.
-        """
-        with self.lock:
-            self._refresh(after)
-            for handle in list(self.handles):
-                if handle.reader is not None:
-                    handle.reader.rebind(self.key, before, after)
-
-    def _refresh(self, info: ObjectInfo) -> None:
-        if self.staged is None and not self.unlinked:
-            self.info = info
-            if info.detail is not None:
-                self._adopt(info)
-
-    # Inside
-
-    def _adopt(self, info: ObjectInfo) -> None:
-        self.draft = self.draft.adopting(info, self.env.default_file())
+            for reader in self.readers():
+                reader.close()
+            before, self.state = self.state, closed(self.state)
+            match before:
+                case Dirty(staged) | Committing(staged) | Failed(staged):
+                    self.journal.sync(staged)
+                    staged.close()  # kept on disk: an upload failed; `tagfs recover` finishes it
+                case Clean(StagedFile() as staged) | Unlinked(StagedFile() as staged):
+                    self._committer.uploader.abandon()
+                    self._committer.finish(staged)
+                    staged.discard()
+                case Clean() | Unlinked() | Closed():
+                    pass
+                case _:
+                    assert_never(before)
 
     def _open_reader(self, handle: Handle) -> Reader:
         handle.reader = Reader(
@@ -425,15 +265,16 @@ class OpenFile:
         return handle.reader
 
     def _stage(self) -> StagedFile:
-        if self.staged is None:
-            staged = self.env.staging.new_file()
-            if self.info is not None:
-                if self.info.detail is None:
-                    self.info = self.env.bucket.head(self.key, expected=self.info.type)
-                    self._adopt(self.info)
-                staged.set_base(self.info.size)
-            self.staged = staged
-        return self.staged
+        if self.state.staged is not None:
+            return self.state.staged
+        staged = self.env.staging.new_file()
+        if self.info is not None:
+            if self.info.detail is None:
+                self.info = self.env.bucket.head(self.key, expected=self.info.type)
+                self._adopt(self.info)
+            staged.set_base(self.info.size)
+        self.state = staging(self.state, staged)
+        return staged
 
     def _fetch(self, offset: int, length: int) -> bytes:
         if self.info is None:
@@ -451,62 +292,19 @@ class OpenFile:
         self._committer.uploader.invalidate(start, end)
         self._committer.mark_stale()
         self.draft = self.draft.written(self.env.clock_ns(), is_new=self.is_new)
-        self.dirty = True
+        if isinstance(self.state, Clean):
+            self.flush_deferred = False
+        self.state = changed(self.state)
 
-    def _target(self) -> UploadTarget:
-        return self.draft.to_target(
-            self.key,
-            self.info,
-            self.size,
-            stored=self.env.choices.stored,
-            appendable=self._is_to_append,
-        )
-
-    def _metadata_of(self, draft: ObjectDraft) -> dict[str, str]:
-        return draft.all_metadata(
-            self.info,
-            self.size,
-            stored=self.env.choices.stored,
-            appendable=self._is_to_append,
-        )
-
-    def _uploaded(self, staged: StagedFile, info: ObjectInfo) -> None:
+    def _uploaded(self, state: Committing, to: UploadTarget, info: ObjectInfo) -> None:
+        attributes = self.draft.attributes
         self.info = info
         self.draft = self.draft.uploaded()
-        self.dirty = self.failed = self._metadata_dirty = False
-        staged.mark_committed()
-        self._committer.finish(staged)
-        if self.env.choices.stored and info.detail is not None:
+        # What was extended by its new bytes alone has got nothing else.
+        bare = to.base is not None and info.type is ObjectType.APPENDABLE and state.edited
+        self.state = committed(state, attributes if bare else None)
+        state.staged.mark_committed()
+        self._committer.finish(state.staged)
+        if not bare and self.env.choices.stored and info.detail is not None:
             attributes = parse_attributes(info, self.env.default_file())
             self.draft = replace(self.draft, attributes=attributes)
-
-    def _revise(self, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
-        """Change what the object carries: with the next upload if one is due, else at once."""
-        with self.lock:
-            if not self.dirty and self.info is not None and not self.unlinked:
-                self._edit_object(self.info, change)
-                self._attributes_after_append = None
-            else:
-                self.draft = change(self.draft)
-                self._metadata_dirty = True
-            self._record_anew()
-
-    def _edit_object(self, info: ObjectInfo, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
-        """Let the object carry what `change` makes of what it has; or nothing has changed."""
-        if info.detail is None:
-            info = self.env.bucket.head(self.key, expected=info.type, max_age=FRESH_WITHIN)
-            self.info = info
-            self._adopt(info)
-        draft = change(self.draft)
-        self.info = self.env.bucket.set_metadata(info, self._metadata_of(draft), draft.headers)
-        self.draft = draft
-
-    def _record_anew(self) -> None:
-        """Correct a note that is there: the file has another name, or other tags or attributes."""
-        if self.staged is not None:
-            self._committer.rewrite_entry(self.staged, self._target(), unlinked=self.unlinked)
-
-    def _upload_begun(self) -> None:
-        """Write down which multipart upload parts are sent to."""
-        if self.staged is not None:
-            self._committer.record(self.staged, self._target())

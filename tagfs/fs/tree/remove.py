@@ -62,9 +62,10 @@ class Remover:
 
     def _remove(self, path: str, node: OpenFile | None) -> None:
         if node is not None and node.is_new:
-            if node.has_uncertain_upload:
+            if node.may_have_object:
+                self.parents.ensure_survives(path)
                 with suppress(NotFound):
-                    self._env.bucket.delete(node.key)
+                    self._delete(node.key)
             return
         entry = self._tree.lookup(path)
         if entry.is_dir:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty
+from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty, NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import is_fuse_hidden, split
 from tagfs.fs.openfiles.deferred_work import DeferredWork
@@ -15,7 +15,7 @@ from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.native_rename import NativeRename
 from tagfs.fs.tree.remove import Remover
-from tagfs.store.objects import NOTHING
+from tagfs.store.objects import NOTHING, ObjectInfo
 from tagfs.store.tags import NO_TAGS
 
 
@@ -150,6 +150,8 @@ class Renamer:
             return False
         self._deferred_attributes.flush(new)
         with self._deferred_attributes.claim(old), node.lock:
+            if node.draft.replaces is not None:
+                node.flush()  # or what it was renamed over would be seen again at its old name
             if node.info is not None:
                 return False
             # What the kernel was told of the new name does: whatever has come there meanwhile is
@@ -179,4 +181,14 @@ class Renamer:
             draft = replace(draft, tags=tags, acl=NOTHING)
         typed = self._heritage.is_typed(node.attributes)
         draft = draft.inheriting(left, old, new, typed=typed)
-        return replace(draft, replaces=None if target is None else target.info)
+        return replace(draft, replaces=None if target is None else self._object_under(target))
+
+    def _object_under(self, target: Entry) -> ObjectInfo | None:
+        """Return the object at a path, be it what a new file there was to replace, or has made."""
+        node = target.node
+        if node is None or not node.is_new or not node.may_have_object:
+            return target.info
+        try:
+            return self._env.bucket.head(node.key, max_age=0)
+        except NotFound:
+            return None

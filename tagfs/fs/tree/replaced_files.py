@@ -52,8 +52,8 @@ class Hidden:
         if self.node is None or self.node.unlinked:
             return
         with self.node.lock:
-            self.object = self.node.info
-            self.is_there = not self.node.is_new or self.node.has_uncertain_upload
+            self.object = self.node.info or self.node.draft.replaces
+            self.is_there = self.node.may_have_object
             self.node.unlink()
 
 

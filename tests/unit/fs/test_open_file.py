@@ -1,6 +1,7 @@
 """One open file over a bucket in memory: what requests its changes become."""
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -252,3 +253,92 @@ def test_a_rename_that_fails_changes_nothing_of_a_new_file(bench: Bench) -> None
     assert "team" not in detail.metadata
     bench.fs.release(fh)
     bench.fs.release(over)
+
+
+class TestUnknown:
+    """A file that is being opened to read, and of which nothing is known until the answer."""
+
+    def during(self, bench: Bench, act: Callable[[], None]) -> None:
+        def answered(operation: str, _key: str) -> None:
+            if operation == "get":
+                bench.bucket.after = None
+                act()
+
+        bench.put(b"old")
+        bench.bucket.after = answered
+        fh, _ = bench.fs.open("/f", os.O_RDONLY)
+        assert bytes(bench.fs.read(fh, 0, 9)) == b"old"
+        bench.fs.release(fh)
+
+    def test_it_is_unlinked(self, bench: Bench) -> None:
+        self.during(bench, lambda: bench.fs.unlink("/f"))
+        assert bench.bucket.list("").objects == ()
+
+    def test_it_is_renamed(self, bench: Bench) -> None:
+        copied = threading.Event()
+        mover = threading.Thread(target=lambda: bench.fs.rename("/f", "/g"))
+
+        def after(operation: str, _key: str) -> None:
+            if operation == "copy":
+                copied.set()
+
+        def act() -> None:
+            bench.bucket.after = after
+            mover.start()
+            assert copied.wait(10)
+
+        self.during(bench, act)
+        mover.join()
+        assert bench.bucket.get("g").data == b"old"
+        assert [info.key for info in bench.bucket.list("").objects] == ["g"]
+
+
+class TestRenamedOver:
+    """A new file that took another's name and is not uploaded yet: the other's object is there."""
+
+    def save(self, bench: Bench) -> int:
+        bench.put(b"old")
+        fh = bench.fs.create("/new", 0o644, RDWR)
+        bench.fs.write(fh, 0, b"new")
+        bench.fs.rename("/new", "/f")
+        assert bench.bucket.get("f").data == b"old"
+        return fh
+
+    def test_it_is_unlinked(self, bench: Bench) -> None:
+        fh = self.save(bench)
+        bench.fs.unlink("/f")
+        bench.fs.release(fh)
+        assert bench.bucket.list("").objects == ()
+
+    @pytest.mark.parametrize("told", [False, None])
+    def test_it_is_unlinked_while_libfuse_has_it_open(
+        self, bench: Bench, *, told: bool | None
+    ) -> None:
+        """`told`: what is known of whether the call is a rename; None: not for a moment."""
+        object.__setattr__(bench.fs._remover._env, "caller_renames", lambda: told)
+        fh = self.save(bench)
+        bench.fs.rename("/f", "/.fuse_hidden0000000100000001")
+        bench.fs.replaced.flush("/f")
+        bench.fs.release(fh)
+        assert bench.bucket.list("").objects == ()
+
+    def test_it_is_renamed_on(self, bench: Bench) -> None:
+        fh = self.save(bench)
+        bench.fs.rename("/f", "/g")
+        bench.fs.flush(fh)
+        bench.fs.release(fh)
+        assert [info.key for info in bench.bucket.list("").objects] == ["g"]
+        assert bench.bucket.get("g").data == b"new"
+        assert dict(bench.bucket.get_tags("g")) == {"k": "v"}
+
+    def test_it_is_renamed_on_and_the_service_refuses(self, bench: Bench) -> None:
+        fh = self.save(bench)
+        refusing(bench, "put")
+        with pytest.raises(AccessDenied):
+            bench.fs.rename("/f", "/g")
+        bench.bucket.before = None
+        assert bytes(bench.fs.read(fh, 0, 9)) == b"new"
+        assert bench.bucket.get("f").data == b"old"
+        bench.fs.flush(fh)
+        assert bench.bucket.get("f").data == b"new"
+        bench.fs.release(fh)
