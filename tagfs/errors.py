@@ -58,12 +58,10 @@ class TagfsError(Exception):
     Attributes:
         errno: what a system call reports for it.
         log_level: of the one line that says why.
-        told: such a line is written already.
     """
 
     errno: int = errno.EIO
     log_level: int = logging.WARNING
-    told: bool = False
 
 
 class Answer(TagfsError):
@@ -100,12 +98,6 @@ class AccessDenied(TagfsError):
     """The service answered 403."""
 
     errno = errno.EACCES
-
-
-class Denied(str):
-    """Why one of many keys was not deleted, where that is certain: it may not be, and stays."""
-
-    __slots__ = ()
 
 
 class BadCredentials(AccessDenied):

@@ -84,7 +84,6 @@ def check_bucket(
         query={"prefix": prefix, "max-keys": "1", "encoding-type": "url"},
         subresource="list",
         retry_connect=False,
-        quiet=True,
     )
     try:
         answer = client.transport.request(request)
@@ -156,7 +155,7 @@ def _region(
 def _asked(client: Client, settings: BucketSettings, provider: CredentialsProvider) -> str:
     """Return the bucket's region as the service tells it, asked without naming one; "" if not."""
     if client.dialect.service == "s3":
-        head = Request(operation="HeadBucket", method="HEAD", retry_connect=False, quiet=True)
+        head = Request(operation="HeadBucket", method="HEAD", retry_connect=False)
         try:
             answer = client.transport.request(head)
         except TagfsError:
@@ -210,7 +209,6 @@ def _versioning(client: Client) -> str:
         method="GET",
         query={"versioning": ""},
         subresource="versioning",
-        quiet=True,
     )
     try:
         answer = client.transport.request(request)

@@ -76,6 +76,12 @@ class ObjectInfo:
         return replace(self, detail=detail)
 
 
+class Denied(str):
+    """Why one of many keys was not deleted, where that is certain: it may not be, and stays."""
+
+    __slots__ = ()
+
+
 NONE_MEANT: Final[Mapping[str, ObjectInfo]] = MappingProxyType({})
 """Whatever is at the keys is meant."""
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 
-from tagfs.errors import AccessDenied, CrossDevice, Denied, InvalidRequest, TagfsError, Unreachable
+from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError, Unreachable
 from tagfs.fs.content.journal import RenameJournal
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.symlinks import copy_symlink
-from tagfs.store.objects import Keep, ObjectInfo, ObjectType
+from tagfs.store.objects import Denied, Keep, ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)
 

@@ -2,18 +2,15 @@
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from tagfs.errors import (
-    AccessDenied,
-    BadCredentials,
     InvalidRequest,
     MalformedResponse,
     NameTooLong,
-    TagfsError,
 )
-from tagfs.store.client.error_codes import EXPECTED, to_exception
+from tagfs.store.client.error_codes import to_exception
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http.messages import Request, Response, check_key
 from tagfs.store.http.transport import Transport
@@ -22,22 +19,6 @@ from tagfs.store.objects import ObjectInfo, ObjectType
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-_ON_THE_SIDE: Final = frozenset({"HeadObject", "GetSymlink", "GetObjectTagging", "GetBucketTags"})
-"""Questions that many a call can go without; who cannot says that they were refused."""
-
-
-def _is_aside(request: Request, failure: TagfsError) -> bool:
-    plain = isinstance(failure, AccessDenied) and not isinstance(failure, BadCredentials)
-    return plain and request.operation in _ON_THE_SIDE
-
-
-def logged(failure: TagfsError) -> TagfsError:
-    """Log a failure that no answer of the service caused, and return it."""
-    logger.warning("%s", failure)
-    failure.told = True
-    return failure
 
 
 class Api:
@@ -68,18 +49,14 @@ class Api:
         return self.transport.request_all(requests)
 
     def send(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
-        """Deliver a request and return its answer; an error is raised and logged once.
+        """Deliver a request and return its answer; an error is raised.
 
         `allow` holds statuses and error codes that the caller reads itself.
         """
         answer = self.request(request)
         if answer.error is None or answer.status in allow or answer.code in allow:
             return answer
-        failure = to_exception(request, answer)
-        untold = request.quiet or isinstance(failure, EXPECTED) or _is_aside(request, failure)
-        logger.log(logging.DEBUG if untold else logging.WARNING, "%s", failure)
-        failure.told = not untold
-        raise failure
+        raise to_exception(request, answer)
 
     def send_parsed(self, request: Request, parse: Callable[[bytes], T]) -> T:
         """Deliver a request and return what its answer's body says."""
@@ -89,12 +66,12 @@ class Api:
         """Return what the body of an answer says.
 
         Raises:
-            MalformedResponse: it is not the document that is due; logged.
+            MalformedResponse: it is not the document that is due.
         """
         try:
             return parse(answer.body)
         except MalformedResponse as error:
-            raise logged(MalformedResponse(f"{request}: {error}")) from error
+            raise MalformedResponse(f"{request}: {error}") from error
 
     def check_key(self, key: str) -> None:
         """Raise for a key that names no object or is too long.

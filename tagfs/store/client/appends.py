@@ -14,7 +14,7 @@ from tagfs.errors import (
     IntegrityError,
     PositionMismatch,
 )
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.content import ObjectContent
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
@@ -145,7 +145,7 @@ class ObjectAppends:
     def _compared(self, request: Request, told: int | None, expected: int) -> int:
         """Return the checksum of what the service has; what was appended cannot be taken back."""
         if told is not None and told != expected:
-            raise logged(IntegrityError(f"{request}: the service got something else"))
+            raise IntegrityError(f"{request}: the service got something else")
         return expected
 
     def _length(self, key: str, answer: Response) -> int:

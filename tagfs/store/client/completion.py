@@ -10,7 +10,7 @@ from tagfs.errors import (
     ObjectChanged,
     TagfsError,
 )
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import to_exception
 from tagfs.store.client.heads import ObjectHeads
@@ -165,7 +165,7 @@ class UploadCompletions:
         """
         etag = etag_of_parts([part.etag for part in parts])
         if etag is None or self._features.md5_etags is False:
-            raise logged(MalformedResponse(f"{request}: the answer has no ETag"))
+            raise MalformedResponse(f"{request}: the answer has no ETag")
         return etag
 
     def _send_completion(self, request: Request) -> Response:
@@ -180,9 +180,7 @@ class UploadCompletions:
         told = parse_crc64(self._api.dialect, answer.headers)
         expected = made.detail.crc64 if made.detail else None
         if told is not None and expected is not None and told != expected:
-            raise logged(
-                IntegrityError(f"{request}: the parts are {expected} and the object is {told}")
-            )
+            raise IntegrityError(f"{request}: the parts are {expected} and the object is {told}")
         detail = made.detail and replace(made.detail, crc64=expected if told is None else told)
         return replace(made, detail=detail)
 
@@ -204,7 +202,7 @@ class UploadCompletions:
             if is_what_was_sent(found, _evidence(found, made, parts)):
                 logger.info("%s: the answer was lost, but the object is there", request)
                 return found
-        raise logged(to_exception(request, answer))
+        raise to_exception(request, answer)
 
 
 def _evidence(found: ObjectInfo, made: ObjectInfo, parts: int) -> Sent:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import IntegrityError
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
@@ -101,7 +101,7 @@ class ConditionalWrites:
             # no MD5, the service says so by accepting the MD5.
             request = replace(self._without_exclusive(request), md5_first=True)
             logger.info("%s: garbled on the way; sending it again", request)
-        raise logged(IntegrityError(f"{request}: the service keeps getting something else"))
+        raise IntegrityError(f"{request}: the service keeps getting something else")
 
     def _is_verified(self, request: Request, answer: Response) -> bool:
         """Tell whether the service has what was sent, as far as it tells."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tagfs.errors import IntegrityError, MalformedResponse, ObjectChanged, TagfsError
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.content_range import find_extent
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
@@ -62,7 +62,7 @@ class ObjectContent:
         if len(came) == _TRIES and self._is_no_md5(came):
             self._features.distrust_etags(f"that of {key!r} is not the MD5 of what comes")
             return came[0]
-        raise logged(failure)
+        raise failure
 
     def _is_compressed(self, key: str) -> bool:
         """Tell whether content is stored compressed: then the service may have decompressed it.

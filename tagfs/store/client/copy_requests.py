@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tagfs.errors import IntegrityError, MalformedResponse
-from tagfs.store.client.api import logged
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.marker_patience import bounded
@@ -103,7 +102,7 @@ class CopyRequests:
         try:
             copied = parse_copied(answer.body)
         except MalformedResponse as failure:
-            raise logged(MalformedResponse(f"CopyObject of {made.key!r}: {failure}")) from None
+            raise MalformedResponse(f"CopyObject of {made.key!r}: {failure}") from None
         if not copied.etag:
             return self._looked_at(made)
         crc = parse_crc64(self._api.dialect, answer.headers)
@@ -131,5 +130,5 @@ class CopyRequests:
         found = self._heads.head(made.key, expected=made.type)
         if found.size != made.size:
             failure = f"{made.key!r}: {found.size} bytes in a copy of {made.size}"
-            raise logged(IntegrityError(failure))
+            raise IntegrityError(failure)
         return found

@@ -11,7 +11,6 @@ from typing import Final
 from tagfs.errors import (
     AccessDenied,
     BadCredentials,
-    Denied,
     Interrupted,
     NotFound,
     TagfsError,
@@ -24,7 +23,7 @@ from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.objects import NONE_MEANT, ObjectInfo
+from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo
 from tagfs.store.versions import may_be_version
 from tagfs.store.wire.documents import parse_deleted, render_delete
 from tagfs.store.wire.xml import is_representable
@@ -90,7 +89,7 @@ class ObjectDeletes:
     def _try_deletion(self, key: str) -> bool:
         """Delete something beside `key` that is not there."""
         trial = unused_key(key)
-        request = Request(operation="DeleteObject", method="DELETE", key=trial, quiet=True)
+        request = Request(operation="DeleteObject", method="DELETE", key=trial)
         try:
             answer = self._api.send(request, allow={"NoSuchKey"})
         except BadCredentials:
@@ -124,7 +123,6 @@ class ObjectDeletes:
             method="DELETE",
             key=trial,
             query={"versionId": version},
-            quiet=True,
         )
         try:
             self._api.send(request)

@@ -91,9 +91,6 @@ _STATUSES: Final[dict[int, type[TagfsError]]] = {
 _BAD_REQUEST = 400
 _REDIRECTS = range(300, 400)
 
-EXPECTED: Final = (NotFound, AlreadyExists, ObjectChanged, PositionMismatch, NotALink)
-"""Failures that are answers: nobody need be told."""
-
 
 def to_exception(request: Request, answer: Response) -> TagfsError:
     """Return the failure that an answer of status 300 and more is, with a sentence."""

@@ -12,7 +12,6 @@ from tagfs.errors import (
     NotFound,
     ObjectChanged,
 )
-from tagfs.store.client.api import logged
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import to_exception
 from tagfs.store.client.listing import ObjectListing
@@ -79,7 +78,7 @@ class ObjectHeads:
             if info is not None:
                 return info
             as_link = not as_link
-        raise logged(ObjectChanged(f"{key!r} turns from link to file and back"))
+        raise ObjectChanged(f"{key!r} turns from link to file and back")
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects by a HEAD each, all at once; see `ObjectReads.head_many`."""
@@ -140,7 +139,7 @@ class ObjectHeads:
             info = self.describe(key, answer.headers)
             return None if links and info.type is ObjectType.SYMLINK else info
         if answer.code not in _LINK_CODES and self.head_link(key) is None:
-            raise logged(to_exception(request, answer))
+            raise to_exception(request, answer)
         return None
 
     def head_link(self, key: str) -> ObjectInfo | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request
@@ -44,10 +44,10 @@ class ObjectListing:
         page = self._list(query)
         self._features.note_listed()
         if page.token is not None and page.token == token:
-            raise logged(MalformedResponse(f"listing {prefix!r} goes on where it began"))
+            raise MalformedResponse(f"listing {prefix!r} goes on where it began")
         foreign = [key for key in _keys(page) if not key.startswith(prefix)]
         if foreign:  # its name would be cut out of another one
-            raise logged(MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it"))
+            raise MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it")
         return page
 
     def scan(self, prefix: str) -> Iterator[Page]:
@@ -56,7 +56,7 @@ class ObjectListing:
         tokens = set()
         while page.token is not None:
             if page.token in tokens:
-                raise logged(MalformedResponse(f"listing {prefix!r} goes round in circles"))
+                raise MalformedResponse(f"listing {prefix!r} goes round in circles")
             tokens.add(page.token)
             following = self._pool.submit(self.list, prefix, token=page.token)
             yield page

@@ -11,7 +11,7 @@ from typing import Final
 
 from tagfs.errors import MalformedResponse, NoSuchUpload, NotFound, TagfsError
 from tagfs.store.acl import DEFAULT_ACL, Acl
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.trials import Trials
@@ -130,7 +130,7 @@ class MultipartUploads:
             except NotFound as failure:
                 raise NoSuchUpload(str(failure)) from failure  # Ceph RGW says NoSuchKey
             if page.marker is not None and (page.marker == marker or not page.parts):
-                raise logged(MalformedResponse(f"{request}: goes on where it began"))
+                raise MalformedResponse(f"{request}: goes on where it began")
             parts += page.parts
             marker = page.marker
         return parts

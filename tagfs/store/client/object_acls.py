@@ -96,7 +96,7 @@ class ObjectAcls:
         self._ask_ownership()
         request = self._acl_request("GetObjectAcl", "GET", key)
         # A server that ignores the sub-resource sends the object, whatever that looks like.
-        request = replace(request, max_answer=_MOST, content=True, quiet=True)
+        request = replace(request, max_answer=_MOST, content=True)
         try:
             answer = self._api.send(request, allow={_FORBIDDEN, *_NONE_HERE})
             if answer.status == _FORBIDDEN:
@@ -199,7 +199,6 @@ class ObjectAcls:
             query={"ownershipControls": ""},
             subresource="ownershipControls",
             max_answer=_MOST,
-            quiet=True,
         )
         with suppress(TagfsError):  # then each object is asked
             if parse_ownership(self._api.send(request).body) == "BucketOwnerEnforced":

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import MalformedResponse, ObjectChanged
-from tagfs.store.client.api import logged, logger
+from tagfs.store.client.api import logger
 from tagfs.store.client.completion import UploadCompletions
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
@@ -75,9 +75,9 @@ class PartCopies:
         try:
             copied = parse_copied(answer.body)
         except MalformedResponse as failure:
-            raise logged(MalformedResponse(f"{request}: {failure}")) from None
+            raise MalformedResponse(f"{request}: {failure}") from None
         if not copied.etag:
-            raise logged(MalformedResponse(f"{request}: the answer has no ETag"))
+            raise MalformedResponse(f"{request}: the answer has no ETag")
         return copied
 
     def _try_condition(self, request: Request) -> Future[None] | None:

@@ -1,7 +1,5 @@
 """What a bucket is and can do, asked once when it is mounted."""
 
-from dataclasses import replace
-
 from tagfs.errors import (
     AccessDenied,
     BadCredentials,
@@ -56,7 +54,6 @@ class BucketProbes:
             subresource="list",
             timeout=min(_CHECK_TIMEOUT, self._api.transport.options.timeout),
             retry_connect=False,
-            quiet=True,
         )
         try:
             page = self._api.send_parsed(request, self._listing.parse)
@@ -102,10 +99,9 @@ class BucketProbes:
                 method="GET",
                 query={info: ""},
                 subresource=info,
-                quiet=True,
             )
             return parse_bucket_info(self._heeding_answer(request).body)
-        headers = self._api.send(Request(operation="HeadBucket", method="HEAD", quiet=True)).headers
+        headers = self._api.send(Request(operation="HeadBucket", method="HEAD")).headers
         posix = (
             headers.get(self._api.header("bucket-type"), "").upper() == "POSIX"
             or headers.get(self._api.header("fs-file-interface"), "").lower() == "enabled"
@@ -146,7 +142,7 @@ class BucketProbes:
         denied = []
         try:
             with self._features.require("object_tags"):
-                self._api.send(replace(request, quiet=True))
+                self._api.send(request)
             return self._made_up_tags()
         except NotFound:
             pass
@@ -179,7 +175,7 @@ class BucketProbes:
         """Tell whether the answer to a request for an object's tags shows that it has some."""
         try:
             self._api.check_key(key)
-            self._requests.get("GetObjectTagging", key, quiet=True)
+            self._requests.get("GetObjectTagging", key)
         except TagfsError as failure:
             logger.debug("whether objects can have tags is not told by %r: %s", key, failure)
         return self._features.tags_proven

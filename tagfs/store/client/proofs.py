@@ -84,7 +84,6 @@ class SubresourceProofs:
             method="GET",
             query={name: ""},
             subresource=name,
-            quiet=True,
         )
         try:
             answer = self._api.request(request)

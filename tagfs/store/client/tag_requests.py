@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import (
@@ -13,7 +12,6 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.client.api import logged
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.marker_patience import bounded
@@ -38,10 +36,10 @@ class TagRequests:
         self._proofs = proofs
         self._proving = threading.Lock()  # one asks, the others wait for the answer
 
-    def get(self, operation: str, key: str | None, *, quiet: bool = False) -> TagSet:
+    def get(self, operation: str, key: str | None) -> TagSet:
         """Return a tag set as the service writes it."""
         with self._features.require("bucket_tags" if key is None else "object_tags"):
-            request = replace(self.tagging(operation, "GET", key), quiet=quiet)
+            request = self.tagging(operation, "GET", key)
             try:
                 answer = self._api.send(request, allow=NO_TAGS_CODES)
             except MalformedResponse as failure:  # it is too large
@@ -63,7 +61,7 @@ class TagRequests:
         said = self._api.dialect.empty_tagging
         if answer.error is not None:
             if EmptyTagging.NOT_FOUND not in said:
-                raise logged(MalformedResponse(f"{request}: {answer}"))
+                raise MalformedResponse(f"{request}: {answer}")
             self._features.note_heeded(proves_tags=request.key is not None)
             return NO_TAGS
         try:

@@ -16,12 +16,11 @@ logger = logging.getLogger(__name__)
 
 
 def check_tags(owner: str, rules: TagRules, tags: TagSet, present: TagSet = NO_TAGS) -> None:
-    """Raise InvalidTag, or what is below it, for a set that the service would refuse; logged."""
+    """Raise InvalidTag, or what is below it, for a set that the service would refuse."""
     try:
         rules.check(tags, present)
     except InvalidTag as broken:
-        logger.warning("%s: tags refused before any request: %s", owner, broken)
-        raise
+        raise type(broken)(f"{owner}: {broken}") from None
 
 
 class ObjectTags:
@@ -161,8 +160,7 @@ class ObjectTags:
         try:
             return self._api.dialect.tag_escape.encode(wanted, came, literal=literal)
         except InvalidTag as broken:
-            logger.warning("%s: tags refused before any request: %s", owner, broken)
-            raise
+            raise type(broken)(f"{owner}: {broken}") from None
 
     def _only_loses(self, present: TagSet, wanted: TagSet) -> bool:
         """Tell whether single tags can be deleted, leaving those that others add meanwhile."""

@@ -46,7 +46,6 @@ class Trials:
             key=trial,
             headers={self._api.header("copy-source"): source},
             subresource="copy",
-            quiet=True,
         )
         with lost_answers_logged(trial):
             answer = self._api.request(request)
@@ -71,7 +70,6 @@ class Trials:
             key=unused_key(key),
             query={"uploadId": _NO_UPLOAD},
             subresource="uploadId",
-            quiet=True,
         )
         answer = self._api.request(request)
         self._aborts_done = answer.code == "NoSuchUpload"

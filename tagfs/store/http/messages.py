@@ -31,17 +31,16 @@ class Request:
         max_answer: bytes of body to accept.
         expected: bytes of body that will probably come.
         timeout: seconds for all attempts; None for the transport's.
-        labour: seconds that the service may need before it begins to answer, on top of the
+        server_time: seconds that the service may need before it begins to answer, on top of the
             transport's patience with one attempt.
-        patient: whether "no such host" and "connection refused" are worth another attempt.
-        quiet: whether the caller tells the user of a failure, so that no log need.
-        announced: whether the MD5 of content goes ahead of it even if that means to read it twice.
+        retry_connect: whether "no such host" and "connection refused" are worth another attempt.
+        md5_first: whether the MD5 of content goes ahead of it even if that means to read it twice.
         content: whether the answer's body is an object's, which may look like anything. Else a
             200 may carry an error (services begin the answer to a copy before they know its
             outcome), and a web page is not the service's.
-        tells: header without which a success is not the service's answer, but somebody's on the
-            way; "" for none.
-        took_effect: tells whether an attempt without an answer did its work, where a second one
+        proof_header: header without which a success is not the service's answer, but that of
+            something on the way; "" for none.
+        verify_done: tells whether an attempt without an answer did its work, where a second one
             would do other work; asked before every further attempt.
     """
 
@@ -57,7 +56,6 @@ class Request:
     timeout: float | None = None
     server_time: float = 0.0
     retry_connect: bool = True
-    quiet: bool = False
     md5_first: bool = False
     content: bool = False
     proof_header: str = ""
@@ -89,9 +87,9 @@ class Response:
         error: what the service says about a status of 300 and more.
         sent_crc64: of the content that was sent; None when none was.
         sent_md5: of the same, lower-case hex; None where it was not computed.
-        announced: whether that MD5 was sent along, so that the service compared it.
-        uncertain: an earlier attempt got no answer, a 5xx or an error inside a success: it may
-            have taken effect.
+        md5_was_first: whether that MD5 was sent along, so that the service compared it.
+        may_have_happened: an earlier attempt got no answer, a 5xx or an error inside a success, so
+            that it may have taken effect.
         started_ns: when the first attempt began, on the service's clock.
     """
 
