@@ -402,3 +402,24 @@ def test_over_a_file_it_is_copied_where_the_service_replaces_none(
         tree.rename("/d/f", "/plain")
     assert content(strict, "plain") == b"d/f"
     assert "d/f" not in keys(strict)
+
+
+@pytest.mark.parametrize("key", ["odd//x", "odd/./x", "odd/" + "n" * 256])
+def test_a_directory_that_only_looks_empty_is_neither_removed_nor_moved(
+    tree: FileSystem, bucket: MemoryBucket, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    """The log says why; mv(1) is not invited to move half of it by itself (EXDEV)."""
+    for made in ("odd/", "odd/f", key):
+        bucket.put(made, BytesSource(b""), NewObject())
+    if not bucket.capabilities.rename:  # one request moves all of it
+        with pytest.raises(NotPermitted):
+            tree.rename("/odd", "/elsewhere")
+    tree.unlink("/odd/f")
+    assert names(tree, "/odd") == []
+    with pytest.raises(NotEmpty):
+        tree.rmdir("/odd")
+    assert any("looks so" in record.getMessage() for record in caplog.records)
+    assert key in keys(bucket)
+    bucket.delete(key)
+    tree.rmdir("/odd")
+    assert "odd/" not in keys(bucket)

@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 
-from tagfs.errors import AccessDenied, CrossDevice, InvalidRequest, TagfsError, Unreachable
+from tagfs.errors import (
+    AccessDenied,
+    CrossDevice,
+    InvalidRequest,
+    NotPermitted,
+    TagfsError,
+    Unreachable,
+)
 from tagfs.fs.content.journal import RenameJournal
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
@@ -39,7 +46,8 @@ class CopyingRename:
 
         Raises:
             InvalidRequest: into itself.
-            CrossDevice: too many keys, or keys that can be no file and would be left behind.
+            CrossDevice: too many keys.
+            NotPermitted: keys that can be no file would be left behind, by mv(1) as well.
             Unreachable: the service fell silent. If it did so while deleting, everything is at the
                 new place and some at both, until `tagfs recover` has finished.
             TagfsError: a copy failed; everything is as it was.
@@ -126,7 +134,7 @@ class CopyingRename:
             page = self._env.bucket.list(prefix, delimiter="", token=token)
             for info in page.objects:
                 if self._env.root.to_path(info.key) is None:
-                    raise CrossDevice(f"{info.key!r} can be no file and would be left behind")
+                    raise NotPermitted(f"{info.key!r} can be no file and would be left behind")
                 infos.append(info)
             if len(infos) > LIMIT:
                 raise CrossDevice(f"{prefix}: more than {LIMIT} keys")

@@ -1,6 +1,7 @@
 """Removing names: of files, of open files, and of directories."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from tagfs.errors import IsADirectory, NotEmpty, NotFound, NotPermitted
@@ -11,6 +12,8 @@ from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.replaced_files import ReplacedFiles
+
+log = logging.getLogger(__name__)
 
 
 class Remover:
@@ -107,7 +110,9 @@ class Remover:
         self.replaced.flush_below(path)
         if self._files.unsaved_names(path):
             raise NotEmpty(path)
-        if any(key != prefix for key in self.parents.keys_in(prefix, limit=2)):
+        left = [key for key in self.parents.keys_in(prefix, limit=2) if key != prefix]
+        if left:
+            self._tell_unseen(path, left)
             raise NotEmpty(path)
         self.parents.ensure_survives(path)
         old = self._tree.old_directory(path)
@@ -115,6 +120,16 @@ class Remover:
         if old is not None:
             self._env.bucket.delete(old.key, meant=old)
         self._files.inodes.removed(path)
+
+    def _tell_unseen(self, path: str, left: Sequence[str]) -> None:
+        """Say why a directory is not empty that looks so."""
+        if all(self._env.root.to_path(key) is None for key in left):
+            log.warning(
+                "%s is not empty, though it looks so: key %r can be no file. Delete it with a "
+                "tool that does not tidy up its slashes (aws s3api delete-object)",
+                path,
+                left[0],
+            )
 
     def _delete(self, key: str) -> None:
         """Delete what was just looked at: sent again, after an answer was lost, nothing newer."""
