@@ -92,7 +92,7 @@ def seaweedfs(directory: Path, buckets: int = 30) -> Iterator[Emulator]:
     command = [weed, "server", "-dir", str(directory / "data"), "-ip", "127.0.0.1"]
     command += ["-ip.bind", "127.0.0.1", "-filer", "-s3", "-s3.config", "identities.json"]
     command += ["-volume.max", "300", "-master.volumeSizeLimitMB", "64"]
-    command += ["-s3.port.iceberg", "0", "-s3.port.lance", "0"]
+    command += ["-s3.port.iceberg", "0", "-s3.port.lance", "0", "-volume.preStopSeconds", "0"]
     command += [text for name, port in ports.items() for text in (f"-{name}.port", str(port))]
     command += [text for name, port in grpc.items() for text in (f"-{name}", str(port))]
     with running(directory, ports["s3"], command) as url:
