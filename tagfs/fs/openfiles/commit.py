@@ -77,6 +77,26 @@ class Committer:
         kept = replace(self._beside(to), exclusive=False, tags=to.kept)
         return self._finish(staged, replace(to, new=kept, appendable=False), fetch)
 
+    def upload_marker(
+        self, staged: StagedFile, to: UploadTarget, fetch: Fetch, *, edited: bool
+    ) -> ObjectInfo:
+        """Make a directory's marker; return what it became.
+
+        One that somebody else has made as well stays, and gets what was set since: the tags, and
+        if attributes or metadata were `edited` those.
+        """
+        try:
+            return self.upload(staged, to, fetch)
+        except AlreadyExists:
+            self._bucket.forget(to.key)
+        if isinstance(ours := to.kept, TagSet) and ours:
+            self._bucket.update_tags(to.key, lambda theirs: TagSet({**theirs, **ours}))
+        found = self._bucket.head(to.key)
+        if not edited or found.detail is None:
+            return found
+        merged = {**found.detail.metadata, **to.new.metadata}
+        return self._bucket.set_metadata(found, merged, found.detail.headers)
+
     def _finish(self, staged: StagedFile, to: UploadTarget, fetch: Fetch) -> ObjectInfo:
         """Upload, and remember what was sent if no answer came: it may be there."""
         try:

@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 from typing import assert_never
 
-from tagfs.errors import AlreadyExists, FileTooLarge, NotFound, ObjectChanged, TagfsError
+from tagfs.errors import FileTooLarge, NotFound, ObjectChanged, TagfsError
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
@@ -34,7 +34,6 @@ from tagfs.fs.openfiles.file_state import (
 from tagfs.fs.openfiles.object_draft import ObjectDraft
 from tagfs.fs.openfiles.open_object import OpenObject
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
-from tagfs.store.tags import TagSet
 from tagfs.store.versions import check_same_size
 
 log = logging.getLogger(__name__)
@@ -173,7 +172,10 @@ class OpenFile(OpenObject):
         self._committer.journal_commit(staged, to)
         self.state = under_way = sending(unsent)
         try:
-            info = self._deliver(under_way, to, again=again)
+            if self.is_dir:
+                info = self._committer.upload_marker(staged, to, self._fetch, edited=unsent.edited)
+            else:
+                info = self._committer.upload(staged, to, self._fetch, again=again)
         except TagfsError as error:
             self.state = failed(under_way, error)
             self.journal.sync(staged)
@@ -190,23 +192,6 @@ class OpenFile(OpenObject):
             self.state = unsent
             raise
         self._uploaded(under_way, to, info)
-
-    def _deliver(self, state: Committing, to: UploadTarget, *, again: bool) -> ObjectInfo:
-        bucket, late = self.env.bucket, again and not self.is_dir
-        try:
-            return self._committer.upload(state.staged, to, self._fetch, again=late)
-        except AlreadyExists:
-            if not self.is_dir:
-                raise
-        # Somebody else has made this directory as well. Theirs stays, and gets what was set since.
-        bucket.forget(self.key)
-        if ours := self.draft.tags:
-            bucket.update_tags(self.key, lambda theirs: TagSet({**theirs, **ours}))
-        found = bucket.head(self.key)
-        if not state.edited or found.detail is None:
-            return found
-        merged = {**found.detail.metadata, **self._metadata_of(self.draft)}
-        return bucket.set_metadata(found, merged, found.detail.headers)
 
     def revert(self, handle: Handle) -> None:
         """Be what the service has again: whoever changed the file by `handle` was told of failure.

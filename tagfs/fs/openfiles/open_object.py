@@ -1,7 +1,4 @@
-"""One open file as an object: where it is, how it stands to the service, what it carries there.
-
-What programs set of it goes with the next upload if one is due, and to its object at once if not.
-"""
+"""One open file as an object: how it stands to the service, and what it carries there."""
 
 import contextlib
 import stat
