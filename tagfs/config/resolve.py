@@ -1,5 +1,7 @@
 """What the user chose, wherever it was said: -o, environment, settings file, in this order.
 
+Last come the vendors' own files, for where a bucket is.
+
 Everything is checked at once, and every mistake says where it was made.
 """
 
@@ -21,6 +23,7 @@ from tagfs.config.settings import (
 )
 from tagfs.config.toml_file import ConfigFiles
 from tagfs.errors import BadUsage, SettingsError
+from tagfs.store.credentials.places import place_in_files
 
 PREFIX: Final = "TAGFS_"
 
@@ -61,6 +64,8 @@ def choose(
     written = files.givens(url, _single([*command, *ours], "profile"))
     vendors = _of_vendor(url.service, environment, [*command, *ours, *written])
     lower = [item for item in [*ours, *vendors, *written] if item.name not in fixed]
+    if url is not _ANY and not {"endpoint", "region"} & set(fixed):
+        lower += _of_vendors_files(url.service, environment, [*command, *ours, *written], vendors)
     given = [item for item in [*command, *lower] if item.name not in SOURCES]
     return check_options(url, given, [*mistakes, *files.mistakes])
 
@@ -136,3 +141,27 @@ def _of_vendor(
         if variable is not None:
             found.append(OptionValue(name, environment[variable].strip(), variable))
     return found
+
+
+def _of_vendors_files(
+    service: str,
+    environment: Mapping[str, str],
+    given: list[OptionValue],
+    vendors: list[OptionValue],
+) -> list[OptionValue]:
+    """Return what the files that credentials come from say of a place that nobody has chosen.
+
+    Where the user names the credentials, he means those alone, and none of these files.
+    """
+    named = {item.name for item in given if item.value not in ("off", False)}
+    if named & {"endpoint", "region", "credentials", "credential_process", "anonymous"}:
+        return []
+    found = place_in_files(service, _single(given, "credentials_profile"), environment)
+    known = {item.name for item in vendors}
+    if "endpoint" in known:
+        return []
+    return [
+        OptionValue(name, value, origin)
+        for name, (value, origin) in found.items()
+        if name not in known
+    ]

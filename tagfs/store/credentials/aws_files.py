@@ -94,13 +94,15 @@ class AwsFiles:
 
         `service` is its id in lower case, such as "sts".
         """
-        around = self._around
-        ignored = around.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-        ignored = ignored or profile.get("ignore_configured_endpoint_urls", "")
-        if ignored.lower() in _YES:
+        if self.ignores_endpoints(profile):
             return ""
-        named = around.variable(f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+        named = self._around.variable(f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
         return named or self.endpoint_in(service, profile)
+
+    def ignores_endpoints(self, profile: Mapping[str, str]) -> bool:
+        """Tell whether somebody has said that configured endpoints do not count."""
+        said = self._around.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+        return (said or profile.get("ignore_configured_endpoint_urls", "")).lower() in _YES
 
     def endpoint_in(self, service: str, profile: Mapping[str, str]) -> str:
         """Return the URL that the files name for a service, "" if they name none."""

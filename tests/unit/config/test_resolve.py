@@ -216,6 +216,67 @@ def test_where_the_vendors_variables_say_that_it_is(env):
     assert (elsewhere.endpoint, elsewhere.region) == ("http://three", None)
 
 
+AWS = {
+    ".aws/config": """
+[default]
+region = eu-west-1
+[profile p]
+region = eu-west-2
+services = mine
+[profile q]
+endpoint_url = http://q
+ignore_configured_endpoint_urls = true
+[services mine]
+s3 =
+  endpoint_url = http://s3.example
+sts =
+  endpoint_url = http://sts.example
+"""
+}
+OSSUTIL = {".ossutilconfig": "[default]\naccessKeyID=a\nendpoint=http://o\nregion=cn-x\n"}
+ALIYUN = {
+    ".aliyun/config.json": '{"current": "a", "profiles": [{"name": "a", "region_id": "cn-a"}, '
+    '{"name": "b", "region_id": "cn-b"}]}'
+}
+PLACES = [
+    ("s3", AWS, {}, {}, (None, "eu-west-1")),
+    ("s3", AWS, {"AWS_PROFILE": "p"}, {}, ("http://s3.example", "eu-west-2")),
+    ("s3", AWS, {}, {"credentials_profile": "p"}, ("http://s3.example", "eu-west-2")),
+    ("s3", AWS, {"AWS_PROFILE": "q"}, {}, (None, None)),
+    ("s3", AWS, {"AWS_PROFILE": "typo"}, {}, (None, None)),
+    ("s3", AWS, {"AWS_REGION": "eu-north-1"}, {}, (None, "eu-north-1")),
+    ("s3", AWS, {"AWS_ACCESS_KEY_ID": "a"}, {}, (None, "eu-west-1")),
+    ("s3", AWS, {"AWS_ENDPOINT_URL": "http://e", "AWS_PROFILE": "p"}, {}, ("http://e", None)),
+    # Where the user says where, or who, the files say nothing.
+    ("s3", AWS, {"AWS_PROFILE": "p"}, {"region": "x"}, (None, "x")),
+    ("s3", AWS, {"AWS_PROFILE": "p"}, {"endpoint": "http://x"}, ("http://x", None)),
+    ("s3", AWS, {}, {"credentials": "/k"}, (None, None)),
+    ("s3", AWS, {}, {"anonymous": True}, (None, None)),
+    ("oss", OSSUTIL | ALIYUN, {}, {}, ("http://o", "cn-x")),
+    ("oss", OSSUTIL | ALIYUN, {"ALIBABA_CLOUD_PROFILE": "b"}, {}, (None, "cn-b")),
+    ("oss", ALIYUN, {}, {}, (None, "cn-a")),
+    ("oss", ALIYUN, {"OSS_ACCESS_KEY_ID": "a"}, {}, (None, None)),
+    ("obs", {".obsutilconfig": "endpoint=http://b\nak=a\n"}, {}, {}, ("http://b", None)),
+    (
+        "obs",
+        {".obsutilconfig": "endpoint=http://b\n"},
+        {"OBS_ACCESS_KEY_ID": "a"},
+        {},
+        (None, None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("service", "files", "environment", "options", "expected"), PLACES)
+def test_where_the_vendors_files_say_that_it_is(
+    env, service, files, environment, options, expected
+):
+    for name, text in files.items():
+        write(Path(env["HOME"]) / name, text, 0o600)
+    found = choose(parse_url(f"{service}://photos"), options, {**env, **environment})
+    assert (found.endpoint, found.region) == expected
+
+
 def test_what_is_fixed_comes_from_the_options_alone(env):
     own_file(env, "[default]\nendpoint = 'x'\nttl = 9")
     env["AWS_REGION"] = "eu-west-1"
