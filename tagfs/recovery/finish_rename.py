@@ -16,7 +16,7 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.fs.tree.symlinks import read_link
 from tagfs.recovery.finish_file import Conflict
 from tagfs.store.bucket import Bucket
-from tagfs.store.objects import ObjectInfo, ObjectType
+from tagfs.store.objects import ObjectInfo, ObjectType, Spared
 from tagfs.store.versions import copies_match
 
 BATCH = 1000
@@ -82,7 +82,8 @@ class RenameFinisher:
             outcome.kept += [info.key for info, twin in pairs if twin is None]
         same_ones = {info.key: info for (info, _), equal in verdicts if equal}
         if same_ones:
-            failed = self._bucket.delete_many(list(same_ones), meant=same_ones)
+            refused = self._bucket.delete_many(list(same_ones), meant=same_ones)
+            failed = {k: why for k, why in refused.items() if not isinstance(why, Spared)}
             if failed:
                 key, reason = next(iter(failed.items()))
                 raise TagfsError(f"{len(failed)} keys were not deleted; {key!r}: {reason}")

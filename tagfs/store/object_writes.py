@@ -111,7 +111,11 @@ class ObjectWrites(Protocol):
         """Delete one object; a missing one is no error.
 
         `meant` is the version that is to go. After an attempt without an answer, no further one is
-        made if another version is there: somebody has made that since.
+        made if another version is there: somebody has made that since. Where a service knows
+        conditions, another version is spared in any case.
+
+        Raises:
+            ObjectChanged: another version was spared. A cache takes that for done.
         """
         ...
 
@@ -125,7 +129,7 @@ class ObjectWrites(Protocol):
         """Delete objects in batches; return, for each key that failed, the reason.
 
         What surely stays because it may not be deleted has `Denied` for a reason.
-        `meant` holds the versions that are to go, by key; see `delete`.
+        What holds another version than is `meant` for it has `Spared`; a cache leaves it out.
         """
         ...
 

@@ -82,6 +82,12 @@ class Denied(str):
     __slots__ = ()
 
 
+class Spared(str):
+    """Why one of many keys was not deleted: it holds another version than was meant."""
+
+    __slots__ = ()
+
+
 NONE_MEANT: Final[Mapping[str, ObjectInfo]] = MappingProxyType({})
 """Whatever is at the keys is meant."""
 

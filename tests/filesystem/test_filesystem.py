@@ -3,14 +3,14 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tagfs.errors import AccessDenied, NotFound, ObjectChanged, Unreachable
+from tagfs.errors import AccessDenied, AlreadyExists, NotFound, ObjectChanged, Unreachable
 from tagfs.fs.content.journal_entries import RenameEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
@@ -287,3 +287,64 @@ def test_a_mode_set_along_with_an_owner_leaves_the_sticky_bit(
         tree.getattr("/f")
     tree.chown("/f", 5, 5)
     assert tree.getattr("/f")["st_mode"] & 0o7777 == (0o777 if asked else 0o1777)
+
+
+def meddle(bucket: MemoryBucket, operation: str, work: Callable[[], object]) -> None:
+    """Let another host do something just before the next request of a kind."""
+
+    def before(asked: str, _key: str) -> None:
+        if asked == operation:
+            bucket.before = None
+            work()
+
+    bucket.before = before
+
+
+def test_a_rename_over_what_was_just_made_replaces_it_as_such(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    """Its tags are kept, though nothing was there when this host looked."""
+    put(bucket, "f", b"content")
+    with pytest.raises(NotFound):
+        tree.getattr("/new")
+    meddle(bucket, "copy", lambda: put(bucket, "new", b"made meanwhile", team="blue"))
+    tree.rename("/f", "/new")
+    assert bucket.get("new").data == b"content"
+    assert bucket.get_tags("new") == {"team": "blue"}
+    with pytest.raises(NotFound):
+        bucket.head("f")
+
+
+def test_an_exclusive_rename_replaces_nothing_that_was_just_made(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    put(bucket, "f", b"content")
+    meddle(bucket, "copy", lambda: put(bucket, "new", b"made meanwhile"))
+    with pytest.raises(AlreadyExists):
+        tree.rename("/f", "/new", exclusive=True)
+    assert bucket.get("new").data == b"made meanwhile"
+    assert bucket.get("f").data == b"content"
+
+
+def test_a_rename_deletes_no_newer_version(tree: FileSystem, bucket: MemoryBucket) -> None:
+    """What another host writes to the old name while it is copied stays, and is seen."""
+    put(bucket, "f", b"content")
+    meddle(bucket, "delete", lambda: put(bucket, "f", b"written meanwhile"))
+    tree.rename("/f", "/new")
+    assert bucket.get("new").data == b"content"
+    assert bucket.get("f").data == b"written meanwhile"
+    assert tree.getattr("/f")["st_size"] == len(b"written meanwhile")
+
+
+def test_a_directory_rename_deletes_no_newer_version(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    for key in ("d/a", "d/b"):
+        put(bucket, key, b"content")
+    meddle(bucket, "delete_many", lambda: put(bucket, "d/b", b"written meanwhile"))
+    tree.rename("/d", "/e")
+    assert bucket.get("e/a").data == bucket.get("e/b").data == b"content"
+    assert bucket.get("d/b").data == b"written meanwhile"
+    with pytest.raises(NotFound):
+        bucket.head("d/a")
+    assert [name for name, *_ in tree.readdir(tree.opendir("/d"))] == [".", "..", "b"]

@@ -67,7 +67,8 @@ async def CopyObject(context: Context) -> Reply:
     wants_exclusive(context)
     bucket, source = find_source(context)
     guard_overwrite(context)
-    guard_version(context)
+    if rules.guards_target:
+        guard_version(context)
     refuse_archived(context, source)
     is_self = bucket.name == context.call.bucket and source.key == context.key
     if is_self and not rules.edits_in_place:

@@ -67,6 +67,7 @@ class CopyRules:
         keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
             metadata.
         quotes_etag: whether the ETag in the answer stands in quotes.
+        guards_target: whether conditions on what is replaced are looked at.
         annotations: whether annotations go along, as far as the service has them.
         keeps_type: whether a copy that replaces the metadata, and names no content type, keeps it.
         refuses_body: whether a request with a body is refused.
@@ -86,6 +87,7 @@ class CopyRules:
     conditional: bool = True
     keeps_replaced_tags: bool = True
     quotes_etag: bool = True
+    guards_target: bool = True
     annotations: bool = False
     keeps_type: bool = False
     refuses_body: bool = True

@@ -101,6 +101,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             conditional=not is_rgw,
             quotes_etag=not is_rgw,
             keeps_replaced_tags=not is_rgw,
+            guards_target=not is_rgw,
             annotations=chosen["annotations"] == "on" and not is_rgw,
         ),
     )

@@ -1,10 +1,12 @@
 """rename(2): what is asked first, what POSIX lets it replace, and which way it goes."""
 
+import logging
 from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty, NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import is_fuse_hidden, split
+from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.object_draft import ObjectDraft
@@ -17,6 +19,8 @@ from tagfs.fs.tree.native_rename import NativeRename
 from tagfs.fs.tree.remove import Remover
 from tagfs.store.objects import NOTHING, ObjectInfo
 from tagfs.store.tags import NO_TAGS
+
+log = logging.getLogger(__name__)
 
 
 class Renamer:
@@ -96,7 +100,35 @@ class Renamer:
                 replaced.load_all()
             if self._env.bucket.capabilities.rename and self._native.move_file(source, new):
                 return
-            self._copying.run(source, new, target, node, attributes, exclusive=exclusive)
+            self._copy_file(source, new, target, node, attributes, exclusive=exclusive)
+
+    def _copy_file(
+        self,
+        source: Entry,
+        new: str,
+        target: Entry | None,
+        node: OpenFile | None,
+        attributes: Attributes | None,
+        *,
+        exclusive: bool,
+    ) -> None:
+        """Copy a file to its new name; where nothing is there, on condition that it stays so.
+
+        What another host has just made is replaced as such: it has tags to be kept.
+        """
+        free = target is None and new not in self._replaced  # else it is still there, unseen
+        try:
+            guarded = exclusive or free
+            self._copying.run(source, new, target, node, attributes, exclusive=guarded)
+        except AlreadyExists:
+            if exclusive or not free:
+                raise
+        else:
+            return
+        log.info("%s: was made meanwhile, and is renamed over", new)
+        made = self._tree.find(new, max_age=0)
+        self._check_types(source, made)
+        self._copying.run(source, new, made, node, attributes, exclusive=False)
 
     def _rename_directory(self, source: Entry, new: str, target: Entry | None) -> None:
         if self._env.bucket.capabilities.rename:

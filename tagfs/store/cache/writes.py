@@ -1,14 +1,23 @@
 """The writing part of `CachedBucket`: every write leaves behind what is known of its result."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import NotFound, ObjectChanged
 from tagfs.store.cache.entries import WriteEffect
 from tagfs.store.cache.tags import CachedTags, CopyTags
-from tagfs.store.objects import NONE_MEANT, Keep, NewObject, ObjectInfo, Part, Source, Upload
+from tagfs.store.objects import (
+    NONE_MEANT,
+    Keep,
+    NewObject,
+    ObjectInfo,
+    Part,
+    Source,
+    Spared,
+    Upload,
+)
 from tagfs.store.tags import TagSet
 
 
@@ -155,7 +164,7 @@ class CachedWrites(CachedTags):
 
     def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
         """Delete one object."""
-        with self._rewrites.hold(key):
+        with self._rewrites.hold(key), suppress(ObjectChanged), self._invalidating(key):
             self._state.write(
                 (key,),
                 lambda: self._inner.delete(key, meant=meant),
@@ -179,7 +188,10 @@ class CachedWrites(CachedTags):
                     self._known.record_delete(key, at, self._clocks.oldest())
 
         distinct = tuple(dict.fromkeys(keys))
-        return self._state.write(distinct, lambda: self._inner.delete_many(keys, meant=meant), keep)
+        failed = self._state.write(
+            distinct, lambda: self._inner.delete_many(keys, meant=meant), keep
+        )
+        return {key: reason for key, reason in failed.items() if not isinstance(reason, Spared)}
 
     def _write_object(
         self, key: str, send: Callable[[], ObjectInfo], written: WriteEffect

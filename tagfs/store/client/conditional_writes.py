@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import IntegrityError
+from tagfs.errors import AlreadyExists, IntegrityError
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
@@ -16,6 +16,10 @@ from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
 
 _TRIES: Final = 3
+
+
+def _capability(operation: str) -> str:
+    return "exclusive_copies" if operation == "CopyObject" else "exclusive"
 
 
 class ConditionalWrites:
@@ -49,8 +53,8 @@ class ConditionalWrites:
         header = self._api.dialect.exclusive
         if (
             header is not None
-            and self._features.capabilities.exclusive
             and operation in self._api.dialect.exclusive_operations
+            and getattr(self._features.capabilities, _capability(operation))
         ):
             # Who ignores sub-resources may ignore conditions as well.
             if self._features.heeds_subresources is False:
@@ -61,19 +65,38 @@ class ConditionalWrites:
 
     def send_guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
         """Send a request that may be exclusive; where the bucket lacks that, look first."""
-        try:
+        plain = self._without_exclusive(request)
+        if plain == request:
             return send(request)
+        try:
+            answer = send(request)
         except FeatureMissing as failure:
             if self._api.header("tagging") in request.headers and "tagging" in str(failure).lower():
                 # The condition is not what it lacks.
                 self._features.disable("object_tags", str(failure))
                 raise
-            plain = self._without_exclusive(request)
-            if plain == request:
-                raise
-            self._features.disable("exclusive", str(failure))
+            reason = str(failure)
+        else:
+            reason = self._misread(request, answer)
+            if not reason:
+                return answer
+        self._features.disable(_capability(request.operation), reason)
+        self._heads.check_free(request.key or "")
+        return send(plain)
+
+    def _misread(self, request: Request, answer: Response) -> str:
+        """Say so if a condition on a copy's destination was taken for one on its source.
+
+        Then a copy is refused though nothing is at its key.
+        """
+        refused = answer.error is not None and answer.code in self._api.dialect.taken_codes
+        if request.operation != "CopyObject" or not refused or answer.may_have_happened:
+            return ""
+        try:
             self._heads.check_free(request.key or "")
-            return send(plain)
+        except AlreadyExists:
+            return ""
+        return f"{request}: {answer}, though nothing is there"
 
     def send(self, request: Request) -> Response:
         """Deliver a request; an answer of "taken" to an exclusive one is left to the caller."""

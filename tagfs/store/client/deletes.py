@@ -6,6 +6,7 @@ key meanwhile. Who says which version is meant is spared that.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import (
@@ -13,6 +14,7 @@ from tagfs.errors import (
     BadCredentials,
     Interrupted,
     NotFound,
+    ObjectChanged,
     TagfsError,
     Unsupported,
 )
@@ -23,13 +25,15 @@ from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo
+from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo, ObjectType, Spared
 from tagfs.store.versions import may_be_version
 from tagfs.store.wire.documents import parse_deleted, render_delete
 from tagfs.store.wire.xml import is_representable
 
 # What says that a service has no batches, or not this one; GCS answers 400 InvalidArgument.
 _NO_BATCHES: Final = frozenset({400, 405, 501})
+_PRECONDITION_FAILED: Final = 412
+_NO_CONDITION: Final = frozenset({400, 403, 405, 412, 501})
 
 
 class _Batch:
@@ -68,14 +72,47 @@ class ObjectDeletes:
         """Delete one object; see `ObjectWrites.delete`."""
         self._api.check_key(key)
         is_gone = None if meant is None else lambda: not self.is_there(key, meant)
-        request = Request(operation="DeleteObject", method="DELETE", key=key, verify_done=is_gone)
+        request = Request(
+            operation="DeleteObject",
+            method="DELETE",
+            key=key,
+            headers=self._condition(meant),
+            verify_done=is_gone,
+        )
         self._acls.forget(key)
         try:
-            self._api.send(request, allow={"NoSuchKey"})
+            self._send_deletion(request, meant)
         except AccessDenied:
             self._deletable.forget(key)
             raise
         self._deletable.note(key)
+
+    def _condition(self, meant: ObjectInfo | None) -> dict[str, str]:
+        etag = self._etag(meant)
+        return {"if-match": f'"{etag}"'} if etag else {}
+
+    def _etag(self, meant: ObjectInfo | None) -> str:
+        """Return the ETag that a deletion is to name, "" for none."""
+        if meant is None or not self._features.conditional_deletes:
+            return ""
+        return "" if meant.type is ObjectType.SYMLINK else meant.etag
+
+    def _send_deletion(self, request: Request, meant: ObjectInfo | None) -> None:
+        """Delete one object, on condition that it is what is meant where that can be said.
+
+        Raises:
+            ObjectChanged: it is another one, and stays.
+        """
+        conditional = meant is not None and "if-match" in request.headers
+        refusals = _NO_CONDITION if conditional else frozenset[int]()
+        answer = self._api.send(request, allow={"NoSuchKey", *refusals})
+        if meant is None or answer.error is None or answer.status not in refusals:
+            return
+        if answer.status == _PRECONDITION_FAILED and not self.is_there(request.key or "", meant):
+            raise ObjectChanged(f"{request}: {answer}")
+        # The condition needs the right to read, and not every server has it.
+        self._api.send(replace(request, headers={}), allow={"NoSuchKey"})
+        self._features.forgo_conditional_deletes(str(answer))
 
     def may_delete(self, key: str, *, surely: bool = False) -> bool:
         """Say whether what is beside `key` may be deleted; see `ObjectWrites.may_delete`."""
@@ -204,9 +241,12 @@ class ObjectDeletes:
         failed: dict[str, str] = {}
         while keys:
             current = _Batch(keys, lambda keys: self._still_there(keys, meant))
-            failed.update(self._request_deletion(current, look=bool(meant)))
+            failed.update(self._request_deletion(current, meant))
             keys = current.left if current.is_over else []
         for key, reason in failed.items():
+            if isinstance(reason, Spared):
+                logger.info("%r was made anew meanwhile, and stays", key)
+                continue
             logger.warning("DeleteMultipleObjects of %r: %s", key, reason)
             if reason.startswith("AccessDenied"):
                 failed[key] = Denied(reason)
@@ -217,26 +257,52 @@ class ObjectDeletes:
                 raise AccessDenied(f"DeleteMultipleObjects: {reason}")
         return failed
 
-    def _request_deletion(self, current: _Batch, *, look: bool) -> dict[str, str]:
+    def _request_deletion(self, current: _Batch, meant: Mapping[str, ObjectInfo]) -> dict[str, str]:
         if self._no_batches:
             raise Unsupported(self._no_batches)
+        etags = {key: etag for key in current.keys if (etag := self._etag(meant.get(key)))}
+        request = self._batch_request(current, etags, look=bool(meant))
+        answer = self._api.send(request, allow=_NO_BATCHES)
+        if etags and answer.status in _NO_BATCHES:
+            self._features.forgo_conditional_deletes(str(answer))
+            request = self._batch_request(current, {}, look=bool(meant))
+            answer = self._api.send(request, allow=_NO_BATCHES)
+        if answer.error is not None and answer.status in _NO_BATCHES:
+            raise Unsupported(f"{request}: {answer}")
+        parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
+        failed = self._api.parsed(
+            request, answer, lambda body: {} if current.is_over else parse(body)
+        )
+        return self._judge_conditions(failed, meant) if etags else failed
+
+    def _batch_request(self, current: _Batch, etags: Mapping[str, str], *, look: bool) -> Request:
         encoded = self._api.dialect.encoded_delete
-        request = Request(
+        return Request(
             operation="DeleteMultipleObjects",
             method="POST",
             query={"delete": "", **({"encoding-type": "url"} if encoded else {})},
             headers={"content-type": "application/xml"},
-            body=render_delete(current.keys),
+            body=render_delete(current.keys, etags),
             subresource="delete",
             verify_done=current.look if look else None,
         )
-        answer = self._api.send(request, allow=_NO_BATCHES)
-        if answer.error is not None and answer.status in _NO_BATCHES:
-            raise Unsupported(f"{request}: {answer}")
-        parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
-        return self._api.parsed(
-            request, answer, lambda body: {} if current.is_over else parse(body)
-        )
+
+    def _judge_conditions(
+        self, failed: dict[str, str], meant: Mapping[str, ObjectInfo]
+    ) -> dict[str, str]:
+        """Say which of the keys that failed hold another version, and so are spared.
+
+        What is refused though it is what was meant is deleted without a condition.
+        """
+        refused = [key for key, reason in failed.items() if reason.startswith("PreconditionFailed")]
+        if not refused:
+            return failed
+        still = self._still_there(refused, meant)
+        if still:
+            self._features.forgo_conditional_deletes(failed[still[0]])
+        left = {key: reason for key, reason in failed.items() if key not in refused}
+        spared = {key: Spared(failed[key]) for key in refused if key not in still}
+        return {**left, **spared, **self._delete_singly(still, meant)}
 
     def _note_no_batches(
         self, reason: str, failed: Mapping[str, str], batch: Sequence[str]
@@ -273,6 +339,8 @@ class ObjectDeletes:
                 raise
             except AccessDenied as failure:
                 failed[key] = Denied(failure)
+            except ObjectChanged as failure:
+                failed[key] = Spared(failure)
             except TagfsError as failure:
                 failed[key] = str(failure)
         return failed

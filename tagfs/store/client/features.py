@@ -37,6 +37,7 @@ class Features:
         deletes_markers: one that is in a batch of deletions is deleted with it; None while nobody
             knows.
         keeps_metadata: user metadata is told again; None while nobody knows. Of markers apart.
+        conditional_deletes: whether deletions may name the version that is to go.
     """
 
     def __init__(self, bucket: str, dialect: Dialect) -> None:
@@ -51,6 +52,7 @@ class Features:
         self.copies_markers = True
         self.deletes_markers: bool | None = None
         self.keeps_metadata: dict[bool, bool] = {}  # by whether it is a marker's
+        self.conditional_deletes = dialect.conditional_deletes
         self._bucket = bucket
         self._title = dialect.title
         self._lacks: dict[str, str] = {}  # capability -> how that was found out
@@ -141,6 +143,12 @@ class Features:
         """Note that an object has what no copy takes along."""
         with self._lock:
             self.sees_uncopied = True
+
+    def forgo_conditional_deletes(self, reason: str) -> None:
+        """Note that deletions cannot name a version."""
+        with self._lock:
+            self.conditional_deletes = False
+        logger.info("bucket %r: deletions name no version: %s", self._bucket, reason)
 
     def trust_etags(self) -> None:
         """Note that an ETag was seen to be the MD5 of what was sent or read."""

@@ -128,6 +128,7 @@ class Dialect:
         get_headers: sent with every GET of content.
         exclusive: header and value which make a write fail when the key is taken.
         exclusive_operations: the operations that take it.
+        conditional_deletes: whether deletions may name the version that is to go.
         taken_codes: what they answer when the key is taken.
         copy_tags, replace_tags, copy_metadata, replace_metadata: words of the copy's directives.
         copy_names_class: whether a copy is told even the default storage class.
@@ -191,6 +192,7 @@ class Dialect:
     get_headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     exclusive: tuple[str, str] | None = None
     exclusive_operations: frozenset[str] = frozenset()
+    conditional_deletes: bool = False
     taken_codes: frozenset[str] = frozenset()
     copy_tags: str = "COPY"
     replace_tags: str = "REPLACE"

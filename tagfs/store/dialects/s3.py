@@ -129,7 +129,7 @@ S3: Final = Dialect(
         max_head=8 * 1024,
     ),
     # There is neither a link nor an append in S3.
-    capabilities=Capabilities(symlinks=False, append=False, exclusive_copies=False),
+    capabilities=Capabilities(symlinks=False, append=False),
     object_tag_rules=TagRules(
         kind="object",
         max_tags=10,
@@ -161,9 +161,10 @@ S3: Final = Dialect(
     server="AmazonS3",
     checks_copied=False,
     exclusive=("if-none-match", "*"),
-    # A copy takes conditions on its source alone at most servers, and 501 is the answer to a
-    # condition where there is none.
-    exclusive_operations=frozenset({"PutObject", "CompleteMultipartUpload"}),
+    # AWS has conditions on a copy's destination since 2025-10; servers that know them of the source
+    # alone ignore them, and are found out where one is refused though nothing is there.
+    exclusive_operations=frozenset({"PutObject", "CompleteMultipartUpload", "CopyObject"}),
+    conditional_deletes=True,
     taken_codes=frozenset({"PreconditionFailed"}),
     probes_tags=True,
     md5_etags=True,

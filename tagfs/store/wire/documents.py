@@ -6,6 +6,7 @@ from typing import Final
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.acl import Grant, Policy
+from tagfs.store.objects import NOTHING
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.xml import (
     escape_text,
@@ -56,8 +57,10 @@ def render_tag_set(tags: Mapping[str, str]) -> bytes:
     )
 
 
-def render_delete(keys: Iterable[str]) -> bytes:
+def render_delete(keys: Iterable[str], etags: Mapping[str, str] = NOTHING) -> bytes:
     """Write the body of DeleteMultipleObjects, which shall tell failures only.
+
+    `etags` are the versions that are to go, by key; whatever is at the others goes.
 
     Raises:
         InvalidRequest: a key that XML cannot carry; see `is_representable`.
@@ -65,8 +68,16 @@ def render_delete(keys: Iterable[str]) -> bytes:
     return render_document(
         "Delete",
         "<Quiet>true</Quiet>"
-        + "".join(f"<Object><Key>{escape_text(key)}</Key></Object>" for key in keys),
+        + "".join(
+            f"<Object><Key>{escape_text(key)}</Key>{_condition(etags.get(key))}</Object>"
+            for key in keys
+        ),
     )
+
+
+def _condition(etag: str | None) -> str:
+    quoted = f'"{etag}"'
+    return f"<ETag>{escape_text(quoted)}</ETag>" if etag else ""
 
 
 def parse_deleted(body: bytes, *, plus_is_blank: bool = False) -> dict[str, str]:

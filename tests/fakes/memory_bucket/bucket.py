@@ -14,6 +14,7 @@ from tagfs.errors import (
     InvalidRequest,
     NameTooLong,
     NotEmpty,
+    NotFound,
     ObjectChanged,
     PositionMismatch,
     TagfsError,
@@ -342,10 +343,20 @@ class MemoryBucket(MemoryRequests):
                     kind=ObjectType.SYMLINK,
                 )
 
-    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:  # noqa: ARG002 contract
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
         """Delete one object; a missing one is no error. No attempt is repeated here."""
         with self._request("delete", key), self._lock:
-            self._shelf.remove(key)
+            if not self._is_other(key, meant):
+                self._shelf.remove(key)
+
+    def _is_other(self, key: str, meant: ObjectInfo | None) -> bool:
+        """Say whether a key holds another version than is meant."""
+        if meant is None or not meant.etag or meant.type is ObjectType.SYMLINK:
+            return False
+        try:
+            return self._shelf.get(key).info.etag != meant.etag
+        except NotFound:
+            return False
 
     def may_delete(self, key: str, *, surely: bool = False) -> bool:  # noqa: ARG002 contract
         """Say so: everything may be done here."""
@@ -355,7 +366,7 @@ class MemoryBucket(MemoryRequests):
         self,
         keys: Sequence[str],
         *,
-        meant: Mapping[str, ObjectInfo] = NONE_MEANT,  # noqa: ARG002 contract
+        meant: Mapping[str, ObjectInfo] = NONE_MEANT,
     ) -> Mapping[str, str]:
         """Delete objects in batches; hooks see each batch as "delete_many", each key as its own."""
         failed: dict[str, str] = {}
@@ -369,7 +380,8 @@ class MemoryBucket(MemoryRequests):
                         failed[key] = str(error)
                     else:
                         with self._lock:
-                            self._shelf.remove(key)
+                            if not self._is_other(key, meant.get(key)):
+                                self._shelf.remove(key)
         return failed
 
     def get_acl(self, key: str) -> Mapping[str, str]:
