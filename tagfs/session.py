@@ -134,7 +134,7 @@ class _Parts:
 def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[[], None]) -> None:
     url, binding = parts.settings.url, parts.binding
 
-    def tell() -> None:
+    def on_ready() -> None:
         caller.mounted()
         log.info("%s is mounted on %s (%s)", url, parts.mountpoint, binding.version())
         ready()
@@ -143,7 +143,7 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
     options = {"fsname": str(url), "subtype": "tagfs", **parts.settings.fuse_options}
     operations = Operations(filesystem, parts.vitals.failures)
     try:
-        loader.run(binding, operations, parts.mountpoint, options, ready=tell)
+        loader.run(binding, operations, parts.mountpoint, options, ready=on_ready)
     finally:
         parts.lifetime.unmounted()
     log.info("%s is unmounted from %s", url, parts.mountpoint)

@@ -31,7 +31,7 @@ class Record:
     key: str
     old: TagSet
     new: TagSet
-    told: Mapping[str, str | None]
+    fields: Mapping[str, str | None]
 
 
 class Audit(AbstractContextManager["Audit"]):
@@ -117,10 +117,10 @@ def _index(file: IO[bytes]) -> Iterator[int]:
 
 def _read(line: bytes) -> Record | None:
     try:
-        told = json.loads(line)
-        if not isinstance(told, dict) or "old" not in told:
+        fields = json.loads(line)
+        if not isinstance(fields, dict) or "old" not in fields:
             return None
-        url = parse_url(told["url"])
-        return Record(url, told["key"], TagSet(told["old"]), TagSet(told["new"]), told)
+        url = parse_url(fields["url"])
+        return Record(url, fields["key"], TagSet(fields["old"]), TagSet(fields["new"]), fields)
     except (ValueError, KeyError, TypeError, SettingsError):
         return None

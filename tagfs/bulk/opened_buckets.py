@@ -90,9 +90,9 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
             SettingsError: the mount does not answer.
         """
         if mount not in self._open:
-            told = ask_settings(mount)
-            reached = {name: value for name, value in reaching(told).items() if value}
-            settings = choose(told.url, {**reached, **self._options}, fixed=REACHING)
+            shown = ask_settings(mount)
+            reached = {name: value for name, value in reaching(shown).items() if value}
+            settings = choose(shown.url, {**reached, **self._options}, fixed=REACHING)
             dialect = find_dialect(bucket_settings(settings))
             root = Root(settings.url.prefix, dialect.limits.max_key)
             try:
@@ -110,12 +110,12 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
             self._open[mount] = place
         return self._open[mount]
 
-    def of_description(self, told: Mapping[str, str | None], url: BucketUrl) -> OpenedBucket:
-        """Return the place that `Place.describe` told of; options given now go first."""
-        mount = find_mount(told.get("through") or "", present_mounts())
+    def of_description(self, fields: Mapping[str, str | None], url: BucketUrl) -> OpenedBucket:
+        """Return the bucket that `OpenedBucket.describe` described; options given now go first."""
+        mount = find_mount(fields.get("through") or "", present_mounts())
         if mount is not None:
             return self.of_mount(mount)
-        kept = {name: value for name in REACHING if (value := told.get(name))}
+        kept = {name: value for name in REACHING if (value := fields.get(name))}
         return self._direct(choose(url, {**kept, **self._options}, fixed=REACHING))
 
     def _direct(self, settings: Settings) -> OpenedBucket:

@@ -87,7 +87,7 @@ class Report:
             self.changed += 1
             if not self.style.dry:
                 self._affect(outcome)
-            self._tell_change(outcome)
+            self._show_change(outcome)
 
     def found(self, outcome: Outcome, line: str | bytes | None, record: Mapping[str, Any]) -> None:
         """Tell of tags that were read: `line` as it is, or `record` with --json."""
@@ -159,7 +159,7 @@ class Report:
         self.gone += outcome.gone
         return not outcome.gone
 
-    def _tell_change(self, outcome: Outcome) -> None:
+    def _show_change(self, outcome: Outcome) -> None:
         old, new = outcome.old, outcome.new or TagSet()
         if self.style.json:
             was = None if old is None else dict(old)

@@ -161,7 +161,7 @@ def restore_command(  # noqa: PLR0913  (one for each option)
     with open_dump(dump) as file, start(choices) as job, editor(choices) as pen:
         where = Base(base, strip, job.places)
         found = check_dump(file, where)
-        _tell_mistakes(dump, found, keep_going=keep_going)
+        _report_mistakes(dump, found, keep_going=keep_going)
         job.report.expect(found.blocks)
         file.seek(0)
         path = resume or (None if dump == "-" else Path(f"{dump}.progress"))
@@ -183,7 +183,7 @@ def _progress(path: Path | None, purpose: Mapping[str, object]) -> Iterator[Prog
         yield progress
 
 
-def _tell_mistakes(dump: str, found: Check, *, keep_going: bool) -> None:
+def _report_mistakes(dump: str, found: Check, *, keep_going: bool) -> None:
     if found.others:
         sys.stderr.write(f"{found.others} attributes of {dump} are no tags: left alone\n")
     if found.bad and not keep_going:
@@ -258,7 +258,7 @@ def _reversed(path: Path, job: CommandRun) -> Iterator[Task]:
         last = chain[-1]
         shown = f"{last.url}/{last.key}"
         try:
-            place = job.places.of_description(last.told, last.url)
+            place = job.places.of_description(last.fields, last.url)
         except TagfsError as error:
             job.report.fail(shown, str(error))
             continue
@@ -267,13 +267,13 @@ def _reversed(path: Path, job: CommandRun) -> Iterator[Task]:
 
 def _opposite(chain: list[Record]) -> Callable[[TagSet], TagSet]:
     def change(present: TagSet) -> TagSet:
-        tags, strange = present, False
+        tags, foreign = present, False
         for record in reversed(chain):
             if tags == record.new:
                 tags = record.old
             elif tags != record.old:
-                strange = True
-        if strange and tags == present and tags != chain[0].old:
+                foreign = True
+        if foreign and tags == present and tags != chain[0].old:
             now = " ".join(f"{k}={v}" for k, v in present.items()) or "none"
             raise ObjectChanged(f"not undone: the tags are {now}, which is not what was set")
         return tags

@@ -231,13 +231,13 @@ def run(
     """
     connected = False
 
-    def tell() -> None:
+    def on_init() -> None:
         nonlocal connected
         connected = True
         ready()
 
     try:
-        Session(operations, mountpoint, options, tell)
+        Session(operations, mountpoint, options, on_init)
     except RuntimeError:
         if not connected:  # after that, the status says that a signal ended it
             raise

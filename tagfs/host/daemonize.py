@@ -24,22 +24,22 @@ def run_in_background(work: Callable[[Callable[[], None]], None]) -> None:
         _child(work, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        told = pipe.read()
-    if told == READY:
+        reported = pipe.read()
+    if reported == READY:
         return
-    message = told.decode("utf-8", "replace").strip() or "it ended before it was mounted"
+    message = reported.decode("utf-8", "replace").strip() or "it ended before it was mounted"
     sys.stderr.write(f"tagfs: {message}\n")
     sys.exit(1)
 
 
 def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
     status = 1
-    told = False
+    reported = False
 
-    def tell(message: bytes) -> None:
-        nonlocal told
-        if not told:
-            told = True
+    def report(message: bytes) -> None:
+        nonlocal reported
+        if not reported:
+            reported = True
             os.write(writer, message)
             os.close(writer)
 
@@ -48,13 +48,13 @@ def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
-        tell(READY)
+        report(READY)
 
     try:
         os.setsid()
         work(ready)
         status = 0
     except BaseException as error:  # noqa: BLE001  (whatever it is, the one who waits is told)
-        tell(str(error).encode())
+        report(str(error).encode())
     finally:
         os._exit(status)

@@ -68,7 +68,7 @@ class DeduplicatingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line or count it."""
-        self._tell_old()
+        self._write_old()
         if record.levelno <= logging.DEBUG or getattr(record, "each", False):
             self.target.handle(record)
             return
@@ -77,7 +77,7 @@ class DeduplicatingHandler(logging.Handler):
         if fact is None:
             fact = self._facts[key] = _Message(self._clock())
             if len(self._facts) > MANY:
-                self._tell(self._facts.popitem(last=False)[1])
+                self._write_repeats(self._facts.popitem(last=False)[1])
         fact.count += 1
         if fact.count <= BURST:
             self.target.handle(record)
@@ -85,16 +85,16 @@ class DeduplicatingHandler(logging.Handler):
             fact.last = record
             self._wake()
 
-    def tell(self) -> None:
+    def write_repeats(self) -> None:
         """Write what was only counted so far."""
         with self.lock or threading.RLock():
             facts, self._facts = self._facts, OrderedDict()
             for fact in facts.values():
-                self._tell(fact)
+                self._write_repeats(fact)
 
     def close(self) -> None:
         """Write what was only counted, and close the other handler."""
-        self.tell()
+        self.write_repeats()
         if self._timer is not None:
             self._timer.cancel()
         self.target.close()
@@ -104,16 +104,16 @@ class DeduplicatingHandler(logging.Handler):
         """Flush the other handler."""
         self.target.flush()
 
-    def _tell_old(self) -> None:
+    def _write_old(self) -> None:
         limit = self._clock() - self._window
         while self._facts:
             key, fact = next(iter(self._facts.items()))
             if fact.since > limit:
                 break
             del self._facts[key]
-            self._tell(fact)
+            self._write_repeats(fact)
 
-    def _tell(self, fact: _Message) -> None:
+    def _write_repeats(self, fact: _Message) -> None:
         last = fact.last
         if last is None:
             return
@@ -135,6 +135,6 @@ class DeduplicatingHandler(logging.Handler):
     def _timed(self) -> None:
         with self.lock or threading.RLock():
             self._timer = None
-            self._tell_old()
+            self._write_old()
             if any(fact.last is not None for fact in self._facts.values()):
                 self._wake()

@@ -99,7 +99,7 @@ def close() -> None:
     """Write what was only counted so far."""
     for handler in logging.getLogger("tagfs").handlers:
         if isinstance(handler, DeduplicatingHandler):
-            handler.tell()
+            handler.write_repeats()
 
 
 def is_journal(environment: Mapping[str, str]) -> bool:

@@ -58,13 +58,13 @@ class _Collector:
         for kind, count in status.get("requests", {}).items():
             requests.add_metric([kind], count)
         yield requests
-        for name, told in _COUNTERS.items():
-            yield CounterMetricFamily(f"tagfs_{name}", told, value=status.get(name, 0))
-        for name, told in _GAUGES.items():
-            yield GaugeMetricFamily(f"tagfs_{name}", told, value=status.get(name, 0))
+        for name, help_text in _COUNTERS.items():
+            yield CounterMetricFamily(f"tagfs_{name}", help_text, value=status.get(name, 0))
+        for name, help_text in _GAUGES.items():
+            yield GaugeMetricFamily(f"tagfs_{name}", help_text, value=status.get(name, 0))
         cache = status.get("cache", {})
-        for name, told in _CACHE_COUNTERS.items():
-            yield CounterMetricFamily(f"tagfs_cache_{name}", told, value=cache.get(name, 0))
+        for name, help_text in _CACHE_COUNTERS.items():
+            yield CounterMetricFamily(f"tagfs_cache_{name}", help_text, value=cache.get(name, 0))
 
 
 @contextmanager

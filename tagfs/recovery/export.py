@@ -18,7 +18,7 @@ from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Problem
 from tagfs.recovery.abandoned_file import BLOCK, StagedContent
 from tagfs.recovery.listing import rename_line
 from tagfs.recovery.resume_upload import UploadResumer, fetch_from
-from tagfs.recovery.run import OpenBucket, RecoveryRun, remains_of
+from tagfs.recovery.run import OpenBucket, RecoveryRun, open_content
 from tagfs.terminal.format import shown, size_text
 
 SIDECAR = ".tagfs.json"
@@ -40,24 +40,24 @@ class Exporter:
         self._directory = directory
 
     def export(
-        self, remains: StagedContent, fetch: Fetch | None
+        self, saved: StagedContent, fetch: Fetch | None
     ) -> tuple[Path, list[tuple[int, int]]]:
         """Copy a staged file out under its key; `fetch` gets bytes of its base.
 
         Returns where it is, and the ranges that could not be had and are zeros there.
         """
-        entry = remains.entry
+        entry = saved.entry
         missing: list[tuple[int, int]] = []
         if entry.key.endswith("/"):  # of a directory, whose files may be here already
             return self._export_directory(entry), missing
-        path, fd = self._new(entry.key, remains.file.path.stem)
+        path, fd = self._new(entry.key, saved.file.path.stem)
         with os.fdopen(fd, "wb") as target:
             target.truncate(entry.size)
-            for start, end in remains.file.shape().changed():
+            for start, end in saved.file.shape().changed():
                 for at in range(start, end, BLOCK):
-                    data = remains.source().read(at, min(BLOCK, end - at))
+                    data = saved.source().read(at, min(BLOCK, end - at))
                     _write(target.fileno(), data, at)
-            for start, end in remains.gaps:
+            for start, end in saved.gaps:
                 if not _fetched(target.fileno(), start, end, fetch):
                     missing.append((start, end))
             os.fsync(target.fileno())
@@ -165,20 +165,20 @@ def _export_file(
                 path = exporter.export_raw(fd, staged.token, "which key it was to have")
                 _exported(sweep, directory, staged.token, str(path), discard=discard)
         return
-    with remains_of(directory, staged) as remains:
-        if remains is None:
+    with open_content(directory, staged) as saved:
+        if saved is None:
             return
         fetch = None
-        if opened is not None and remains.gaps and remains.entry.base_etag is not None:
-            fetch = fetch_from(opened.bucket, remains.key, remains.entry.base_etag)
-        path, missing = exporter.export(remains, fetch)
+        if opened is not None and saved.gaps and saved.entry.base_etag is not None:
+            fetch = fetch_from(opened.bucket, saved.key, saved.entry.base_etag)
+        path, missing = exporter.export(saved, fetch)
         if missing:
             total = size_text(sum(end - start for start, end in missing))
             sweep.problem(f"{path}: {total} of the base could not be had", "incomplete")
         discard = discard and not missing
         if discard and opened is not None:
             with ThreadPoolExecutor(1) as executor:
-                UploadResumer(opened.bucket, executor, lambda _: None).release(remains)
+                UploadResumer(opened.bucket, executor, lambda _: None).release(saved)
         _exported(sweep, directory, staged.token, str(path), discard=discard)
 
 

@@ -29,28 +29,28 @@ class FileFinisher:
         self._sender = sender
         self._force = force
 
-    def finish(self, remains: StagedContent) -> bool:
+    def finish(self, saved: StagedContent) -> bool:
         """Make the object what the staged file is; say whether that took an upload.
 
         Raises:
             Conflict: nothing was changed.
             TagfsError: the service failed; nothing is lost, and it may be tried again.
         """
-        entry = remains.entry
+        entry = saved.entry
         if self._root.to_path(entry.key) is None:
             raise Conflict(f"it is not below the mounted prefix {self._root.prefix!r}")
         current = self._current(entry.key)
         done = False
         if current is None and entry.base_etag is None:
-            self._upload(remains, None, exclusive=True)
+            self._upload(saved, None, exclusive=True)
         elif current is not None and _is_base(current, entry):
-            self._upload(remains, current, exclusive=False)
-        elif current is not None and self._is_done(current, remains):
+            self._upload(saved, current, exclusive=False)
+        elif current is not None and self._is_done(current, saved):
             done = True
         else:
-            self._check_forced(current, remains)
-            self._upload(remains, None, exclusive=current is None)
-        self._sender.release(remains)
+            self._check_forced(current, saved)
+            self._upload(saved, None, exclusive=current is None)
+        self._sender.release(saved)
         return not done
 
     def _current(self, key: str) -> ObjectInfo | None:
@@ -67,25 +67,25 @@ class FileFinisher:
         except NotFound:
             return None
 
-    def _check_forced(self, current: ObjectInfo | None, remains: StagedContent) -> None:
+    def _check_forced(self, current: ObjectInfo | None, saved: StagedContent) -> None:
         """Raise unless the user wants the staged file anyway, and it can be had."""
-        entry = remains.entry
+        entry = saved.entry
         if current is None:
             what = "the object was deleted meanwhile"
         elif entry.base_etag is None:
             what = "an object was created there meanwhile"
         else:
             what = "the object was replaced meanwhile"
-        if not remains.is_complete:
-            count = sum(end - start for start, end in remains.gaps)
+        if not saved.is_complete:
+            count = sum(end - start for start, end in saved.gaps)
             raise Conflict(f"{what}, and {count} unchanged bytes were only there")
         if entry.exclusive and current is not None:
             raise Conflict(f"{what}, and this file was made with O_EXCL")
         if not self._force:
             raise Conflict(what)
 
-    def _upload(self, remains: StagedContent, base: ObjectInfo | None, *, exclusive: bool) -> None:
-        entry = remains.entry
+    def _upload(self, saved: StagedContent, base: ObjectInfo | None, *, exclusive: bool) -> None:
+        entry = saved.entry
         new = NewObject(
             metadata=entry.metadata,
             headers=entry.headers,
@@ -94,23 +94,23 @@ class FileFinisher:
             exclusive=exclusive,
         )
         try:
-            self._sender.send(remains, base, new)
+            self._sender.send(saved, base, new)
         except (AlreadyExists, ObjectChanged, PositionMismatch):
             raise Conflict("another made or replaced the object just now") from None
 
     # Whether the crash came after the upload
 
-    def _is_done(self, current: ObjectInfo, remains: StagedContent) -> bool:
+    def _is_done(self, current: ObjectInfo, saved: StagedContent) -> bool:
         """Say whether the object is what the file was to become, and complete it if it is."""
-        entry = remains.entry
+        entry = saved.entry
         if current.size != entry.size or current.type is ObjectType.SYMLINK:
             return False
         sent = [entry.metadata] if entry.begun is None else [entry.metadata, entry.begun.metadata]
         ours = any(meta and is_what_was_sent(current, Sent(metadata=meta)) for meta in sent)
-        if remains.is_complete:
-            if not self._has_same_content(current, remains):
+        if saved.is_complete:
+            if not self._has_same_content(current, saved):
                 return False
-        elif not (ours and self._has_all_changes(current, remains)):
+        elif not (ours and self._has_all_changes(current, saved)):
             return False
         if ours:
             self._amend(current, entry)
@@ -120,19 +120,19 @@ class FileFinisher:
             raise Conflict("the object has this content already, but other tags")
         return True
 
-    def _has_same_content(self, current: ObjectInfo, remains: StagedContent) -> bool:
-        told = current.detail.crc64 if current.detail else None
-        if told is not None:
-            return told == remains.checksum()
-        return self._has_all_changes(current, remains)
+    def _has_same_content(self, current: ObjectInfo, saved: StagedContent) -> bool:
+        reported = current.detail.crc64 if current.detail else None
+        if reported is not None:
+            return reported == saved.checksum()
+        return self._has_all_changes(current, saved)
 
-    def _has_all_changes(self, current: ObjectInfo, remains: StagedContent) -> bool:
+    def _has_all_changes(self, current: ObjectInfo, saved: StagedContent) -> bool:
         """Compare every byte that was changed: nothing that is only here may be given up."""
-        for start, end in remains.file.shape().changed():
+        for start, end in saved.file.shape().changed():
             for at in range(start, end, BLOCK):
                 length = min(BLOCK, end - at)
                 theirs = self._bucket.get(current.key, at, length, if_match=current.etag).data
-                if theirs != remains.source().read(at, length):
+                if theirs != saved.source().read(at, length):
                     return False
         return True
 

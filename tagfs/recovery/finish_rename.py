@@ -54,26 +54,26 @@ class RenameFinisher:
             if self._root.to_path(prefix) in (None, "/"):
                 raise Conflict(f"{prefix!r} is not below the mounted prefix")
         copying = entry.phase is RenamePhase.COPYING
-        doomed, kept = (entry.target, entry.source) if copying else (entry.source, entry.target)
+        obsolete, kept = (entry.target, entry.source) if copying else (entry.source, entry.target)
         outcome = RenameOutcome()
-        for infos in self._pages(doomed):
-            counterparts = [kept + info.key[len(doomed) :] for info in infos]
+        for infos in self._pages(obsolete):
+            counterparts = [kept + info.key[len(obsolete) :] for info in infos]
             pairs = zip(infos, self._executor.map(self._head, counterparts), strict=True)
-            self._settle_page(list(pairs), entry, outcome, doomed)
+            self._finish_page(list(pairs), entry, outcome, obsolete)
         return outcome
 
-    def _settle_page(
+    def _finish_page(
         self,
         pairs: list[tuple[ObjectInfo, ObjectInfo | None]],
         entry: RenameEntry,
         outcome: RenameOutcome,
-        doomed: str,
+        obsolete: str,
     ) -> None:
         copying = entry.phase is RenamePhase.COPYING
         with_twin = [(info, twin) for info, twin in pairs if twin is not None]
         # An empty directory that was there before keeps its marker.
         if copying and entry.replaces:
-            with_twin = [(info, twin) for info, twin in with_twin if info.key != doomed]
+            with_twin = [(info, twin) for info, twin in with_twin if info.key != obsolete]
         same = self._executor.map(lambda pair: self._are_same(*pair, copying=copying), with_twin)
         verdicts = list(zip(with_twin, same, strict=True))
         outcome.kept += [info.key for (info, _), equal in verdicts if not equal]

@@ -12,7 +12,7 @@ from tagfs.recovery.finish_file import Conflict, FileFinisher
 from tagfs.recovery.finish_rename import RenameFinisher
 from tagfs.recovery.listing import rename_line
 from tagfs.recovery.resume_upload import UploadResumer
-from tagfs.recovery.run import OpenBucket, RecoveryRun, bucket_name, remains_of, staged_name
+from tagfs.recovery.run import OpenBucket, RecoveryRun, bucket_name, open_content, staged_name
 from tagfs.terminal.format import count_text, shown, size_text
 
 FILES = 8
@@ -117,21 +117,21 @@ def _finish_file(
     directory: AbandonedDirectory,
     staged: AbandonedFile,
 ) -> None:
-    with remains_of(directory, staged) as remains:
-        if remains is None:
+    with open_content(directory, staged) as saved:
+        if saved is None:
             return
         name = staged_name(directory, staged)
-        if remains.entry.phase is Phase.UNLINKED:
-            sender.release(remains)
+        if saved.entry.phase is Phase.UNLINKED:
+            sender.release(saved)
             directory.discard(staged.token)
             sweep.output.say(f"dropped: {name}: it had been deleted before")
             return
         try:
-            sent = finisher.finish(remains)
+            sent = finisher.finish(saved)
         except Conflict:
-            sender.release(remains)
+            sender.release(saved)
             raise
         directory.discard(staged.token)
         sweep.count("recovered")
         how = "recovered" if sent else "was uploaded already"
-        sweep.output.say(f"{how}: {name} ({size_text(remains.entry.size)})")
+        sweep.output.say(f"{how}: {name} ({size_text(saved.entry.size)})")

@@ -42,52 +42,52 @@ class UploadResumer:
         self._executor = executor
         self._advance = advance
 
-    def send(self, remains: StagedContent, base: ObjectInfo | None, new: NewObject) -> None:
+    def send(self, saved: StagedContent, base: ObjectInfo | None, new: NewObject) -> None:
         """Make the object what the staged file is; `base` is the version that it replaces.
 
         Raises:
             AlreadyExists, PositionMismatch, ObjectChanged: another was faster.
             TagfsError: the service failed.
         """
-        plan = self._plan(remains, base)
+        plan = self._plan(saved, base)
         try:
-            self._carry_out(plan, remains, base, new)
+            self._carry_out(plan, saved, base, new)
         except Unsupported:
-            anew = self._plan(remains, base)  # the bucket is found to copy no parts
+            anew = self._plan(saved, base)  # the bucket is found to copy no parts
             if anew == plan:
                 raise
-            self._carry_out(anew, remains, base, new)
+            self._carry_out(anew, saved, base, new)
 
-    def _plan(self, remains: StagedContent, base: ObjectInfo | None) -> UploadPlan:
-        entry, bucket = remains.entry, self._bucket
+    def _plan(self, saved: StagedContent, base: ObjectInfo | None) -> UploadPlan:
+        entry, bucket = saved.entry, self._bucket
         rules = UploadRules(bucket.limits, bucket.capabilities, entry.part_size)
         rules.check_size(entry.key, entry.size)
-        return plan_upload(remains.file.shape(), base, rules)
+        return plan_upload(saved.file.shape(), base, rules)
 
     def _carry_out(
-        self, plan: UploadPlan, remains: StagedContent, base: ObjectInfo | None, new: NewObject
+        self, plan: UploadPlan, saved: StagedContent, base: ObjectInfo | None, new: NewObject
     ) -> None:
-        entry = remains.entry
+        entry = saved.entry
         match plan:
             case Append(longer):
-                self._bucket.append(longer, remains.source(longer.size))
+                self._bucket.append(longer, saved.source(longer.size))
             case StartAppend():
-                self._bucket.start_append(entry.key, remains.source(), new)
+                self._bucket.start_append(entry.key, saved.source(), new)
             case Put():
-                remains.fill(0, entry.size, _fetch_base(self._bucket, base))
-                self._bucket.put(entry.key, remains.source(), new)
+                saved.fill(0, entry.size, _fetch_base(self._bucket, base))
+                self._bucket.put(entry.key, saved.source(), new)
             case SendParts(segments):
-                self._send_parts(remains, base, new, segments)
+                self._send_parts(saved, base, new, segments)
                 return
             case _:
                 assert_never(plan)
         self._advance(entry.size)
 
-    def release(self, remains: StagedContent) -> None:
+    def release(self, saved: StagedContent) -> None:
         """Give the parts back of an upload that will not be needed."""
-        if remains.entry.upload_id is None:
+        if saved.entry.upload_id is None:
             return
-        upload = Upload(key=remains.key, upload_id=remains.entry.upload_id)
+        upload = Upload(key=saved.key, upload_id=saved.entry.upload_id)
         try:
             self._bucket.abort_upload(upload)
         except TagfsError as error:
@@ -95,7 +95,7 @@ class UploadResumer:
 
     def _send_parts(
         self,
-        remains: StagedContent,
+        saved: StagedContent,
         base: ObjectInfo | None,
         new: NewObject,
         segments: Sequence[Segment],
@@ -103,31 +103,29 @@ class UploadResumer:
         fetch = _fetch_base(self._bucket, base)
         for segment in segments:
             if not segment.copied:
-                remains.fill(segment.start, segment.end, fetch)
-        upload, kept = self._resumed(remains, new, segments)
+                saved.fill(segment.start, segment.end, fetch)
+        upload, kept = self._resumed(saved, new, segments)
         if not kept:
-            upload = self._begin(remains, new)
-        parts = self._transfer(upload, remains, base, segments, kept)
-        if base is not None and not is_version(self._bucket.head(remains.key), base):
-            raise ObjectChanged(f"{remains.key}: replaced while it was finished")
+            upload = self._begin(saved, new)
+        parts = self._transfer(upload, saved, base, segments, kept)
+        if base is not None and not is_version(self._bucket.head(saved.key), base):
+            raise ObjectChanged(f"{saved.key}: replaced while it was finished")
         info = self._bucket.complete_upload(upload, parts)
-        if remains.entry.begun is not None:
-            amend(self._bucket, info, remains.entry.begun.sent(), new)
-        remains.entry = replace(remains.entry, upload_id=None)  # it is no more
+        if saved.entry.begun is not None:
+            amend(self._bucket, info, saved.entry.begun.sent(), new)
+        saved.entry = replace(saved.entry, upload_id=None)  # it is no more
 
-    def _begin(self, remains: StagedContent, new: NewObject) -> Upload:
-        self.release(remains)
-        upload = self._bucket.start_upload(remains.key, new)
-        remains.note(
-            replace(remains.entry, upload_id=upload.upload_id, begun=UploadStart.of(upload))
-        )
+    def _begin(self, saved: StagedContent, new: NewObject) -> Upload:
+        self.release(saved)
+        upload = self._bucket.start_upload(saved.key, new)
+        saved.note(replace(saved.entry, upload_id=upload.upload_id, begun=UploadStart.of(upload)))
         return upload
 
     def _resumed(
-        self, remains: StagedContent, new: NewObject, segments: Sequence[Segment]
+        self, saved: StagedContent, new: NewObject, segments: Sequence[Segment]
     ) -> tuple[Upload, Mapping[int, Part]]:
         """Return the upload that was begun, and the parts of it that hold what they should."""
-        entry = remains.entry
+        entry = saved.entry
         sent = entry.begun or UploadStart(metadata={}, headers={}, tags={})
         upload = Upload(
             key=entry.key,
@@ -151,7 +149,7 @@ class UploadResumer:
             theirs = listed.get(number)
             if segment.copied or theirs is None or theirs.size != segment.end - segment.start:
                 continue
-            ours = remains.part(number, segment.start, segment.end)
+            ours = saved.part(number, segment.start, segment.end)
             if is_part(theirs, ours):
                 kept[number] = replace(ours, etag=theirs.etag)
         if kept:
@@ -161,7 +159,7 @@ class UploadResumer:
     def _transfer(
         self,
         upload: Upload,
-        remains: StagedContent,
+        saved: StagedContent,
         base: ObjectInfo | None,
         segments: Sequence[Segment],
         kept: Mapping[int, Part],
@@ -171,11 +169,11 @@ class UploadResumer:
             if number in kept:
                 part = kept[number]
             elif not segment.copied:
-                part = self._bucket.upload_part(upload, number, remains.source(start, end))
+                part = self._bucket.upload_part(upload, number, saved.source(start, end))
             elif base is not None:
                 part = self._bucket.copy_part(upload, number, base, start, end - start)
             else:
-                raise IntegrityError(f"{remains.key}: bytes {start}-{end} are nowhere")
+                raise IntegrityError(f"{saved.key}: bytes {start}-{end} are nowhere")
             self._advance(end - start)
             return part
 

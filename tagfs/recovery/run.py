@@ -120,7 +120,7 @@ class RecoveryRun:
 
 
 @contextmanager
-def remains_of(
+def open_content(
     directory: AbandonedDirectory, staged: AbandonedFile
 ) -> Iterator[StagedContent | None]:
     """Open a staged file with a note; None if a running mount uses it."""

@@ -87,7 +87,7 @@ def _begin(mount: Mount) -> "subprocess.Popen[bytes]":
 
 def _finish(mount: Mount, process: "subprocess.Popen[bytes]", patience: float) -> Report:
     try:
-        told, _ = process.communicate(timeout=patience)
+        answer, _ = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         process.kill()  # it may not die before the mount does, and nobody waits for that
         return Report(mount.path, mount.source, State.SILENT)
@@ -96,7 +96,7 @@ def _finish(mount: Mount, process: "subprocess.Popen[bytes]", patience: float) -
     if process.returncode in (errno.EACCES, errno.EPERM):
         return Report(mount.path, mount.source, State.FORBIDDEN)
     try:
-        status = json.loads(told)
+        status = json.loads(answer)
     except ValueError:
         status = None
     if not isinstance(status, dict):

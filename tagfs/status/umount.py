@@ -30,16 +30,16 @@ def unmount_all(path: Path, *, lazy: bool, stale: bool, say: Callable[[str], Non
         if is_stale(path):
             unmount(path, lazy=True)
         return
-    told = _status(path)
+    answer = _status(path)
     unmount(path, lazy=lazy or is_stale(path))
-    pid, staging = told.get("pid"), told.get("staging")
+    pid, staging = answer.get("pid"), answer.get("staging")
     if lazy or not isinstance(pid, int):
         return
     _wait_for(pid, say)
     if isinstance(staging, str) and Path(staging).exists():
         raise TagfsError(
             f"{path} is unmounted, but {staging} holds what could not be uploaded: run"
-            f" `tagfs recover {told.get('cache_dir')}`"
+            f" `tagfs recover {answer.get('cache_dir')}`"
         )
 
 

@@ -89,7 +89,7 @@ def is_what_was_sent(found: ObjectInfo, sent: Sent) -> bool:
         (sent.target, detail.target),
         (None if sent.metadata is None else lower_names(sent.metadata), detail.metadata),
     ]
-    if any(wanted is not None and wanted != told for wanted, told in pairs):
+    if any(wanted is not None and wanted != reported for wanted, reported in pairs):
         return False
     if sent.parts is not None and not found.etag.endswith(f"-{sent.parts}"):
         return False

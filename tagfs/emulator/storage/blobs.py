@@ -102,7 +102,7 @@ class BlobDirectory:
         self._incoming.mkdir(parents=True, exist_ok=True)
         self._blobs.mkdir(exist_ok=True)
         self._pins: Counter[str] = Counter()
-        self._doomed: set[str] = set()
+        self._unreferenced: set[str] = set()
 
     def receive(self) -> Incoming:
         """Begin to take in a content."""
@@ -146,15 +146,15 @@ class BlobDirectory:
             self._pins[name] -= 1
             if self._pins[name] <= 0:
                 del self._pins[name]
-                if name in self._doomed:
-                    self._doomed.discard(name)
+                if name in self._unreferenced:
+                    self._unreferenced.discard(name)
                     self.path(name).unlink(missing_ok=True)
 
     def remove(self, names: Iterable[str]) -> None:
         """Delete files whose rows are gone, now or when their last reader ends."""
         for name in names:
             if name in self._pins:
-                self._doomed.add(name)
+                self._unreferenced.add(name)
             else:
                 self.path(name).unlink(missing_ok=True)
 

@@ -122,7 +122,7 @@ class Reader:
         data = self._collect(needed, offset, end)
         with self._lock:
             self._pattern.finish(end)
-            self._forget_behind()
+            self._drop_passed()
         return data
 
     def close(self) -> None:
@@ -207,7 +207,7 @@ class Reader:
             offset += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _forget_behind(self) -> None:
+    def _drop_passed(self) -> None:
         """Drop ranges that a reader going forward has left, and old ones of one that jumps."""
         if self.info is not None and self.info.size <= SMALL:
             return

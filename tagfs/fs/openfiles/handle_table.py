@@ -129,14 +129,14 @@ class HandleTable:
             self.inodes.lost_name(node)
         return node
 
-    def hide(self, path: str, aside: str) -> OpenFile | None:
+    def hide(self, path: str, hidden: str) -> OpenFile | None:
         """Let the kernel call an open file by another name; its object is the same as before."""
         with self._lock:
             node = self._nodes.pop(path, None)
             if node is not None:
-                node.path = aside
-                self._nodes[aside] = node
-                self.inodes.moved(node.ino, path, aside, node)
+                node.path = hidden
+                self._nodes[hidden] = node
+                self.inodes.moved(node.ino, path, hidden, node)
             return node
 
     def move(

@@ -69,8 +69,8 @@ class CopyingRename:
             note.done()
             raise
         except Unreachable:  # which of them are deleted, nobody knows: the note stays
-            told = "%s: moved to %s; `tagfs recover` deletes what is left of it"
-            log.error(told, old, new)  # noqa: TRY400  (the failure itself is told by who asked)
+            message = "%s: moved to %s; `tagfs recover` deletes what is left of it"
+            log.error(message, old, new)  # noqa: TRY400  (the failure itself is told by who asked)
             raise
         except BaseException:
             note.done()
@@ -105,8 +105,8 @@ class CopyingRename:
             try:
                 future.result()
             except TagfsError as error:
-                told = "%s: is now below %s alone: %s"
-                log.error(told, key, target, error)  # noqa: TRY400  (it is told in one line)
+                message = "%s: is now below %s alone: %s"
+                log.error(message, key, target, error)  # noqa: TRY400  (it is told in one line)
 
     def _delete_copies(self, source: str, target: str, *, replaces: bool) -> None:
         """Delete the copies of what is seen at its old place; of nothing if that cannot be seen.

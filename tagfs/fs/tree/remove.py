@@ -78,7 +78,7 @@ class Remover:
         self.parents.ensure_survives(path)
         self._delete(entry.key)
 
-    def hide_open_file(self, path: str, aside: str) -> None:
+    def hide_open_file(self, path: str, hidden: str) -> None:
         """Take the name of an open file away: it is being unlinked, or another takes its place.
 
         libfuse has a name of its own for it until it is closed, so that what is asked of the open
@@ -89,13 +89,13 @@ class Remover:
         if renames is False:
             with self._paused_uploads(path) as node:
                 self._remove(path, node)
-                self.replaced.unlinked(aside)
-                self._files.hide(path, aside)
+                self.replaced.unlinked(hidden)
+                self._files.hide(path, hidden)
                 if node is not None:
                     node.unlink()
             return
         self._write_back.flush(path)
-        self.replaced.hide(path, aside, may_be_unlinked=renames is None)
+        self.replaced.hide(path, hidden, may_be_unlinked=renames is None)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.

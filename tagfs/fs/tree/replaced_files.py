@@ -73,7 +73,7 @@ class ReplacedFiles:
         self._pending = pending
         self._clock = env.clock
         self._hidden: dict[str, Hidden] = {}
-        self._asides: dict[str, Hidden | None] = {}
+        self._hidden_files: dict[str, Hidden | None] = {}
 
     def __contains__(self, path: object) -> bool:
         """Say whether a path looks deleted, whatever is at its key."""
@@ -84,7 +84,7 @@ class ReplacedFiles:
         hidden = self._hidden.get(path)
         return None if hidden is None else hidden.node
 
-    def hide(self, path: str, aside: str, *, may_be_unlinked: bool) -> None:
+    def hide(self, path: str, hidden_path: str, *, may_be_unlinked: bool) -> None:
         """Take the name of a file away: its object is replaced by the rename that follows.
 
         If none does, and it `may_be_unlinked`, the object is deleted in a moment.
@@ -93,8 +93,8 @@ class ReplacedFiles:
         if node is not None:
             node.load_all()
         known = self._env.bucket.known(self._env.root.to_key(path))
-        hidden = Hidden(self._files.hide(path, aside), known)
-        self._asides[aside] = hidden
+        hidden = Hidden(self._files.hide(path, hidden_path), known)
+        self._hidden_files[hidden_path] = hidden
         if hidden.node is not None:
             self._hidden[path] = hidden
         if may_be_unlinked:
@@ -102,20 +102,20 @@ class ReplacedFiles:
             delete = Work(lambda: self._delete(path, hidden, since), _is_final)
             self._pending.add(path, Kind.DELETE, delete, GRACE)
 
-    def unlinked(self, aside: str) -> None:
+    def unlinked(self, hidden_path: str) -> None:
         """Note libfuse's name of a file that was unlinked already."""
-        self._asides[aside] = None
+        self._hidden_files[hidden_path] = None
 
-    def is_hidden(self, aside: str) -> bool:
+    def is_hidden(self, hidden_path: str) -> bool:
         """Say whether libfuse's name for a file is one of those given here."""
-        return aside in self._asides
+        return hidden_path in self._hidden_files
 
-    def close_hidden(self, aside: str) -> None:
+    def close_hidden(self, hidden_path: str) -> None:
         """Forget libfuse's name of a file: its last handle is closed."""
-        hidden = self._asides.pop(aside, None)
+        hidden = self._hidden_files.pop(hidden_path, None)
         if hidden is not None:
             hidden.unlink()
-        self._files.unlink(aside)
+        self._files.unlink(hidden_path)
 
     def flush(self, path: str) -> None:
         """Delete now what waits at a path, before something new is made there.

@@ -142,16 +142,16 @@ class ObjectAppends:
             self._compared(request, whole, answer.sent_crc64)
         return made
 
-    def _compared(self, request: Request, told: int | None, expected: int) -> int:
+    def _compared(self, request: Request, reported: int | None, expected: int) -> int:
         """Return the checksum of what the service has; what was appended cannot be taken back."""
-        if told is not None and told != expected:
+        if reported is not None and reported != expected:
             raise IntegrityError(f"{request}: the service got something else")
         return expected
 
     def _length(self, key: str, answer: Response) -> int:
         """Return the length at which an append would be accepted."""
-        told = answer.headers.get(self._api.header("next-append-position"), "")
-        return int(told) if told.isdecimal() else self._heads.head(key).size
+        reported = answer.headers.get(self._api.header("next-append-position"), "")
+        return int(reported) if reported.isdecimal() else self._heads.head(key).size
 
     def _holds(self, key: str, start: int, size: int, expected: int | None) -> bool:
         """Tell whether an object has these bytes at `start`."""

@@ -126,8 +126,8 @@ class UploadCompletions:
         answer = self._conditional.send_guarded(request, self._send_completion)
         crcs = [part.crc64 for part in parts]
         expected = combine_all((part.crc64, part.size) for part in parts if part.crc64 is not None)
-        told = None not in crcs and self._api.dialect.checksum_header
-        crc = expected if told else None
+        reported = None not in crcs and self._api.dialect.checksum_header
+        crc = expected if reported else None
         tags = upload.tags or NO_TAGS
         made = self._outcomes.describe_created(upload.key, answer, upload.new, tags)
         made = replace(
@@ -177,11 +177,15 @@ class UploadCompletions:
         Raises:
             IntegrityError
         """
-        told = parse_crc64(self._api.dialect, answer.headers)
+        reported = parse_crc64(self._api.dialect, answer.headers)
         expected = made.detail.crc64 if made.detail else None
-        if told is not None and expected is not None and told != expected:
-            raise IntegrityError(f"{request}: the parts are {expected} and the object is {told}")
-        detail = made.detail and replace(made.detail, crc64=expected if told is None else told)
+        if reported is not None and expected is not None and reported != expected:
+            raise IntegrityError(
+                f"{request}: the parts are {expected} and the object is {reported}"
+            )
+        detail = made.detail and replace(
+            made.detail, crc64=expected if reported is None else reported
+        )
         return replace(made, detail=detail)
 
     def _resolve_upload(
@@ -208,7 +212,7 @@ class UploadCompletions:
 def _evidence(found: ObjectInfo, made: ObjectInfo, parts: int) -> Sent:
     """Return what tells a completed upload: its checksum, else how it was made."""
     crc = made.detail.crc64 if made.detail else None
-    told = found.detail.crc64 if found.detail else None
-    if crc is None or told is None:
+    reported = found.detail.crc64 if found.detail else None
+    if crc is None or reported is None:
         return Sent(size=made.size, parts=parts)
     return Sent(size=made.size, crc64=crc)

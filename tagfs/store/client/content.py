@@ -50,11 +50,13 @@ class ObjectContent:
         came: list[Content] = []
         for _ in range(_TRIES):
             try:
-                content, told = self._get_once(key, start, length, if_match, compressed=compressed)
+                content, reported = self._get_once(
+                    key, start, length, if_match, compressed=compressed
+                )
             except MalformedResponse as malformed:
                 failure = malformed
             else:
-                if self._matches(content, told):
+                if self._matches(content, reported):
                     return content
                 came.append(content)
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
@@ -89,12 +91,12 @@ class ObjectContent:
         unknown = self._features.md5_etags is None and not self._api.is_vouched_for
         return unknown and all(content.data == came[0].data for content in came)
 
-    def _matches(self, content: Content, told: _Checksums) -> bool:
-        if told.crc64 is not None:
-            return crc64(content.data) == told.crc64
-        if told.md5 is None or self._features.md5_etags is False:
+    def _matches(self, content: Content, reported: _Checksums) -> bool:
+        if reported.crc64 is not None:
+            return crc64(content.data) == reported.crc64
+        if reported.md5 is None or self._features.md5_etags is False:
             return True
-        same = hashlib.md5(content.data, usedforsecurity=False).hexdigest() == told.md5
+        same = hashlib.md5(content.data, usedforsecurity=False).hexdigest() == reported.md5
         if same:
             self._features.trust_etags()
         return same
@@ -127,11 +129,11 @@ class ObjectContent:
         stored = answer.headers.get(_STORED_ENCODING, "")
         if stored not in {"", "identity", answer.headers.get("content-encoding", "")}:
             raise MalformedResponse(f"{request}: was decompressed on the way")
-        total, is_told = find_extent(answer, start, length)
+        total, is_known = find_extent(answer, start, length)
         info = self._heads.describe(key, answer.headers, size=total)
         if if_match is not None and info.etag != parse_etag(if_match):
             raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
-        if not is_told:
+        if not is_known:
             self._check_whole(info)
         content = Content(info, start, answer.body)
         # Content read through a link comes without its checksum, or with the link's; what was

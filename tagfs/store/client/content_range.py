@@ -22,7 +22,7 @@ class Extent(NamedTuple):
     """
 
     total: int
-    is_told: bool
+    is_known: bool
 
 
 def find_extent(answer: Response, start: int, length: int | None) -> Extent:
@@ -31,21 +31,21 @@ def find_extent(answer: Response, start: int, length: int | None) -> Extent:
     Raises:
         MalformedResponse: it is not what was asked for, or not what the headers say.
     """
-    told = answer.headers.get("content-range")
-    if told is not None and answer.status in {OK, _PARTIAL}:
-        first, last, total = _parse_range(told)
+    header = answer.headers.get("content-range")
+    if header is not None and answer.status in {OK, _PARTIAL}:
+        first, last, total = _parse_range(header)
         if last - first + 1 != len(answer.body):
-            raise MalformedResponse(f"{len(answer.body)} bytes with content-range {told!r}")
+            raise MalformedResponse(f"{len(answer.body)} bytes with content-range {header!r}")
         end = total if length is None else min(start + length, total)
         if (first, last + 1) != (start, end):
-            raise MalformedResponse(f"content-range {told!r} instead of {start}-{end - 1}")
-        return Extent(total, is_told=True)
+            raise MalformedResponse(f"content-range {header!r} instead of {start}-{end - 1}")
+        return Extent(total, is_known=True)
     if answer.status != OK:  # 206 without a range has several, or none
-        raise MalformedResponse(f"status {answer.status} with content-range {told!r}")
+        raise MalformedResponse(f"status {answer.status} with content-range {header!r}")
     if start:
         raise MalformedResponse(f"bytes from 0 on instead of {start}")
     # A body without a length may be another one than is stored: decompressed on the way, say.
-    return Extent(len(answer.body), is_told=length is None and "content-length" in answer.headers)
+    return Extent(len(answer.body), is_known=length is None and "content-length" in answer.headers)
 
 
 def _parse_range(text: str) -> tuple[int, int, int]:

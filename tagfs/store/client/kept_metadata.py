@@ -26,6 +26,6 @@ class KeptMetadata:
         except TagfsError as failure:
             logger.info("whether the metadata of %r was kept stays unknown: %s", key, failure)
             return
-        told = found.detail.metadata if found.detail else {}
+        found_metadata = found.detail.metadata if found.detail else {}
         # That of somebody who was here meanwhile is some, too.
-        self._features.note_metadata(kept=bool(told), of_marker=of_marker)
+        self._features.note_metadata(kept=bool(found_metadata), of_marker=of_marker)

@@ -225,8 +225,10 @@ class ObjectAcls:
 
     def _say_unset(self, reason: str) -> None:
         if self._notes.is_unsaid("unset"):
-            told = "bucket %r: ACLs may not be set, and rewritten objects lose theirs: allow %s"
-            logger.warning(told, self._api.name, f"PutObjectAcl, or mount with acl=off ({reason})")
+            message = "bucket %r: ACLs may not be set, and rewritten objects lose theirs: allow %s"
+            logger.warning(
+                message, self._api.name, f"PutObjectAcl, or mount with acl=off ({reason})"
+            )
 
     def _say_closed(self, reason: str) -> None:
         if self._notes.is_unsaid("closed"):

@@ -104,10 +104,10 @@ class SubresourceProofs:
                 self._note_heeded()
             return
         final = answer.status < FIRST_FAILURE or answer.status == _NOT_IMPLEMENTED
-        told = answer.code in NO_TAGS_CODES or isinstance(
+        is_proof = answer.code in NO_TAGS_CODES or isinstance(
             to_exception(request, answer), FeatureMissing
         )
-        if told or (final and self._features.listable):
+        if is_proof or (final and self._features.listable):
             self._note_heeded()
 
     def is_other(self, request: Request, answer: Response, *, is_set: bool) -> bool:

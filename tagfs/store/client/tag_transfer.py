@@ -16,7 +16,7 @@ from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.proofs import SubresourceProofs
-from tagfs.store.client.tags import ObjectTags, check_tags
+from tagfs.store.client.tags import ObjectTags
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.objects import Keep, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
@@ -55,7 +55,7 @@ class TagTransfer:
         """
         if new.tags is Keep.REPLACED:
             return self.tags_to_keep(key)
-        check_tags(f"object {key!r}", self._api.dialect.object_tag_rules, new.tags)
+        self._api.dialect.object_tag_rules.check(new.tags)
         if new.tags and (self._proofs.is_ignored() or not self._features.capabilities.object_tags):
             raise Unsupported(f"{self._features.why_not('object_tags')}, so {key!r} can have none")
         return new.tags
@@ -98,7 +98,7 @@ class TagTransfer:
     def tags_for_copy(self, source: ObjectInfo, key: str, tags: CopyTags) -> TagSet | None:
         """Return the tags to set on a copy; None to have the service copy the source's."""
         if isinstance(tags, TagSet):
-            check_tags(f"object {key!r}", self._api.dialect.object_tag_rules, tags)
+            self._api.dialect.object_tag_rules.check(tags)
             return tags
         has_tags = source.detail is not None and bool(source.detail.tag_count)
         if tags is Keep.SOURCE or has_tags or not self._features.capabilities.object_tags:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from tagfs.errors import AccessDenied, InvalidTag, TagfsError
+from tagfs.errors import AccessDenied, TagfsError
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.proofs import NO_TAGS_CODES
@@ -13,14 +13,6 @@ from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 logger = logging.getLogger(__name__)
-
-
-def check_tags(owner: str, rules: TagRules, tags: TagSet, present: TagSet = NO_TAGS) -> None:
-    """Raise InvalidTag, or what is below it, for a set that the service would refuse."""
-    try:
-        rules.check(tags, present)
-    except InvalidTag as broken:
-        raise type(broken)(f"{owner}: {broken}") from None
 
 
 class ObjectTags:
@@ -91,7 +83,6 @@ class ObjectTags:
             if wanted == present:
                 return wanted
             sent = self._escaped(
-                f"bucket {self._api.name!r}",
                 rules,
                 wanted,
                 came,
@@ -110,7 +101,6 @@ class ObjectTags:
         present = self._api.dialect.tag_escape.decode(came)
         literal = self._literal is True
         sent = self._escaped(
-            f"object {key!r}",
             self._api.dialect.object_tag_rules,
             tags,
             came,
@@ -147,7 +137,6 @@ class ObjectTags:
 
     def _escaped(
         self,
-        owner: str,
         rules: TagRules,
         wanted: TagSet,
         came: TagSet,
@@ -156,11 +145,8 @@ class ObjectTags:
         literal: bool = False,
     ) -> TagSet:
         """Return a set as it goes into XML, once the rules allow it."""
-        check_tags(owner, rules, wanted, present)
-        try:
-            return self._api.dialect.tag_escape.encode(wanted, came, literal=literal)
-        except InvalidTag as broken:
-            raise type(broken)(f"{owner}: {broken}") from None
+        rules.check(wanted, present)
+        return self._api.dialect.tag_escape.encode(wanted, came, literal=literal)
 
     def _only_loses(self, present: TagSet, wanted: TagSet) -> bool:
         """Tell whether single tags can be deleted, leaving those that others add meanwhile."""

@@ -88,7 +88,7 @@ class Attempts:
         )
         try:
             sent = self._connections.send(
-                request.method, target, headers, body, timeouts, patient=request.retry_connect
+                request.method, target, headers, body, timeouts, retry_connect=request.retry_connect
             )
         except BaseException:
             self.record(course, began)

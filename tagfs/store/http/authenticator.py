@@ -26,7 +26,7 @@ RENEW_BEFORE: Final = 300.0
 """Seconds before credentials expire."""
 LAST_MOMENT: Final = 10.0
 """Seconds before they expire from which on nobody begins a request with them."""
-BEHIND_PAUSE: Final = 30.0
+REFRESH_PAUSE: Final = 30.0
 """Seconds between two attempts to renew what still holds."""
 RENEW_PAUSE: Final = 5.0
 """Seconds between two refreshes, so that a storm of 403 asks the origin once."""
@@ -53,7 +53,7 @@ class Authenticator:
         self._offset = 0.0  # seconds to add to our clock to get the service's
         self._renewal = threading.Lock()
         self._renewed = float("-inf")
-        self._behind = threading.Lock()
+        self._refreshing = threading.Lock()
         self._begun = float("-inf")
 
     def now(self) -> float:
@@ -164,8 +164,8 @@ class Authenticator:
 
     def _refresh_in_background(self, used: Credentials) -> None:
         """Begin to renew in a thread, unless one does or has just done so."""
-        with self._behind:
-            if time.monotonic() - self._begun < BEHIND_PAUSE:
+        with self._refreshing:
+            if time.monotonic() - self._begun < REFRESH_PAUSE:
                 return
             self._begun = time.monotonic()
         threading.Thread(

@@ -123,18 +123,18 @@ class ConnectionPool:
         body: bytes | Stream | None,
         patience: Timeouts,
         *,
-        patient: bool = True,
+        retry_connect: bool = True,
     ) -> PendingResponse:
         """Send a request.
 
-        `patient`: "no such host" and "connection refused" may pass.
+        `retry_connect`: "no such host" and "connection refused" may pass.
 
         Raises:
             NoResponse
         """
         if self.asked_by is not None:
             target, headers = self._url + target, {**headers, **self.asked_by.headers}
-        connection = self._take(patience, patient=patient)
+        connection = self._take(patience, retry_connect=retry_connect)
         try:
             connection.sock.settimeout(patience.read)
             try:
@@ -166,7 +166,7 @@ class ConnectionPool:
         _close_all(self._idle)
         self._connector.close()
 
-    def _take(self, patience: Timeouts, *, patient: bool) -> CoalescingConnection:
+    def _take(self, patience: Timeouts, *, retry_connect: bool) -> CoalescingConnection:
         """Return a connection that is open.
 
         Raises:
@@ -180,7 +180,7 @@ class ConnectionPool:
             if connection.is_silent():
                 return connection
             connection.close()
-        return self._connector.connect(patience, patient=patient)
+        return self._connector.connect(patience, retry_connect=retry_connect)
 
 
 def _close_all(idle: list[CoalescingConnection]) -> None:

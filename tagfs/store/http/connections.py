@@ -49,10 +49,10 @@ class NoResponse(Exception):
         hopeless: another attempt will end the same way.
     """
 
-    def __init__(self, reason: str, *, sent: bool, hopeless: bool = False) -> None:
+    def __init__(self, reason: str, *, sent: bool, permanent: bool = False) -> None:
         super().__init__(reason)
         self.sent = sent
-        self.permanent = hopeless
+        self.permanent = permanent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ class Connector:
         self._adapter = _Adapter(trust.context() if secure else None)
         self._pool = self._adapter.pool(endpoint, proxy)
 
-    def connect(self, patience: Timeouts, *, patient: bool) -> CoalescingConnection:
+    def connect(self, patience: Timeouts, *, retry_connect: bool) -> CoalescingConnection:
         """Return a new connection that is open; `patient` as for `ConnectionPool.send`.
 
         Raises:
@@ -182,7 +182,7 @@ class Connector:
             else:
                 connection.connect()
         except FOREIGN as error:
-            failure = self._not_connected(error, connection, patient=patient)
+            failure = self._not_connected(error, connection, retry_connect=retry_connect)
             connection.close()
             raise failure from None
         except BaseException:
@@ -196,15 +196,15 @@ class Connector:
         self._pool.close()  # the adapter only forgets it
 
     def _not_connected(
-        self, error: Exception, connection: CoalescingConnection, *, patient: bool
+        self, error: Exception, connection: CoalescingConnection, *, retry_connect: bool
     ) -> NoResponse:
         reason = why(error)
         wrong = "CERTIFICATE_VERIFY_FAILED" in reason or "WRONG_VERSION" in reason
-        hopeless = isinstance(error, ssl.CertificateError) or wrong
+        permanent = isinstance(error, ssl.CertificateError) or wrong
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             reason += f"; trusted is {self._trust}, another CA is named by ca_bundle=FILE"
         if isinstance(error, urllib3.exceptions.NewConnectionError):  # refused, or no such host
-            hopeless = not patient
+            permanent = not retry_connect
         if self._proxy is not None:
             refused = _REFUSED_TUNNEL.search(reason)
             if refused:
@@ -212,7 +212,7 @@ class Connector:
             secure = isinstance(error, ssl.SSLError) and connection.has_connected_to_proxy
             via = "through the proxy" if secure else "the proxy"
             reason = f"{via} {self._proxy.shown}: {reason}"
-        return NoResponse(reason, sent=False, hopeless=hopeless)
+        return NoResponse(reason, sent=False, permanent=permanent)
 
 
 def proxy_refusal(proxy: Proxy, status: int) -> NoResponse:
@@ -224,7 +224,7 @@ def proxy_refusal(proxy: Proxy, status: int) -> NoResponse:
         if proxy.user:
             advice = f"it refuses user {proxy.user!r} and the password of {proxy.origin}"
     return NoResponse(
-        f"the proxy {proxy.shown} answers {status}: {advice}", sent=late, hopeless=not late
+        f"the proxy {proxy.shown} answers {status}: {advice}", sent=late, permanent=not late
     )
 
 

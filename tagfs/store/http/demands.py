@@ -57,7 +57,7 @@ class Demands:
             return False
         if body.md5 is None and _wants_checksum(answer):
             self._checksum_first = True
-            self._tell(course.request, answer, "content is sent with its MD5 ahead")
+            self._log_change(course.request, answer, "content is sent with its MD5 ahead")
             return True
         if self._signs and body.sha256 is None and self._may_want_signature(answer):
             course.signed = True
@@ -78,7 +78,7 @@ class Demands:
         plain = answer.status == _FORBIDDEN and answer.code in {"", "AccessDenied"}
         return plain and not self._unsigned_passes
 
-    def _tell(self, request: Request, answer: Response, consequence: str) -> None:
+    def _log_change(self, request: Request, answer: Response, consequence: str) -> None:
         logger.info("bucket %r: %s: %s (%s)", self._name, request, consequence, answer)
 
 

@@ -130,7 +130,7 @@ class Transport:
                     raise stream.failure from None
                 course.may_have_happened |= failure.sent
                 course.throttled = False
-                self._pause(course, str(failure), hopeless=failure.permanent)
+                self._pause(course, str(failure), permanent=failure.permanent)
                 if _is_done(course):
                     return self._assumed_success(course)
                 continue
@@ -242,11 +242,11 @@ class Transport:
         )
 
     def _pause(
-        self, course: RetryState, reason: str, *, least: float = 0.0, hopeless: bool = False
+        self, course: RetryState, reason: str, *, least: float = 0.0, permanent: bool = False
     ) -> None:
         """Wait before the next attempt, or raise if there will be none."""
         left = course.deadline - time.monotonic()
-        if hopeless or left <= 0 or least > left:
+        if permanent or left <= 0 or least > left:
             raise self._give_up(course, reason)
         wait = min(max(least, retry.delay(course.attempts)), left)
         logger.info(

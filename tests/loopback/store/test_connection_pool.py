@@ -362,27 +362,27 @@ def test_nobody_listening(opened, patient):
     connections = opened(server)
     server.close()
     with pytest.raises(NoResponse, match="refused") as caught:
-        send(connections, patient=patient)
+        send(connections, retry_connect=patient)
     assert (caught.value.sent, caught.value.permanent) == (False, not patient)
 
 
 @pytest.mark.parametrize(
-    ("failure", "hopeless"),
+    ("failure", "permanent"),
     [
         (socket.gaierror(-2, "Name or service not known"), True),
         (TimeoutError("timed out"), False),
         (OSError(113, "No route to host"), True),
     ],
 )
-def test_what_fails_before_sending_was_not_done(opened, monkeypatch, failure, hopeless):
+def test_what_fails_before_sending_was_not_done(opened, monkeypatch, failure, permanent):
     def fail(*_args, **_kwargs):
         raise failure
 
     connections = opened(LoopbackServer([answer()]))
     monkeypatch.setattr("urllib3.util.connection.create_connection", fail)
     with pytest.raises(NoResponse) as caught:
-        send(connections, patient=False)
-    assert (caught.value.sent, caught.value.permanent) == (False, hopeless)
+        send(connections, retry_connect=False)
+    assert (caught.value.sent, caught.value.permanent) == (False, permanent)
     assert "object at" not in str(caught.value)
 
 
@@ -395,12 +395,12 @@ class Handshaker(LoopbackServer):
             self._play(connection, self.script[0])
 
 
-@pytest.mark.parametrize(("said", "hopeless"), [(answer(400), True), (b"", False)])
-def test_a_service_that_speaks_no_tls(opened, said, hopeless):
+@pytest.mark.parametrize(("said", "permanent"), [(answer(400), True), (b"", False)])
+def test_a_service_that_speaks_no_tls(opened, said, permanent):
     connections = opened(Handshaker([said]), "https")
     with pytest.raises(NoResponse) as caught:
         send(connections)
-    assert (caught.value.sent, caught.value.permanent) == (False, hopeless)
+    assert (caught.value.sent, caught.value.permanent) == (False, permanent)
 
 
 # Closing

@@ -117,7 +117,7 @@ def test_what_holds_is_used_while_the_origin_is_away(serve, caplog):
 
 
 def test_the_origin_is_asked_again_after_a_while(serve, monkeypatch):
-    monkeypatch.setattr(authenticator, "BEHIND_PAUSE", 0.0)
+    monkeypatch.setattr(authenticator, "REFRESH_PAUSE", 0.0)
     monkeypatch.setattr(authenticator, "RENEW_PAUSE", 0.0)
     provider = Provider(old(60), new(), fails=True)
     _server, client = serve(provider, answer())

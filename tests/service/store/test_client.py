@@ -249,9 +249,9 @@ def test_edits_and_rewrites_of_one_object_do_not_lose_each_other(service, client
 
 def test_what_the_service_would_refuse_is_refused_before_any_request(service, client):
     too_many = TagSet({str(n): "" for n in range(11)})
-    with pytest.raises(TooManyTags, match=r"some/key.*10"):
+    with pytest.raises(TooManyTags, match="10"):
         client.put_tags("some/key", too_many)
-    with pytest.raises(InvalidTag, match=r"some/key.*a%"):
+    with pytest.raises(InvalidTag, match="a%"):
         client.put("some/key", data(), NewObject(tags=TagSet({"a%": ""})))
     assert service.asked() == []
 
