@@ -49,7 +49,7 @@ NEEDED_FOR: Final[Mapping[str, str]] = {
     "list": "nothing can be mounted without",
     "head": "no file can be seen without",
     "get": "no file can be read without",
-    "get tagging": "files whose tags may not be read are not rewritten (but see tags_denied)",
+    "get tagging": "files are read, and what may have tags is not rewritten (but see tags_denied)",
     "bucket tagging": "the tags of the bucket are not shown on the mount's root",
     "put": "nothing can be written without",
     "put tagging": "no tag can be set without",

@@ -31,6 +31,8 @@ Lasting states of the service:
     clock=SECONDS       its clock is ahead by so much (signatures are judged by it)
     stale_list=SECONDS  objects younger than this are not listed
     deny_tags           tags may not be read: GetObjectTagging is 403, no tagging count is shown
+    deny_put_tags       tags may not be set: PutObjectTagging and what brings tags along are 403
+    demand_tags         a policy denies new content that brings no tags: 403
     deny_annotations    annotations may be neither read, set, nor copied: 403
     deny_delete[=KEYS]  objects (of such keys) may not be deleted: DeleteObject is 403, and
                         DeleteMultipleObjects 200 with an error for each key (OSS: 403)
@@ -64,11 +66,23 @@ _ACTIONS = {
     "clock": _NUMBER,
     "stale_list": _NUMBER,
     "deny_tags": _NOTHING,
+    "deny_put_tags": _NOTHING,
+    "demand_tags": _NOTHING,
     "deny_annotations": _NOTHING,
     "deny_delete": _TEXT,
 }
 _DEMANDING = frozenset({"status", "delay", "clock", "stale_list"})
-MODES = frozenset({"clock", "stale_list", "deny_tags", "deny_annotations", "deny_delete"})
+MODES = frozenset(
+    {
+        "clock",
+        "stale_list",
+        "deny_tags",
+        "deny_put_tags",
+        "demand_tags",
+        "deny_annotations",
+        "deny_delete",
+    }
+)
 REFUSALS = frozenset({"status", "token_expired", "skew", "deny", "reset", "hang"})
 _MATCHERS = ("op", "method", "sub", "bucket", "key")
 _OPTIONS = frozenset(

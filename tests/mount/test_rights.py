@@ -189,6 +189,19 @@ DENIED = {
     "objects": ("deny:op=HeadObject", "deny:op=GetObject", "deny:op=GetSymlink"),
     "objects above": ("deny:op=HeadObject:key=t", "deny:op=HeadObject:key=t/"),
     "deleting": ("deny_delete",),
+    "setting tags": ("deny_put_tags",),
+    "writing": tuple(
+        f"deny:op={name}"
+        for name in (
+            "PutObject",
+            "InitiateMultipartUpload",
+            "CopyObject",
+            "AppendObject",
+            "PutSymlink",
+            "SetObjectMetadata",
+        )
+    ),
+    "writing without a tag": ("demand_tags",),
 }
 """Rights that are missing, as faults of the emulator."""
 
@@ -213,6 +226,31 @@ REFUSED = {
     "objects above": set[str](),
     # `mkdir, rmdir` is refused its second half.
     "deleting": {"rename over", "remove", "rename", "rename a directory", "mkdir, rmdir"},
+    # What is written anew brings its tags along.
+    "setting tags": {"set a tag", "overwrite", "append", "rename over"},
+    "writing": {
+        "overwrite",
+        "append",
+        "chmod",
+        "create",
+        "create large",
+        "cp in",
+        "rename",
+        "rename over",
+        "rename a directory",
+        "mkdir, rmdir",
+        "symlink",
+    },
+    # What has tags is written anew, and what has none is refused; the directory is made first.
+    "writing without a tag": {
+        "create",
+        "create large",
+        "cp in",
+        "rename over",
+        "rename a directory",
+        "mkdir, rmdir",
+        "symlink",
+    },
 }
 """Calls that are EACCES, all others being done."""
 
@@ -235,6 +273,28 @@ def outcome(call: Callable[[Bench, Path], None], bench: Bench, file: Path) -> st
     except AssertionError as error:
         return "EACCES" if "Permission denied" in str(error) else f"failed: {error}"
     return "ok"
+
+
+@ALL
+@pytest.mark.parametrize("size", [3, BIG])
+def test_tags_that_a_policy_demands_travel_with_the_file(
+    mount: Mounted, refusals: Faults, size: int
+) -> None:
+    """... where they are set before it is closed, as cp and rsync do; else nothing is there."""
+    refusals.set("demand_tags")
+    plain, tagged = mount.path / "plain", mount.path / "tagged"
+    with pytest.raises(PermissionError), plain.open("wb", buffering=0) as file:
+        file.write(bytes(size))
+    with tagged.open("wb", buffering=0) as file:
+        os.setxattr(file.fileno(), "user.tag.team", b"blue")
+        for _ in range(0, size, 1024**2):
+            file.write(bytes(min(size, 1024**2)))
+    with tagged.open("ab") as file:
+        file.write(b"more")
+    refusals.clear()
+    assert mount.judge.keys() == ["tagged"]
+    assert mount.tags("tagged") == TAGS
+    assert len(mount.content("tagged")) == size + 4
 
 
 @ALL

@@ -29,6 +29,8 @@ KNOWN: Final = {
     "batches": ("on", "off"),
 }
 _CONTENT: Final = {"PutObject": "Put Object", "UploadPart": "Put Part"}
+_SETS_TAGS: Final = frozenset({"PutObjectTagging", "DeleteObjectTagging"})
+_NEW_CONTENT: Final = frozenset({"PutObject", "InitiateMultipartUpload", "PutSymlink"})
 _CREATING: Final = frozenset(
     {"PutObject", "InitiateMultipartUpload", "CopyObject", "AppendObject", "PostObject"}
 )
@@ -66,6 +68,7 @@ class Demands:
         unencrypted &= context.own("server-side-encryption-customer-algorithm") is None
         if self.encryption and operation in _CREATING and unencrypted:
             raise ServiceError("AccessDenied", "explicit deny in a resource-based policy")
+        _check_tags(context, operation)
         if self.object_lock and operation in _CONTENT:
             self._check_digest(context, _CONTENT[operation])
 
@@ -81,6 +84,20 @@ class Demands:
                 "Content-MD5 OR x-amz-checksum- HTTP header is required for "
                 f"{what} requests with Object Lock parameters",
             )
+
+
+def _check_tags(context: Context, operation: str) -> None:
+    """Refuse what brings tags that may not be set, or none where a policy demands some.
+
+    Raises:
+        ServiceError
+    """
+    modes, brought = context.request.modes, context.own("tagging")
+    sets = operation in _SETS_TAGS or bool(brought)
+    if "deny_put_tags" in modes and sets:
+        raise ServiceError("AccessDenied")
+    if "demand_tags" in modes and operation in _NEW_CONTENT and not brought:
+        raise ServiceError("AccessDenied", "explicit deny in a resource-based policy")
 
 
 def _head_size(context: Context) -> int:
