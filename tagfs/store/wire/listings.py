@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from tagfs.errors import MalformedResponse
 from tagfs.store.objects import ObjectInfo, ObjectType, Page
 from tagfs.store.wire.headers import parse_type
-from tagfs.store.wire.xml import key_decoder, parse_document, parse_number, parse_time
+from tagfs.store.wire.xml import is_no_path, key_decoder, parse_document, parse_number, parse_time
 
 
 def parse_listing(
@@ -37,6 +37,8 @@ def parse_listing(
         token = max([info.key for info in objects[-1:]] + prefixes[-1:], default="")
         if not token:
             raise MalformedResponse("a truncated listing that does not say where it goes on")
+    if token is not None and is_no_path(token):
+        raise MalformedResponse("a truncated listing that goes on after a key that is not UTF-8")
     return Page(tuple(objects), tuple(prefixes), token)
 
 

@@ -54,9 +54,30 @@ def key_decoder(*, plus_is_blank: bool) -> Callable[[str], str]:
     def decode(text: str) -> str:
         if plus_is_blank:
             text = text.replace("+", " ")
-        return decode_percent(text) if "%" in text else text
+        if "%" not in text:
+            return text
+        try:
+            return decode_percent(text)
+        except MalformedResponse:
+            return _no_path(text)
 
     return decode
+
+
+_UNSENT: Final = "//"  # in no path, and sent in no request
+
+
+def _no_path(text: str) -> str:
+    """Return what stands for a key that is not UTF-8: no name of a file, and no key that is sent.
+
+    One such key must not cost the listing of those beside it.
+    """
+    return unquote_to_bytes(text).decode(errors="replace") + _UNSENT
+
+
+def is_no_path(key: str) -> bool:
+    """Tell whether a key stands for one that is not UTF-8, so that nothing can begin after it."""
+    return key.endswith(_UNSENT) and "\ufffd" in key
 
 
 def parse_error(body: bytes) -> ServiceError:

@@ -5,6 +5,8 @@ from hypothesis import example, given, strategies as st
 from lxml import etree
 
 from tagfs.errors import InvalidRequest, MalformedResponse
+from tagfs.fs.mapping.paths import Root
+from tagfs.store.http.messages import check_key
 from tagfs.store.objects import ObjectType, Part
 from tagfs.store.tags import TagSet
 from tagfs.store.wire import documents, listings, uploads, xml
@@ -138,12 +140,31 @@ def test_a_marker_is_encoded_like_a_key():
         ("<Size>12</Size>", "<Size>-1</Size>"),
         ("<Size>12</Size>", "<Size>1e3</Size>"),
         (".678Z", ".678"),
-        ("%E4%B8%AD", "%FF"),
     ],
 )
 def test_a_listing_with_a_bad_entry_is_malformed(old, new):
     with pytest.raises(MalformedResponse):
         listings.parse_listing(LISTING.replace(old, new).encode())
+
+
+def test_a_key_that_is_not_utf8_hides_itself_alone():
+    """It is listed as what can be no file, beside all the others."""
+    page = listings.parse_listing(LISTING.encode())
+    bad = listings.parse_listing(LISTING.replace("%E4%B8%AD", "%FF").encode())
+    assert bad.token == page.token
+    hidden = [key for key in (*bad.prefixes, *(o.key for o in bad.objects)) if "\ufffd" in key]
+    assert hidden
+    assert all(Root().to_path(key) is None for key in hidden)
+    for key in hidden:
+        with pytest.raises(InvalidRequest):
+            check_key(key)
+    shown = {o.key for o in page.objects} | set(page.prefixes)
+    assert {o.key for o in bad.objects} - shown <= set(hidden)
+    marked = LISTING.replace("<NextContinuationToken>CgJiYw--</NextContinuationToken>", "")
+    end = "</ListBucketResult>"
+    body = marked.replace(end, f"<NextMarker>d%FF</NextMarker>{end}").encode()
+    with pytest.raises(MalformedResponse):
+        listings.parse_listing(body)
 
 
 @given(st.dictionaries(XML_TEXT.filter(bool), XML_TEXT, max_size=10))
