@@ -109,6 +109,17 @@ APART = {
 }
 """What a folder does not use though it stands below: neighbours that know nothing of each other."""
 
+LONGEST = 300
+"""Lines of a module."""
+
+LONGER = {
+    "tagfs.fs.openfiles.write_back": 330,
+    "tagfs.store.cache.coalescer": 340,
+    "tagfs.store.cache.entries": 310,
+    "tagfs.store.client.deletes": 350,
+}
+"""Modules that are still to be split, and how long they may be until then: none may be added."""
+
 SEAM = {
     "tagfs.store.bucket",
     "tagfs.store.objects",
@@ -230,7 +241,8 @@ def test_names_and_sizes() -> None:
     for name, path in MODULES.items():
         last = name.rpartition(".")[2]
         assert last not in {"utils", "helpers", "common", "manager", "handler", "misc"}, name
-        assert len(path.read_text().splitlines()) <= 560, f"{name} has grown too large"
+        lines = len(path.read_text().splitlines())
+        assert lines <= LONGER.get(name, LONGEST), f"{name} has {lines} lines: split it"
         assert ast.get_docstring(ast.parse(path.read_text())), f"{name} does not say what it owns"
 
 

@@ -69,9 +69,9 @@ class FileSystem:
             raise BadHandle("neither a path nor a handle")
         if is_fuse_hidden(path) and self.files.node(path) is None and not self.tree.is_listed(path):
             raise NotFound(path)  # libfuse looks for a free name
-        stranger = self._prefetcher.on_getattr(path)
+        is_unlisted = self._prefetcher.on_getattr(path)
         entry = self.tree.lookup(path)
-        if stranger and path != "/" and entry.node is None:
+        if is_unlisted and path != "/" and entry.node is None:
             self._prefetcher.on_unlisted_lookup(path)
         self._kernel_sizes.record(path, entry.size)
         return self._stat(entry)

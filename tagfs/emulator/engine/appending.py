@@ -41,7 +41,7 @@ async def AppendObject(context: Context) -> Reply:
         "ETag": f'"{record.etag}"',
         f"{context.dialect.family}next-append-position": str(record.size),
     }
-    if rules.tells_crc64:
+    if rules.reports_crc64:
         headers |= crc64_header(context, record.crc64)
     return Reply(headers=headers)
 
@@ -67,7 +67,7 @@ def _judge(context: Context, rules: AppendRules, position: int) -> ObjectRecord 
     length = record.size if record else 0
     if position != length:
         name = f"{context.dialect.family}next-append-position"
-        headers = {name: str(length)} if rules.tells_position else {}
+        headers = {name: str(length)} if rules.reports_position else {}
         raise ServiceError("PositionNotEqualToLength", headers=headers)
     return record
 

@@ -49,7 +49,7 @@ class Dialect:
         expired_token: the code of an expired security token.
         request_id_bytes: how long its request ids are.
         names_hosts: whether answers have a host id too.
-        tells_server_time: whether they tell how long the service took.
+        reports_server_time: whether they tell how long the service took.
         signed_parameters: query parameters that belong to the resource of an old signature, in
             lower case.
         bucket_first: whether a bucket that does not exist is told before who asks is known.
@@ -126,7 +126,7 @@ class Dialect:
         completes_all: whether `complete-all` stands for the list of parts.
         completion_sets_acl: whether the ACL that comes with the completion of an upload counts.
         repeats_completion: whether completing an upload again, with the same parts, succeeds again.
-        tells_completed: whether the answer to a completed upload has the object's ETag.
+        reports_completed: whether the answer to a completed upload has the object's ETag.
         decodes_deleted: whether `EncodingType` says that the keys to delete are percent-encoded.
         deletes_any_key: whether keys that XML cannot hold can be deleted in bulk none the less.
         deletes_versions: whether the ETag of a key to delete in bulk must be the object's.
@@ -152,7 +152,7 @@ class Dialect:
     expired_token: str
     request_id_bytes: int = 16
     names_hosts: bool = True
-    tells_server_time: bool = False
+    reports_server_time: bool = False
     signed_parameters: frozenset[str] = frozenset()
     bucket_first: bool = False
     versions: bool = True
@@ -224,7 +224,7 @@ class Dialect:
     completes_all: bool = False
     completion_sets_acl: bool = False
     repeats_completion: bool = False
-    tells_completed: bool = True
+    reports_completed: bool = True
     decodes_deleted: bool = False
     deletes_any_key: bool = False
     deletes_versions: bool = False

@@ -152,7 +152,7 @@ def _completed(context: Context, record: ObjectRecord) -> Reply:
         element("Location", f"http://{context.request.host}/{encode(context.key)}"),
         element("Bucket", context.bucket.name),
         element("Key", encode(context.key)),
-        element("ETag", f'"{record.etag}"' if context.dialect.tells_completed else ""),
+        element("ETag", f'"{record.etag}"' if context.dialect.reports_completed else ""),
     )
     reply.headers |= answer_headers(context, record)
     reply.headers |= crc64_header(context, record.crc64)

@@ -35,9 +35,9 @@ class AppendRules:
         too_large: the code of the refusal of more.
         no_position: the code of the refusal of a request without a position.
         etag: the ETag after an append, of the old one, the new CRC64 and size, and the body's MD5.
-        tells_position: whether the refusal of a wrong position tells the right one.
+        reports_position: whether the refusal of a wrong position tells the right one.
         ignores_empty: whether an append of nothing changes nothing.
-        tells_crc64: whether the answer has the CRC64.
+        reports_crc64: whether the answer has the CRC64.
         refuses_archived: whether objects of an archive class are never appendable.
     """
 
@@ -46,9 +46,9 @@ class AppendRules:
     too_large: str
     no_position: str
     etag: Callable[[str, int, int, str], str]
-    tells_position: bool
+    reports_position: bool
     ignores_empty: bool
-    tells_crc64: bool
+    reports_crc64: bool
     refuses_archived: bool
 
 

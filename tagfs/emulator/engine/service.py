@@ -185,7 +185,7 @@ class EngineService:
         reply.headers[f"{family}request-id"] = identity[0]
         if self._dialect.names_hosts:
             reply.headers[f"{family}id-2"] = identity[1]
-        if self._dialect.tells_server_time:
+        if self._dialect.reports_server_time:
             spent = (time.perf_counter() - began) * MILLISECONDS
             reply.headers[f"{family}server-time"] = str(int(spent))
         reply.headers["Server"] = self._dialect.server

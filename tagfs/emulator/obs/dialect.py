@@ -125,9 +125,9 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             too_large="AppendTooLarge",
             no_position="InvalidArgument",
             etag=_appended_etag,
-            tells_position=False,
+            reports_position=False,
             ignores_empty=False,
-            tells_crc64=False,
+            reports_crc64=False,
             refuses_archived=True,
         ),
         copies=CopyRules(tags="REPLACE"),  # section 9: a copy drops tags unless told

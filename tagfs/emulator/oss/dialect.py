@@ -35,7 +35,7 @@ def make_dialect() -> Dialect:
         expired_token="SecurityTokenExpired",  # noqa: S106 - a code
         request_id_bytes=12,
         names_hosts=False,
-        tells_server_time=True,
+        reports_server_time=True,
         bucket_first=True,
         versions=False,
         dotted_buckets=False,
@@ -105,9 +105,9 @@ def make_dialect() -> Dialect:
             too_large="EntityTooLarge",
             no_position="MissingArgument",
             etag=lambda _, crc, size, __: f"{crc:016X}{size:08X}00000000",
-            tells_position=True,
+            reports_position=True,
             ignores_empty=True,
-            tells_crc64=True,
+            reports_crc64=True,
             refuses_archived=False,
         ),
         copies=CopyRules(

@@ -92,7 +92,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
         repeats_completion=not is_rgw,
-        tells_completed=not is_rgw,
+        reports_completed=not is_rgw,
         tagging_modifies=is_rgw,
         keeps_upload_tags=not is_rgw,
         continuation=(render_token, parse_token),

@@ -87,7 +87,7 @@ class Foreign:
         self._tagging = chosen["tagging"]
         self._part_copies = chosen["part_copies"] == "on"
         self._keeps_metadata = chosen["metadata"] == "kept"
-        self._tells_etags = chosen["etags"] != "none"
+        self._reports_etags = chosen["etags"] != "none"
 
     async def answer(self, route: Route, context: Context) -> Reply:
         """Carry a request out, or refuse it, as that server does."""
@@ -98,9 +98,9 @@ class Foreign:
         if self._is_marker(context):
             self._refuse_marker(operation, context)
         reply = await route.handler(self._drop(context))
-        if not self._tells_etags or (self._is_marker(context) and self._directories == "minio"):
+        if not self._reports_etags or (self._is_marker(context) and self._directories == "minio"):
             reply.headers.pop("ETag", None)
-        if not self._tells_etags and reply.headers.get("Content-Type") == "application/xml":
+        if not self._reports_etags and reply.headers.get("Content-Type") == "application/xml":
             reply.body = _ETAG.sub(b"", reply.body)
         return reply
 

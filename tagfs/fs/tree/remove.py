@@ -112,7 +112,7 @@ class Remover:
             raise NotEmpty(path)
         left = [key for key in self.parents.keys_in(prefix, limit=2) if key != prefix]
         if left:
-            self._tell_unseen(path, left)
+            self._explain_unseen(path, left)
             raise NotEmpty(path)
         self.parents.ensure_survives(path)
         old = self._tree.old_directory(path)
@@ -121,7 +121,7 @@ class Remover:
             self._env.bucket.delete(old.key, meant=old)
         self._files.inodes.removed(path)
 
-    def _tell_unseen(self, path: str, left: Sequence[str]) -> None:
+    def _explain_unseen(self, path: str, left: Sequence[str]) -> None:
         """Say why a directory is not empty that looks so."""
         if all(self._env.root.to_path(key) is None for key in left):
             log.warning(

@@ -196,7 +196,7 @@ class ObjectDeletes:
                     raise  # nothing was deleted, so the failure itself can be told
                 failed.update(dict.fromkeys(batch, str(failure)))
         if not markers:
-            markers = self._left_behind([key for key in batched if key not in failed])
+            markers = self._remaining_markers([key for key in batched if key not in failed])
         for depth in sorted({key.count("/") for key in markers}, reverse=True):
             level = [key for key in markers if key.count("/") == depth]
             failed.update(self._delete_singly(level, meant))
@@ -208,7 +208,7 @@ class ObjectDeletes:
             return frozenset()
         return frozenset(key for key in keys if key.endswith("/"))
 
-    def _left_behind(self, deleted: Sequence[str]) -> frozenset[str]:
+    def _remaining_markers(self, deleted: Sequence[str]) -> frozenset[str]:
         """Return the markers that may be there still, though they were reported deleted.
 
         One is looked at once: the last, in which nothing can be any more.
