@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -137,24 +138,32 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield name.removesuffix(".__init__"), path
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 MODULES = dict(modules())
 
 
-def used_by(name: str) -> set[str]:
+@cache
+def used_by(name: str) -> frozenset[str]:
     """Modules of tagfs that a module imports; a package that it imports something of is not one."""
     found = {i for i in imports(MODULES[name]) if i in MODULES}
-    return {i for i in found if not any(other.startswith(i + ".") for other in found)} - {name}
+    packages = {i for i in found if any(other.startswith(i + ".") for other in found)}
+    return frozenset(found - packages - {name})
 
 
 def is_in(name: str, folder: str) -> bool:
@@ -243,7 +252,7 @@ def test_names_and_sizes() -> None:
         assert last not in {"utils", "helpers", "common", "manager", "handler", "misc"}, name
         lines = len(path.read_text().splitlines())
         assert lines <= LONGER.get(name, LONGEST), f"{name} has {lines} lines: split it"
-        assert ast.get_docstring(ast.parse(path.read_text())), f"{name} does not say what it owns"
+        assert ast.get_docstring(tree_of(path)), f"{name} does not say what it owns"
 
 
 def test_what_is_imported_is_declared() -> None:

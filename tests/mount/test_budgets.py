@@ -124,7 +124,7 @@ class TestLooking:
     def test_a_missing_path(self, mount: Mounted) -> None:
         assert not (mount.path / "missing").exists()
         log = mount.requests()
-        time.sleep(1.1)  # the kernel has forgotten, we have not
+        mount.forget_in_kernel()  # it has forgotten, we have not
         assert not (mount.path / "missing").exists()
         os.listdir(mount.path)
         assert not (mount.path / "other").exists()
@@ -301,15 +301,17 @@ class TestTree:
         (tmp_path / "s/7").chmod(0o640)
         (mount.path / "r").mkdir()
         run("rsync", "-a", f"{tmp_path}/s/0", mount.path / "r/0")
-        log = mount.requests()
+        log, began = mount.requests(), time.monotonic()
         run("rsync", "-a", f"{tmp_path}/s/", mount.path / "r")
+        late = int(time.monotonic() - began)  # seconds, of which it takes none if it is let
         kinds = log.kinds()
         assert (kinds["PUT"], kinds["DELETE"]) == (9, 9)
         of_files = [r for r in log.rows() if r["key"] and not r["key"].endswith("/")]
         assert len([r for r in of_files if r["subresource"] == "copy"]) == 9
         # On a busy machine one rename may come more than a second after what was learnt.
-        assert len([r for r in of_files if r["subresource"] in ("tagging", "metadata")]) <= 1
-        assert sum(kinds.values()) <= 9 * 5 + 12
+        again = [r for r in of_files if r["subresource"] in ("tagging", "metadata")]
+        assert len(again) <= 1 + 2 * late
+        assert sum(kinds.values()) <= 9 * 5 + 12 + 4 * late
         log = mount.requests()
         assert run("rsync", "-ain", f"{tmp_path}/s/", mount.path / "r") == ""
         mount.forget()

@@ -40,9 +40,11 @@ def prepare(subject: Subject, directory: Path, count: int) -> Path:
 
 
 def assert_restored(subject: Subject, count: int, step: int = 1) -> None:
-    for n in range(0, count, step):
-        expected = {"team": f"t{n}", "retention": "7y", "中": "文"}
-        assert subject.tags(f"d{n % 10}/k{n:05}") == expected
+    numbers = range(0, count, step)
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(subject.tags, (f"d{n % 10}/k{n:05}" for n in numbers))
+    for n, tags in zip(numbers, found, strict=True):
+        assert tags == {"team": f"t{n}", "retention": "7y", "中": "文"}
 
 
 def most_at_once(log: RequestLog) -> int:
