@@ -44,7 +44,7 @@ class Outcome:
     Attributes:
         old: its tags before, where they were read.
         new: its tags now (or as they would be).
-        gone: a listing told of it, but it is there no more.
+        gone: a listing showed it, but it is there no more.
         requests: reads and writes that the change takes.
     """
 

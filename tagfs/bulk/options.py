@@ -113,7 +113,7 @@ class CommandRun:
         recursive: bool | None = None,
         wanted: TagSet = NO_TAGS,
     ) -> Iterator[TagOwner]:
-        """Yield what the targets mean; a target that cannot be reached is a failure told.
+        """Yield what the targets mean; a target that cannot be reached is reported as a failure.
 
         So is one, before any request, on which the tags `wanted` cannot be.
         """
@@ -148,7 +148,7 @@ def start(choices: CommonOptions) -> Iterator[CommandRun]:
     """
     chosen = split_options(choices.options)
     check_usage(chosen)
-    logging.getLogger("tagfs").addHandler(logging.NullHandler())  # failures are told by the report
+    logging.getLogger("tagfs").addHandler(logging.NullHandler())  # the report has the failures
     style = Style(json=choices.json, verbose=choices.verbose, dry=choices.dry_run)
     with (
         OpenedBuckets(chosen, choices.parallel) as places,

@@ -20,7 +20,7 @@ EVERY: Final = 10.0
 """Seconds between plain lines of progress."""
 
 REPEATED: Final = 100
-"""Failures that are told at the end."""
+"""Failures that are repeated at the end."""
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -29,7 +29,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How results are told.
+    """How results are reported.
 
     Attributes:
         json: a JSON object a line.

@@ -24,7 +24,7 @@ from tagfs.errors import InvalidName, InvalidTag, SettingsError, TagfsError
 from tagfs.host.mount_table import find_mount, present_mounts
 
 SHOWN: Final = 20
-"""Mistakes of a dump that are told before it is refused."""
+"""Mistakes of a dump that are shown before it is refused."""
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ class TagOwner:
 
     Attributes:
         shown: its name to the user.
-        listed: a listing told of it, so that it may be gone by now.
+        listed: a listing showed it, so that it may be gone by now.
     """
 
     place: OpenedBucket

@@ -34,7 +34,7 @@ _VENDORS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
     },
 }
-"""The variables by which the vendors' tools are told where a bucket is; Huawei's have none."""
+"""The variables that say to the vendors' tools where a bucket is; Huawei's have none."""
 
 _NAMES: Final = (*TABLE, *FUSE_OPTIONS)
 _ANY: Final = BucketUrl(service="obs", bucket="any", prefix="")

@@ -34,7 +34,7 @@ def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: boo
     from tagfs.doctor.run import examine  # noqa: PLC0415  (loads what others do without)
 
     settings = choose(parse_url(url), split_options(options))
-    log = logging.getLogger("tagfs")  # what is found is told once, here
+    log = logging.getLogger("tagfs")  # findings are reported once, here
     log.addHandler(logging.NullHandler())
     log.propagate = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up

@@ -41,7 +41,7 @@ class FileCalls:
 
         Raises:
             ObjectChanged: the name was put aside since the kernel looked it up, because another
-                file takes its place; told so, the kernel looks again.
+                file takes its place; with that errno the kernel looks again.
         """
         try:
             return self._open(path, flags)

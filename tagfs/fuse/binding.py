@@ -43,7 +43,7 @@ class Binding(Protocol):
         options: Mapping[str, Any],
         ready: Callable[[], None],
     ) -> None:
-        """Serve until it is unmounted or told to end by a signal.
+        """Serve until it is unmounted or ended by a signal.
 
         Raises:
             RuntimeError: libfuse refused, with its status.

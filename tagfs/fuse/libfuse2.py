@@ -108,7 +108,7 @@ def run(
     options: Mapping[str, Any],
     ready: Callable[[], None],
 ) -> None:
-    """Serve until it is unmounted or told to end by a signal.
+    """Serve until it is unmounted or ended by a signal.
 
     Raises:
         RuntimeError: libfuse refused, with its status.

@@ -80,10 +80,10 @@ UNWANTED = (
     "readdirplus_auto",
     "handle_killpriv",  # the kernel takes setuid bits off what is written to
 )
-"""What libfuse 3 wants unless it is told otherwise, libfuse 2 does not, and why we do not."""
+"""What libfuse 3 wants unless it is configured otherwise, libfuse 2 does not, and why we do not."""
 
 WANTED = ("parallel_dirops",)
-"""What it does not want unless it is told to."""
+"""What it does not want unless it is asked for."""
 
 NUMBERS = ("max_write", "max_readahead", "max_background", "congestion_threshold")
 """Options of libfuse 2 that are agreed upon with the kernel on libfuse 3."""
@@ -224,7 +224,7 @@ def run(
     options: Mapping[str, Any],
     ready: Callable[[], None],
 ) -> None:
-    """Serve until it is unmounted or told to end by a signal.
+    """Serve until it is unmounted or ended by a signal.
 
     Raises:
         RuntimeError: libfuse refused, with its status.

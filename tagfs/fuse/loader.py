@@ -65,7 +65,7 @@ def run(
 def _guards(options: Mapping[str, Any]) -> dict[str, bool]:
     """Return what keeps setuid bits and device nodes of a bucket from counting, unless asked for.
 
-    libfuse does so by itself where root mounts, as long as it is not told otherwise.
+    libfuse does so by itself where root mounts, unless an option says otherwise.
     """
     return {f"no{name}": True for name in ("suid", "dev") if not options.get(name)}
 

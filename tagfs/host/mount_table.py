@@ -84,7 +84,7 @@ def ask_read_only(mount: Mount) -> bool:
 def refresh(url: BucketUrl, directory: str) -> None:
     """Let every mount of a bucket on this host forget what it remembers of a directory's keys.
 
-    `directory` is a prefix ("" or ending in "/"). What cannot be told forgets by itself, after its
+    `directory` is a prefix ("" or ending in "/"). What is out of reach expires by itself, after its
     `tag_ttl`.
     """
     for mount in present_mounts():

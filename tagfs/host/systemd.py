@@ -12,7 +12,7 @@ _PATIENCE = 2.0  # seconds; a mount must not hang because its supervisor does
 
 
 def notify(*states: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Send lines such as READY=1 and STATUS=...; return whether anybody was told.
+    """Send lines such as READY=1 and STATUS=...; return whether there was a receiver.
 
     Nobody is where no supervisor asked for it. A supervisor that cannot be told is no reason to
     fail.

@@ -1,4 +1,4 @@
-"""Keeps a log from being flooded: repeats of one fact are counted, and told once a minute.
+"""Keeps a log from being flooded: repeats of one fact are counted, and logged once a minute.
 
 Two lines are the same fact if they differ only in names, numbers and request ids.
 """
@@ -16,7 +16,7 @@ BURST = 10
 WINDOW = 60.0
 """Seconds."""
 MANY = 512
-"""Facts that are counted at a time; the oldest goes, told, when there are more."""
+"""Facts that are counted at a time; the oldest is logged and goes when there are more."""
 
 _VARIABLE = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""  # names as repr() writes them
@@ -126,7 +126,7 @@ class DeduplicatingHandler(logging.Handler):
         self.target.handle(record)
 
     def _wake(self) -> None:
-        """See to it that counted lines are told even if nothing else is ever logged."""
+        """See to it that counted lines are logged even if nothing else is ever logged."""
         if self._timer is None or not self._timer.is_alive():
             self._timer = threading.Timer(self._window, self._timed)
             self._timer.daemon = True

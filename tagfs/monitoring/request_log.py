@@ -3,7 +3,7 @@
 Fields: `time` (seconds since 1970 when it began), `method`, `key` (null for the bucket itself),
 `subresource` (`tagging`, `uploads`, `list`, ... or null), `status` (0: no answer came), `bytes_in`
 and `bytes_out` (of bodies, received and sent), `seconds`, `request_id` (the service's, "" where it
-told none), `attempt` (from 1).
+sent none), `attempt` (from 1).
 """
 
 import json

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class UploadResumer:
-    """Sends staged files; `advance` is told the bytes that are done."""
+    """Sends staged files; `advance` gets the bytes that are done."""
 
     def __init__(self, bucket: Bucket, executor: Executor, advance: Callable[[int], None]) -> None:
         self._bucket = bucket

@@ -44,7 +44,7 @@ ADVICE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is known of one mount; `status` is what it told, empty if it told nothing."""
+    """What is known of one mount; `status` is its answer, empty if there was none."""
 
     mountpoint: str
     url: str

@@ -13,7 +13,7 @@ from tagfs.host.mountpoint import is_stale, unmount
 from tagfs.status.query import ask
 
 _AT_ONCE: Final = 1.0
-"""Seconds after which whoever waits is told why."""
+"""Seconds after which the reason for the wait is printed."""
 
 
 def unmount_all(path: Path, *, lazy: bool, stale: bool, say: Callable[[str], None]) -> None:

@@ -27,7 +27,7 @@ from tagfs.errors import IntegrityError
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType, Part
 
 _SECOND: Final = 1_000_000_000
-_CLOCK_STEP_NS: Final = 2 * _SECOND  # Last-Modified is told in whole seconds, by another clock
+_CLOCK_STEP_NS: Final = 2 * _SECOND  # Last-Modified is sent in whole seconds, by another clock
 
 
 def same_version(one: ObjectInfo, other: ObjectInfo, *, apart: int = 0) -> bool:

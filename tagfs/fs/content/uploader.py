@@ -62,7 +62,7 @@ class Uploader:
         on_begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._bucket = bucket
-        self._on_begin = on_begin  # told of every upload that was begun, before its first part
+        self._on_begin = on_begin  # called for every upload that was begun, before its first part
         self._executor = executor
         self._part_size = part_size
         self._stream: StreamingUpload | None = None

@@ -77,7 +77,7 @@ class ListedDirectory:
     _other: "array[int] | None" = None  # rank of each entry in the other order
 
     def add(self, name: str, kind: int, number: int | None = None) -> None:
-        """Append an entry; `number` is its inode number, None if nobody was told of one."""
+        """Append an entry; `number` is its inode number, None if none was reported."""
         self.index[name] = len(self.names)
         self.names.append(name)
         self.kinds.append(kind)

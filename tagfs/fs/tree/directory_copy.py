@@ -70,7 +70,7 @@ class CopyingRename:
             raise
         except Unreachable:  # which of them are deleted, nobody knows: the note stays
             message = "%s: moved to %s; `tagfs recover` deletes what is left of it"
-            log.error(message, old, new)  # noqa: TRY400  (the failure itself is told by who asked)
+            log.error(message, old, new)  # noqa: TRY400  (the caller logs the failure itself)
             raise
         except BaseException:
             note.done()
@@ -106,7 +106,7 @@ class CopyingRename:
                 future.result()
             except TagfsError as error:
                 message = "%s: is now below %s alone: %s"
-                log.error(message, key, target, error)  # noqa: TRY400  (it is told in one line)
+                log.error(message, key, target, error)  # noqa: TRY400  (one line says it)
 
     def _delete_copies(self, source: str, target: str, *, replaces: bool) -> None:
         """Delete the copies of what is seen at its old place; of nothing if that cannot be seen.

@@ -86,7 +86,7 @@ class CopyingFileRename:
             if is_version(self._env.bucket.head(moved.key, max_age=0), moved):
                 self._env.bucket.delete(moved.key, meant=moved)
         except TagfsError as failure:
-            log.error("%s: a copy left over from a failed rename: %s", moved.key, failure)  # noqa: TRY400  (it is told in one line)
+            log.error("%s: a copy left over from a failed rename: %s", moved.key, failure)  # noqa: TRY400  (one line says it)
 
     def _copy_file(
         self,

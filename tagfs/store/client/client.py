@@ -50,7 +50,7 @@ class BucketSettings:
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         encryption: how new objects are encrypted, and with which key.
         requester_pays: say with every request that its sender pays for it.
-        observer: told of every attempt.
+        observer: called after every attempt.
         ca_bundle: file or directory of certificates to trust; None leaves it to the environment.
         proxy: the user's choice; None leaves it to the environment.
         obs_tag_urlencode: see `TagEscape`; of OBS alone.

@@ -104,7 +104,7 @@ class ObjectContent:
     def _get_once(
         self, key: str, start: int, length: int | None, if_match: str | None, *, compressed: bool
     ) -> tuple[Content, _Checksums]:
-        """Return content, and the checksums that it should have as far as they are told."""
+        """Return content, and the checksums that it should have as far as they are sent."""
         headers = dict(self._api.dialect.get_headers)
         if compressed:
             headers["accept-encoding"] = "gzip"

@@ -122,7 +122,7 @@ class CopyRequests:
         )
 
     def _looked_at(self, made: ObjectInfo) -> ObjectInfo:
-        """Return the description of a copy whose ETag was not told.
+        """Return the description of a copy whose ETag was not sent.
 
         Raises:
             IntegrityError: it is no copy.

@@ -36,7 +36,7 @@ class Features:
         copies_markers: a marker of a directory may be copied as any object.
         deletes_markers: one that is in a batch of deletions is deleted with it; None while nobody
             knows.
-        keeps_metadata: user metadata is told again; None while nobody knows. Of markers apart.
+        keeps_metadata: user metadata is returned again; None while nobody knows. Of markers apart.
         conditional_deletes: whether deletions may name the version that is to go.
     """
 

@@ -73,7 +73,7 @@ class OpenUploads:
             self._made[upload_id] = made
 
     def made(self, upload_id: str) -> ObjectInfo | None:
-        """Return what `record_completed` was told."""
+        """Return what `record_completed` recorded."""
         with self._lock:
             return self._made.get(upload_id)
 

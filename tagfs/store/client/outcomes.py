@@ -68,7 +68,7 @@ class Outcomes:
         Return how it is described now.
 
         Raises:
-            AlreadyExists: it is somebody else's, or it cannot be told apart from that.
+            AlreadyExists: it is another's, or may be.
         """
         failure = to_exception(request, answer)
         if answer.code in self._api.dialect.taken_codes:

@@ -91,7 +91,7 @@ class PartCopies:
             return None
         headers = {**request.headers, condition: _NO_VERSION}
         with self._trial:
-            if self._trying is None or self._trying.done():  # none, or one that told nothing
+            if self._trying is None or self._trying.done():  # none, or one that proved nothing
                 trial = replace(request, headers=headers)
                 self._trying = self._trial_pool.submit(self._try_heeding, trial)
             return self._trying

@@ -77,7 +77,7 @@ class SubresourceProofs:
         return self._features.heeds_subresources is False
 
     def _ask_heeding(self) -> TagfsError | None:
-        """Ask the bucket for something that is no listing; return why that told nothing."""
+        """Ask the bucket for something that is no listing; return why that proved nothing."""
         name = self._api.dialect.bucket_info or "tagging"
         request = Request(
             operation="GetBucketInfo" if self._api.dialect.bucket_info else "GetBucketTags",

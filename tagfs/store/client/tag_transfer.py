@@ -85,7 +85,7 @@ class TagTransfer:
     def shows_no_tags(self, key: str) -> bool:
         """Say so if there is no object, or a count of 0.
 
-        A count that is not told tells nothing: services hide it from who may not read tags.
+        A count that is not sent proves nothing: services hide it from who may not read tags.
         """
         try:
             found = self._heads.head(key)
@@ -153,7 +153,7 @@ class TagTransfer:
             self._undelivered.pop(key, None)
         except TagfsError as failure:
             self._undelivered[key] = tags
-            logger.error(  # noqa: TRY400  expected, and told in one line
+            logger.error(  # noqa: TRY400  expected, and logged in one line
                 "%r was written without its tags %s: %s",
                 key,
                 render_tagging(tags) or "(none)",

@@ -5,7 +5,7 @@
     BUCKET:ID:SECRET            for one bucket
     BUCKET:ID:SECRET:TOKEN
 
-Three parts are told apart by what they can be. A token goes over the wire as it is, so what may be
+Three parts are known by what they can be. A token goes over the wire as it is, so what may be
 a secret is never taken for one.
 """
 

@@ -17,7 +17,7 @@ class Credentials:
     Attributes:
         session_token: sent along with temporary pairs.
         expires_at: seconds since the epoch; None when it lasts.
-        identity: whom the pair stands for, where a token service has told.
+        identity: whom the pair stands for, where a token service says it.
     """
 
     access_key_id: str

@@ -131,7 +131,7 @@ class Dialect:
         conditional_deletes: whether deletions may name the version that is to go.
         taken_codes: what they answer when the key is taken.
         copy_tags, replace_tags, copy_metadata, replace_metadata: words of the copy's directives.
-        copy_names_class: whether a copy is told even the default storage class.
+        copy_names_class: whether a copy names even the default storage class.
         server: what the service calls itself in every answer, where others speak its protocol too;
             "" where nobody does.
         checks_copied: whether UploadPartCopy surely heeds a condition on its source; else that is
@@ -146,7 +146,7 @@ class Dialect:
         plain_targets: whether a link's target is sent as it is where a header can carry it.
         not_a_link: answers (codes or statuses) to GetSymlink of an ordinary object.
         types_uploads: whether the service names what a multipart upload made.
-        checksum_header: where CRC-64/XZ is told, decimal; None where there is none.
+        checksum_header: that has the CRC-64/XZ, decimal; None where there is none.
         md5_etags: whether an ETag without "-" is the MD5 of what was sent, in hex.
         error_header: where a HEAD puts the error's XML, base64; None where it does not.
         single_copy: bytes that one CopyObject takes; None for no limit.
@@ -154,11 +154,11 @@ class Dialect:
         expired_codes: error codes that fresh credentials may cure.
         throttled_codes: error codes that mean "slow down".
         metadata_name: regular expression that names of user metadata match whole.
-        metadata_text: how metadata beyond ASCII is sent and told.
+        metadata_text: how metadata beyond ASCII is sent and returned.
         acl_header: the header that sets an ACL by a word, without prefix.
         ownership: whether a bucket tells by ?ownershipControls that it has ACLs switched off.
         content_type: what the service keeps when none is sent.
-        usual_encryption: what is told of objects for which nobody chose one.
+        usual_encryption: what is reported of objects for which nobody chose one.
         encryptions: the words for an encryption that the service does, the one without keys first.
         customer_keys: whether it encrypts with keys that come with each request.
         uncopied: headers that are kept with an object and taken from no copy's source, by the names

@@ -170,7 +170,7 @@ OBS: Final = Dialect(
     tag_carriers=frozenset(
         {WriteKind.PUT, WriteKind.UPLOAD, WriteKind.COPY, WriteKind.RETAGGED_COPY}
     ),
-    # The count is told only where tags may be read, and for none perhaps as 0, perhaps not at all.
+    # The count is sent only where tags may be read, and for none perhaps as 0, perhaps not at all.
     counts_tags=False,
     empty_tagging=frozenset({EmptyTagging.NOT_FOUND, EmptyTagging.EMPTY_SET}),
     # Version 2 does not exist on parallel file systems, where encoded listings break markers, too
@@ -184,7 +184,7 @@ OBS: Final = Dialect(
         {"PutObject", "PutSymlink", "CopyObject", "CompleteMultipartUpload"}
     ),
     taken_codes=frozenset({"ObjectAlreadyExists", "FileAlreadyExists"}),
-    # A copy gets the bucket's class unless told (manual, obs_04_0082).
+    # A copy gets the bucket's class unless it is named (manual, obs_04_0082).
     copy_names_class=True,
     # Nothing is copied, so parts, ETag and appendability stay.
     metadata_edit=MetadataEdit.SUBRESOURCE,

@@ -3,7 +3,7 @@
 Pure. The OBS manual says that keys and values "must be URL encoded before being sent", and its
 example does so; the vendor's SDKs send and read plain text. So either the service decodes what it
 gets, or it keeps the encoded text literally. `AUTO` is right with both: it encodes only what
-needs it and decodes once what is encoded throughout. The one thing that cannot be told apart is a
+needs it and decodes once what is encoded throughout. The one thing that stays ambiguous is a
 tag whose own text has a `%` and two hexadecimal digits, and such a tag is not written.
 """
 

@@ -108,7 +108,7 @@ class ConnectionPool:
             SettingsError
         """
         self._connector = Connector(endpoint, trust or find_trust(None), proxy)
-        # A proxy of plain HTTP is told whom to ask with each request.
+        # A proxy of plain HTTP gets the address to ask with each request.
         self.asked_by = proxy if proxy is not None and endpoint.scheme == "http" else None
         self._url = endpoint.url
         self._idle: list[CoalescingConnection] = []

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a service: what is asked, what was answered, what each attempt told.
+"""One HTTP exchange with a service: what is asked, what was answered, what each attempt cost.
 
 Values only. `Transport` delivers a `Request` and returns a `Response`; `Client` makes the one and
 reads the other.
@@ -119,7 +119,7 @@ class Attempt(NamedTuple):
     """What one attempt was and cost; `status` 0 means that no answer came. `seconds` of wall.
 
     `bytes_in` and `bytes_out` are of bodies: received and sent. `number` counts the attempts of one
-    request from 1. `request_id` is the service's, "" where it told none.
+    request from 1. `request_id` is the service's, "" where it sent none.
     """
 
     operation: str

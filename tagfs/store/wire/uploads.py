@@ -19,7 +19,7 @@ from tagfs.store.wire.xml import (
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The answer to a copy of an object or a part; the time is None when it was not told."""
+    """The answer to a copy of an object or a part; the time is None when it was not sent."""
 
     etag: str
     last_modified_ns: int | None
@@ -76,7 +76,7 @@ def render_parts(parts: Iterable[Part]) -> bytes:
 
 
 def parse_completed(body: bytes) -> str:
-    """Read the answer to CompleteMultipartUpload: the object's ETag, "" if it is not told."""
+    """Read the answer to CompleteMultipartUpload: the object's ETag, "" if it is not sent."""
     return parse_etag(
         fields_of(parse_document(body, "CompleteMultipartUploadResult")).get("ETag", "")
     )
@@ -85,7 +85,7 @@ def parse_completed(body: bytes) -> str:
 def parse_copied(body: bytes) -> Copied:
     """Read the answer to CopyObject or UploadPartCopy; without that document nothing was copied.
 
-    The ETag is "" where it is not told: rclone's server does not after a copy onto itself.
+    The ETag is "" where it is not sent: rclone's server does not after a copy onto itself.
     """
     root = parse_document(body, "CopyObjectResult", "CopyPartResult", "UploadPartCopyResult")
     etag = parse_etag(fields_of(root).get("ETag", ""))
