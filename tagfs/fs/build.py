@@ -12,6 +12,7 @@ from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.kernel_sizes import KernelSizes
 from tagfs.fs.openfiles.write_back import WriteBack
 from tagfs.fs.pending.queue import PendingChanges
+from tagfs.fs.pending.threads import ChangeThreads
 from tagfs.fs.prefetch.prefetcher import SiblingPrefetcher
 from tagfs.fs.tree.create import Creator
 from tagfs.fs.tree.heritage import Heritage
@@ -51,11 +52,12 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     """Make the parts of a tree; `status` is what `user.tagfs.status` shows."""
     journal = Journal()
     files = HandleTable(env, journal)
-    pending = PendingChanges(env.clock)
+    behind = env.choices.uploads_behind
+    pending = PendingChanges(env.clock, ChangeThreads(behind))
     due = DeferredWork(
         DeferredAttributes(pending, env.clock),
         pending,
-        WriteBack(files, env.choices.uploads_behind, env.staging.free_bytes),
+        WriteBack(files, pending, env.staging.free_bytes, is_on=behind > 0),
     )
     tree = TreeLookup(env, files, due.attributes)
     markers = MarkerWriter(env, tree)

@@ -265,11 +265,9 @@ class FileSystem:
 
         `give_up` lets all later requests fail at once; it is called when the service is dead.
         """
-        for change, error in self._pending.close():
-            log.error("%s: %s: %s", change.path, change.kind.value, error)
+        for error in self._pending.close():
             if isinstance(error, Unreachable):
                 give_up()
-        self._write_back.close(give_up)
         self.files.close(give_up)
         self._prefetcher.close()
         self.journal.close()

@@ -10,13 +10,12 @@ it, or moves its directory, waits for its upload first. fsync waits for the serv
 
 A failure can be told to nobody any more. It is logged, the file stays held and is tried again; and
 as long as one fails, every other close waits for its own upload and hears how that ended.
+
+The queue of what is pending says when; here stands what is held, how much of it, and how long.
 """
 
-import logging
-import threading
-import time
+import functools
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tagfs.errors import (
@@ -25,17 +24,14 @@ from tagfs.errors import (
     NotFound,
     ObjectChanged,
     PositionMismatch,
-    TagfsError,
-    Unreachable,
 )
-from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.deferred_attributes import GRACE
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
-
-log = logging.getLogger(__name__)
+from tagfs.fs.pending.change import Kind, Work
+from tagfs.fs.pending.queue import PendingChanges
 
 MAX_FILES = 256
 """Files that are held at most: each has a descriptor. Who closes one more waits."""
@@ -47,58 +43,52 @@ less room on the local disk than they take."""
 DIRECTORY_GRACE = 1.0
 """Seconds in which a new directory is given its mode and times, as its tool ends."""
 
-FIRST_RETRY = 1.0
-LAST_RETRY = 60.0
-"""Seconds before an upload that failed is tried again: at first, and at most."""
-
 _FINAL = (AlreadyExists, NotFound, ObjectChanged, PositionMismatch)
 """Failures that mean that somebody else has made, changed or deleted the object. The path shows
 what the service has, and the staged file is left to `tagfs recover`."""
 
 
 @dataclass(slots=True)
-class _PendingUpload:
+class _Held:
     """A file that waits for its upload, or is being uploaded.
 
     Attributes:
         handle: what keeps it open here.
         size: bytes, when it was taken.
-        due: when its upload is to begin (monotonic seconds).
-        running: whether a thread has it, or is about to.
-        again: whether it was closed once more since its upload began.
-        leaving: whether it is being let go.
-        failures: of its upload, one after the other.
+        key: its object's, when it was tried last.
+        failed: whether that failed.
     """
 
     handle: Handle
     size: int
-    due: float
-    running: bool = False
-    requeue: bool = False
-    releasing: bool = False
-    failures: int = 0
+    key: str = ""
+    failed: bool = False
 
 
 class WriteBack:
     """Uploads files after their close was answered. Thread-safe."""
 
-    def __init__(self, files: HandleTable, threads: int, free_bytes: Callable[[], int]) -> None:
-        """`threads` uploads at once; with 0, every close waits for its upload.
+    def __init__(
+        self,
+        files: HandleTable,
+        pending: PendingChanges,
+        free_bytes: Callable[[], int],
+        *,
+        is_on: bool,
+    ) -> None:
+        """Hold files until their uploads, if that is on; else every close waits for its own.
 
         `free_bytes` tells how many the local disk has left for staging.
         """
         self._files = files
+        self._pending = pending
         self._free_bytes = free_bytes
-        self._pending: dict[OpenFile, _PendingUpload] = {}
-        self._failing = 0
-        self._changed = threading.Condition()
-        self._executor = ThreadPoolExecutor(threads, "tagfs-behind") if threads else None
-        self._waker: threading.Thread | None = None
-        self._closed = False
+        self._is_on = is_on
+        self._held: dict[OpenFile, _Held] = {}
 
     def accepts(self) -> bool:
-        """Whether what is made now may be held: that was chosen, and no upload fails."""
-        return self._executor is not None and not self._closed and not self._failing
+        """Whether what is made now may be held: that was chosen, and nothing deferred fails."""
+        return self._is_on and self._pending.is_trusted
 
     def make_directory(self, path: str, attributes: Attributes, headers: Mapping[str, str]) -> None:
         """Make a directory that is held until its marker is written; `headers` go with it.
@@ -124,45 +114,25 @@ class WriteBack:
         """
         if not self.accepts() or node.unlinked:
             return False
-        with self._changed:
-            if not self._has_room(node):
-                for other, waiting in self._pending.items():
-                    self._begin(other, waiting)
-            self._changed.wait_for(lambda: not self.accepts() or self._has_room(node))
+        self._wait_for_room(node)
         node.journal_commit()
-        delay = _delay(node)
-        with self._changed:
-            # One that is being let go may have looked at its content before this close.
-            self._changed.wait_for(lambda: not self._is_releasing(node))
-            if not self.accepts():
-                return False
-            held = self._pending.get(node)
-            if held is None:
-                handle = self._files.pin(node)
-                held = self._pending[node] = _PendingUpload(
-                    handle, node.size, time.monotonic() + delay
-                )
-            held.requeue = held.running
-            if delay:
-                self._wake()
-            else:
-                self._begin(node, held)
-        return True
+        if not self.accepts():
+            return False
+        work = Work(
+            functools.partial(self._upload, node),
+            functools.partial(self._is_final, node),
+            acquire=functools.partial(self._hold, node),
+            release=functools.partial(self._let_go, node),
+        )
+        return self._pending.add(node, Kind.UPLOAD, work, _delay(node))
 
     def start_now(self, node: OpenFile) -> None:
         """Look at a held file now: it has its last name, or was uploaded otherwise."""
-        if node not in self._pending:
-            return
-        with self._changed:
-            held = self._pending.get(node)
-            if held is not None:
-                self._begin(node, held)
+        self._pending.hasten(node, Kind.UPLOAD)
 
     def cancel(self, node: OpenFile) -> None:
         """Let a file go that has no name any more: nothing of it is to be uploaded."""
-        held = self._pending.get(node)
-        if held is not None:
-            self._release(node, held)
+        self._pending.cancel(node, Kind.UPLOAD)
 
     def flush(self, path: str) -> None:
         """Wait until the service has what is held of a path.
@@ -171,8 +141,8 @@ class WriteBack:
             TagfsError: it does not take it.
         """
         node = self._files.node(path)
-        if node in self._pending:
-            self._finish(node)
+        if node is not None:
+            self._pending.flush(node, Kind.UPLOAD)
 
     def flush_below(self, directory: str) -> None:
         """Wait until the service has all files that are held of a directory, at any depth.
@@ -180,145 +150,58 @@ class WriteBack:
         Raises:
             TagfsError: it does not take one.
         """
-        nodes = [node for node in list(self._pending) if is_below(node.path, directory)]
-        if self._executor is not None:
-            for done in [self._executor.submit(self._finish, node) for node in nodes]:
-                done.result()
+        self._pending.flush_below(directory, Kind.UPLOAD)
 
     def state(self) -> dict[str, int]:
         """Return what the status tells: files and bytes that are held, and uploads that fail."""
-        with self._changed:
-            return {
-                "held_files": len(self._pending),
-                "held_bytes": sum(held.size for held in self._pending.values()),
-                "failing_uploads": self._failing,
-            }
+        held = list(self._held.values())
+        return {
+            "held_files": len(held),
+            "held_bytes": sum(one.size for one in held),
+            "failing_uploads": sum(one.failed for one in held),
+        }
 
-    def close(self, give_up: Callable[[], None]) -> None:
-        """Upload everything that is held; what fails stays dirty, its failure logged.
-
-        `give_up` lets all later requests fail at once; it is called when the service is dead.
-        """
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        if self._executor is None:
+    def _wait_for_room(self, node: OpenFile) -> None:
+        if node in self._held:
             return
-        for done in [self._executor.submit(self._finish, node) for node in list(self._pending)]:
-            try:
-                done.result()
-            except Unreachable:
-                give_up()
-            except TagfsError as error:
-                log.warning("at unmount: %s", error)
-            except Exception:
-                log.exception("at unmount: a bug in tagfs")
-        self._executor.shutdown()
-        if self._waker is not None:
-            self._waker.join()
+        room = min(MAX_BYTES, self._free_bytes())  # a look at the disk, so under no lock
+        if not self._is_full(node, room):
+            return
+        for other in list(self._held):
+            self._pending.hasten(other, Kind.UPLOAD)
+        self._pending.wait_while(lambda: self.accepts() and self._is_full(node, room))
 
-    # What follows down to `_begin_when_due` runs under the condition's lock.
+    def _is_full(self, node: OpenFile, room: int) -> bool:
+        held = list(self._held.values())
+        if not held:
+            return False  # alone it may be of any size
+        return len(held) >= MAX_FILES or sum(one.size for one in held) + node.size > room
 
-    def _has_room(self, node: OpenFile) -> bool:
-        if not self._pending or node in self._pending:
-            return True
-        total = sum(held.size for held in self._pending.values())
-        return len(self._pending) < MAX_FILES and total + node.size <= min(
-            MAX_BYTES, self._free_bytes()
-        )
+    # What a change of the queue does
 
-    def _is_releasing(self, node: OpenFile) -> bool:
-        held = self._pending.get(node)
-        return held is not None and held.releasing
+    def _hold(self, node: OpenFile) -> None:
+        self._held[node] = _Held(self._files.pin(node), node.size)
 
-    def _begin(self, node: OpenFile, held: _PendingUpload) -> None:
-        if not held.running and self._executor is not None and not self._closed:
-            held.running = True
-            self._executor.submit(self._upload, node, held)
-
-    def _wake(self) -> None:
-        """Let the waker look anew at what is due when."""
-        if self._waker is None:
-            self._waker = threading.Thread(
-                target=self._begin_when_due, name="tagfs-behind-waker", daemon=True
-            )
-            self._waker.start()
-        self._changed.notify_all()
-
-    def _begin_when_due(self) -> None:
-        with self._changed:
-            while not self._closed:
-                waiting = [(n, h) for n, h in self._pending.items() if not h.running]
-                now = time.monotonic()
-                for node, held in waiting:
-                    if held.due <= now:
-                        self._begin(node, held)
-                later = [held.due - now for _, held in waiting if held.due > now]
-                self._changed.wait(min(later, default=None))
-
-    # What follows runs without it, for it may take as long as an upload.
-
-    def _upload(self, node: OpenFile, held: _PendingUpload) -> None:
-        """Upload one held file, in a thread for that."""
-        if self._closed or held.releasing:
-            return  # somebody else does it
-        key = node.key
+    def _let_go(self, node: OpenFile) -> None:
         try:
-            node.flush(again=held.failures > 0)
-        except Exception as error:  # noqa: BLE001  (no program hears of it)
-            is_final = isinstance(error, _FINAL) and not isinstance(error, NoSuchBucket)
-            # Under another name, which it was given meanwhile, it may succeed.
-            if not is_final or node.key != key:
-                self._retry_later(node, held, error)
-                return
-        with self._changed:
-            if held.requeue and not held.releasing:
-                held.running = held.requeue = False
-                self._begin(node, held)
-                return
-        self._release(node, held)
-
-    def _retry_later(self, node: OpenFile, held: _PendingUpload, error: Exception) -> None:
-        with self._changed:
-            if held.releasing:
-                return  # another thread has brought it there
-            held.running = held.requeue = False
-            self._failing += not held.failures
-            held.failures += 1
-            wait = min(LAST_RETRY, FIRST_RETRY * 2 ** (held.failures - 1))
-            held.due = time.monotonic() + wait
-            self._wake()
-        if isinstance(error, TagfsError):
-            log.info("%s: its upload failed (%s); again in %.0f s", node.path, error, wait)
-        else:
-            log.error("%s: a bug in tagfs", node.path, exc_info=error)
-
-    def _finish(self, node: OpenFile) -> None:
-        """Upload a held file in this thread, and let it go.
-
-        Raises:
-            TagfsError
-        """
-        while held := self._pending.get(node):
-            held.requeue = False
-            node.flush(again=held.failures > 0)
-            if not held.requeue:  # nor was it closed once more meanwhile
-                self._release(node, held)
-
-    def _release(self, node: OpenFile, held: _PendingUpload) -> None:
-        """Stop holding a file; whoever finds it held until then waits for the end of that."""
-        with self._changed:
-            if held.releasing:
-                self._changed.wait_for(lambda: self._pending.get(node) is not held)
-                return
-            held.releasing = True
-        try:
-            self._files.release(held.handle.fh)
+            self._files.release(self._held[node].handle.fh)
         finally:
-            with self._changed:
-                del self._pending[node]
-                self._failing -= held.failures > 0
-                self._changed.notify_all()
+            del self._held[node]
+
+    def _upload(self, node: OpenFile) -> None:
+        held = self._held[node]
+        held.key = node.key
+        try:
+            node.flush(again=held.failed)
+        except BaseException:
+            held.failed = True
+            raise
+        held.failed = False
+
+    def _is_final(self, node: OpenFile, error: Exception) -> bool:
+        """Say whether a failure is for good; under a name given meanwhile it may succeed."""
+        is_final = isinstance(error, _FINAL) and not isinstance(error, NoSuchBucket)
+        return is_final and node.key == self._held[node].key
 
 
 def _delay(node: OpenFile) -> float:

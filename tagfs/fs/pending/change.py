@@ -10,6 +10,7 @@ class Kind(enum.Enum):
 
     DELETE = "unlinked, but not deleted"
     ATTRIBUTES = "mode, owner and times not set"
+    UPLOAD = "not uploaded"
 
 
 class State(enum.Enum):

@@ -13,44 +13,32 @@ The lock guards the bookkeeping and is never held while a change is applied. `fl
 `cancel` must not be called by who holds what `apply` needs.
 """
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from tagfs.errors import TagfsError
 from tagfs.fs.clock import Clock
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.pending.change import Change, Kind, State, Work
+from tagfs.fs.pending.failures import log_failure, retry_delay
 from tagfs.fs.pending.scheduler import Scheduler
+from tagfs.fs.pending.threads import ChangeThreads
 
 log = logging.getLogger(__name__)
-
-FIRST_RETRY, LAST_RETRY = 1.0, 60.0
-"""Seconds before a change that failed is tried again: at first, and at most."""
-
-LEVELS = {Kind.DELETE: logging.WARNING, Kind.ATTRIBUTES: logging.ERROR}
-"""How the first failure is logged that nobody waits for. The change is tried again."""
-
-THREADS = 4
-"""Changes that are made at once, apart from uploads."""
 
 
 class PendingChanges:
     """All changes of a mount that the service has not yet. Thread-safe."""
 
-    def __init__(
-        self, clock: Clock, pool: Callable[[int, str], Executor] = ThreadPoolExecutor
-    ) -> None:
-        """`pool` makes so many threads of a name."""
+    def __init__(self, clock: Clock, threads: ChangeThreads) -> None:
         self._clock = clock
-        self._pool = pool
+        self._threads = threads
         self._lock = threading.RLock()
         self._moved_on = threading.Condition(self._lock)  # a change has another state
         self._changes: dict[tuple[Hashable, Kind], Change] = {}
         self._failing = 0
-        self._threads: Executor | None = None
         self._scheduler = Scheduler(clock, "tagfs-pending", self._begin)
         self._closed = False
 
@@ -63,8 +51,8 @@ class PendingChanges:
         """Return what waits for a subject, or runs."""
         return self._changes.get((subject, kind))
 
-    def add(self, subject: Hashable, kind: Kind, work: Work, delay: float = 0.0) -> None:
-        """Have a change made in `delay` seconds.
+    def add(self, subject: Hashable, kind: Kind, work: Work, delay: float = 0.0) -> bool:
+        """Have a change made in `delay` seconds; False after the end: nothing is made any more.
 
         One of its kind that waits for that subject does this instead, no later than it was due;
         one that runs is followed by it.
@@ -75,18 +63,21 @@ class PendingChanges:
                 self._moved_on.wait()
                 change = self._changes.get((subject, kind))
             due = self._clock() + delay
+            if self._closed:
+                return False
             if change is None:
                 work.acquire()
                 change = Change(subject, kind, work, due)
                 self._changes[subject, kind] = change
                 self._push(change)
-                return
+                return True
             change.work = work
             if change.state is State.RUNNING:
                 change.again = due if change.again is None else min(due, change.again)
             elif due < change.due:
                 change.due = due
                 self._push(change)
+            return True
 
     def hasten(self, subject: Hashable, kind: Kind) -> None:
         """Have a change made now that waits, and do not wait for that."""
@@ -109,8 +100,10 @@ class PendingChanges:
         with self._lock:
             change.again = None
             is_ours = self._claim(change, wait=True)
+            if is_ours:
+                self._ending(change)
         if is_ours:
-            self._end(change)
+            self._let_go(change)
         return is_ours
 
     @contextmanager
@@ -153,8 +146,9 @@ class PendingChanges:
             TagfsError: one was not made; all were tried.
         """
         changes = [change for change in self.all(kind) if is_below(change.path, directory)]
-        for _change, error in self._try_all(changes):
-            raise error
+        failed = list(self._try_all(changes))
+        if failed:
+            raise failed[0][1]
 
     def all(self, kind: Kind) -> list[Change]:
         """Return all changes of a kind."""
@@ -163,27 +157,38 @@ class PendingChanges:
         with self._lock:
             return [change for change in self._changes.values() if change.kind is kind]
 
-    def close(self) -> list[tuple[Change, Exception]]:
-        """Make everything, kind by kind; return what fails, which stays undone."""
+    def wait_while(self, condition: Callable[[], bool]) -> None:
+        """Wait as long as something holds that ends with the end or the failure of a change.
+
+        `condition` is brief: it is asked under the lock.
+        """
+        with self._lock:
+            self._moved_on.wait_for(lambda: not condition())
+
+    def close(self) -> Iterator[Exception]:
+        """Make everything, kind by kind; yield why something stays undone, as soon as it is known.
+
+        Each failure is logged.
+        """
         with self._lock:
             self._closed = True
             self._moved_on.notify_all()
         self._scheduler.close()
-        failed = [failure for kind in Kind for failure in self._try_all(self.all(kind))]
-        if self._threads is not None:
-            self._threads.shutdown()
-        return failed
+        for kind in Kind:
+            for change, error in self._try_all(self.all(kind)):
+                log_failure(change, error, is_over=True)
+                yield error
+        self._threads.close()
 
     # Making changes: without the lock
 
-    def _try_all(self, changes: list[Change]) -> list[tuple[Change, Exception]]:
-        """Make changes now; return what fails."""
-        if len(changes) > 1:
-            tries = [self._executor().submit(self._try, change) for change in changes]
-            results = [(change, done.result()) for change, done in zip(changes, tries, strict=True)]
-        else:
-            results = [(change, self._try(change)) for change in changes]
-        return [(change, error) for change, error in results if error is not None]
+    def _try_all(self, changes: list[Change]) -> Iterator[tuple[Change, Exception]]:
+        """Make changes now; yield what fails."""
+        tries = [self._threads.submit(c.kind, functools.partial(self._try, c)) for c in changes]
+        for change, done in zip(changes, tries, strict=True):
+            error = done.result()
+            if error is not None:
+                yield change, error
 
     def _try(self, change: Change) -> Exception | None:
         try:
@@ -194,7 +199,7 @@ class PendingChanges:
 
     def _flush(self, change: Change) -> None:
         while self._claim(change, wait=True):
-            self._run(change)
+            self._run(change, asked=True)
 
     def _claim(self, change: Change, *, wait: bool) -> bool:
         """Be the one that makes a change; False if it is over, or runs and is not waited for."""
@@ -206,8 +211,10 @@ class PendingChanges:
                 change.state = State.RUNNING
             return is_ours
 
-    def _run(self, change: Change) -> None:
+    def _run(self, change: Change, *, asked: bool = False) -> None:
         """Make a change that was claimed; what fails waits for another try, unless that is final.
+
+        If somebody `asked` for it now, the next try comes no later for its failure.
 
         Raises:
             Exception: what it failed with.
@@ -215,7 +222,7 @@ class PendingChanges:
         try:
             change.work.apply()
         except BaseException as error:
-            self._failed(change, error)
+            self._failed(change, error, asked=asked)
             raise
         self._succeeded(change)
 
@@ -225,26 +232,26 @@ class PendingChanges:
             if change.again is not None:
                 self._wait_until(change, change.again)
                 return
-        self._end(change)
+            self._ending(change)
+        self._let_go(change)
 
-    def _failed(self, change: Change, error: BaseException) -> None:
+    def _failed(self, change: Change, error: BaseException, *, asked: bool) -> None:
         is_final = isinstance(error, Exception) and change.work.is_final(error)
         with self._lock:
             if not is_final:
-                self._count(change, change.failures + 1)
-                wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(change.failures - 1, 9))
-                self._wait_until(change, self._clock() + wait)
+                now, planned = self._clock(), change.due
+                self._count(change, max(change.failures, 1) if asked else change.failures + 1)
+                due = now + retry_delay(change.failures)
+                self._wait_until(change, min(due, planned) if asked and planned > now else due)
                 return
             if change.again is not None:
                 self._wait_until(change, change.again)
                 return
-        self._end(change)
+            self._ending(change)
+        self._let_go(change)
 
-    def _end(self, change: Change) -> None:
-        """Let go of a change that was claimed."""
-        with self._lock:
-            self._count(change, 0)
-            change.state = State.ENDING
+    def _let_go(self, change: Change) -> None:
+        """Give back what a change holds that is at its end."""
         try:
             change.work.release()
         except Exception:
@@ -260,26 +267,14 @@ class PendingChanges:
             return
         try:
             self._run(change)
-        except TagfsError as error:
-            if change.state is State.OVER:
-                log.error("%s: %s: %s", change.path, change.kind.value, error)  # noqa: TRY400
-            else:
-                level = LEVELS[change.kind] if change.failures == 1 else logging.DEBUG
-                log.log(level, "%s: %s yet: %s", change.path, change.kind.value, error)
-        except Exception:
-            log.exception("%s: %s: a bug in tagfs", change.path, change.kind.value)
+        except Exception as error:  # noqa: BLE001  (nobody else hears of it)
+            log_failure(change, error, is_over=change.state is State.OVER)
 
     def _begin(self, change: Change) -> None:
         with self._lock:
             is_due = change.state is State.WAITING and change.due <= self._clock()
             if is_due and not self._closed:
-                self._executor().submit(self._run_due, change)
-
-    def _executor(self) -> Executor:
-        with self._lock:
-            if self._threads is None:
-                self._threads = self._pool(THREADS, "tagfs-pending")
-            return self._threads
+                self._threads.submit(change.kind, functools.partial(self._run_due, change))
 
     # Under the lock
 
@@ -287,6 +282,10 @@ class PendingChanges:
         change.state, change.due, change.again = State.WAITING, due, None
         self._push(change)
         self._moved_on.notify_all()
+
+    def _ending(self, change: Change) -> None:
+        self._count(change, 0)
+        change.state = State.ENDING
 
     def _push(self, change: Change) -> None:
         if change.due <= self._clock():

@@ -13,7 +13,7 @@ from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.deferred_attributes import GRACE
-from tagfs.fs.pending.queue import FIRST_RETRY
+from tagfs.fs.pending.failures import FIRST_RETRY
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket

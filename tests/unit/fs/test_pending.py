@@ -12,7 +12,9 @@ import pytest
 from tagfs.errors import AccessDenied, TagfsError, Unreachable
 from tagfs.fs.clock import MonotonicClock
 from tagfs.fs.pending.change import Kind, State, Work
-from tagfs.fs.pending.queue import FIRST_RETRY, LAST_RETRY, THREADS, PendingChanges
+from tagfs.fs.pending.failures import FIRST_RETRY, LAST_RETRY
+from tagfs.fs.pending.queue import PendingChanges
+from tagfs.fs.pending.threads import OTHERS, ChangeThreads
 from tests.fakes.clock import FakeClock
 from tests.fakes.pool import ScriptedPool
 from tests.waiting import wait_for
@@ -67,7 +69,7 @@ def pool() -> ScriptedPool:
 
 @pytest.fixture
 def queue(clock: FakeClock, pool: ScriptedPool) -> Iterator[PendingChanges]:
-    queue = PendingChanges(clock, lambda _threads, _name: pool)
+    queue = PendingChanges(clock, ChangeThreads(2, lambda _threads, _name: pool))
     yield queue
     close(queue, pool)
 
@@ -75,15 +77,15 @@ def queue(clock: FakeClock, pool: ScriptedPool) -> Iterator[PendingChanges]:
 @pytest.fixture
 def threaded(clock: FakeClock) -> Iterator[PendingChanges]:
     """One with threads of its own."""
-    queue = PendingChanges(clock)
+    queue = PendingChanges(clock, ChangeThreads(2))
     yield queue
-    queue.close()
+    list(queue.close())
 
 
-def close(queue: PendingChanges, pool: ScriptedPool) -> list[tuple[str, str]]:
-    """End it, its threads played by this one; return paths and failures."""
-    failed: list[tuple[str, str]] = []
-    closing = meanwhile(lambda: failed.extend((c.path, str(e)) for c, e in queue.close()), 0)
+def close(queue: PendingChanges, pool: ScriptedPool) -> list[str]:
+    """End it, its threads played by this one; return the failures."""
+    failed: list[str] = []
+    closing = meanwhile(lambda: failed.extend(str(error) for error in queue.close()), 0)
     while closing.is_alive():
         pool.run_all()
         closing.join(0.001)
@@ -340,6 +342,20 @@ def test_who_flushes_hears_of_a_failure_and_it_waits_on(
     assert (state(queue, "/f"), len(pool)) == (None, 0)
 
 
+def test_who_flushes_in_vain_puts_off_no_other_try(
+    queue: PendingChanges, clock: FakeClock, pool: ScriptedPool
+) -> None:
+    act = Act(*[Unreachable("no answer")] * 10)
+    queue.add("/f", DELETE, act.work, 1000)
+    for _ in range(10):
+        with pytest.raises(Unreachable):
+            queue.flush("/f", DELETE)
+    clock.advance_when_waited_for(FIRST_RETRY)
+    pool.run_all()
+    assert act.calls == 11
+    assert state(queue, "/f") is None
+
+
 def test_one_that_fails_behind_is_tried_again_ever_later(
     queue: PendingChanges,
     clock: FakeClock,
@@ -416,13 +432,15 @@ def test_whoever_ends_the_failing_one_restores_trust(queue: PendingChanges, way:
 # The end
 
 
-def test_the_end_makes_everything_and_returns_what_fails(
-    queue: PendingChanges, pool: ScriptedPool
+def test_the_end_makes_everything_and_tells_what_fails(
+    queue: PendingChanges, pool: ScriptedPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     good, bad = Act(), Act(Unreachable("no answer"))
     queue.add("/good", DELETE, good.work, 1000)
     queue.add("/bad", DELETE, bad.work, 1000)
-    assert close(queue, pool) == [("/bad", "no answer")]
+    assert close(queue, pool) == ["no answer"]
+    assert "/bad: unlinked, but not deleted: no answer" in caplog.text
+    assert not queue.add("/late", DELETE, good.work)
     assert (good.calls, bad.calls) == (1, 1)
     assert not queue.is_trusted
 
@@ -445,7 +463,42 @@ def test_the_end_waits_for_what_runs_and_begins_nothing_late(
     assert (running.calls, late.calls) == (1, 1)
 
 
+def test_the_end_says_what_failed_before_it_tries_the_rest(
+    clock: FakeClock, pool: ScriptedPool
+) -> None:
+    """Whoever hears that the service is dead can keep the others from waiting for it as long."""
+    queue = PendingChanges(clock, ChangeThreads(2, lambda _threads, _name: pool))
+    acts = [Act(Unreachable(f"{number}")) for number in range(3)]
+    for number, act in enumerate(acts):
+        queue.add(f"/{number}", DELETE, act.work, 1000)
+    failures = queue.close()
+    first: list[str] = []
+    hearing = meanwhile(lambda: first.append(str(next(failures))), 0)
+    wait_for(lambda: len(pool) == 3)
+    pool.run()
+    hearing.join(10)
+    assert first == ["0"]
+    assert [act.calls for act in acts] == [1, 0, 0]
+    pool.run_all()
+    assert [str(error) for error in failures] == ["1", "2"]
+
+
 # Threads
+
+
+def test_an_upload_keeps_no_deletion_waiting(clock: FakeClock) -> None:
+    queue = PendingChanges(clock, ChangeThreads(1))
+    uploads, deletion = [Act(held=True) for _ in range(10)], Act()
+    for number, upload in enumerate(uploads):
+        queue.add(f"/{number}", Kind.UPLOAD, upload.work)
+    assert uploads[0].has_begun()
+    queue.add("/f", DELETE, deletion.work)
+    assert deletion.has_begun()
+    assert sum(upload.calls for upload in uploads) == 1
+    for upload in uploads:
+        upload.go_on.set()
+    assert list(queue.close()) == []
+    assert all(upload.calls == 1 for upload in uploads)
 
 
 def test_threads_do_not_grow_with_the_number_of_paths(
@@ -456,19 +509,19 @@ def test_threads_do_not_grow_with_the_number_of_paths(
     for number, act in enumerate(acts):
         threaded.add(f"/{number}", DELETE, act.work, 1)
     clock.advance_when_waited_for(1)
-    wait_for(lambda: sum(act.calls for act in acts) == THREADS)
-    assert threading.active_count() - before <= THREADS + 1
+    wait_for(lambda: sum(act.calls for act in acts) == OTHERS)
+    assert threading.active_count() - before <= OTHERS + 1
     for act in acts:
         act.go_on.set()
     wait_for(lambda: all(act.calls for act in acts))
 
 
 def test_a_thousand_races_between_the_scheduler_and_others() -> None:
-    queue = PendingChanges(MonotonicClock())
+    queue = PendingChanges(MonotonicClock(), ChangeThreads(2))
     for number in range(1000):
         act = Act()
         queue.add("/f", DELETE, act.work, 0.0 if number % 2 else 0.0005)
         taken_back = queue.cancel("/f", DELETE)
         assert act.calls == (0 if taken_back else 1)
         assert act.given_back == 1
-    assert queue.close() == []
+    assert list(queue.close()) == []

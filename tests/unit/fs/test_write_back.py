@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +24,10 @@ from tagfs.fs.openfiles import write_back
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, Source
 from tagfs.store.tags import TagSet
+from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
-from tests.mounting import wait_for
+from tests.waiting import wait_for
 
 TEMPORARY = "/.f.Ab12xY"
 
@@ -68,10 +68,13 @@ def bucket() -> Bucket:
 
 
 @pytest.fixture
-def tree(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileSystem]:
-    monkeypatch.setattr(write_back, "DIRECTORY_GRACE", 0.2)
-    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.1)
-    with tree_of(bucket, tmp_path, uploads_behind=4) as filesystem:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def tree(bucket: Bucket, tmp_path: Path, clock: FakeClock) -> Iterator[FileSystem]:
+    with tree_of(bucket, tmp_path, clock, uploads_behind=4) as filesystem:
         yield filesystem
         bucket.open.set()
         bucket.failure = None
@@ -102,8 +105,20 @@ def meanwhile(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
+def until(tree: FileSystem, condition: Callable[[], object]) -> None:
+    """Let time pass until something holds."""
+    clock = tree._env.clock
+    assert isinstance(clock, FakeClock)
+
+    def holds() -> object:
+        clock.advance(0.5)
+        return condition()
+
+    wait_for(holds)
+
+
 def until_settled(tree: FileSystem) -> None:
-    wait_for(lambda: not tree.state()["held_files"])
+    until(tree, lambda: not tree.state()["held_files"])
 
 
 def _lose(wanted: str) -> Callable[[str, str], None]:
@@ -186,7 +201,7 @@ def test_an_empty_directory_and_its_attributes_are_one_put(
 
 def test_nothing_is_asked_of_a_new_directory(bucket: Bucket, tmp_path: Path) -> None:
     cache = CachedBucket(bucket, ttl=60, tag_ttl=60, max_listing=1000, counts_tags=True)
-    with tree_of(cache, tmp_path, uploads_behind=4) as tree:
+    with tree_of(cache, tmp_path, FakeClock(), uploads_behind=4) as tree:
         assert names(tree, "/") == {}
         tree.mkdir("/d", 0o755)
         bucket.requests.clear()
@@ -196,11 +211,10 @@ def test_nothing_is_asked_of_a_new_directory(bucket: Bucket, tmp_path: Path) -> 
         assert not bucket.requests
         write(tree, "/d/f")
         wait_for(lambda: bucket.puts == ["d/f"])
-        until = time.monotonic() + 1
-        while time.monotonic() < until and "d/" not in bucket.puts:  # held, then on the service
-            assert tree.getattr("/d/f")["st_size"] == 1
-            assert names(tree, "/d") == {"f": stat.S_IFREG}
-            time.sleep(0.02)
+        assert tree.getattr("/d/f")["st_size"] == 1
+        assert names(tree, "/d") == {"f": stat.S_IFREG}, "the directory is held"
+        until(tree, lambda: "d/" in bucket.puts)
+        assert tree.getattr("/d/f")["st_size"] == 1
         assert names(tree, "/d") == {"f": stat.S_IFREG}
 
 
@@ -322,7 +336,6 @@ def test_directories_make_room(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_back, "MAX_FILES", 3)
-    monkeypatch.setattr(write_back, "DIRECTORY_GRACE", 1000.0)
     for number in range(20):
         tree.mkdir(f"/d{number}", 0o755)
     assert len(bucket.puts) >= 16
@@ -407,6 +420,29 @@ def test_a_small_disk_holds_little(
     writer.join(10)
 
 
+def test_a_slow_look_at_the_disk_keeps_nobody_else_waiting(
+    tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    def free_bytes() -> int:
+        looking.set()
+        assert go_on.wait(10)
+        return 10**9
+
+    with bucket.slow():
+        write(tree, "/held", b"x")
+        monkeypatch.setattr(tree._write_back, "_free_bytes", free_bytes)
+        writer = meanwhile(lambda: write(tree, "/f"))
+        assert looking.wait(10)
+    until_settled(tree)
+    assert bucket.puts == ["held"]
+    go_on.set()
+    writer.join(10)
+    until_settled(tree)
+    assert bucket.puts == ["held", "f"]
+
+
 # What fails
 
 
@@ -415,7 +451,7 @@ def test_a_failure_is_told_and_tried_again(
 ) -> None:
     bucket.failure = Unreachable("out of reach")
     write(tree, "/f", b"one")
-    wait_for(lambda: len(bucket.begun) > 3)
+    until(tree, lambda: len(bucket.begun) > 3)
     assert tree.state()["failing_uploads"] == 1
     assert read(tree, "/f") == b"one"
     with pytest.raises(Unreachable):  # nobody is told "done" any more
@@ -474,17 +510,15 @@ def test_what_somebody_else_made_is_not_replaced(
 def test_an_upload_that_is_sent_again_spares_what_is_newer(
     bucket: Bucket,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     *,
     was_there: bool,
     stored: bool,
 ) -> None:
     """F8. It comes late, and another host has written to the same file meanwhile."""
-    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.1)
     if was_there:
         put(bucket, "f", b"old")
-    with tree_of(bucket, tmp_path, uploads_behind=4, stored=stored) as tree:
+    with tree_of(bucket, tmp_path, FakeClock(), uploads_behind=4, stored=stored) as tree:
         bucket.failure = Unreachable("out of reach")
         rewrite(tree, b"ours")
         wait_for(lambda: tree.state()["failing_uploads"])
@@ -500,12 +534,11 @@ def test_an_upload_that_is_sent_again_spares_what_is_newer(
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_an_upload_that_is_sent_again_replaces_its_own_first_attempt(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
+    bucket: Bucket, tmp_path: Path, *, stored: bool
 ) -> None:
     """... whose answer was lost; what the file was made of is no obstacle either."""
-    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.1)
     put(bucket, "f", b"old")
-    with tree_of(bucket, tmp_path, uploads_behind=4, stored=stored) as tree:
+    with tree_of(bucket, tmp_path, FakeClock(), uploads_behind=4, stored=stored) as tree:
         for failing in ("before", "after"):
             setattr(bucket, failing, _lose("put"))
             rewrite(tree, failing.encode())
@@ -596,18 +629,15 @@ def test_of_several_unanswered_attempts_each_may_be_ours(tree: FileSystem, bucke
     tree.chmod("/f", 0o640)
     bucket.after = _lose("put")
     bucket.failure = None
-    wait_for(lambda: "f" in bucket.puts or bucket.begun.count("f") > 3)
+    until(tree, lambda: "f" in bucket.puts or bucket.begun.count("f") > 3)
     tree.chmod("/f", 0o444)
     bucket.after = None
     until_settled(tree)
     assert tree.getattr("/f")["st_mode"] & 0o777 == 0o444
 
 
-def test_attributes_follow_an_append_however_often_it_takes(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(write_back, "FIRST_RETRY", 0.05)
-    with tree_of(bucket, tmp_path, uploads_behind=2, append_objects="*.log") as tree:
+def test_attributes_follow_an_append_however_often_it_takes(bucket: Bucket, tmp_path: Path) -> None:
+    with tree_of(bucket, tmp_path, FakeClock(), uploads_behind=2, append_objects="*.log") as tree:
         write(tree, "/a.log", b"1")
         until_settled(tree)
         fh, _ = tree.open("/a.log", os.O_WRONLY | os.O_APPEND)
@@ -627,7 +657,7 @@ def test_attributes_follow_an_append_however_often_it_takes(
 
 
 def test_the_end_uploads_everything(bucket: Bucket, tmp_path: Path) -> None:
-    with tree_of(bucket, tmp_path, uploads_behind=2) as tree:
+    with tree_of(bucket, tmp_path, FakeClock(), uploads_behind=2) as tree:
         tree.mkdir("/d", 0o755)
         for number in range(20):
             write(tree, f"/d/.f{number}.Ab12xY")
@@ -636,7 +666,7 @@ def test_the_end_uploads_everything(bucket: Bucket, tmp_path: Path) -> None:
 
 
 def test_the_end_keeps_what_fails(bucket: Bucket, tmp_path: Path) -> None:
-    with tree_of(bucket, tmp_path, uploads_behind=2) as tree:
+    with tree_of(bucket, tmp_path, FakeClock(), uploads_behind=2) as tree:
         bucket.failure = Unreachable("out of reach")
         write(tree, "/f", b"one")
     (note,) = notes(tmp_path)
@@ -645,7 +675,7 @@ def test_the_end_keeps_what_fails(bucket: Bucket, tmp_path: Path) -> None:
 
 
 def test_the_note_is_always_the_last_word(bucket: Bucket, tmp_path: Path) -> None:
-    with tree_of(bucket, tmp_path, uploads_behind=2) as tree, bucket.slow():
+    with tree_of(bucket, tmp_path, FakeClock(), uploads_behind=2) as tree, bucket.slow():
         write(tree, TEMPORARY)
         tree.chmod(TEMPORARY, 0o751)
         tree.setxattr(TEMPORARY, "user.tag.team", b"blue", 0)
