@@ -1,15 +1,14 @@
 """A bucket that remembers what another bucket reported: a `Bucket` around a `Bucket`.
 
-It owns the ages, the lock and the calls under way; what answers mean is `entries`, what
-listings show `listings`. It decides nothing about files: without it everything still works,
-with more requests. The class is put together from modules by what they do: looking <- tagging <-
-writing.
+It decides nothing about files: without it everything still works, with more requests. Its parts
+are CachedReads, CachedTags and CachedWrites around one Coalescer, which has the lock, the ages and
+the calls under way, and one EntryStore, which has what was reported.
 
 - An answer is as old as the request that brought it, counted from when that began.
 - One lock guards everything and is never held over a call of the inner bucket.
-- A write through this bucket is exact: it invalidates the reads under way that may have missed it
-and
-  puts its result into entries and listings. A write whose outcome nobody knows leaves nothing.
+- A write through this bucket is exact: it invalidates the reads under way that may have missed
+  it, and puts its result into entries and listings. A write whose outcome nobody knows leaves
+  nothing.
 - Changing tags moves neither ETag nor Last-Modified, so remembered tags of other writers' objects
   can only grow old.
 """
@@ -21,10 +20,15 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from tagfs.store.bucket import Bucket, CachingBucket, Capabilities, Limits
-from tagfs.store.cache.coalescer import CacheClock, Coalescer
+from tagfs.store.cache.cache_clock import CacheClock
+from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import EntryStore
 from tagfs.store.cache.listings import Listing, Listings
+from tagfs.store.cache.reads import CachedReads
+from tagfs.store.cache.scans import Scans
+from tagfs.store.cache.tags import CachedTags
 from tagfs.store.cache.writes import CachedWrites
+from tagfs.store.key_locks import KeyLocks
 from tagfs.store.tags import TagRules
 
 
@@ -41,7 +45,7 @@ class CacheStats:
     rows: int
 
 
-class CachedBucket(CachedWrites):
+class CachedBucket:
     """A `Bucket` around a `Bucket`.
 
     Args:
@@ -72,14 +76,41 @@ class CachedBucket(CachedWrites):
         self.limits: Limits = inner.limits
         self.object_tag_rules: TagRules = inner.object_tag_rules
         self.bucket_tag_rules: TagRules = inner.bucket_tag_rules
+        self._inner = inner
         self._rows: LRUCache[str, Listing] = LRUCache(max_entries, getsizeof=Listing.weight)
         max_listing = min(max_listing, max_entries - 1)
         few = max(max_entries // 8, 1)
-        known = EntryStore(
-            LRUCache(few), LRUCache(few), LRUCache(few), Listings(self._rows, max_listing)
+        listings = Listings(self._rows, max_listing)
+        self._known = EntryStore(LRUCache(few), LRUCache(few), LRUCache(few), listings)
+        clocks = CacheClock(ttl, tag_ttl, clock, wall)
+        self._state = state = Coalescer(clocks, self._known)
+        scans = Scans(state.lock, clocks, state.counts, listings, max_listing)
+        rewrites = KeyLocks()
+        self._tags = CachedTags(inner, state, rewrites, counts_tags=counts_tags)
+        self._bind(
+            CachedReads(inner, state, scans), CachedWrites(inner, state, self._tags, rewrites)
         )
-        state = Coalescer(CacheClock(ttl, tag_ttl, clock, wall), known, max_listing)
-        super().__init__(inner, state, counts_tags=counts_tags)
+
+    def _bind(self, reads: CachedReads, writes: CachedWrites) -> None:
+        tags = self._tags
+        self.list, self.scan, self.get = reads.list, reads.scan, reads.get
+        self.lookup, self.head, self.head_many = reads.lookup, reads.head, reads.head_many
+        self.known, self.known_keys = reads.known, reads.known_keys
+        self.expect_empty = reads.expect_empty
+        self.put, self.put_symlink = writes.put, writes.put_symlink
+        self.append, self.start_append = writes.append, writes.start_append
+        self.start_upload, self.complete_upload = writes.start_upload, writes.complete_upload
+        self.copy, self.copy_part, self.rename = writes.copy, writes.copy_part, writes.rename
+        self.set_metadata = writes.set_metadata
+        self.delete, self.delete_many = writes.delete, writes.delete_many
+        self.get_tags, self.get_tags_many = tags.get_tags, tags.get_tags_many
+        self.put_tags, self.update_tags = tags.put_tags, tags.update_tags
+        self.get_bucket_tags = tags.get_bucket_tags
+        self.update_bucket_tags = tags.update_bucket_tags
+        # Nothing of these is remembered.
+        self.upload_part, self.list_parts = self._inner.upload_part, self._inner.list_parts
+        self.abort_upload, self.may_delete = self._inner.abort_upload, self._inner.may_delete
+        self.get_acl = self._inner.get_acl
 
     @property
     def capabilities(self) -> Capabilities:
@@ -89,12 +120,12 @@ class CachedBucket(CachedWrites):
     @property
     def stats(self) -> CacheStats:
         """Counts since the beginning, and what is remembered now."""
-        with self._lock:
+        with self._state.lock:
             listings = len(self._known.listings)
             return CacheStats(
-                hits=self._state.hits,
-                misses=self._state.misses,
-                coalesced=self._state.coalesced,
+                hits=self._state.counts.hits,
+                misses=self._state.counts.misses,
+                coalesced=self._state.counts.coalesced,
                 entries=len(self._known.entries),
                 tag_sets=len(self._known.tags),
                 listings=listings,
@@ -105,10 +136,10 @@ class CachedBucket(CachedWrites):
 
     def forget(self, prefix: str = "") -> None:
         """Drop what is remembered of all keys that begin with `prefix`."""
-        with self._lock:
+        with self._state.lock:
             self._state.invalidate_prefix(prefix)
             if not prefix:
-                self._bucket_tags = None
+                self._tags.invalidate_bucket_tags()
 
     def close(self) -> None:
         """Close the inner bucket."""

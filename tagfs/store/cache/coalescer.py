@@ -5,8 +5,7 @@ held while such a function runs.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 from tagfs.errors import (
@@ -20,11 +19,11 @@ from tagfs.errors import (
     Unsupported,
     ValueTooLarge,
 )
-from tagfs.store.bucket import FRESH_WITHIN
-from tagfs.store.cache.entries import UNKNOWN, EntryStore, Unknown
-from tagfs.store.cache.listings import Listing
-from tagfs.store.cache.shared_scan import SharedScan, TooLarge
-from tagfs.store.objects import Lookup, ObjectInfo, Page
+from tagfs.store.cache.cache_clock import CacheClock
+from tagfs.store.cache.counts import CacheCounts
+from tagfs.store.cache.entries import EntryStore
+from tagfs.store.cache.entry import UNKNOWN, Unknown
+from tagfs.store.objects import Lookup, ObjectInfo
 from tagfs.store.single_flight import Call, CallTable, Slot
 
 # Refused before anything was done, and no word about what is there.
@@ -40,39 +39,7 @@ _HARMLESS = (
 MAX_DENIALS: Final = 100_000
 """Refused questions that are remembered."""
 
-_SECOND_NS = 1_000_000_000
-_SETTLED_NS = 2 * _SECOND_NS
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CacheClock:
-    """The times that a cache goes by, in seconds and (`wall`) in nanoseconds since the epoch."""
-
-    ttl: float
-    tag_ttl: float
-    monotonic: Callable[[], float]
-    wall: Callable[[], int]
-
-    def oldest(self, max_age: float | None = None) -> float:
-        """Return the moment before which an answer is too old."""
-        age = self.ttl if max_age is None else min(self.ttl, max_age)
-        return self.monotonic() - age
-
-    def oldest_tags(self, max_age: float | None = None) -> float:
-        """Return the same for tags."""
-        age = self.tag_ttl if max_age is None else min(self.tag_ttl, max_age)
-        return self.monotonic() - age
-
-    def oldest_flight(self, max_age: float | None, ttl: float) -> float:
-        """Return the moment before which a call under way began too early to wait for it."""
-        return self.monotonic() - (max(ttl, FRESH_WITHIN) if max_age is None else max_age)
-
-    def settled(self, modified_ns: int, asked_at: float) -> bool:
-        """Say whether a change after `asked_at` must move an object's Last-Modified on."""
-        passed = int((self.monotonic() - asked_at) * _SECOND_NS)
-        return self.wall() - passed - modified_ns >= _SETTLED_NS
 
 
 def _is_denial(error: BaseException) -> bool:
@@ -82,14 +49,12 @@ def _is_denial(error: BaseException) -> bool:
 class Coalescer:
     """What a cache remembers, guarded by `lock`, with counts of how it fares."""
 
-    def __init__(self, clocks: CacheClock, known: EntryStore, max_listing: int) -> None:
+    def __init__(self, clocks: CacheClock, known: EntryStore) -> None:
         self.lock: Final = threading.Lock()
         self.clocks: Final = clocks
         self.known: Final = known
         self.flights: Final = CallTable()
-        self.hits = self.misses = self.coalesced = 0
-        self._max_listing = max_listing
-        self._scans: dict[str, SharedScan] = {}
+        self.counts: Final = CacheCounts()
         self._denials: dict[Slot, tuple[float, str]] = {}
 
     # Asking
@@ -111,15 +76,15 @@ class Coalescer:
             with self.lock:
                 found = recall()
                 if found is not UNKNOWN:
-                    self.hits += 1
+                    self.counts.hits += 1
                     return found
                 self._recall_denial(slot, window())
                 flight = self.flights.find(slot, window())
                 leads = flight is None
                 if flight is None:
                     flight = self.flights.begin(slot, self.clocks.monotonic())
-                self.misses += leads
-                self.coalesced += not leads
+                self.counts.misses += leads
+                self.counts.coalesced += not leads
             if leads:
                 return self._lead(slot, flight, ask, keep)
             try:
@@ -146,7 +111,7 @@ class Coalescer:
             for key in keys:
                 if recall(key) is UNKNOWN and self.flights.find((kind, key), oldest) is None:
                     flights[key] = self.flights.begin((kind, key), self.clocks.monotonic())
-            self.misses += len(flights)
+            self.counts.misses += len(flights)
         found: Mapping[str, T] = {}
         try:
             if flights:
@@ -191,7 +156,7 @@ class Coalescer:
         """Raise what was answered, if not too long ago, to a question that is not allowed."""
         kept = self._denials.get(slot)
         if kept is not None and kept[0] > oldest:
-            self.hits += 1
+            self.counts.hits += 1
             raise AccessDenied(kept[1])
 
     def _keep_denial(self, slot: Slot, reason: str, at: float) -> None:
@@ -273,67 +238,3 @@ class Coalescer:
             while at >= 0:
                 self.flights.invalidate(("lookup", key[:at]))
                 at = key.find("/", at + 1)
-
-    # Scanning
-
-    def shared_scan(
-        self, prefix: str, begin: Callable[[], Iterator[Page]]
-    ) -> Iterator[Page | TooLarge]:
-        """Yield the pages of a scan, begun now or under way; remember it when it is complete.
-
-        An `TooLarge` is the last: the directory is too large, and the reader must go on by itself.
-        """
-        scan = self._join_scan(prefix, begin)
-        reader = object()
-        try:
-            index = 0
-            while (page := scan.page(index, reader, self._max_listing)) is not None:
-                if scan.complete and not scan.kept:
-                    self._keep_scan(scan)
-                yield page
-                if isinstance(page, TooLarge):
-                    return
-                index += 1
-        finally:
-            self._leave_scan(scan)
-
-    def _join_scan(self, prefix: str, begin: Callable[[], Iterator[Page]]) -> SharedScan:
-        with self.lock:
-            scan = self._scans.get(prefix)
-            oldest = self.clocks.oldest_flight(None, self.clocks.ttl)
-            if scan and not scan.closed and not scan.growing.touched and scan.began > oldest:
-                self.coalesced += 1
-            else:
-                self.misses += 1
-                growing = self.known.listings.grow(prefix)
-                scan = SharedScan(prefix, self.clocks.monotonic(), begin(), growing)
-                self._scans[prefix] = scan
-            scan.users += 1
-            return scan
-
-    def _keep_scan(self, scan: SharedScan) -> None:
-        rows = scan.rows()
-        with self.lock:
-            if scan.kept:
-                return
-            scan.kept = True
-            self._drop_scan(scan)
-            if self.clocks.ttl > 0 and not scan.growing.invalid:
-                scan.growing.settle(rows)
-                self.known.listings.keep(
-                    scan.prefix, Listing(scan.began, rows, scan.growing.unknown)
-                )
-
-    def _leave_scan(self, scan: SharedScan) -> None:
-        with self.lock:
-            scan.users -= 1
-            abandoned = scan.users == 0
-            if abandoned:
-                self._drop_scan(scan)
-        if abandoned:
-            scan.close()
-
-    def _drop_scan(self, scan: SharedScan) -> None:
-        self.known.listings.stop(scan.prefix, scan.growing)
-        if self._scans.get(scan.prefix) is scan:
-            del self._scans[scan.prefix]

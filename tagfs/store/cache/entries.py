@@ -4,67 +4,23 @@ Knows no request, clock or lock: the cache calls it under its own. Every answer 
 from when its request began; `oldest` is always the moment before which an answer is too old.
 """
 
-import enum
-import math
-from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import MutableMapping
 
-from tagfs.store.cache.listings import Listings, Seen, above
+from tagfs.store.cache.entry import (
+    NEVER,
+    UNKNOWN,
+    Entry,
+    Unknown,
+    WriteEffect,
+    count_tags,
+    with_known_detail,
+    with_young_detail,
+)
+from tagfs.store.cache.listings import Listings, above
 from tagfs.store.cache.packed_rows import pack, unpack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.versions import same_version
-
-
-class Unknown(enum.Enum):
-    """The answer to a question that only the service can answer."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN: Final = Unknown.UNKNOWN
-_NEVER: Final = -math.inf
-_SETTLED_NS: Final = 2_000_000_000
-
-
-@dataclass(slots=True)
-class Entry:
-    """What is known of one key.
-
-    Attributes:
-        info: the object, None when there is none.
-        at: when its version was last asked for.
-        detail_at: the same for its detail.
-        counted_at: the same for the number of its tags.
-        settled: any later change of the object is sure to show in a listing, because
-            Last-Modified was not in the last seconds when the detail was asked for.
-    """
-
-    info: ObjectInfo | None
-    at: float
-    detail_at: float = _NEVER
-    counted_at: float = _NEVER
-    listing_is_proof: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteEffect:
-    """What is known of an object that was written, besides its description.
-
-    Attributes:
-        at: when the write began.
-        tags: the tag set that it has got; None when nobody here knows.
-        keeps_tags: whether the tags that it had before are still right.
-        counted: whether the number of tags in its detail is that of now.
-        detail_at: how old its detail is, if the detail was not written but taken over.
-    """
-
-    at: float
-    tags: TagSet | None = None
-    keeps_tags: bool = True
-    counted: bool = False
-    detail_at: float | None = None
 
 
 class EntryStore:
@@ -92,13 +48,13 @@ class EntryStore:
         entry = self.entries.get(key)
         seen = self.listings.row(key, oldest)
         if entry is not None and entry.at > oldest and (seen is None or entry.at >= seen[0]):
-            return _with_young_detail(key, entry, seen, oldest)
+            return with_young_detail(key, entry, seen, oldest)
         if seen is None:
             return UNKNOWN
         if seen[1] is None:
             return None
         listed = unpack(key, seen[1])
-        return listed if entry is None else _with_known_detail(listed, entry, oldest)
+        return listed if entry is None else with_known_detail(listed, entry, oldest)
 
     def is_directory(self, key: str, oldest: float) -> bool | Unknown:
         """Say whether any key begins with `key + "/"`."""
@@ -143,7 +99,7 @@ class EntryStore:
         entry = self.entries.get(info.key)
         known = entry.info if entry else None
         same = known is not None and (known.etag, known.detail) == (info.etag, info.detail)
-        return entry.detail_at if entry is not None and same else _NEVER
+        return entry.detail_at if entry is not None and same else NEVER
 
     # What requests reported
 
@@ -186,7 +142,7 @@ class EntryStore:
 
     # What was written
 
-    def record_write(self, info: ObjectInfo, written: "WriteEffect", oldest: float) -> None:
+    def record_write(self, info: ObjectInfo, written: WriteEffect, oldest: float) -> None:
         """Remember a new version of an object."""
         key, at = info.key, written.at
         entry = Entry(info, at)
@@ -196,7 +152,7 @@ class EntryStore:
                 entry.counted_at = at
         if written.tags is not None:
             self.tags[key] = (at, written.tags)
-            _count_tags(entry, written.tags, at)
+            count_tags(entry, written.tags, at)
         elif not written.keeps_tags:
             self.tags.pop(key, None)
         elif written.counted and info.detail is not None:
@@ -224,7 +180,7 @@ class EntryStore:
         self.tags[key] = (at, tags)
         entry = self.entries.get(key)
         if entry is not None:
-            _count_tags(entry, tags, at)
+            count_tags(entry, tags, at)
 
     def record_delete(self, key: str, at: float, oldest: float) -> None:
         """Remember that there is no object any more, nor perhaps its directories."""
@@ -252,7 +208,7 @@ class EntryStore:
         self.tags.pop(key, None)
         entry = self.entries.get(key)
         if entry is not None:
-            entry.counted_at = _NEVER
+            entry.counted_at = NEVER
 
     def invalidate_prefix(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix`."""
@@ -275,33 +231,3 @@ class EntryStore:
     def _has_marker(self, key: str, oldest: float) -> bool:
         entry = self.entries.get(key)
         return entry is not None and entry.info is not None and entry.at > oldest
-
-
-def _with_young_detail(
-    key: str, entry: Entry, seen: Seen | None, oldest: float
-) -> ObjectInfo | None:
-    info = entry.info
-    if info is None or info.detail is None or entry.detail_at > oldest:
-        return info
-    row = seen[1] if seen else None
-    if row is not None and entry.listing_is_proof and same_version(info, unpack(key, row)):
-        return info
-    return replace(info, detail=None)
-
-
-def _with_known_detail(listed: ObjectInfo, entry: Entry, oldest: float) -> ObjectInfo:
-    known = entry.info
-    if known is None or known.detail is None:
-        return listed
-    if entry.detail_at > oldest and same_version(known, listed, apart=1):
-        return known
-    if entry.listing_is_proof and same_version(known, listed):
-        return known
-    return listed
-
-
-def _count_tags(entry: Entry, tags: Mapping[str, str], at: float) -> None:
-    info = entry.info
-    if info is not None and info.detail is not None:
-        entry.info = info.with_detail(replace(info.detail, tag_count=len(tags) or None))
-        entry.counted_at = at

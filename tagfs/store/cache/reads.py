@@ -1,4 +1,4 @@
-"""The looking half of `CachedBucket`: what is remembered, or asked for once for all who ask."""
+"""The looking part of `CachedBucket`: what is remembered, or asked for once for all who ask."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -7,7 +7,8 @@ from typing import TypeVar
 from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import KNOWN_KEYS, Bucket
 from tagfs.store.cache.coalescer import Coalescer
-from tagfs.store.cache.entries import UNKNOWN, Unknown
+from tagfs.store.cache.entry import UNKNOWN, Unknown
+from tagfs.store.cache.scans import Scans
 from tagfs.store.cache.shared_scan import TooLarge, kept_pages
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.versions import check_same_size
@@ -16,11 +17,12 @@ T = TypeVar("T")
 
 
 class CachedReads:
-    """The base of `CachedBucket`: the bucket inside and what is remembered of it."""
+    """Objects described, listed and read."""
 
-    def __init__(self, inner: Bucket, state: Coalescer) -> None:
+    def __init__(self, inner: Bucket, state: Coalescer, scans: Scans) -> None:
         self._inner = inner
         self._state = state
+        self._scans = scans
         self._clocks = state.clocks
         self._known = state.known
         self._lock = state.lock
@@ -37,11 +39,11 @@ class CachedReads:
             listing = self._known.listings.get(prefix, self._clocks.oldest())
             if listing is not None and listing.unknown_names:
                 listing = None
-            self._state.hits += listing is not None
+            self._state.counts.hits += listing is not None
         if listing is not None:
             yield from kept_pages(prefix, listing.rows)
             return
-        for page in self._state.shared_scan(prefix, lambda: self._inner.scan(prefix)):
+        for page in self._scans.pages(prefix, lambda: self._inner.scan(prefix)):
             if isinstance(page, TooLarge):
                 yield from self._list_all(prefix, page.token)
             else:

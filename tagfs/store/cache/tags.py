@@ -8,9 +8,9 @@ from typing import Final, Literal
 from tagfs.errors import AccessDenied, NotFound
 from tagfs.store.bucket import FRESH_WITHIN, Bucket
 from tagfs.store.cache.coalescer import Coalescer
-from tagfs.store.cache.entries import UNKNOWN, Unknown
+from tagfs.store.cache.entry import UNKNOWN, Unknown
 from tagfs.store.cache.read_rights import ReadRights
-from tagfs.store.cache.reads import CachedReads, unless_missing
+from tagfs.store.cache.reads import unless_missing
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.single_flight import Slot
@@ -21,17 +21,24 @@ CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
 _BUCKET_TAGS: Final[Slot] = ("bucket tags", "")
 
 
-class CachedTags(CachedReads):
+class CachedTags:
     """Tags of objects and of the bucket.
 
     Args:
+        rewrites: one lock of each key, held over a rewrite of it.
         counts_tags: see `CachedBucket`.
     """
 
-    def __init__(self, inner: Bucket, state: Coalescer, *, counts_tags: bool) -> None:
-        super().__init__(inner, state)
+    def __init__(
+        self, inner: Bucket, state: Coalescer, rewrites: KeyLocks, *, counts_tags: bool
+    ) -> None:
+        self._inner = inner
+        self._state = state
+        self._clocks = state.clocks
+        self._known = state.known
+        self._lock = state.lock
+        self._rewrites = rewrites
         self._counts_tags = counts_tags
-        self._rewrites = KeyLocks()
         self._bucket_tags: tuple[float, TagSet] | None = None
         self._may_read = ReadRights()
 
@@ -79,10 +86,6 @@ class CachedTags(CachedReads):
                 self._known.invalidate_tags,
             )
 
-    def get_acl(self, key: str) -> Mapping[str, str]:
-        """Return an object's ACL, asked for each time: it is a right."""
-        return self._inner.get_acl(key)
-
     def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
         """Return the tag set of the bucket."""
 
@@ -114,6 +117,51 @@ class CachedTags(CachedReads):
                     self._bucket_tags = None if tags is None else (began, tags)
             return tags
 
+    def invalidate_bucket_tags(self) -> None:
+        """Know nothing of the tags of the bucket any more (under the lock)."""
+        self._bucket_tags = None
+
+    # What a rewrite is to keep
+
+    def recent_tags(self, key: str) -> TagSet | None:
+        """Return tags that were asked for so recently that a rewrite needs no request."""
+        with self._lock:
+            tags = self._recall_tags(key, FRESH_WITHIN)
+        if tags is UNKNOWN:
+            return None
+        return tags or NO_TAGS
+
+    def with_recent_tags(self, key: str, new: NewObject) -> NewObject:
+        """Return what is to be written with the tags that it shall keep, if they are known."""
+        recent = self.recent_tags(key) if new.tags is Keep.REPLACED else None
+        return new if recent is None else replace(new, tags=recent)
+
+    def with_counted_tags(self, key: str, new: NewObject) -> NewObject:
+        """Do the same for an upload, and read tags that are known to be there.
+
+        Where there seem to be none, the inner bucket looks while it begins the upload.
+        """
+        with self._lock:
+            known = self._known.find(key, self._clocks.oldest())
+        found = None if known is UNKNOWN else known
+        if new.tags is Keep.REPLACED and found and found.detail and found.detail.tag_count:
+            with contextlib.suppress(AccessDenied, NotFound):  # which the inner bucket judges
+                return replace(new, tags=self.get_tags(key, max_age=FRESH_WITHIN))
+        return self.with_recent_tags(key, new)
+
+    def recent_tags_for_copy(self, source: str, key: str, tags: CopyTags) -> CopyTags:
+        """Return the tags of a copy, chosen by what was asked for recently."""
+        if tags is not Keep.SOURCE_OR_REPLACED:
+            return tags
+        own, replaced = self.recent_tags(source), self.recent_tags(key)
+        if own or replaced == NO_TAGS:
+            return Keep.SOURCE
+        if own is None or replaced is None:
+            return tags
+        return replaced
+
+    # What is remembered
+
     def _recall_tags(self, key: str, max_age: float | None = None) -> TagSet | Unknown | None:
         # What must not be lost, or must be fresh, needs to be known surely.
         surely = max_age is not None
@@ -141,38 +189,3 @@ class CachedTags(CachedReads):
 
     def _saw_bucket_tags(self, tags: TagSet, at: float) -> None:
         self._bucket_tags = (at, tags)
-
-    def _recent_tags(self, key: str) -> TagSet | None:
-        # What a rewrite must keep, if that was asked for so recently that it needs no request.
-        with self._lock:
-            tags = self._recall_tags(key, FRESH_WITHIN)
-        if tags is UNKNOWN:
-            return None
-        return tags or NO_TAGS
-
-    def _with_recent_tags(self, key: str, new: NewObject) -> NewObject:
-        recent = self._recent_tags(key) if new.tags is Keep.REPLACED else None
-        return new if recent is None else replace(new, tags=recent)
-
-    def _with_counted_tags(self, key: str, new: NewObject) -> NewObject:
-        """Do the same for an upload, and read tags that are known to be there.
-
-        Where there seem to be none, the inner bucket looks while it begins the upload.
-        """
-        with self._lock:
-            known = self._known.find(key, self._clocks.oldest())
-        found = None if known is UNKNOWN else known
-        if new.tags is Keep.REPLACED and found and found.detail and found.detail.tag_count:
-            with contextlib.suppress(AccessDenied, NotFound):  # which the inner bucket judges
-                return replace(new, tags=self.get_tags(key, max_age=FRESH_WITHIN))
-        return self._with_recent_tags(key, new)
-
-    def _recent_tags_for_copy(self, source: str, key: str, tags: CopyTags) -> CopyTags:
-        if tags is not Keep.SOURCE_OR_REPLACED:
-            return tags
-        own, replaced = self._recent_tags(source), self._recent_tags(key)
-        if own or replaced == NO_TAGS:
-            return Keep.SOURCE
-        if own is None or replaced is None:
-            return tags
-        return replaced

@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Literal
 
 from tagfs.errors import NotFound, ObjectChanged
-from tagfs.store.cache.entries import WriteEffect
+from tagfs.store.bucket import Bucket
+from tagfs.store.cache.coalescer import Coalescer
+from tagfs.store.cache.entry import WriteEffect
 from tagfs.store.cache.tags import CachedTags, CopyTags
+from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import (
     NONE_MEANT,
     Keep,
@@ -21,13 +24,29 @@ from tagfs.store.objects import (
 from tagfs.store.tags import TagSet
 
 
-class CachedWrites(CachedTags):
-    """Objects made, changed and deleted."""
+class CachedWrites:
+    """Objects made, changed and deleted.
+
+    Args:
+        tags: knows which tags a rewrite keeps.
+        rewrites: one lock of each key, held over a rewrite of it.
+    """
+
+    def __init__(
+        self, inner: Bucket, state: Coalescer, tags: CachedTags, rewrites: KeyLocks
+    ) -> None:
+        self._inner = inner
+        self._state = state
+        self._clocks = state.clocks
+        self._known = state.known
+        self._lock = state.lock
+        self._tags = tags
+        self._rewrites = rewrites
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         """Create or replace an object whole."""
         with self._rewrites.hold(key):
-            new = self._with_recent_tags(key, new)
+            new = self._tags.with_recent_tags(key, new)
             return self._write_object(key, lambda: self._inner.put(key, source, new), _made(new))
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
@@ -46,12 +65,8 @@ class CachedWrites(CachedTags):
     def start_upload(self, key: str, new: NewObject) -> Upload:
         """Begin a multipart upload."""
         with self._rewrites.hold(key):
-            upload = self._inner.start_upload(key, self._with_counted_tags(key, new))
+            upload = self._inner.start_upload(key, self._tags.with_counted_tags(key, new))
         return replace(upload, new=new)
-
-    def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
-        """Send one part."""
-        return self._inner.upload_part(upload, number, source)
 
     def copy_part(
         self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
@@ -59,10 +74,6 @@ class CachedWrites(CachedTags):
         """Let the service take one part from a range of `source`."""
         with self._invalidating(source.key):
             return self._inner.copy_part(upload, number, source, start, length)
-
-    def list_parts(self, upload: Upload) -> Sequence[Part]:
-        """Return the parts that the service has."""
-        return self._inner.list_parts(upload)
 
     def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
         """Make the parts the object's content."""
@@ -72,10 +83,6 @@ class CachedWrites(CachedTags):
             return self._write_object(
                 upload.key, lambda: self._inner.complete_upload(upload, parts), written
             )
-
-    def abort_upload(self, upload: Upload) -> None:
-        """Throw a begun upload away."""
-        self._inner.abort_upload(upload)
 
     def copy(  # noqa: PLR0913  all that a copy may have otherwise
         self,
@@ -91,14 +98,14 @@ class CachedWrites(CachedTags):
     ) -> ObjectInfo:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._invalidating(source.key):
-            chosen = self._recent_tags_for_copy(source.key, key, tags)
+            chosen = self._tags.recent_tags_for_copy(source.key, key, tags)
             written = WriteEffect(
                 at=0,
                 tags=chosen if isinstance(chosen, TagSet) else None,
                 keeps_tags=False,
                 detail_at=self._detail_age(source) if metadata is None is headers else None,
             )
-            known = self._recent_tags(source.key) if known_tags is None else known_tags
+            known = self._tags.recent_tags(source.key) if known_tags is None else known_tags
             return self._write_object(
                 key,
                 lambda: self._inner.copy(
@@ -147,7 +154,7 @@ class CachedWrites(CachedTags):
     ) -> ObjectInfo:
         """Replace user metadata and standard headers of one object."""
         with self._rewrites.hold(info.key):
-            known = self._recent_tags(info.key) if known_tags is None else known_tags
+            known = self._tags.recent_tags(info.key) if known_tags is None else known_tags
             return self._write_object(
                 info.key,
                 lambda: self._inner.set_metadata(info, metadata, headers, known_tags=known),
@@ -157,7 +164,7 @@ class CachedWrites(CachedTags):
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
         """Create or replace a symlink object."""
         with self._rewrites.hold(key):
-            new = self._with_recent_tags(key, new)
+            new = self._tags.with_recent_tags(key, new)
             return self._write_object(
                 key, lambda: self._inner.put_symlink(key, target, new), _made(new)
             )
@@ -170,10 +177,6 @@ class CachedWrites(CachedTags):
                 lambda: self._inner.delete(key, meant=meant),
                 lambda _, at: self._known.record_delete(key, at, self._clocks.oldest()),
             )
-
-    def may_delete(self, key: str, *, surely: bool = False) -> bool:
-        """Say whether objects beside a key may be deleted."""
-        return self._inner.may_delete(key, surely=surely)
 
     def delete_many(
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT

@@ -1,0 +1,96 @@
+"""What is known of one key: values, and how an entry and a listing go together. Pure."""
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tagfs.store.cache.listings import Seen
+from tagfs.store.cache.packed_rows import unpack
+from tagfs.store.objects import ObjectInfo
+from tagfs.store.tags import TagSet
+from tagfs.store.versions import same_version
+
+
+class Unknown(enum.Enum):
+    """The answer to a question that only the service can answer."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+NEVER: Final = -math.inf
+_SETTLED_NS: Final = 2_000_000_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one key.
+
+    Attributes:
+        info: the object, None when there is none.
+        at: when its version was last asked for.
+        detail_at: the same for its detail.
+        counted_at: the same for the number of its tags.
+        settled: any later change of the object is sure to show in a listing, because
+            Last-Modified was not in the last seconds when the detail was asked for.
+    """
+
+    info: ObjectInfo | None
+    at: float
+    detail_at: float = NEVER
+    counted_at: float = NEVER
+    listing_is_proof: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteEffect:
+    """What is known of an object that was written, besides its description.
+
+    Attributes:
+        at: when the write began.
+        tags: the tag set that it has got; None when nobody here knows.
+        keeps_tags: whether the tags that it had before are still right.
+        counted: whether the number of tags in its detail is that of now.
+        detail_at: how old its detail is, if the detail was not written but taken over.
+    """
+
+    at: float
+    tags: TagSet | None = None
+    keeps_tags: bool = True
+    counted: bool = False
+    detail_at: float | None = None
+
+
+def with_young_detail(
+    key: str, entry: Entry, seen: Seen | None, oldest: float
+) -> ObjectInfo | None:
+    """Return what is known of a key; its detail only if that is young, or a listing proves it."""
+    info = entry.info
+    if info is None or info.detail is None or entry.detail_at > oldest:
+        return info
+    row = seen[1] if seen else None
+    if row is not None and entry.listing_is_proof and same_version(info, unpack(key, row)):
+        return info
+    return replace(info, detail=None)
+
+
+def with_known_detail(listed: ObjectInfo, entry: Entry, oldest: float) -> ObjectInfo:
+    """Return what a listing shows, with the detail of the same version if that is known."""
+    known = entry.info
+    if known is None or known.detail is None:
+        return listed
+    if entry.detail_at > oldest and same_version(known, listed, apart=1):
+        return known
+    if entry.listing_is_proof and same_version(known, listed):
+        return known
+    return listed
+
+
+def count_tags(entry: Entry, tags: Mapping[str, str], at: float) -> None:
+    """Note the number of tags that an object has since `at`."""
+    info = entry.info
+    if info is not None and info.detail is not None:
+        entry.info = info.with_detail(replace(info.detail, tag_count=len(tags) or None))
+        entry.counted_at = at
