@@ -114,7 +114,6 @@ LONGEST = 300
 """Lines of a module."""
 
 LONGER = {
-    "tagfs.fs.openfiles.write_back": 330,
     "tagfs.store.cache.coalescer": 340,
     "tagfs.store.cache.entries": 310,
     "tagfs.store.client.deletes": 350,
