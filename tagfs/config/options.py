@@ -93,9 +93,9 @@ TOPICS: Final = (
     Topic(
         "Where the bucket is",
         (
-            _value("endpoint", str, "a host, with or without http(s)://", "", "Host of the service, with or without http(s)://.", reaches_bucket=True),
+            _value("endpoint", str, "a host, with or without http(s)://", "", "Host of the service, with or without http(s)://, perhaps with a path.", reaches_bucket=True),
             _value("region", str, "a region such as cn-hangzhou", "", "Region; one of endpoint and region is needed. OSS signs by V4 with a region, by V1 without.", reaches_bucket=True),
-            _word("addressing", "auto", ("auto", "virtual", "path"), "Bucket in the host name or in the path.", reaches_bucket=True),
+            _word("addressing", "auto", ("auto", "virtual", "path", "cname"), "Bucket in the host name or in the path; cname: the endpoint is the bucket's own domain.", reaches_bucket=True),
             _value("ca_bundle", values.path, "a file or a directory", "", "File or directory of the certificate authorities to trust; else AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR say, else this host's store.", reaches_bucket=True),
             _word("requester_pays", "off", ("off", "on"), "Say with every request that you pay for it, as buckets want it whose owner does not; the name alone means on.", alone="on", reaches_bucket=True),
             _value("proxy", values.proxy, "http[s]://[USER:PASSWORD@]HOST:PORT, a file of mode 0600 that holds that, or none", "", "HTTP proxy, as http://[USER:PASSWORD@]HOST:PORT, a file of mode 0600 that holds that, or none; else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say.", reaches_bucket=True, secret=True),

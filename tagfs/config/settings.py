@@ -41,7 +41,7 @@ class Settings:
     url: BucketUrl
     endpoint: str | None = None
     region: str | None = None
-    addressing: Literal["auto", "virtual", "path"] = "auto"
+    addressing: Literal["auto", "virtual", "path", "cname"] = "auto"
     read_only: bool = False
     uid: int = field(default_factory=os.getuid)
     gid: int = field(default_factory=os.getgid)

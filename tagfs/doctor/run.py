@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.settings import Settings
-from tagfs.doctor.findings import Finding, Level, fail
+from tagfs.doctor.findings import Finding, Level, fail, ok, warning
 from tagfs.doctor.host_checks import Host, check_host
 from tagfs.doctor.network_checks import check_network
 from tagfs.doctor.read_checks import check_rights
@@ -35,7 +35,8 @@ def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Ite
         found = check_credentials(provider)
         yield found
         reached = True
-        options = client.transport.options
+        options, began_at = client.transport.options, client.transport.endpoint
+        yield ok("endpoint", str(began_at))
         for step in check_network(
             client.transport.endpoint, options.trust or find_trust(None), options.proxy
         ):
@@ -43,6 +44,9 @@ def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Ite
             reached = step.level is not Level.FAIL or step.check == "clock"
         if reached and found.level is not Level.FAIL:
             yield from _examine_bucket(client, settings, provider, write=write)
+            if (found_at := client.transport.endpoint) != began_at:
+                moved = f"the service wanted to be asked at {found_at}"
+                yield warning("endpoint", moved, "choose that, and each start asks once less")
 
 
 def _examine_bucket(

@@ -23,6 +23,8 @@ class HttpProxy:
         user: "name:password" that it wants; "" for nobody's.
         refuses: a status that it answers everything with; 0 for none.
         page: the body of that answer.
+        renamed: what such hosts are called by the service itself, and in what path of it the host
+            stands: `{"img.example": ("bkt.oss", "/root")}`.
         context: makes it one that is spoken to by TLS.
 
     Attributes:
@@ -37,11 +39,13 @@ class HttpProxy:
         user: str = "",
         refuses: int = 0,
         page: bytes = b"",
+        renamed: Mapping[str, tuple[str, str]] | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
         self.asked: list[str] = []
         self.passed: list[bytes] = []
         self._names = dict(names or {})
+        self._renamed = dict(renamed or {})
         self._wanted = base64.b64encode(user.encode()) if user else b""
         self.refuses, self._page, self._context = refuses, page, context
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -115,6 +119,10 @@ class HttpProxy:
         line, *fields = head.decode("latin-1").split("\r\n")
         method, path, _ = line.split(" ")
         headers = {name: value.strip() for name, _, value in (f.partition(":") for f in fields)}
+        if where in self._renamed:
+            headers["host"], root = self._renamed[where]
+            assert path.startswith(root + "/")
+            path = path.removeprefix(root)
         length = int({n.lower(): v for n, v in headers.items()}.get("content-length", 0))
         while len(rest) < length:
             rest += client.recv(65536)

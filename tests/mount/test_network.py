@@ -48,7 +48,7 @@ class Way:
         )
 
     def mount(self, options: str, **variables: str) -> None:
-        fixed = f"cache_dir={self.cache},log_file={self.log},addressing=path,timeout=5"
+        fixed = f"cache_dir={self.cache},log_file={self.log},timeout=5"
         url = f"{self.service.service}://{self.bucket}"
         arguments = ("mount", url, str(self.path), "-o", f"{fixed},{options}")
         done = self.tagfs(*arguments, **variables)
@@ -83,7 +83,7 @@ def test_a_mount_through_the_proxy_of_the_environment(way: Way) -> None:
     host = HOSTS[way.service.service]
     with HttpProxy({host: way.place}, user="user:p@ss-word") as proxy:
         variable = {"HTTP_PROXY": proxy.url.replace("://", f"://user:{SECRET}@")}
-        way.mount(f"endpoint=http://{host}", **variable)
+        way.mount(f"addressing=path,endpoint=http://{host}", **variable)
         way.use()
         assert way.status()["proxy"] == proxy.url.replace("://", "://user@")
         assert proxy.passed
@@ -96,7 +96,7 @@ def test_a_mount_through_the_proxy_of_the_environment(way: Way) -> None:
 def test_a_password_of_the_command_line_is_seen_nowhere(way: Way) -> None:
     with HttpProxy({HOST: way.place}, user="user:p@ss-word") as proxy:
         url = proxy.url.replace("://", f"://user:{SECRET}@")
-        way.mount(f"endpoint=http://{HOST},proxy={url}", NO_PROXY="*")
+        way.mount(f"addressing=path,endpoint=http://{HOST},proxy={url}", NO_PROXY="*")
         way.use()
         pid = way.status()["pid"]
         shown = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -120,7 +120,7 @@ def test_https_goes_through_a_tunnel(way: Way, tmp_path: Path) -> None:
     ):
         file.write_text(proxy.url.replace("://", f"://user:{SECRET}@"))
         file.chmod(0o600)
-        way.mount(f"endpoint={HOST},ca_bundle={ours.file},proxy={file}")
+        way.mount(f"addressing=path,endpoint={HOST},ca_bundle={ours.file},proxy={file}")
         way.use()
         assert {line.rpartition(" ")[0] for line in proxy.asked} == {f"CONNECT {HOST}:443"}
         assert not any(b"content" in data for data in proxy.passed)
@@ -133,7 +133,9 @@ def test_a_ca_of_the_environment_is_remembered(way: Way, tmp_path: Path) -> None
     """The mount tells its commands, and its recovery, which one it was."""
     ours = Authority(tmp_path, "ours")
     with TlsFront(ours.certify(LOOPBACK, NOW + DAY), way.place) as front:
-        way.mount(f"endpoint=https://127.0.0.1:{front.port}", SSL_CERT_FILE=str(ours.file))
+        way.mount(
+            f"addressing=path,endpoint=https://127.0.0.1:{front.port}", SSL_CERT_FILE=str(ours.file)
+        )
         way.use()
         assert way.status()["ca_bundle"] == str(ours.file)
         (record,) = way.cache.glob("staging/*/mount.json")
@@ -145,7 +147,7 @@ def test_a_ca_of_the_environment_is_remembered(way: Way, tmp_path: Path) -> None
 def test_what_a_proxy_kept_from_the_service_is_recovered_through_it(way: Way) -> None:
     """The directory of a mount that died knows the proxy, whatever the shell says later."""
     with HttpProxy({HOST: way.place}) as proxy:
-        way.mount(f"endpoint=http://{HOST}", http_proxy=proxy.url)
+        way.mount(f"addressing=path,endpoint=http://{HOST}", http_proxy=proxy.url)
         (way.path / "sent").write_text("sent")
         with (way.path / "file").open("w") as file:
             file.write("staged")
@@ -177,3 +179,24 @@ def test_a_mount_that_the_proxy_refuses(way: Way) -> None:
     assert done.returncode == 1
     assert f"the proxy {proxy.url} answers 407" in done.stderr
     assert "http_proxy" in done.stderr
+
+
+@pytest.mark.parametrize("style", ["root", "cname"])
+def test_an_endpoint_with_a_path_and_a_domain_of_the_buckets_own(way: Way, style: str) -> None:
+    """The service itself sees neither: who stands before it takes them off."""
+    own = (f"{way.bucket}.{HOST}", "") if style == "cname" else (HOST, "/storage/v1")
+    with HttpProxy(
+        {"img.example.invalid": way.place}, renamed={"img.example.invalid": own}
+    ) as proxy:
+        address = "http://img.example.invalid"
+        chosen = "/storage/v1/" if style == "root" else ",addressing=cname"
+        way.mount(f"endpoint={address}{chosen},region=cn-hangzhou,proxy={proxy.url}")
+        way.use()
+        (way.path / "file").rename(way.path / "moved")
+        assert (way.path / "moved").read_text() == "content"
+        assert os.getxattr(way.path / "moved", "user.tag.team") == b"blue"
+        done = way.tagfs("tag", "get", str(way.path / "moved"))
+        assert "blue" in done.stdout, done.stderr
+        run(sys.executable, "-m", "tagfs", "umount", way.path)
+        begins = f"{address}/" if style == "cname" else f"{address}/storage/v1/{way.bucket}/"
+        assert {line.split()[1].startswith(begins) for line in proxy.asked} == {True}

@@ -27,6 +27,7 @@ from tagfs.errors import (
     ValueTooLarge,
 )
 from tagfs.store.http.messages import Request, Response
+from tagfs.store.http.relocation import PATH_FORBIDDEN, told_region
 
 
 class FeatureMissing(Unsupported):
@@ -104,8 +105,12 @@ def to_exception(request: Request, answer: Response) -> TagfsError:
         kind = InvalidTag  # which code a bad tag gets is not documented for every case
     if kind is None:
         kind = _STATUSES.get(answer.status, Refused)
+    if answer.code in PATH_FORBIDDEN:
+        return Refused(f"{message}; it wants the bucket in the host name: addressing=virtual")
     if answer.error and answer.error.endpoint:
         message += f"; {_elsewhere(answer)}"
+    elif told_region(answer):
+        message += f"; the bucket is in region {told_region(answer)!r}: set region to that"
     return kind(message)
 
 

@@ -180,6 +180,16 @@ class BucketProbes:
             logger.debug("whether objects can have tags is not told by %r: %s", key, failure)
         return self._features.tags_proven
 
+    def _style(self) -> str:
+        """Return what to try where a name was made of the bucket's and the endpoint's."""
+        at = self._api.transport.endpoint
+        if at.path_style or at.own_domain or self._api.dialect.region(at.service_host):
+            return ""
+        return (
+            f"; if {at.service_host} has no host for each bucket, choose addressing=path, and if it"
+            " is the bucket's own domain, addressing=cname"
+        )
+
     def _explained(self, failure: TagfsError) -> TagfsError:
         name, origin = self._api.name, self._api.transport.origin
         where = f"{self._api.dialect.title} at {self._api.transport.endpoint.url}"
@@ -196,7 +206,7 @@ class BucketProbes:
             case Unreachable() if proxy is not None:
                 advice = f"cannot reach {where} through {proxy.shown} ({proxy.origin}): check both"
             case Unreachable():
-                advice = f"cannot reach {where}: check endpoint, region and network"
+                advice = f"cannot reach {where}: check endpoint, region and network{self._style()}"
             case Refused():
                 advice = f"{where} does not answer for {name!r}: check endpoint and region"
             case _:

@@ -6,6 +6,7 @@ stands beside its value, in the module of the service.
 """
 
 import enum
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -98,6 +99,14 @@ class MetadataEdit(enum.Enum):
     SUBRESOURCE = "PUT ?metadata"
 
 
+def _nothing(_host: str) -> None:
+    return None
+
+
+def _no_word(_host: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One service.
@@ -111,8 +120,13 @@ class Dialect:
         signs_payload: whether it signs the body's SHA-256, where that is known.
         endpoint: returns the host of a region.
         region: returns the region that a host belongs to, or None.
+        likely_region: returns the region that stands in a host of somebody else's, or None.
+        no_endpoint: says what a host is that serves no API; "" for all others.
+        no_bucket: matches names of what cannot be used as a bucket.
+        signs_domain: whether a bucket's own domain takes the place of its name in signatures.
         path_style_elsewhere: whether addressing=auto puts the bucket's name in the path on hosts
             whose region is not known, and where a certificate would not match the name.
+        virtual_elsewhere: matches those of these hosts that serve no bucket in a path.
         limits: numbers that the service fixes.
         capabilities: what a bucket can do unless it says otherwise.
         object_tag_rules, bucket_tag_rules: what the service accepts as tags.
@@ -179,6 +193,11 @@ class Dialect:
     object_tag_rules: TagRules
     bucket_tag_rules: TagRules
     signs_payload: bool = False
+    likely_region: Callable[[str], str | None] = _nothing
+    no_endpoint: Callable[[str], str] = _no_word
+    no_bucket: re.Pattern[str] = re.compile("(?!)")
+    signs_domain: bool = False
+    virtual_elsewhere: re.Pattern[str] = re.compile("(?!)")
     path_style_elsewhere: bool = False
     tag_escape: TagEscape = PLAIN
     tag_carriers: frozenset[WriteKind] = frozenset(WriteKind)

@@ -149,6 +149,7 @@ OBS: Final = Dialect(
     signer=_signer,
     endpoint=_endpoint,
     region=_region,
+    signs_domain=True,
     # The manual counts 1024 characters of a key; in bytes that is safe whatever is meant.
     limits=Limits(max_key=1024),
     capabilities=Capabilities(),

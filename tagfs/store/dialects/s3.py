@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.credentials.values import Credentials, EnvironmentNames
+from tagfs.store.dialects import s3_hosts
 from tagfs.store.dialects.dialect import (
     HEADER_NAME,
     Dialect,
@@ -27,7 +28,7 @@ from tagfs.store.dialects.dialect import (
 from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT
 from tagfs.store.tags import TagRules
 
-ANY_REGION: Final = "us-east-1"
+ANY_REGION: Final = s3_hosts.ANY_REGION
 """What servers without regions are signed for, by all tools."""
 
 _UNSIGNED: Final = "UNSIGNED-PAYLOAD"
@@ -94,20 +95,6 @@ def _signer(region: str | None) -> Signer:
     return functools.partial(sign, region=region or ANY_REGION)
 
 
-def _endpoint(region: str) -> str:
-    suffix = ".cn" if region.startswith("cn-") else ""
-    return f"s3.{region}.amazonaws.com{suffix}"
-
-
-def _region(host: str) -> str | None:
-    found = re.fullmatch(
-        r"s3(?:-fips)?(?:\.dualstack)?[.-]([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", host
-    )
-    if found:
-        return found[1]
-    return ANY_REGION if host == "s3.amazonaws.com" else None
-
-
 _SYMBOLS: Final = "+-=._:/@"
 
 S3: Final = Dialect(
@@ -116,8 +103,12 @@ S3: Final = Dialect(
     header_prefix="x-amz-",
     environment=EnvironmentNames("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     signer=_signer,
-    endpoint=_endpoint,
-    region=_region,
+    endpoint=s3_hosts.endpoint,
+    region=s3_hosts.region,
+    likely_region=s3_hosts.likely_region,
+    no_endpoint=s3_hosts.no_endpoint,
+    no_bucket=s3_hosts.DIRECTORY_BUCKET,
+    virtual_elsewhere=s3_hosts.VIRTUAL,
     signs_payload=True,
     # Compatible servers seldom have a name for each bucket.
     path_style_elsewhere=True,

@@ -10,7 +10,6 @@ from tagfs.errors import Interrupted, MalformedResponse, Unsupported
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.http.connection_pool import ConnectionPool, PendingResponse, ResponseReader
 from tagfs.store.http.connections import NoResponse, Timeouts, proxy_refusal
-from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.error_response import (
     NO_ETAGS,
     is_foreign_page,
@@ -29,6 +28,7 @@ from tagfs.store.http.messages import (
 from tagfs.store.http.request_body import Stream
 from tagfs.store.http.retry import RetryState
 from tagfs.store.objects import NOTHING
+from tagfs.store.proxies import Proxy
 from tagfs.store.wire.xml import MAX_DOCUMENT
 
 logger = logging.getLogger(__name__)
@@ -41,15 +41,19 @@ _NO_CONTENT = 204
 
 
 class Begun(NamedTuple):
-    """A request that was sent, when, and until when silence is borne (monotonic seconds)."""
+    """A request that was sent, when, and until when silence is borne (monotonic seconds).
+
+    `asked_by` is the proxy that may answer in the service's place.
+    """
 
     sent: PendingResponse
     began: float
     until: float
+    asked_by: Proxy | None
 
 
 class Attempts:
-    """Makes attempts at one endpoint, a bounded number at the same time. Thread-safe.
+    """Makes attempts, a bounded number at the same time. Thread-safe.
 
     Each takes a slot first (`acquire_slot`, `try_slot`), and is recorded when it is over, which
     gives the slot back.
@@ -57,16 +61,14 @@ class Attempts:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        bucket: str,
         dialect: Dialect,
-        connections: ConnectionPool,
         *,
         parallel: int,
         observer: Observer | None,
     ) -> None:
-        self._endpoint = endpoint
+        self._bucket = bucket
         self._dialect = dialect
-        self._connections = connections
         self._observer = observer
         self.server = ""  # what the last answer that named its maker called him
         self._closed = threading.Event()
@@ -75,6 +77,7 @@ class Attempts:
     def send(
         self,
         course: RetryState,
+        connections: ConnectionPool,
         target: str,
         headers: dict[str, str | bytes],
         body: bytes | Stream | None,
@@ -87,13 +90,13 @@ class Attempts:
             connect=min(CONNECT_TIMEOUT, left), read=min(IDLE_TIMEOUT, left) + request.server_time
         )
         try:
-            sent = self._connections.send(
+            sent = connections.send(
                 request.method, target, headers, body, timeouts, retry_connect=request.retry_connect
             )
         except BaseException:
             self.record(course, began)
             raise
-        return Begun(sent, began, time.monotonic() + timeouts.read)
+        return Begun(sent, began, time.monotonic() + timeouts.read, connections.asked_by)
 
     def receive(self, course: RetryState, begun: Begun, within: float | None = None) -> Response:
         """Read the answer to a request that was sent, and give back its slot."""
@@ -111,7 +114,7 @@ class Attempts:
             received = len(content)
         finally:
             self.record(course, begun.began, status, received, answered)
-        proxy = self._connections.asked_by
+        proxy = begun.asked_by
         if proxy is not None and is_of_proxy(self._dialect, status, answered, content):
             raise proxy_refusal(proxy, status)
         lacks = lacking_etag(self._dialect, request, status, answered)
@@ -140,7 +143,7 @@ class Attempts:
             Attempt(
                 request.operation,
                 request.method,
-                self._endpoint.bucket,
+                self._bucket,
                 request.key,
                 request.subresource,
                 status,
@@ -178,9 +181,8 @@ class Attempts:
         self._check_open(course)
 
     def close(self) -> None:
-        """Interrupt those that wait, and give back the connections."""
+        """Interrupt those that wait."""
         self._closed.set()
-        self._connections.close()
 
     def _check_open(self, course: RetryState, *, release: bool = False) -> None:
         if self._closed.is_set():

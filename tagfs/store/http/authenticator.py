@@ -13,7 +13,7 @@ from typing import Final
 import tagfs
 from tagfs.errors import MalformedResponse, TagfsError
 from tagfs.store.credentials.values import Credentials, CredentialsProvider
-from tagfs.store.dialects.dialect import Dialect, Signable
+from tagfs.store.dialects.dialect import Dialect, Signable, Signer
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.http.request_body import Body
@@ -45,9 +45,8 @@ class Authenticator:
         provider: CredentialsProvider,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._endpoint = endpoint
         self._dialect = dialect
-        self._signer = dialect.signer(endpoint.region)
+        self._signers = {endpoint.region: dialect.signer(endpoint.region)}
         self._provider = provider
         self._clock = clock
         self._offset = 0.0  # seconds to add to our clock to get the service's
@@ -83,32 +82,38 @@ class Authenticator:
         return self._renew(present) or present
 
     def headers(
-        self, request: Request, path: str, used: Credentials, body: Body
+        self, at: Endpoint, request: Request, path: str, used: Credentials, body: Body
     ) -> dict[str, str | bytes]:
-        """Return all headers of one attempt; `path` as it is sent."""
+        """Return all headers of one attempt at an address; `path` as it is sent."""
         headers = dict(request.headers)
         if body.content_md5 is not None:
             headers["content-md5"] = body.content_md5
         signable = Signable(
             method=request.method,
-            bucket=self._endpoint.bucket,
+            bucket=at.host if at.own_domain and self._dialect.signs_domain else at.bucket,
             key=request.key or "",
             query=request.query,
             headers=headers,
-            host=self._endpoint.authority,
+            host=at.authority,
             path=path,
             payload=body.sha256,
         )
         if not used.anonymous:
-            signature: Mapping[str, str] = self._signer(signable, used, self.now())
+            signature: Mapping[str, str] = self._signer(at.region)(signable, used, self.now())
             headers.update(signature)
-        headers["host"] = self._endpoint.authority
+        headers["host"] = at.authority
         headers["user-agent"] = _USER_AGENT
         headers.setdefault("accept-encoding", "identity")
         if request.body is not None or request.method in {"PUT", "POST"}:
             headers["content-length"] = str(request.body_size)
         # http.client would send text as Latin-1; bytes go as they are.
         return {n: v if v.isascii() else v.encode() for n, v in headers.items()}
+
+    def _signer(self, region: str | None) -> Signer:
+        signer = self._signers.get(region)
+        if signer is None:
+            signer = self._signers[region] = self._dialect.signer(region)
+        return signer
 
     def recover(self, course: RetryState, answer: Response, used: Credentials) -> bool:
         """Mend the clock or the credentials if the answer calls for it, at most once each.

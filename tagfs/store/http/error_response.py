@@ -6,6 +6,7 @@ Pure.
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import MalformedResponse
@@ -91,4 +92,4 @@ def _read_error(dialect: Dialect, headers: Mapping[str, str], body: bytes) -> Se
     except (MalformedResponse, ValueError):
         code = headers.get(dialect.header_prefix + "error-code", "")
         return ServiceError(code, body[:_SHOWN].decode(errors="replace"), request_id)
-    return ServiceError(error.code, error.message, error.request_id or request_id, error.endpoint)
+    return replace(error, request_id=error.request_id or request_id)

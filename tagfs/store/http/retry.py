@@ -45,7 +45,7 @@ class RetryState:
         deadline: when to stop, on the monotonic clock.
         uncertain: some attempt may have taken effect without our knowing.
         throttled: the last attempt was answered "slow down".
-        corrected, refreshed: the clock, the credentials were mended already.
+        corrected, refreshed, moved: the clock, the credentials, the address were mended already.
         signed: all that is sent is signed, however large.
     """
 
@@ -57,6 +57,7 @@ class RetryState:
     throttled: bool = False
     corrected: bool = False
     refreshed: bool = False
+    moved: bool = False
     signed: bool = False
 
     @classmethod

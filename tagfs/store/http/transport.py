@@ -24,6 +24,7 @@ from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import FIRST_FAILURE, OK, Observer, Request, Response, check_key
 from tagfs.store.http.request_body import Body, Stream, prepare_body
 from tagfs.store.http.retry import RetryState
+from tagfs.store.http.sites import Site, Sites
 from tagfs.store.http.standing_headers import BARE, StandingHeaders
 from tagfs.store.proxies import Proxy
 
@@ -64,18 +65,26 @@ class Transport:
         authority: Authenticator,
         options: TransportOptions | None = None,
     ) -> None:
-        self.endpoint = endpoint
         self.options = options or TransportOptions()
         self._dialect = dialect
         self._authenticator = authority
-        self._attempts = Attempts(
-            endpoint,
+        self._sites = Sites(
             dialect,
-            ConnectionPool(endpoint, self.options.trust, self.options.proxy),
+            endpoint,
+            lambda at: ConnectionPool(at, self.options.trust, self.options.proxy),
+        )
+        self._attempts = Attempts(
+            endpoint.bucket,
+            dialect,
             parallel=self.options.parallel,
             observer=self.options.observer,
         )
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the bucket is."""
+        return self._sites.current.endpoint
 
     def now(self) -> float:
         """Return seconds since the epoch on the service's clock, as far as it is known."""
@@ -94,6 +103,7 @@ class Transport:
     def close(self) -> None:
         """Interrupt those that wait for another attempt, and give back the connections."""
         self._attempts.close()
+        self._sites.close()
 
     def request(self, request: Request) -> Response:
         """Deliver one request, again and again while that may help; return the final answer.
@@ -116,15 +126,15 @@ class Transport:
     def _deliver(self, request: Request) -> Response:
         if request.key is not None:
             check_key(request.key)
-        target = self.endpoint.target(request.key, request.query)
         course = RetryState.begin(request, self.options.timeout, time.monotonic())
         body = prepare_body(request.body, self._demands.digests(course))
         while True:
             course.attempts += 1
+            site = self._sites.current
             stream = body.begin()
             used = self._authenticator.credentials()
             try:
-                answer = self._attempt(course, target, used, body, stream)
+                answer = self._attempt(course, site, used, body, stream)
             except NoResponse as failure:
                 if stream and stream.failure is not None:
                     raise stream.failure from None
@@ -135,7 +145,8 @@ class Transport:
                     return self._assumed_success(course)
                 continue
             course.may_have_happened |= answer.may_have_happened or answer.status >= FIRST_FAILURE
-            if self._authenticator.recover(course, answer, used):
+            mended = self._authenticator.recover(course, answer, used)
+            if mended or self._sites.follow(course, site, answer):
                 continue
             if self._demands.learn(course, body, answer):
                 body = prepare_body(request.body, self._demands.digests(course))
@@ -181,15 +192,15 @@ class Transport:
         try:
             if request.key is not None:
                 check_key(request.key)
-            target = self.endpoint.target(request.key, request.query)
             used = self._authenticator.credentials()
             body = prepare_body(None, self._demands.digests(course))
-            headers = self._authenticator.headers(request, target.partition("?")[0], used, body)
+            site = self._sites.current
+            target, headers = self._address(site, request, used, body)
         except BaseException:
             self._attempts.release_slot()
             raise
         try:
-            return course, self._attempts.send(course, target, headers, None)
+            return course, self._attempts.send(course, site.connections, target, headers, None)
         except NoResponse:
             return None
 
@@ -228,18 +239,22 @@ class Transport:
         )
 
     def _attempt(
-        self,
-        course: RetryState,
-        target: str,
-        used: Credentials,
-        body: Body,
-        stream: Stream | None,
+        self, course: RetryState, site: Site, used: Credentials, body: Body, stream: Stream | None
     ) -> Response:
-        headers = self._authenticator.headers(course.request, target.partition("?")[0], used, body)
+        target, headers = self._address(site, course.request, used, body)
         self._attempts.acquire_slot(course)
-        return self._attempts.receive(
-            course, self._attempts.send(course, target, headers, stream or body.data)
-        )
+        content = stream or body.data
+        begun = self._attempts.send(course, site.connections, target, headers, content)
+        return self._attempts.receive(course, begun)
+
+    def _address(
+        self, site: Site, request: Request, used: Credentials, body: Body
+    ) -> tuple[str, dict[str, str | bytes]]:
+        """Return target and headers of one attempt, both of the same address."""
+        at = site.endpoint
+        target = at.target(request.key, request.query)
+        path = target.partition("?")[0]
+        return target, self._authenticator.headers(at, request, path, used, body)
 
     def _pause(
         self, course: RetryState, reason: str, *, least: float = 0.0, permanent: bool = False

@@ -40,12 +40,14 @@ class ServiceError:
     Attributes:
         code: the service's word, such as "NoSuchKey"; "" when the answer held none.
         endpoint: where the bucket really is, when the service tells.
+        region: the bucket's, when the service tells.
     """
 
     code: str
     message: str = ""
     request_id: str = ""
     endpoint: str = ""
+    region: str = ""
 
 
 def key_decoder(*, plus_is_blank: bool) -> Callable[[str], str]:
@@ -88,6 +90,7 @@ def parse_error(body: bytes) -> ServiceError:
         fields.get("Message", ""),
         fields.get("RequestId", ""),
         fields.get("Endpoint", ""),
+        fields.get("Region", ""),
     )
 
 

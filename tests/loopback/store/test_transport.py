@@ -623,7 +623,7 @@ def test_what_ends_a_request_gives_back_its_slot(serve):
         client.request(replace(GET, headers={"x-oss-meta-a": "b\nc"}))
     assert all_slots_are_free(client)
     server.close()
-    client._attempts._connections.close()
+    client._sites.current.connections.close()
     with pytest.raises(Unreachable):
         client.request(GET)
     assert all_slots_are_free(client)
@@ -823,7 +823,7 @@ def test_what_was_begun_ends_with_what_cannot_begin(serve, failure):
     with pytest.raises(type(failure)):
         client.request_all(gets(5))
     assert [(one.key, one.status) for one in seen] == [("k0", 0), ("k1", 0)]
-    assert client._attempts._connections._idle == []
+    assert client._sites.current.connections._idle == []
     assert all_slots_are_free(client)
 
 
@@ -840,7 +840,7 @@ def test_what_was_begun_ends_with_what_cannot_end(serve, monkeypatch):
     monkeypatch.setattr("tagfs.store.http.attempts.is_foreign_page", fail)
     with pytest.raises(KeyboardInterrupt):
         client.request_all(gets(4))
-    assert len(client._attempts._connections._idle) == 2
+    assert len(client._sites.current.connections._idle) == 2
     assert all_slots_are_free(client)
 
 

@@ -73,6 +73,11 @@ CASES = {
     "get": request(),
     "odd key": request(key="dir/a b+c~中=&%41(x)'!*.txt"),
     "path style": request(key="a/b", path_style=True),
+    "endpoint with a path": replace(
+        request(key="a/b", path_style=True),
+        host="gateway.example",
+        path=find_endpoint(S3, "bkt", "gateway.example/storage/v1/s3").target("a/b", {}),
+    ),
     "bucket": request(key="", query={"tagging": ""}),
     "list": request(
         key="",
