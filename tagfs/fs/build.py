@@ -52,12 +52,12 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     """Make the parts of a tree; `status` is what `user.tagfs.status` shows."""
     journal = Journal()
     files = HandleTable(env, journal)
-    behind = env.choices.uploads_behind
-    pending = PendingChanges(env.clock, ChangeThreads(behind))
+    held = env.choices.uploads_behind
+    pending = PendingChanges(env.clock, ChangeThreads(held))
     due = DeferredWork(
         DeferredAttributes(pending, env.clock),
         pending,
-        WriteBack(files, pending, env.staging.free_bytes, is_on=behind > 0),
+        WriteBack(files, pending, env.staging.free_bytes, is_on=held > 0),
     )
     tree = TreeLookup(env, files, due.attributes)
     markers = MarkerWriter(env, tree)
