@@ -41,6 +41,7 @@ ELSEWHERE: dict[str, set[str]] = {
         "NoSuchVersion",
         "ObjectHasAlreadyRestored",
         "OwnershipControlsNotFoundError",
+        "RequestHeaderSectionTooLarge",
     },
     "obs": set(),
     "s3": {

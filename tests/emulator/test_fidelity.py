@@ -164,8 +164,11 @@ def test_oss_copies_an_open_range(wires: Wires, text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("service", ["oss", "obs"], indirect=True)
-def test_oss_and_obs_show_the_bytes_that_were_sent(wire: Wire, service: str) -> None:
-    wire("PUT", "/bkt/meta", {f"{OWN[service]}meta-a": "grün =?UTF-8?B?w4Q=?=".encode()})
+def test_oss_shows_the_bytes_that_were_sent_and_obs_takes_ascii(wire: Wire, service: str) -> None:
+    sent = wire("PUT", "/bkt/meta", {f"{OWN[service]}meta-a": "grün =?UTF-8?B?w4Q=?=".encode()})
+    if service == "obs":
+        assert sent.status == 400
+        return
     shown = wire("HEAD", "/bkt/meta").headers[f"{OWN[service]}meta-a"]
     assert shown.encode("latin-1").decode() == "grün =?UTF-8?B?w4Q=?="
 

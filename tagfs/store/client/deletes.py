@@ -21,6 +21,7 @@ from tagfs.errors import (
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.delete_rights import Deletable
+from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.client.trial_names import unused_key
@@ -32,6 +33,7 @@ from tagfs.store.wire.xml import is_representable
 
 # What says that a service has no batches, or not this one; GCS answers 400 InvalidArgument.
 _NO_BATCHES: Final = frozenset({400, 405, 501})
+_BAD_REQUEST: Final = 400
 _PRECONDITION_FAILED: Final = 412
 _NO_CONDITION: Final = frozenset({400, 403, 405, 412, 501})
 
@@ -188,7 +190,7 @@ class ObjectDeletes:
                 failed.update(self._delete_batch(batch, meant, first=start == 0 and not failed))
             except Unsupported as lacking:
                 failed.update(self._delete_singly(batch, meant))
-                self._note_no_batches(str(lacking), failed, batch)
+                self._note_no_batches(lacking, failed, batch)
             except Interrupted:
                 raise
             except TagfsError as failure:
@@ -259,7 +261,7 @@ class ObjectDeletes:
 
     def _request_deletion(self, current: _Batch, meant: Mapping[str, ObjectInfo]) -> dict[str, str]:
         if self._no_batches:
-            raise Unsupported(self._no_batches)
+            raise FeatureMissing(self._no_batches)
         etags = {key: etag for key in current.keys if (etag := self._etag(meant.get(key)))}
         request = self._batch_request(current, etags, look=bool(meant))
         answer = self._api.send(request, allow=_NO_BATCHES)
@@ -268,7 +270,10 @@ class ObjectDeletes:
             request = self._batch_request(current, {}, look=bool(meant))
             answer = self._api.send(request, allow=_NO_BATCHES)
         if answer.error is not None and answer.status in _NO_BATCHES:
-            raise Unsupported(f"{request}: {answer}")
+            # A bare 400 may be an accident: this batch goes singly, and the next is tried again.
+            plain = answer.status == _BAD_REQUEST and answer.code != "InvalidArgument"
+            kind = Unsupported if plain else FeatureMissing
+            raise kind(f"{request}: {answer}")
         parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
         failed = self._api.parsed(
             request, answer, lambda body: {} if current.is_over else parse(body)
@@ -305,12 +310,13 @@ class ObjectDeletes:
         return {**left, **spared, **self._delete_singly(still, meant)}
 
     def _note_no_batches(
-        self, reason: str, failed: Mapping[str, str], batch: Sequence[str]
+        self, lacking: Unsupported, failed: Mapping[str, str], batch: Sequence[str]
     ) -> None:
         """Remember that a batch was refused whose keys could be deleted one by one."""
-        if not self._no_batches and not any(key in failed for key in batch):
-            self._no_batches = reason
-            logger.info("bucket %r: objects are deleted one by one (%s)", self._api.name, reason)
+        lasting = isinstance(lacking, FeatureMissing) and not self._no_batches
+        if lasting and not any(key in failed for key in batch):
+            self._no_batches = str(lacking)
+            logger.info("bucket %r: objects are deleted one by one (%s)", self._api.name, lacking)
 
     def _still_there(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
         """Return the keys that hold what is meant: neither gone, nor another's by now."""

@@ -27,7 +27,7 @@ from tagfs.errors import (
     ValueTooLarge,
 )
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.http.relocation import PATH_FORBIDDEN, told_region
+from tagfs.store.http.relocation import PATH_FORBIDDEN, named_region
 
 
 class FeatureMissing(Unsupported):
@@ -109,8 +109,8 @@ def to_exception(request: Request, answer: Response) -> TagfsError:
         return Refused(f"{message}; it wants the bucket in the host name: addressing=virtual")
     if answer.error and answer.error.endpoint:
         message += f"; {_elsewhere(answer)}"
-    elif told_region(answer):
-        message += f"; the bucket is in region {told_region(answer)!r}: set region to that"
+    elif named_region(answer):
+        message += f"; the bucket is in region {named_region(answer)!r}: set region to that"
     return kind(message)
 
 

@@ -44,7 +44,7 @@ def relocated(at: Endpoint, dialect: Dialect, answer: Response) -> Endpoint | No
     if answer.code in PATH_FORBIDDEN:
         may_move = ADDRESSING in at.undecided and at.path_style and is_label(at.bucket)
         return replace(at, host=f"{at.bucket}.{at.host}", path_style=False) if may_move else None
-    region = told_region(answer)
+    region = named_region(answer)
     if not region or region == at.region or REGION not in at.undecided:
         return None
     own = dialect.region(at.service_host)
@@ -56,7 +56,7 @@ def relocated(at: Endpoint, dialect: Dialect, answer: Response) -> Endpoint | No
     return replace(at, region=region, host=host if at.path_style else f"{at.bucket}.{host}")
 
 
-def told_region(answer: Response) -> str:
+def named_region(answer: Response) -> str:
     """Return the region that a refusal names as the bucket's; "" for none."""
     named = answer.headers.get("x-amz-bucket-region", "")
     if answer.error is None:
