@@ -8,13 +8,13 @@ import ssl
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.fakes.listener import Listener
 from tests.fakes.loopback import LoopbackServer
 
 DAY = datetime.timedelta(days=1)
@@ -106,29 +106,12 @@ class TlsServer(LoopbackServer):
         wrapped.close()
 
 
-class TlsFront:
+class TlsFront(Listener):
     """Speaks TLS for a service on loopback that speaks plain HTTP."""
 
     def __init__(self, context: ssl.SSLContext, behind: tuple[str, int]) -> None:
         self._context, self._behind = context, behind
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -6,16 +6,16 @@ import http.client
 import select
 import socket
 import ssl
-import threading
 from collections.abc import Mapping
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.fakes.listener import Listener
 
 Place = tuple[str, int]
 _OF_ONE_HOP = {"connection", "transfer-encoding", "content-length"}
 
 
-class HttpProxy:
+class HttpProxy(Listener):
     """One proxy.
 
     Args:
@@ -48,28 +48,11 @@ class HttpProxy:
         self._renamed = dict(renamed or {})
         self._wanted = base64.b64encode(user.encode()) if user else b""
         self.refuses, self._page, self._context = refuses, page, context
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        super().__init__()
 
     @property
     def url(self) -> str:
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError, ValueError):

