@@ -266,9 +266,11 @@ class ObjectDeletes:
         request = self._batch_request(current, etags, look=bool(meant))
         answer = self._api.send(request, allow=_NO_BATCHES)
         if etags and answer.status in _NO_BATCHES:
-            self._features.forgo_conditional_deletes(str(answer))
+            refused = str(answer)
             request = self._batch_request(current, {}, look=bool(meant))
             answer = self._api.send(request, allow=_NO_BATCHES)
+            if answer.error is None:
+                self._features.forgo_conditional_deletes(refused)
         if answer.error is not None and answer.status in _NO_BATCHES:
             # A bare 400 may be an accident: this batch goes singly, and the next is tried again.
             plain = answer.status == _BAD_REQUEST and answer.code != "InvalidArgument"
