@@ -19,6 +19,7 @@ from tagfs.store.objects import BytesSource, NewObject, ObjectType
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import environment_of
+from tests.waiting import wait_for
 
 PART = 100
 RDWR = 2
@@ -109,6 +110,7 @@ def test_a_large_file_is_sent_while_it_is_written(bench: Bench) -> None:
     for at in range(0, 10 * PART, PART):
         bench.fs.write(fh, at, b"x" * PART)
     assert bench.requests()["start_upload"] == 1
+    wait_for(lambda: bench.requests()["upload_part"] >= 9)  # one that waits would be sent once
     bench.fs.write(fh, 0, b"y")  # a part written again is sent again under its number
     bench.fs.flush(fh)
     assert bench.requests()["upload_part"] == 11
