@@ -33,7 +33,6 @@ from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
 class Parts:
     """What the calls of the kernel are passed on to."""
 
-    journal: Journal
     files: HandleTable
     due: DeferredWork
     tree: TreeLookup
@@ -50,10 +49,9 @@ class Parts:
 
 def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     """Make the parts of a tree; `status` is what `user.tagfs.status` shows."""
-    journal = Journal()
-    files = HandleTable(env, journal)
     held = env.choices.uploads_behind
     pending = PendingChanges(env.clock, ChangeThreads(held))
+    files = HandleTable(env, Journal(pending))
     due = DeferredWork(
         DeferredAttributes(pending, env.clock),
         pending,
@@ -68,7 +66,6 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     remover = Remover(env, tree, files, due, replaced, parents)
     edits = MetadataWriter(env, files)
     return Parts(
-        journal=journal,
         files=files,
         due=due,
         tree=tree,

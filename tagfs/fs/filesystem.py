@@ -38,7 +38,6 @@ class FileSystem:
     def __init__(self, env: FsContext, status: Callable[[], dict[str, Any]]) -> None:
         self._env = env
         parts = build(env, lambda: {**status(), **self.state()})
-        self.journal = parts.journal
         self.files = parts.files
         self.tree = parts.tree
         self.replaced = parts.replaced
@@ -265,12 +264,12 @@ class FileSystem:
 
         `give_up` lets all later requests fail at once; it is called when the service is dead.
         """
-        for error in self._pending.close():
+        for error in self._pending.drain():
             if isinstance(error, Unreachable):
                 give_up()
         self.files.close(give_up)
         self._prefetcher.close()
-        self.journal.close()
+        self._pending.close()
 
     # Inside
 

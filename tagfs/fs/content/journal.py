@@ -3,9 +3,11 @@
 `<token>.data` holds the bytes, `<token>.json` says which object they are to become. The note is
 written before an upload begins and deleted after it succeeded, so what a crash leaves behind can
 always be finished. While an upload takes longer than a moment, or has failed, data and note are
-also made to survive a power cut.
+also made to survive a power cut: the queue of what is pending says when.
 """
 
+import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -17,6 +19,8 @@ from pathlib import Path
 from tagfs.errors import StagingFull
 from tagfs.fs.content.journal_entries import FileEntry, Phase, RenameEntry, RenamePhase, render_note
 from tagfs.fs.content.staged_file import StagedFile
+from tagfs.fs.pending.change import Kind, Work
+from tagfs.fs.pending.queue import PendingChanges
 from tagfs.localfiles.atomic import replace_file, sync_path
 
 log = logging.getLogger(__name__)
@@ -32,11 +36,10 @@ nothing either way, because the kernel keeps what was written.
 class Journal:
     """Writes and deletes the notes of one mount's staging directory. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, pending: PendingChanges) -> None:
+        self._pending = pending
         self._lock = threading.Lock()
-        self._open: dict[Path, tuple[float, int]] = {}  # staged file -> since when, descriptor
-        self._stop = threading.Event()
-        self._syncer: threading.Thread | None = None
+        self._unsynced: dict[Path, int] = {}  # staged file -> descriptor
 
     def write(self, staged: StagedFile, entry: FileEntry) -> None:
         """Write down what a staged file is for; the note is there when this returns.
@@ -48,50 +51,38 @@ class Journal:
         if entry.phase is not Phase.COMMITTING:
             return
         with self._lock:
-            self._open[staged.path] = time.monotonic(), staged.fd
-            if self._syncer is None:
-                self._syncer = threading.Thread(
-                    target=self._sync_slow, name="tagfs-journal", daemon=True
-                )
-                self._syncer.start()
+            self._unsynced[staged.path] = staged.fd
+        work = Work(functools.partial(self._sync_slow, staged.path))
+        if not self._pending.add(staged.path, Kind.SYNC, work, SYNC_AFTER):
+            self.sync(staged)
 
     def sync(self, staged: StagedFile) -> None:
         """Make a staged file and its note survive a power cut; the note stays."""
-        with self._lock:
-            self._open.pop(staged.path, None)
-        try:
-            _sync(staged.fd, note_path(staged.path))
-        except OSError as error:
-            log.warning("%s: not safe from a power cut: %s", staged.path, error)
+        self._forget(staged.path)
+        _sync(staged.fd, staged.path)
 
     def remove(self, staged: StagedFile) -> None:
         """Delete the note: the service has what the staged file holds."""
-        with self._lock:
-            self._open.pop(staged.path, None)
+        self._forget(staged.path)
         note_path(staged.path).unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Stop the thread that looks after slow uploads."""
-        self._stop.set()
-        if self._syncer is not None:
-            self._syncer.join()
-
-    def _sync_slow(self) -> None:
-        while not self._stop.wait(SYNC_AFTER):
-            for path, fd in self._take_slow():
-                try:
-                    _sync(fd, note_path(path))
-                except OSError as error:
-                    log.warning("%s: not safe from a power cut: %s", path, error)
-                finally:
-                    os.close(fd)
-
-    def _take_slow(self) -> list[tuple[Path, int]]:
-        """Return uploads that take longer than a moment, each once, with a descriptor to close."""
-        limit = time.monotonic() - SYNC_AFTER
+    def _forget(self, path: Path) -> None:
+        """Sync a file no more; what has begun goes on by a descriptor of its own."""
         with self._lock:
-            slow = [path for path, (since, _) in self._open.items() if since < limit]
-            return [(path, os.dup(self._open.pop(path)[1])) for path in slow]
+            self._unsynced.pop(path, None)
+        self._pending.cancel(path, Kind.SYNC, wait=False)
+
+    def _sync_slow(self, path: Path) -> None:
+        """Sync a file whose upload takes longer than a moment."""
+        with self._lock:
+            fd = self._unsynced.pop(path, None)
+            if fd is None:  # the upload has ended just now
+                return
+            fd = os.dup(fd)
+        try:
+            _sync(fd, path)
+        finally:
+            os.close(fd)
 
 
 def note_path(data_path: Path) -> Path:
@@ -151,10 +142,13 @@ def _write(path: Path, entry: FileEntry | RenameEntry, *, lasting: bool = False)
         raise StagingFull(f"the journal cannot be written: {error}") from error
 
 
-def _sync(fd: int, note: Path) -> None:
-    os.fdatasync(fd)
+def _sync(fd: int, path: Path) -> None:
+    """Make a staged file and its note survive a power cut; log it if that fails."""
+    note = note_path(path)
     try:
-        sync_path(note)
-    except FileNotFoundError:  # the upload ended meanwhile, or the file was deleted
-        return
-    sync_path(note.parent)
+        os.fdatasync(fd)
+        with contextlib.suppress(FileNotFoundError):  # the upload ended meanwhile
+            sync_path(note)
+            sync_path(note.parent)
+    except OSError as error:
+        log.warning("%s: %s: %s", path, Kind.SYNC.value, error)

@@ -3,14 +3,20 @@
 import enum
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Final
 
 
 class Kind(enum.Enum):
-    """What is done to the object of a subject; the value says what it is until then."""
+    """What is done for a subject; the value says what it is until then."""
 
     DELETE = "unlinked, but not deleted"
     ATTRIBUTES = "mode, owner and times not set"
     UPLOAD = "not uploaded"
+    SYNC = "not safe from a power cut"
+
+
+LOCAL: Final = frozenset({Kind.SYNC})
+"""What is done to files of this host: it goes on while all that is due to the bucket is made."""
 
 
 class State(enum.Enum):

@@ -10,7 +10,12 @@ log = logging.getLogger(__name__)
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
 """Seconds before a change that failed is tried again: at first, and at most."""
 
-LEVELS = {Kind.DELETE: logging.WARNING, Kind.ATTRIBUTES: logging.ERROR, Kind.UPLOAD: logging.INFO}
+LEVELS = {
+    Kind.DELETE: logging.WARNING,
+    Kind.ATTRIBUTES: logging.ERROR,
+    Kind.UPLOAD: logging.INFO,
+    Kind.SYNC: logging.WARNING,
+}
 """How the first failure is logged that nobody waits for; the change is tried again. A file that
 is not uploaded says itself where it is kept."""
 

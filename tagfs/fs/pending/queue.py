@@ -1,10 +1,10 @@
 """Changes that a program was told of before the service has them: one queue for all of them.
 
 A name that was taken away while its file is open, and may be given anew at once; what was set on a
-temporary file; a closed file; an upload that is slow: each is a `Change` of one subject, due at a
-time. It is begun once, by whoever claims it first: the scheduler when it is due, `flush` before
-that, `taken` by who makes it part of something else, or nobody, after `cancel`. One that has begun
-is waited for, so nothing that is made at its path can be struck by it.
+temporary file; a closed file; a staged file whose upload is slow: each is a `Change` of one
+subject, due at a time. It is begun once, by whoever claims it first: the scheduler when it is due,
+`flush` before that, `taken` by who makes it part of something else, or nobody, after `cancel`. One
+that has begun is waited for, so nothing that is made at its path can be struck by it.
 
 One thread looks after what is due, a few make the changes, however many there are. What fails is
 tried again, and as long as anything fails, nothing more should be answered early (`is_trusted`).
@@ -21,7 +21,8 @@ from contextlib import contextmanager
 
 from tagfs.fs.clock import Clock
 from tagfs.fs.mapping.paths import is_below
-from tagfs.fs.pending.change import Change, Kind, State, Work
+from tagfs.fs.pending.batches import try_all
+from tagfs.fs.pending.change import LOCAL, Change, Kind, State, Work
 from tagfs.fs.pending.failures import log_failure, retry_delay
 from tagfs.fs.pending.scheduler import Scheduler
 from tagfs.fs.pending.threads import ChangeThreads
@@ -39,20 +40,20 @@ class PendingChanges:
         self._moved_on = threading.Condition(self._lock)  # a change has another state
         self._changes: dict[tuple[Hashable, Kind], Change] = {}
         self._failing = 0
-        self._scheduler = Scheduler(clock, "tagfs-pending", self._begin)
-        self._closed = False
+        self._scheduler = Scheduler(clock, "tagfs-pending", self._begin, _waits)
+        self._accepted = frozenset(Kind)
 
     @property
     def is_trusted(self) -> bool:
         """Whether more may be answered early: nothing that was fails."""
-        return not self._closed and not self._failing
+        return len(self._accepted) == len(Kind) and not self._failing
 
     def find(self, subject: Hashable, kind: Kind) -> Change | None:
         """Return what waits for a subject, or runs."""
         return self._changes.get((subject, kind))
 
     def add(self, subject: Hashable, kind: Kind, work: Work, delay: float = 0.0) -> bool:
-        """Have a change made in `delay` seconds; False after the end: nothing is made any more.
+        """Have a change made in `delay` seconds; False after the end: none is made any more.
 
         One of its kind that waits for that subject does this instead, no later than it was due;
         one that runs is followed by it.
@@ -63,7 +64,7 @@ class PendingChanges:
                 self._moved_on.wait()
                 change = self._changes.get((subject, kind))
             due = self._clock() + delay
-            if self._closed:
+            if kind not in self._accepted:
                 return False
             if change is None:
                 work.acquire()
@@ -89,17 +90,18 @@ class PendingChanges:
                 change.due = self._clock()
                 self._push(change)
 
-    def cancel(self, subject: Hashable, kind: Kind) -> bool:
+    def cancel(self, subject: Hashable, kind: Kind, *, wait: bool = True) -> bool:
         """Take a change back. False if there was none to take back, or it had begun: it is over.
 
-        One that fails while it is waited for is taken back as well: it is not tried again.
+        One that fails while it is waited for is taken back as well: it is not tried again. With
+        `wait` false one that has begun goes on, and may be tried again.
         """
         change = self.find(subject, kind)
         if change is None:
             return False
         with self._lock:
             change.again = None
-            is_ours = self._claim(change, wait=True)
+            is_ours = self._claim(change, wait=wait)
             if is_ours:
                 self._ending(change)
         if is_ours:
@@ -146,7 +148,7 @@ class PendingChanges:
             TagfsError: one was not made; all were tried.
         """
         changes = [change for change in self.all(kind) if is_below(change.path, directory)]
-        failed = list(self._try_all(changes))
+        failed = list(try_all(changes, self._threads, self._flush))
         if failed:
             raise failed[0][1]
 
@@ -165,37 +167,30 @@ class PendingChanges:
         with self._lock:
             self._moved_on.wait_for(lambda: not condition())
 
-    def close(self) -> Iterator[Exception]:
-        """Make everything, kind by kind; yield why something stays undone, as soon as it is known.
+    def drain(self) -> Iterator[Exception]:
+        """Make all that is due to the bucket; yield why something stays undone, as soon as known.
 
-        Each failure is logged.
+        Nothing of that is accepted any more; what is done to local files meanwhile goes on until
+        `close`. Each failure is logged.
         """
         with self._lock:
-            self._closed = True
+            self._accepted = LOCAL
+            self._moved_on.notify_all()
+        for kind in Kind:
+            if kind not in LOCAL:
+                for change, error in try_all(self.all(kind), self._threads, self._flush):
+                    log_failure(change, error, is_over=True)
+                    yield error
+
+    def close(self) -> None:
+        """End; nothing is begun any more."""
+        with self._lock:
+            self._accepted = frozenset()
             self._moved_on.notify_all()
         self._scheduler.close()
-        for kind in Kind:
-            for change, error in self._try_all(self.all(kind)):
-                log_failure(change, error, is_over=True)
-                yield error
         self._threads.close()
 
     # Making changes: without the lock
-
-    def _try_all(self, changes: list[Change]) -> Iterator[tuple[Change, Exception]]:
-        """Make changes now; yield what fails."""
-        tries = [self._threads.submit(c.kind, functools.partial(self._try, c)) for c in changes]
-        for change, done in zip(changes, tries, strict=True):
-            error = done.result()
-            if error is not None:
-                yield change, error
-
-    def _try(self, change: Change) -> Exception | None:
-        try:
-            self._flush(change)
-        except Exception as error:  # noqa: BLE001  (whoever asked for it raises or logs it)
-            return error
-        return None
 
     def _flush(self, change: Change) -> None:
         while self._claim(change, wait=True):
@@ -263,7 +258,9 @@ class PendingChanges:
 
     def _run_due(self, change: Change) -> None:
         """Make a change in a thread for that, unless somebody has it already."""
-        if self._closed or change.due > self._clock() or not self._claim(change, wait=False):
+        if change.kind not in self._accepted or change.due > self._clock():
+            return
+        if not self._claim(change, wait=False):
             return
         try:
             self._run(change)
@@ -273,7 +270,7 @@ class PendingChanges:
     def _begin(self, change: Change) -> None:
         with self._lock:
             is_due = change.state is State.WAITING and change.due <= self._clock()
-            if is_due and not self._closed:
+            if is_due and change.kind in self._accepted:
                 self._threads.submit(change.kind, functools.partial(self._run_due, change))
 
     # Under the lock
@@ -296,3 +293,8 @@ class PendingChanges:
     def _count(self, change: Change, failures: int) -> None:
         self._failing += (failures > 0) - (change.failures > 0)
         change.failures = failures
+
+
+def _waits(change: Change) -> bool:
+    """Say whether it can still be begun when its time has come."""
+    return change.state is State.WAITING

@@ -14,14 +14,25 @@ T = TypeVar("T")
 class Scheduler(Generic[T]):
     """Hands things over when their time has come. Thread-safe.
 
-    Its thread begins with the first of them, and sleeps until one is due.
+    Its thread begins with the first of them, and sleeps until one is due that is still wanted.
     """
 
-    def __init__(self, clock: Clock, name: str, hand_over: Callable[[T], None]) -> None:
-        """`hand_over` is called by the scheduler's thread, without a lock, and must be brief."""
+    def __init__(
+        self,
+        clock: Clock,
+        name: str,
+        hand_over: Callable[[T], None],
+        is_wanted: Callable[[T], bool] = lambda _thing: True,
+    ) -> None:
+        """`hand_over` is called by the scheduler's thread, without a lock, and must be brief.
+
+        What `is_wanted` no longer, and is not due yet, wakes nobody: most of what waits is taken
+        back before its time.
+        """
         self._clock = clock
         self._name = name
         self._hand_over = hand_over
+        self._is_wanted = is_wanted
         self._sooner = threading.Condition()
         self._heap: list[tuple[float, int, T]] = []
         self._numbers = itertools.count()
@@ -62,5 +73,7 @@ class Scheduler(Generic[T]):
                     due.append(heapq.heappop(self._heap)[2])
                 if due:
                     return due
+                while self._heap and not self._is_wanted(self._heap[0][2]):
+                    heapq.heappop(self._heap)
                 self._clock.wait(self._sooner, self._heap[0][0] - now if self._heap else None)
             return None

@@ -12,6 +12,8 @@ from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.openfiles.commit import Committer
+from tagfs.fs.pending.queue import PendingChanges
+from tagfs.fs.pending.threads import ChangeThreads
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -36,8 +38,8 @@ class Kit:
     def __init__(self, staging: Path, executor: ThreadPoolExecutor) -> None:
         self.bucket = MemoryBucket()
         env = environment_of(self.bucket, staging, executor)
-        self.journal = Journal()
-        self.committer = Committer(env, self.journal, lambda: None)
+        self.pending = PendingChanges(env.clock, ChangeThreads(1))
+        self.committer = Committer(env, Journal(self.pending), lambda: None)
         self.staged: StagedFile = env.staging.new_file()
 
     def to(self, key: str, tags: TagSet | None = None, *, exclusive: bool = True) -> UploadTarget:
@@ -57,7 +59,7 @@ def kit(tmp_path: Path) -> Iterator[Kit]:
         kit = Kit(tmp_path, executor)
         yield kit
         kit.staged.discard()
-        kit.journal.close()
+        kit.pending.close()
 
 
 def fetch(_start: int, _length: int) -> bytes:

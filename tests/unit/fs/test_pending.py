@@ -79,13 +79,20 @@ def threaded(clock: FakeClock) -> Iterator[PendingChanges]:
     """One with threads of its own."""
     queue = PendingChanges(clock, ChangeThreads(2))
     yield queue
-    list(queue.close())
+    end(queue)
+
+
+def end(queue: PendingChanges) -> list[str]:
+    """Make everything, and end; return the failures."""
+    failed = [str(error) for error in queue.drain()]
+    queue.close()
+    return failed
 
 
 def close(queue: PendingChanges, pool: ScriptedPool) -> list[str]:
     """End it, its threads played by this one; return the failures."""
     failed: list[str] = []
-    closing = meanwhile(lambda: failed.extend(str(error) for error in queue.close()), 0)
+    closing = meanwhile(lambda: failed.extend(end(queue)), 0)
     while closing.is_alive():
         pool.run_all()
         closing.join(0.001)
@@ -471,7 +478,7 @@ def test_the_end_says_what_failed_before_it_tries_the_rest(
     acts = [Act(Unreachable(f"{number}")) for number in range(3)]
     for number, act in enumerate(acts):
         queue.add(f"/{number}", DELETE, act.work, 1000)
-    failures = queue.close()
+    failures = queue.drain()
     first: list[str] = []
     hearing = meanwhile(lambda: first.append(str(next(failures))), 0)
     wait_for(lambda: len(pool) == 3)
@@ -481,6 +488,70 @@ def test_the_end_says_what_failed_before_it_tries_the_rest(
     assert [act.calls for act in acts] == [1, 0, 0]
     pool.run_all()
     assert [str(error) for error in failures] == ["1", "2"]
+    queue.close()
+
+
+def test_local_files_are_looked_after_until_all_else_is_made(
+    clock: FakeClock, pool: ScriptedPool
+) -> None:
+    """D5. What is uploaded at unmount, and takes long, survives a power cut as ever."""
+    queue = PendingChanges(clock, ChangeThreads(2, lambda _threads, _name: pool))
+    early, late, never = Act(), Act(), Act()
+    queue.add("/early", Kind.SYNC, early.work, 1)
+    assert list(queue.drain()) == []
+    assert early.calls == 0, "it is not due, and nobody waits for it"
+    assert not queue.add("/f", DELETE, never.work)
+    assert queue.add("/late", Kind.SYNC, late.work, 2)
+    clock.advance_when_waited_for(2)
+    pool.run_all()
+    assert (early.calls, late.calls) == (1, 1)
+    queue.close()
+    assert not queue.add("/late", Kind.SYNC, never.work)
+    assert (never.calls, len(pool)) == (0, 0)
+
+
+# When its thread is woken
+
+
+def test_what_is_taken_back_wakes_nobody(
+    queue: PendingChanges, clock: FakeClock, pool: ScriptedPool
+) -> None:
+    """A thousand files a second are uploaded, each long before it is to be made safe."""
+    waits: list[float | None] = []
+    wait = clock.wait
+
+    def counted(condition: threading.Condition, _seconds: float | None) -> None:
+        waits.append(_seconds)
+        wait(condition, _seconds)
+
+    clock.wait = counted  # type: ignore[method-assign]
+    for number in range(100):
+        queue.add(f"/{number}", DELETE, Act().work, 1 + number / 1000)
+        assert queue.cancel(f"/{number}", DELETE)
+    last = Act()
+    queue.add("/last", DELETE, last.work, 10)
+    clock.advance_when_waited_for(0.5)
+    assert waits[-1] == 9.5, "it sleeps until the last one is due"
+    clock.advance(10)
+    pool.run_all()
+    assert last.calls == 1
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_one_that_runs_and_is_not_waited_for_is_not_made_again(
+    queue: PendingChanges, pool: ScriptedPool, *, fails: bool
+) -> None:
+    act = Act(Unreachable("no answer") if fails else None, held=True)
+    act.is_final = lambda _error: True
+    queue.add("/f", DELETE, act.work)
+    running = meanwhile(pool.run, 0)
+    assert act.has_begun()
+    queue.add("/f", DELETE, act.work)
+    assert not queue.cancel("/f", DELETE, wait=False)
+    act.go_on.set()
+    running.join(10)
+    pool.run_all()
+    assert (act.calls, state(queue, "/f")) == (1, None)
 
 
 # Threads
@@ -497,7 +568,7 @@ def test_an_upload_keeps_no_deletion_waiting(clock: FakeClock) -> None:
     assert sum(upload.calls for upload in uploads) == 1
     for upload in uploads:
         upload.go_on.set()
-    assert list(queue.close()) == []
+    assert end(queue) == []
     assert all(upload.calls == 1 for upload in uploads)
 
 
@@ -524,4 +595,4 @@ def test_a_thousand_races_between_the_scheduler_and_others() -> None:
         taken_back = queue.cancel("/f", DELETE)
         assert act.calls == (0 if taken_back else 1)
         assert act.given_back == 1
-    assert list(queue.close()) == []
+    assert end(queue) == []
