@@ -1,5 +1,20 @@
-"""`python -m tagfs`: the command line."""
+"""Where a process begins: `tagfs` and `python -m tagfs`."""
 
-from tagfs.cli import main
+import signal
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it without a word, even while it is being imported."""
+    try:
+        from tagfs.cli import main as run  # noqa: PLC0415  (so that an interrupt of it is caught)
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would say what it interrupts at exit
+
+
+if __name__ == "__main__":
+    main()

@@ -105,7 +105,7 @@ def test_and_lets_the_right_ones_be(text: str) -> None:
 def test_the_distribution_has_a_name_of_its_own() -> None:
     assert PROJECT["name"] == extras.DISTRIBUTION
     assert PROJECT["name"] != "tagfs"
-    assert PROJECT["scripts"] == {"tagfs": "tagfs.cli:main"}
+    assert PROJECT["scripts"] == {"tagfs": "tagfs.__main__:main"}
 
 
 @pytest.mark.parametrize("library", [extras.EMULATOR, extras.LIBFUSE3, extras.METRICS])

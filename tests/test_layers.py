@@ -32,6 +32,7 @@ FOLDERS = [
     "session",
     "emulator",
     "demo",
+    "commands",
     "cli",
     "__main__",
 ]

@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-IMPORTED = ("tagfs.cli", "tagfs.session")
+IMPORTED = ("tagfs.cli", "tagfs.commands.mount", "tagfs.session")
 """What every mount imports; not the bindings, which look at the environment."""
 
 _MAX_REQUEST = 1024 * 1024

@@ -1,18 +1,45 @@
 """The group `tagfs tag`."""
 
+from typing import Final
+
 import click
 
-from tagfs.bulk.read_commands import dump_command, find_command, get_command
-from tagfs.bulk.write_commands import (
-    replace_command,
-    restore_command,
-    rm_command,
-    set_command,
-    undo_command,
-)
+from tagfs.terminal.lazy_group import Later, LazyGroup
+
+COMMANDS: Final = {
+    "dump": Later(
+        "tagfs.bulk.read_commands",
+        "dump_command",
+        "Write tags as `getfattr -d` does, for `tagfs tag restore` or `setfattr --restore`.",
+    ),
+    "find": Later(
+        "tagfs.bulk.read_commands",
+        "find_command",
+        "Name all below TARGET... whose tags match EXPRESSION.",
+    ),
+    "get": Later(
+        "tagfs.bulk.read_commands",
+        "get_command",
+        "Show tags, one `KEY=VALUE` a line; with several targets or -R after the name.",
+    ),
+    "replace": Later("tagfs.bulk.write_commands", "replace_command", "Make these the only tags."),
+    "restore": Later(
+        "tagfs.bulk.write_commands",
+        "restore_command",
+        "Write back what `tagfs tag dump` or `getfattr -d` has written (DUMP, or stdin).",
+    ),
+    "rm": Later("tagfs.bulk.write_commands", "rm_command", "Remove tags, which need not be there."),
+    "set": Later("tagfs.bulk.write_commands", "set_command", "Set tags, keeping all others."),
+    "undo": Later(
+        "tagfs.bulk.write_commands",
+        "undo_command",
+        "Put back the old tags that an --audit file recorded.",
+    ),
+}
+"""Each with the first paragraph of its help."""
 
 
-@click.group("tag")
+@click.group("tag", cls=LazyGroup, later=COMMANDS)
 def tag_group() -> None:
     """Read and change tags of many objects at once.
 
@@ -31,16 +58,3 @@ def tag_group() -> None:
     \b
     Exit status: 0 done, 1 something failed (it is told at the end), 2 bad usage, 130 interrupted.
     """  # noqa: D301  (click reads \b)
-
-
-for command in (
-    get_command,
-    set_command,
-    replace_command,
-    rm_command,
-    dump_command,
-    restore_command,
-    find_command,
-    undo_command,
-):
-    tag_group.add_command(command)

@@ -23,7 +23,6 @@ from tagfs.config.settings import (
 )
 from tagfs.config.toml_file import ConfigFiles
 from tagfs.errors import BadUsage, SettingsError
-from tagfs.store.credentials.places import place_in_files
 
 PREFIX: Final = "TAGFS_"
 
@@ -156,6 +155,8 @@ def _of_vendors_files(
     named = {item.name for item in given if item.value not in ("off", False)}
     if named & {"endpoint", "region", "credentials", "credential_process", "anonymous"}:
         return []
+    from tagfs.store.credentials.places import place_in_files  # noqa: PLC0415  (and all of HTTP)
+
     found = place_in_files(service, _single(given, "credentials_profile"), environment)
     known = {item.name for item in vendors}
     if "endpoint" in known:

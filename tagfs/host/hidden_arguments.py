@@ -1,6 +1,5 @@
 """What ps(1) shows of this process: its arguments, without the password of a proxy."""
 
-import ctypes
 import re
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,8 @@ def hide_passwords() -> None:
     spans = passwords_in(Path("/proc/self/cmdline").read_bytes())
     if not spans:
         return
+    import ctypes  # noqa: PLC0415  (nobody else needs it who only looks)
+
     fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
     start = int(fields.rpartition(")")[2].split()[_ARG_START])
     for begin, end in spans:

@@ -33,13 +33,12 @@ EXAMPLES: Final = {
 }
 
 
-def add_examples(group: click.Group) -> None:
-    """Give every command of `group` the examples that its own text lacks."""
-    for path, command in commands(group):
-        lines = EXAMPLES.get(path, ())
-        if lines and not has_example(path, command.help or ""):
-            text = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
-            command.epilog = f"{text}\n\n{command.epilog or ''}".rstrip()
+def add_example(path: str, command: click.Command) -> None:
+    """Give a command, typed as `path`, the examples that its own text lacks."""
+    lines = EXAMPLES.get(path, ())
+    if lines and not has_example(path, command.help or ""):
+        text = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+        command.epilog = f"{text}\n\n{command.epilog or ''}".rstrip()
 
 
 def has_example(path: str, text: str) -> bool:
@@ -51,5 +50,8 @@ def commands(command: click.Command, path: str = "tagfs") -> Iterator[tuple[str,
     """Yield a command and all below it, with what is typed for each."""
     yield path, command
     if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
-            yield from commands(child, f"{path} {name}")
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None:
+                yield from commands(child, f"{path} {name}")

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.live import Live
 
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import find_mount, present_mounts
@@ -76,6 +74,8 @@ def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> N
     if not reports:
         click.echo("no bucket is mounted here")
         return
+    from rich.console import Console  # noqa: PLC0415  (for people alone)
+
     width = None if sys.stdout.isatty() else 200
     Console(width=width).print(render.table(reports))
     for report in reports:
@@ -84,6 +84,8 @@ def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> N
 
 
 def _watch(mountpoint: Path | None, seconds: float) -> None:
+    from rich.live import Live  # noqa: PLC0415
+
     with Live(auto_refresh=False, screen=False) as live:
         while True:
             live.update(render.table(_look(mountpoint)), refresh=True)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from tagfs.status.query import Report
 from tagfs.terminal.format import duration_text, size_text
+
+if TYPE_CHECKING:  # a page and what programs read do without
+    from rich.table import Table
 
 
 def hit_rate(status: Mapping[str, Any]) -> float | None:
@@ -89,8 +90,10 @@ COLUMNS = (
 )
 
 
-def table(reports: list[Report]) -> Table:
+def table(reports: list[Report]) -> "Table":
     """Return a table with a row for each mount."""
+    from rich.table import Table  # noqa: PLC0415
+
     found = Table(box=None, pad_edge=False)
     for name in COLUMNS:
         numeric = name not in ("mountpoint", "bucket")

@@ -1,0 +1,19 @@
+"""The command `tagfs umount`."""
+
+from pathlib import Path
+
+import click
+
+from tagfs.status.umount import unmount_all
+
+
+@click.command("umount")
+@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False))
+@click.option("-z", "--lazy", is_flag=True, help="detach now, finish when nobody uses it")
+@click.option("--stale", is_flag=True, help="only if its server died; else do nothing")
+def umount_command(mountpoint: Path, lazy: bool, stale: bool) -> None:  # noqa: FBT001
+    """Take a mount off MOUNTPOINT, and wait until everything is uploaded.
+
+    Exit status 1: it is in use, or something could not be uploaded, which is said.
+    """
+    unmount_all(mountpoint, lazy=lazy, stale=stale, say=lambda text: click.echo(text, err=True))
