@@ -31,7 +31,7 @@ NOWHERE = dict.fromkeys(
     ),
     "http://127.0.0.1:1",
 )
-"""Token services that do not answer; what they do when they answer is `test_token_services`'."""
+"""Token services that do not answer; what is done with answers is tested in `token_services`."""
 ALIYUN = {"name": "p", "access_key_id": "id", "access_key_secret": "S3CRET"}
 
 
