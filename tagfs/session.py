@@ -83,10 +83,18 @@ def serve(
         if settings.metrics:
             stack.enter_context(_metrics(settings.metrics, vitals))
         lifetime.commit()
-        staging = StagingDirectory(settings, mountpoint)
-        stack.callback(staging.close)
+        staging = _staging(settings, mountpoint, stack)
         part = _Parts(settings, binding, mountpoint, client, staging, vitals, lifetime)
         _serve(part, ready)
+
+
+def _staging(settings: Settings, mountpoint: Path, stack: ExitStack) -> StagingArea:
+    """Return where this mount stages files: a read-only one nowhere, so it needs no disk."""
+    if settings.read_only:
+        return StagingArea(None)
+    own = StagingDirectory(settings, mountpoint)
+    stack.callback(own.close)
+    return StagingArea(own.path)
 
 
 def _check(settings: Settings, client: Client) -> None:
@@ -126,7 +134,7 @@ class _Parts:
     binding: Binding
     mountpoint: Path
     client: Client
-    staging: StagingDirectory
+    staging: StagingArea
     vitals: MountStatus
     lifetime: MountLifecycle
 
@@ -171,7 +179,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             executor=executor,
             upload_executor=upload_executor,
             budget=MemoryBudget(settings.memory),
-            staging=StagingArea(parts.staging.path),
+            staging=parts.staging,
             caller=caller,
             caller_execs=caller.is_exec,
             caller_holds=caller.holds,

@@ -59,7 +59,8 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
         return
 
     def work(ready: object) -> None:
-        logs.to_background(chosen.log_level, chosen.log_file, chosen.cache_dir / "tagfs.log")
+        fallback = chosen.cache_dir / "tagfs.log"
+        logs.to_background(chosen.log_level, chosen.log_file, fallback, optional=chosen.read_only)
         serve(chosen, directory, ready)  # type: ignore[arg-type]
 
     from tagfs.recovery.startup_notice import notice  # noqa: PLC0415

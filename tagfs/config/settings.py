@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
-from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
+from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, SELINUX, VALUED
 from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE, MountOption
 from tagfs.errors import BadUsage, SettingsError
 from tagfs.localfiles.trusted import home
@@ -203,13 +203,19 @@ def _read(item: OptionValue) -> tuple[str, Any]:
             shown = f"={value}" if isinstance(value, str) and not TABLE[name].secret else ""
             raise SettingsError(f"{item.origin}{shown}: expected {TABLE[name].expects}") from None
     if name in VALUED:
-        return name, value
+        return name, _label(value) if name in SELINUX else value
     if name in FUSE_OPTIONS or name in DANGEROUS or name in {"ro", "rw"}:
         flag = _flag(item)
         return ("ro", not flag) if name == "rw" else (name, flag)
-    if name in IGNORED or name in DANGEROUS.values() or name.startswith(("x-", "comment")):
+    if name in IGNORED or name in DANGEROUS.values() or name.startswith(("x-", "X-", "comment")):
         return name, value
     raise SettingsError(_unknown(item))
+
+
+def _label(value: str | bool) -> str | bool:  # noqa: FBT001
+    """Return a label as the kernel wants it: with a comma only within quotes."""
+    bare = isinstance(value, str) and "," in value and not value.startswith('"')
+    return f'"{value}"' if bare else value
 
 
 def _text(option: MountOption, value: str | bool) -> str:  # noqa: FBT001
@@ -253,11 +259,13 @@ def _unknown(item: OptionValue) -> str:
 def split_options(texts: tuple[str, ...]) -> dict[str, str | bool]:
     """Read `-o a,b=c -o d` into names and values; True for a name alone.
 
-    Of `rw` and `ro` the last holds, as with mount(8): its helpers get a line of fstab, then -o.
+    A comma within double quotes belongs to the value, as mount(8) has it of SELinux's contexts,
+    which keep their quotes. Of `rw` and `ro` the last holds, as with mount(8): its helpers get a
+    line of fstab, then -o.
     """
     options: dict[str, str | bool] = {}
     for text in texts:
-        for item in filter(None, text.split(",")):
+        for item in re.findall(r'(?:="[^"]*"|[^,])+', text):
             name, equals, value = item.partition("=")
             options.pop({"ro": "rw", "rw": "ro"}.get(name.strip(), name.strip()), None)
             options[name.strip()] = value if equals else True

@@ -111,6 +111,8 @@ def _for_root(settings: Settings, host: Host) -> Iterator[Finding]:
 def _cache_dir(settings: Settings) -> Finding:
     """Look at the directory as it is, or at the one it would be made in; nothing is made."""
     check, path = "cache_dir", settings.cache_dir
+    if settings.read_only:
+        return ok(check, "not needed: a read-only mount stages nothing")
     other = "choose another with -o cache_dir=DIR"
     found = staging_base(path)
     while not found.exists() and found != found.parent:

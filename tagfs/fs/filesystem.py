@@ -253,7 +253,7 @@ class FileSystem:
         return {
             **self.files.state(),
             **self._write_back.state(),
-            "staging": str(self._env.staging.directory),
+            "staging": self._env.staging.shown,
             "hidden_keys": self.tree.odd_keys.hidden,
         }
 

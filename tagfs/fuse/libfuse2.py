@@ -29,6 +29,10 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
+NEWER = frozenset({"clone_fd", "max_threads", "max_idle_threads"})
+"""Options of libfuse 3 that libfuse 2 does not know: they say how it serves, not what."""
+
+
 def _encode(text: str, _errors: str = "strict") -> tuple[bytes, int]:
     return text.encode("utf-8", "surrogateescape"), len(text)
 
@@ -56,7 +60,8 @@ class Session(Callbacks, fuse.FUSE):  # type: ignore[misc]
     ) -> None:
         self._ready = ready
         self._call = operations
-        merged = {**OPTIONS, **options}
+        known = {name: value for name, value in options.items() if name not in NEWER}
+        merged = {**OPTIONS, **known}
         super().__init__(operations, str(mountpoint), foreground=True, encoding=ENCODING, **merged)
 
     def init(self, _connection: Any) -> int:

@@ -173,6 +173,8 @@ def to_options(options: Mapping[str, Any]) -> dict[str, Any]:
     chosen: dict[str, Any] = {**DEFAULTS}
     if _number() >= (3, 12):
         chosen |= THREADS
+    else:
+        elsewhere |= {"max_threads"}
     chosen |= {name: value for name, value in options.items() if name not in elsewhere}
     for name in CONFIG:
         if name in chosen:

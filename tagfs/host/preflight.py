@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tagfs.config.fuse_options import SELINUX
 from tagfs.errors import SettingsError
 
 
@@ -12,7 +13,8 @@ def check_host(options: Mapping[str, Any]) -> None:
     """Raise what keeps this host from mounting with these options of libfuse.
 
     Raises:
-        SettingsError: no /dev/fuse, no right to open it, or none to do what is for root alone.
+        SettingsError: no /dev/fuse, no right to open it, or none to do what is for root alone; a
+            label of SELinux where there is none.
     """
     device = Path("/dev/fuse")
     if not device.exists():
@@ -29,6 +31,23 @@ def check_host(options: Mapping[str, Any]) -> None:
     for name in ("suid", "dev"):
         if options.get(name) and os.getuid() != 0:
             raise SettingsError(f"allow_{name} is for root alone")
+    labels = [name for name in SELINUX if options.get(name)]
+    if labels and not runs_selinux():
+        raise SettingsError(
+            f"{labels[0]} is a label of SELinux, which this kernel does not run: leave it out, as"
+            " mount(8) does there"
+        )
+
+
+FILE_SYSTEMS = Path("/proc/filesystems")
+
+
+def runs_selinux() -> bool:
+    """Say whether the kernel runs SELinux; where nothing tells, that it may."""
+    try:
+        return "\tselinuxfs\n" in FILE_SYSTEMS.read_text(encoding="ascii")
+    except OSError:
+        return True
 
 
 FUSE_CONF = Path("/etc/fuse.conf")

@@ -35,8 +35,11 @@ def to_stderr(level: str) -> None:
     _install(handler, level)
 
 
-def to_background(level: str, file: Path | None, fallback: Path) -> None:
+def to_background(level: str, file: Path | None, fallback: Path, *, optional: bool = False) -> None:
     """Write log lines to the file that was chosen, else to syslog, else to `fallback`.
+
+    A `fallback` that is `optional` may be where nothing can be written: then there is no log, which
+    is said on stderr.
 
     Raises:
         SettingsError: the file cannot be written.
@@ -49,7 +52,13 @@ def to_background(level: str, file: Path | None, fallback: Path) -> None:
         handler.setFormatter(logging.Formatter(_FORMAT))
         _install(handler, level)
         return
-    to_file(level, file or fallback)
+    try:
+        to_file(level, file or fallback)
+    except SettingsError as error:
+        if file is not None or not optional:
+            raise
+        sys.stderr.write(f"tagfs: nothing is logged, as there is no syslog here: {error}\n")
+        _install(logging.NullHandler(), level)
 
 
 def to_file(level: str, file: Path) -> None:

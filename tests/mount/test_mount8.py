@@ -192,6 +192,8 @@ PASSED = {
     "owner": set(),
     "group,auto,noatime": {"noatime"},
     "defaults,nouser,silent": set(),
+    "noauto,x-systemd.automount,x-systemd.idle-timeout=600,x-systemd.requires=a.service": set(),
+    "comment=ours,X-mount.mkdir,context=system_u:object_r:public_content_t:s0": set(),
 }
 """Options of fstab, and which of the kernel's flags they bring besides nosuid and nodev."""
 
@@ -203,6 +205,38 @@ def test_what_mount8_passes(host: Host, words: str) -> None:
     assert done.returncode == 0, done
     found = flags_of(done.stdout, host.point) - {"rw", "relatime"}
     assert found == {"nosuid", "nodev", *PASSED[words]}
+
+
+LABELS = {
+    "2": 'context="system_u:object_r:httpd_sys_content_t:s0:c1,c2"',
+    "3": "fscontext=system_u:object_r:a_t:s0,defcontext=system_u:object_r:b_t:s0",
+}
+"""What SELinux is told of a mount, for each libfuse."""
+
+
+@needs_mount8
+@pytest.mark.parametrize("fuse", LABELS)
+def test_labels_of_selinux_are_the_kernels(host: Host, fuse: str) -> None:
+    """... which takes them where it runs SELinux; where it does not, tagfs says so.
+
+    mount(8) drops them there (`test_what_mount8_passes`). Here no kernel of the tests runs it, so
+    the kernel's refusal shows that they reach it.
+    """
+    if "selinuxfs" in Path("/proc/filesystems").read_text():
+        pytest.skip("SELinux runs here: it knows no such labels")
+    mount = f"tagfs mount {host.url} {host.point} -o {host.options},fuse={fuse}"
+    told = host.run(f"{mount},'{LABELS[fuse]}'")
+    name = LABELS[fuse].partition("=")[0]
+    assert told.returncode == 1
+    assert told.stderr.startswith(f"tagfs: {name} is a label of SELinux, which this kernel does")
+    believed = f"{host.public}/file-systems"
+    pretend = (
+        f"printf 'nodev\\tselinuxfs\\n' >{believed}; mount --bind {believed} /proc/filesystems"
+    )
+    refused = host.run(f"{pretend}; {mount},'{LABELS[fuse]}'")
+    assert refused.returncode == 1
+    assert "Invalid argument" in refused.stderr
+    assert host.run(f"{pretend}; {mount}").returncode == 0
 
 
 REMOUNT = """

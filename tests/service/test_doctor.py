@@ -460,6 +460,8 @@ def test_the_cache_directory(tmp_path: Path) -> None:
     assert on_host(settings(tmp_path), Host())["cache_dir"].level is not Level.FAIL
     assert not (tmp_path / "cache").exists()
     (tmp_path / "cache").write_text("")
+    read_only = on_host(settings(tmp_path, ro=True), Host())["cache_dir"]
+    assert (read_only.level, read_only.detail[:10]) == (Level.OK, "not needed")
     assert on_host(settings(tmp_path), Host())["cache_dir"].level is Level.FAIL
     (tmp_path / "cache").unlink()
     (tmp_path / "cache/staging").mkdir(parents=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagfs.errors import FileTooLarge, IntegrityError, StagingFull
+from tagfs.errors import FileTooLarge, IntegrityError, ReadOnly, StagingFull
 from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.upload_plan import ContentShape
 
@@ -33,9 +33,27 @@ FETCH_BLOCK = 8 * 1024**2
 class StagingArea:
     """The directory that holds staged files and their journals; 0700, files 0600."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, directory: Path | None) -> None:
+        """None is of a read-only mount: nothing is staged, and no place on the disk is needed."""
+        if directory is not None:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+
+    @property
+    def directory(self) -> Path:
+        """Where it is.
+
+        Raises:
+            ReadOnly: nowhere.
+        """
+        if self._directory is None:
+            raise ReadOnly("mounted read-only, so nothing is staged")
+        return self._directory
+
+    @property
+    def shown(self) -> str | None:
+        """The directory as the mount's status tells it; None if there is none."""
+        return str(self._directory) if self._directory else None
 
     def new_file(self) -> "StagedFile":
         """Create an empty staged file, locked while it is open: `tagfs recover` leaves it alone."""

@@ -122,6 +122,23 @@ def test_words_of_mount8_and_what_is_for_root(env, options, passed):
     assert choose(URL, split_options((options,)), env).fuse_options.keys() == set(passed)
 
 
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ("context=system_u:object_r:x_t:s0,ttl=5", "system_u:object_r:x_t:s0"),
+        ('context="system_u:object_r:x_t:s0:c1,c2",ttl=5', '"system_u:object_r:x_t:s0:c1,c2"'),
+        ('ttl=5,context="a,b"', '"a,b"'),
+    ],
+)
+def test_a_label_of_selinux_may_have_commas_within_quotes(env, options, label):
+    """... as mount(8) has it; the kernel takes the quotes off."""
+    chosen = choose(URL, split_options((options,)), env)
+    assert chosen.fuse_options["context"] == label
+    assert chosen.ttl == 5
+    bare = choose(URL, {}, {**env, "TAGFS_ROOTCONTEXT": "a,b"})
+    assert bare.fuse_options["rootcontext"] == '"a,b"'
+
+
 def test_all_mistakes_are_told_at_once_each_with_its_place(env):
     file = own_file(
         env,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tagfs.errors import SettingsError
 from tagfs.fuse.recent_failures import KEPT, RecentFailures
 from tagfs.host import systemd
 from tagfs.monitoring import logs
@@ -221,3 +222,21 @@ def test_a_log_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Exception, match=r"log_file=.* cannot be written"):
         logs.to_background("info", tmp_path / "file" / "log", tmp_path / "fallback")
+
+
+def test_a_read_only_mount_may_be_without_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """... where there is no syslog, and nothing can be written: it is said, and it mounts."""
+    monkeypatch.setattr(logs, "SYSLOG", tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    nowhere = tmp_path / "file" / "log"
+    with pytest.raises(SettingsError):
+        logs.to_background("info", None, nowhere)
+    with pytest.raises(SettingsError):
+        logs.to_background("info", nowhere, tmp_path / "fallback", optional=True)
+    logs.to_background("info", None, nowhere, optional=True)
+    logging.getLogger("tagfs.x").error("lost")
+    said = capsys.readouterr().err
+    assert said.startswith("tagfs: nothing is logged, as there is no syslog here: ")
+    assert "lost" not in said
