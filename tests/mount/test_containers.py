@@ -128,7 +128,7 @@ def test_a_mount_that_is_bound_into_a_container(
             raise
     assert process.returncode == 0
     assert mount.process.wait(SOON) == 0, mount.log()
-    assert {key: mount.content(key) for key in mount.keys()} == WRITTEN
+    assert {key: mount.content(key) for key in [*mount.keys()]} == WRITTEN
     assert mount.tags("d/made/moved") == {"team": "blue"}
     puts = [row["key"] for row in log.rows() if (row["method"], row["subresource"]) == PUT]
     assert sorted(puts) == ["d/empty", "d/held", "d/last", "d/made/", "d/redirected", "d/written"]
