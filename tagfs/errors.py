@@ -1,47 +1,7 @@
 """What can go wrong, and the errno that tells a Linux program so.
 
-TagfsError                      EIO           anything below, and what has no better word
-├── Answer                      EIO           below it: the errno says all, nothing went wrong
-│   ├── NotFound                ENOENT        no such key
-│   │   ├── NoSuchBucket        ENOENT
-│   │   └── NoSuchUpload        ENOENT
-│   ├── TagExists               EEXIST        XATTR_CREATE of a tag that is there
-│   ├── NoSuchTag               ENODATA       XATTR_REPLACE or removal of one that is not
-│   ├── AlreadyExists           EEXIST
-│   ├── NotEmpty                ENOTEMPTY
-│   ├── NotADirectory           ENOTDIR
-│   ├── IsADirectory            EISDIR
-│   ├── NotALink                EINVAL
-│   ├── BadHandle               EBADF
-│   ├── InvalidName             EILSEQ        a name that is not UTF-8
-│   ├── InvalidRequest          EINVAL
-│   ├── NameTooLong             ENAMETOOLONG
-│   ├── ValueTooLarge           E2BIG         an extended attribute that fits in no header
-│   ├── ReadOnly                EROFS
-│   ├── NotPermitted            EPERM
-│   ├── NotExecutable           EACCES        what access(2) was asked for
-│   ├── Unsupported             EOPNOTSUPP
-│   ├── CrossDevice             EXDEV
-│   └── Interrupted             EINTR
-├── SettingsError               EINVAL        what the user chose cannot be done
-│   └── BadUsage                EINVAL        ... and the command line says it: exit status 2
-├── AccessDenied                EACCES        the service answered 403
-│   └── BadCredentials          EACCES        ... to the key pair itself
-├── InvalidTag                  EINVAL        characters, empty key, not UTF-8
-│   ├── TagKeyTooLong           ERANGE
-│   ├── TagValueTooLong         E2BIG
-│   └── TooManyTags             ENOSPC
-├── FileTooLarge                EFBIG
-├── ObjectChanged               ESTALE        replaced under a reader
-├── Archived                    EREMOTE       must be restored before it can be read
-├── QuotaExceeded               EDQUOT
-├── StagingFull                 ENOSPC        no room on the local disk
-├── PositionMismatch            EIO           an append met another length than it expected
-├── IntegrityError              EIO           checksums differ
-├── MalformedResponse           EIO           an answer that is none
-├── Refused                     EIO           the service refused for a reason without a class here
-└── Unreachable                 EIO           no answer in time
-    └── Throttled               EIO           answered "slow down" until the time was up
+Below `Answer`, the errno says all and nothing went wrong; all else is EIO where it says nothing
+better.
 
 Errno and log level belong to the class. Lower layers raise with the facts and log no failure that
 they raise; who answers a program or a person (`fuse/operations.py`, a command, deferred work) logs
@@ -198,6 +158,12 @@ class ValueTooLarge(Answer):
     """User metadata that does not fit in the service's headers."""
 
     errno = errno.E2BIG
+
+
+class XattrSpaceFull(Answer):
+    """The user metadata of an object has no room for another extended attribute."""
+
+    errno = errno.ENOSPC
 
 
 class FileTooLarge(TagfsError):

@@ -24,6 +24,7 @@ from tagfs.fs.tree.rename import Renamer
 from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.save_patterns import BackupTags
 from tagfs.fs.xattr.dispatch import XattrDispatcher
+from tagfs.fs.xattr.other_names import OtherUserXattrs
 from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
 from tagfs.fs.xattr.tags import TagXattrs
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
@@ -65,6 +66,7 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     heritage = Heritage(env, files, replaced, BackupTags(env, env.clock))
     remover = Remover(env, tree, files, due, replaced, parents)
     edits = MetadataWriter(env, files)
+    metadata = UserMetadataXattrs(env, tree, files, markers, edits)
     return Parts(
         files=files,
         due=due,
@@ -79,7 +81,8 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
             env,
             tree,
             TagXattrs(env, tree, markers),
-            UserMetadataXattrs(env, tree, files, markers, edits),
+            metadata,
+            OtherUserXattrs(env, metadata),
             status,
         ),
         attributes=AttributeSetter(env, tree, files, markers, edits, due.attributes),

@@ -9,7 +9,9 @@ import os
 import stat
 import subprocess
 import time
+from base64 import b64decode
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -369,19 +371,45 @@ class TestTags:
 
     @ALL
     def test_g10_other_names(self, mount: Mounted) -> None:
-        """G10. Other `user.*` names: EOPNOTSUPP. `system.*`: EOPNOTSUPP. `security.*`,
-        `trusted.*`: ENODATA on get, EOPNOTSUPP on set. All are answered from memory."""
+        """G10. `system.*`: EOPNOTSUPP. `security.*`, `trusted.*`: ENODATA on get, EOPNOTSUPP on
+        set. G14. getxattr of an unknown `user.*` name is ENODATA. All are answered from memory."""
         file = mount.path / "f"
         file.write_bytes(b"x")
         file.stat()
         log = mount.requests()
-        assert failing(os.getxattr, file, "user.other") == errno.EOPNOTSUPP
-        assert failing(os.setxattr, file, "user.other", b"x") == errno.EOPNOTSUPP
+        assert failing(os.getxattr, file, "user.other") == errno.ENODATA
+        assert failing(os.removexattr, file, "user.other") == errno.ENODATA
         assert failing(os.getxattr, file, "system.posix_acl_access") == errno.EOPNOTSUPP
         assert failing(os.getxattr, file, "security.capability") == errno.ENODATA
         assert failing(os.setxattr, file, "security.x", b"x") == errno.EOPNOTSUPP
         assert failing(os.getxattr, file, "trusted.x") == errno.ENODATA
         assert len(log) == 0
+
+    @ALL
+    def test_g14_all_other_names_are_kept(self, mount: Mounted, tmp_path: Path) -> None:
+        """G14. All `user.*` names can be set and are kept in user metadata in the form that s3fs,
+        ossfs 1 and obsfs share. G12. Every rewrite keeps them."""
+        others = {"user.xdg.tags": "blau,ré", "user.rsync.%stat": "100644 0,0 1:2"}
+        file = mount.path / "f"
+        with file.open("wb") as written:
+            written.write(b"x")
+            for name, value in others.items():
+                os.setxattr(written.fileno(), name, value.encode())
+        os.setxattr(file, "user.tag.k", b"v")
+        assert getfattr(file) == {**others, "user.tag.k": "v"}
+        stored = json.loads(unquote(mount.judge.head("f").meta["xattr"]))
+        assert {name: b64decode(value).decode() for name, value in stored.items()} == others
+        run("cp", "-a", file, tmp_path / "copy", cwd=mount.path)
+        run("cp", "-a", tmp_path / "copy", mount.path / "back")
+        file.rename(mount.path / "renamed")
+        (mount.path / "renamed").chmod(0o600)
+        (mount.path / "renamed").write_bytes(b"anew")
+        mount.forget()
+        assert getfattr(mount.path / "renamed") == {**others, "user.tag.k": "v"}
+        assert others.items() <= getfattr(mount.path / "back").items()
+        os.removexattr(mount.path / "renamed", "user.xdg.tags")
+        os.removexattr(mount.path / "renamed", "user.rsync.%stat")
+        assert "xattr" not in mount.judge.head("renamed").meta
 
     def test_g10_metadata_and_facts(self, mount: Mounted) -> None:
         """G10. `user.meta.<key>` is user metadata, without the names that hold mode, uid, gid,

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tagfs.fs.mapping.content_types import CONTENT_TYPE, UNCHOSEN, by_name, is_chosen
-from tagfs.fs.mapping.posix_metadata import RESERVED
+from tagfs.fs.mapping.posix_metadata import ATTRIBUTE_NAMES
+from tagfs.fs.mapping.xattr_metadata import XATTR_METADATA
 from tagfs.store.objects import NOTHING, Detail, ObjectInfo
 from tagfs.store.tags import TagSet
 
 _ENCRYPTION: Final = "server-side-encryption"
-_ATTRIBUTES: Final = RESERVED - {"xattr"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +63,14 @@ def new_headers(path: str, *, typed: bool) -> dict[str, str]:
 
 
 def merged_metadata(own: Mapping[str, str], left: Mapping[str, str]) -> dict[str, str]:
-    """Return the user metadata of a file that takes another's place: like tags, it is one set."""
-    if own.keys() - _ATTRIBUTES:
-        return dict(own)
-    return {**{k: v for k, v in left.items() if k not in _ATTRIBUTES}, **own}
+    """Return the user metadata of a file that takes another's place.
+
+    Like tags, what is `user.meta.*` is one set, and so are the other extended attributes.
+    """
+    kept = left.keys() - ATTRIBUTE_NAMES
+    if own.keys() - ATTRIBUTE_NAMES - {XATTR_METADATA}:
+        kept &= {XATTR_METADATA}
+    return {**{name: left[name] for name in kept}, **own}
 
 
 def merged_headers(

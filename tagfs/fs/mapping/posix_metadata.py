@@ -13,13 +13,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from tagfs.fs.mapping.xattr_metadata import XATTR_METADATA
 from tagfs.store.objects import MARKER_TYPE, ObjectInfo, ObjectType
 
-RESERVED: Final = frozenset(
-    {"mode", "uid", "gid", "mtime", "atime", "ctime", "rdev", "mtime-size"}
-    | {"symlink-target", "xattr"}
+ATTRIBUTE_NAMES: Final = frozenset(
+    {"mode", "uid", "gid", "mtime", "atime", "ctime", "rdev", "mtime-size", "symlink-target"}
 )
-"""Names of user metadata that hold attributes and links, and are not shown as `user.meta.*`."""
+"""Names of user metadata that hold what stat(2) shows, and links."""
+
+RESERVED: Final = ATTRIBUTE_NAMES | {XATTR_METADATA}
+"""Names of user metadata that are not shown as `user.meta.*`."""
 
 _MAX_MODE: Final = 0o177777
 

@@ -30,7 +30,8 @@ class XattrKind(enum.Enum):
     OBJECT = "a fact about the object that cannot be set"
     STATUS = "the state of the mount, as JSON"
     REFRESH = "setting it forgets what is cached"
-    OTHER_USER = "any other user.* name"
+    OTHER_USER = "any other user.* name, kept in the user metadata"
+    RESERVED_USER = "a user.* name of ours that stands for nothing"
     SYSTEM = "system.*: ACLs and the like, which are not kept"
     FOREIGN = "security.*, trusted.* and unknown namespaces"
 
@@ -55,6 +56,8 @@ _PREFIXES: Final = (
     ("user.bucket.tag.", XattrKind.BUCKET_TAG),
     ("user.meta.", XattrKind.META),
     ("user.object.", XattrKind.OBJECT),
+    ("user.tagfs.", XattrKind.RESERVED_USER),
+    ("user.bucket.", XattrKind.RESERVED_USER),
     ("user.", XattrKind.OTHER_USER),
     ("system.", XattrKind.SYSTEM),
 )
@@ -71,7 +74,7 @@ def parse_name(name: str) -> XattrName:
         if name.startswith(prefix):
             rest = name[len(prefix) :]
             if kind is XattrKind.META and not is_meta_name(rest):
-                return XattrName(XattrKind.OTHER_USER, rest)
+                return XattrName(XattrKind.RESERVED_USER, rest)
             return XattrName(kind, rest)
     return XattrName(XattrKind.FOREIGN)
 

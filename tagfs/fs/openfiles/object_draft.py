@@ -8,7 +8,7 @@ from typing import Final, Literal
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.mapping.inheritance import Inherited, take_over
 from tagfs.fs.mapping.paths import split
-from tagfs.fs.mapping.posix_metadata import RESERVED, Attributes, parse_attributes
+from tagfs.fs.mapping.posix_metadata import ATTRIBUTE_NAMES, Attributes, parse_attributes
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
@@ -45,7 +45,7 @@ class ObjectDraft:
         return replace(
             self,
             attributes=parse_attributes(info, default),
-            metadata={k: v for k, v in info.detail.metadata.items() if k not in RESERVED},
+            metadata={k: v for k, v in info.detail.metadata.items() if k not in ATTRIBUTE_NAMES},
             headers=dict(info.detail.headers),
         )
 
@@ -86,7 +86,7 @@ class ObjectDraft:
                 metadata["mtime-size"] = str(size)
         elif base is not None and base.detail is not None:
             kept = base.detail.metadata
-            metadata.update({k: v for k, v in kept.items() if k in RESERVED - _TIMES})
+            metadata.update({k: v for k, v in kept.items() if k in ATTRIBUTE_NAMES - _TIMES})
         return metadata
 
     def to_target(

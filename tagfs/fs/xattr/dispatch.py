@@ -8,6 +8,7 @@ from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
 from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.xattr.other_names import OtherUserXattrs
 from tagfs.fs.xattr.tags import TagXattrs
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
 
@@ -24,12 +25,14 @@ class XattrDispatcher:
         tree: TreeLookup,
         tagging: TagXattrs,
         metadata: UserMetadataXattrs,
+        others: OtherUserXattrs,
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._env = env
         self._tree = tree
         self._tags = tagging
         self._metadata = metadata
+        self._others = others
         self._status = status
 
     def getxattr(self, path: str, name: str) -> bytes:
@@ -43,8 +46,10 @@ class XattrDispatcher:
         match parsed.kind:
             case XattrKind.FOREIGN:
                 raise NoSuchTag(name)
-            case XattrKind.SYSTEM | XattrKind.OTHER_USER:
+            case XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
+            case XattrKind.OTHER_USER:
+                return self._others.get(path, name)
             case XattrKind.STATUS:
                 return self._status_value(path)
             case XattrKind.REFRESH:
@@ -57,10 +62,11 @@ class XattrDispatcher:
                 return self._tags.get(path, parsed)
 
     def listxattr(self, path: str) -> list[str]:
-        """Return the names that are listed: tags, and user metadata where it is known."""
+        """Return the names that are listed: tags, and what known user metadata holds."""
         entry, names = self._tags.names(path)
         if not entry.is_link:
             names += [f"user.meta.{key}" for key in self._metadata.visible(entry)]
+            names += self._others.visible(entry)
         return names
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
@@ -72,8 +78,10 @@ class XattrDispatcher:
         self._check_link(path)
         parsed = parse_name(name)
         match parsed.kind:
-            case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.OTHER_USER:
+            case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
+            case XattrKind.OTHER_USER:
+                self._others.set(path, name, value, flags)
             case XattrKind.STATUS | XattrKind.OBJECT:
                 raise NotPermitted(f"{name} is read-only")
             case XattrKind.REFRESH:
@@ -96,8 +104,10 @@ class XattrDispatcher:
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.REFRESH:
                 raise NoSuchTag(name)
-            case XattrKind.SYSTEM | XattrKind.OTHER_USER:
+            case XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
+            case XattrKind.OTHER_USER:
+                self._others.remove(path, name)
             case XattrKind.STATUS | XattrKind.OBJECT:
                 raise NotPermitted(f"{name} is read-only")
             case XattrKind.META:

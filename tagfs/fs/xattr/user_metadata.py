@@ -1,6 +1,6 @@
 """User metadata as extended attributes, and the facts about an object that cannot be set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from tagfs.errors import (
@@ -39,12 +39,14 @@ class UserMetadataXattrs:
 
     def visible(self, entry: Entry) -> dict[str, str]:
         """Return the user metadata that is shown; without a request where that is not due."""
+        return {k: v for k, v in self.shown(entry).items() if is_meta_name(k)}
+
+    def shown(self, entry: Entry) -> dict[str, str]:
+        """Return all user metadata that is known of an entry; empty if none is known."""
         if entry.node is not None:
             return dict(entry.node.draft.metadata)
         detail = entry.info.detail if entry.info else None
-        if detail is None:
-            return {}
-        return {k: v for k, v in detail.metadata.items() if is_meta_name(k)}
+        return dict(detail.metadata) if detail else {}
 
     def get(self, path: str, name: str) -> bytes:
         """Return one entry.
@@ -52,7 +54,7 @@ class UserMetadataXattrs:
         Raises:
             NoSuchTag
         """
-        metadata = self._detail(path).metadata
+        metadata = self.detail(path).metadata
         if name not in metadata:
             raise NoSuchTag(f"{path}: no metadata {name!r}")
         return metadata[name].encode("utf-8")
@@ -73,12 +75,12 @@ class UserMetadataXattrs:
             if flags & XATTR_REPLACE and name not in metadata:
                 raise NoSuchTag(f"{path}: metadata {name!r}")
             changed = {**metadata, name: text}
-            size = sum(len(k) + len(v.encode()) for k, v in changed.items())
+            size = metadata_size(changed)
             if size > self._env.bucket.limits.max_metadata:
                 raise ValueTooLarge(f"{path}: {size} bytes of user metadata are too many")
             return changed
 
-        self._edit(path, change)
+        self.edit(path, change)
 
     def remove(self, path: str, name: str) -> None:
         """Remove one entry.
@@ -92,7 +94,7 @@ class UserMetadataXattrs:
                 raise NoSuchTag(f"{path}: no metadata {name!r}")
             return {k: v for k, v in metadata.items() if k != name}
 
-        self._edit(path, change)
+        self.edit(path, change)
 
     def object_attribute(self, path: str, field: str) -> bytes:
         """Return what `user.object.<field>` tells."""
@@ -102,7 +104,7 @@ class UserMetadataXattrs:
         info = entry.info
         if info is None:
             raise NoSuchTag(f"{path}: there is no object yet")
-        detail = self._detail(path)
+        detail = self.detail(path)
         facts = {
             "etag": info.etag,
             "type": info.type.value,
@@ -115,7 +117,8 @@ class UserMetadataXattrs:
             raise NoSuchTag(f"{path}: no {field}")
         return facts[field].encode("utf-8")
 
-    def _detail(self, path: str) -> Detail:
+    def detail(self, path: str) -> Detail:
+        """Return the headers and user metadata at a path, by a HEAD where they are not known."""
         entry = self._tree.lookup(path)
         if entry.node is not None:
             return Detail(metadata=entry.node.draft.metadata, headers=entry.node.draft.headers)
@@ -126,7 +129,12 @@ class UserMetadataXattrs:
             info = self._env.bucket.head(entry.key, expected=info.type)
         return info.detail or Detail()
 
-    def _edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    def edit(self, path: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        """Change the user metadata by one edit, or with the next upload if one is due.
+
+        Raises:
+            Unsupported: nothing is kept here.
+        """
         if path == "/" and not self._env.root.prefix:
             raise Unsupported("a bucket has no user metadata")
         self._check_kept(path)
@@ -151,3 +159,8 @@ class UserMetadataXattrs:
         """
         if not self._env.bucket.capabilities.metadata:
             raise Unsupported(f"{path}: this bucket keeps no metadata")
+
+
+def metadata_size(metadata: Mapping[str, str]) -> int:
+    """Return how many bytes user metadata counts for: names and values."""
+    return sum(len(name) + len(text.encode()) for name, text in metadata.items())
