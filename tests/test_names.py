@@ -18,9 +18,6 @@ PRIVATE = frozenset(
 ALLOWED = frozenset({"uploads_behind", "UPLOADS_BEHIND"})
 """Names of options that stand in the code of others as well."""
 
-NOT_YET = {"tagfs.store.cache.tags": {"told"}}
-"""What is still to be renamed, by module."""
-
 
 def names(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
@@ -43,9 +40,8 @@ def private_words(name: str) -> set[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_names_are_the_fields_words(module: str) -> None:
-    allowed = ALLOWED | NOT_YET.get(module, set())
     used = {*names(MODULES[module].read_text()), *module.split(".")}
-    private = {name for name in used - allowed if private_words(name)}
+    private = {name for name in used - ALLOWED if private_words(name)}
     assert not private, f"{module}: name it as POSIX, HTTP, S3 or a cache does"
 
 

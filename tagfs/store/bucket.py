@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from tagfs.store import limits
 from tagfs.store.object_reads import ObjectReads
 from tagfs.store.object_writes import MultipartUploads, ObjectWrites
-from tagfs.store.objects import ObjectInfo
+from tagfs.store.objects import Lookup, ObjectInfo, ObjectType
 from tagfs.store.tags import TagRules, TagSet
 
 Limits = limits.Limits
@@ -55,7 +55,7 @@ class Capabilities:
 class TagStore(Protocol):
     """Reading and changing tag sets, of objects and of the bucket."""
 
-    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
+    def get_tags(self, key: str) -> TagSet:
         """Return the tag set of one object (of the link itself, if it is one).
 
         Raises:
@@ -86,7 +86,7 @@ class TagStore(Protocol):
         """
         ...
 
-    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
+    def get_bucket_tags(self) -> TagSet:
         """Return the tag set of the bucket."""
         ...
 
@@ -96,11 +96,7 @@ class TagStore(Protocol):
 
 
 class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, Protocol):
-    """A bucket. All methods are thread-safe and may block for one or more round trips.
-
-    `max_age` (seconds) says how old a remembered answer may be; None leaves that to the
-    implementation's own limit, and implementations that remember nothing ignore it.
-    """
+    """A bucket. All methods are thread-safe and may block for one or more round trips."""
 
     name: str
     limits: Limits
@@ -118,7 +114,29 @@ class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, Protocol):
 
 
 class RemoteCache(Protocol):
-    """What a bucket that remembers has besides. `fs` alone needs it."""
+    """What a bucket that remembers has besides. `fs` alone needs it.
+
+    `max_age` (seconds) says how old a remembered answer may be, at most as old as the cache's own
+    limit allows, which also holds where it is None; 0 asks the service.
+    """
+
+    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
+        """See `ObjectReads.lookup`."""
+        ...
+
+    def head(
+        self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
+    ) -> ObjectInfo:
+        """See `ObjectReads.head`."""
+        ...
+
+    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
+        """See `TagStore.get_tags`."""
+        ...
+
+    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
+        """See `TagStore.get_bucket_tags`."""
+        ...
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
         """Return what is remembered of an object, without a request; None if nothing is."""

@@ -23,13 +23,11 @@ class ObjectReads(Protocol):
         """Yield all pages of the directory `prefix` ("" or ending in "/") as they arrive."""
         ...
 
-    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
+    def lookup(self, key: str) -> Lookup:
         """Say what is at `key` (no trailing "/"): at most 2 requests, in one round trip."""
         ...
 
-    def head(
-        self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
-    ) -> ObjectInfo:
+    def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:
         """Describe one object with its detail; a link is described itself.
 
         `expected` is a hint from a listing that saves a request for links.

@@ -19,7 +19,7 @@ from tagfs.fs.mapping.link_targets import (
     render_text,
     to_target,
 )
-from tagfs.store.bucket import Bucket
+from tagfs.store.bucket import Bucket, CachingBucket
 from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo, ObjectType
 
@@ -121,7 +121,7 @@ def text_from_metadata(info: ObjectInfo) -> str | None:
 
 
 def copy_symlink(
-    bucket: Bucket, info: ObjectInfo, key: str, *, keep: bool, exclusive: bool = False
+    bucket: CachingBucket, info: ObjectInfo, key: str, *, keep: bool, exclusive: bool = False
 ) -> ObjectInfo:
     """Write a link anew under another key: same text, so perhaps another stored target.
 

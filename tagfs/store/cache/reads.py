@@ -54,7 +54,7 @@ class CachedReads:
         return self._state.get_or_fetch(
             ("lookup", key),
             lambda: self._known.lookup(key, self._clocks.oldest(max_age)),
-            lambda: self._inner.lookup(key, max_age=max_age),
+            lambda: self._inner.lookup(key),
             lambda found, at: self._state.record_lookup(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
         )
@@ -66,9 +66,7 @@ class CachedReads:
 
         def ask() -> ObjectInfo | None:
             return unless_missing(
-                lambda: self._inner.head(
-                    key, expected=expected or self._listed_type(key), max_age=max_age
-                )
+                lambda: self._inner.head(key, expected=expected or self._listed_type(key))
             )
 
         info = self._state.get_or_fetch(

@@ -47,7 +47,7 @@ class CachedTags:
         tags = self._state.get_or_fetch(
             ("tags", key),
             lambda: self._recall_tags(key, max_age),
-            lambda: self._ask_tags(key, max_age),
+            lambda: self._ask_tags(key),
             lambda found, at: self._saw_tags(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.tag_ttl),
         )
@@ -57,12 +57,12 @@ class CachedTags:
 
     def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
         """Return tag sets of several objects, and remember what comes; the known are left out."""
-        told = self._state.fetch_many(
+        found = self._state.fetch_many(
             "tags", keys, self._recall_tags, self._inner.get_tags_many, self._saw_tags
         )
-        for key in told:
+        for key in found:
             self._may_read.note_read(key)
-        return told
+        return found
 
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Change the tag set, read afresh by the inner bucket, and remember the result."""
@@ -97,7 +97,7 @@ class CachedTags:
         return self._state.get_or_fetch(
             _BUCKET_TAGS,
             recall,
-            lambda: self._inner.get_bucket_tags(max_age=max_age),
+            self._inner.get_bucket_tags,
             self._saw_bucket_tags,
             lambda: self._clocks.oldest_flight(max_age, self._clocks.tag_ttl),
         )
@@ -172,9 +172,9 @@ class CachedTags:
         missing = self._known.find(key, self._clocks.oldest(max_age)) is None
         return None if missing else UNKNOWN
 
-    def _ask_tags(self, key: str, max_age: float | None) -> TagSet | None:
+    def _ask_tags(self, key: str) -> TagSet | None:
         try:
-            tags = unless_missing(lambda: self._inner.get_tags(key, max_age=max_age))
+            tags = unless_missing(lambda: self._inner.get_tags(key))
         except AccessDenied:
             self._may_read.note_refused()
             raise

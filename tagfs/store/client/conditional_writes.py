@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from tagfs.errors import AlreadyExists, IntegrityError
 from tagfs.store.client.api import logger
-from tagfs.store.client.context import ClientContext
+from tagfs.store.client.context import TRIES, ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
@@ -14,8 +13,6 @@ from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NewObject
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
-
-_TRIES: Final = 3
 
 
 def _capability(operation: str) -> str:
@@ -116,7 +113,7 @@ class ConditionalWrites:
         Raises:
             IntegrityError
         """
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             answer = self.send(request)
             if answer.error is not None or self._is_verified(request, answer):
                 return answer

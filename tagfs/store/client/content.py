@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from tagfs.errors import IntegrityError, MalformedResponse, ObjectChanged, TagfsError
 from tagfs.store.client.api import logger
 from tagfs.store.client.content_range import find_extent
-from tagfs.store.client.context import ClientContext
+from tagfs.store.client.context import TRIES, ClientContext
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
@@ -15,7 +15,6 @@ from tagfs.store.wire.checksums import crc64
 from tagfs.store.wire.headers import parse_etag, parse_md5
 
 _RANGE_NOT_SATISFIABLE = 416
-_TRIES: Final = 3
 _STORED_ENCODING: Final = "x-goog-stored-content-encoding"
 
 
@@ -48,7 +47,7 @@ class ObjectContent:
         failure: TagfsError = IntegrityError(f"{key!r} cannot be read: its checksum is wrong")
         compressed = self._transcodes
         came: list[Content] = []
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 content, reported = self._get_once(
                     key, start, length, if_match, compressed=compressed
@@ -61,7 +60,7 @@ class ObjectContent:
                 came.append(content)
             logger.info("GetObject of %r: what came is not what was sent; reading it again", key)
             compressed = self._is_compressed(key)
-        if len(came) == _TRIES and self._is_no_md5(came):
+        if len(came) == TRIES and self._is_no_md5(came):
             self._features.distrust_etags(f"that of {key!r} is not the MD5 of what comes")
             return came[0]
         raise failure

@@ -2,10 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 from tagfs.store.client.api import Api
 from tagfs.store.client.features import Features
 from tagfs.store.key_locks import KeyLocks
+
+TRIES: Final = 3
+"""How often an object is read or sent at most until what arrives is what was sent.
+
+The transport repeats what fails on the way by itself (`tagfs.store.http.retry`).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

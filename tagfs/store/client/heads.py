@@ -12,7 +12,7 @@ from tagfs.errors import (
     NotFound,
     ObjectChanged,
 )
-from tagfs.store.client.context import ClientContext
+from tagfs.store.client.context import TRIES, ClientContext
 from tagfs.store.client.error_codes import to_exception
 from tagfs.store.client.listing import ObjectListing
 from tagfs.store.http.messages import Request
@@ -22,7 +22,6 @@ from tagfs.store.wire.headers import parse_object, parse_target
 _BAD_REQUEST = 400
 # What HEAD and GET answer where a link's target cannot be followed; the link is there.
 _LINK_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
-_TRIES = 3
 
 
 class ObjectHeads:
@@ -34,7 +33,7 @@ class ObjectHeads:
         self._pool = context.pool
         self._listing = listing
 
-    def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:  # noqa: ARG002 contract
+    def lookup(self, key: str) -> Lookup:
         """Say what is at a key, by HEAD and LIST at the same time; see `ObjectReads.lookup`."""
         self._api.check_key(key)
         below = self._pool.submit(self._listing.list, key + "/", delimiter="", limit=1)
@@ -63,17 +62,11 @@ class ObjectHeads:
                 raise
             return None
 
-    def head(
-        self,
-        key: str,
-        *,
-        expected: ObjectType | None = None,
-        max_age: float | None = None,  # noqa: ARG002 contract
-    ) -> ObjectInfo:
+    def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:
         """Describe one object, a link itself; see `ObjectReads.head`."""
         self._api.check_key(key)
         as_link = expected is ObjectType.SYMLINK and self._features.capabilities.symlinks
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             info = self.head_link(key) if as_link else self._head_object(key)
             if info is not None:
                 return info

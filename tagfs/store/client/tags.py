@@ -26,7 +26,7 @@ class ObjectTags:
         self._uploads = uploads
         self._literal: bool | None = None  # whether encoded tags are kept as they come
 
-    def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002 contract
+    def get_tags(self, key: str) -> TagSet:
         """Return the tags of one object; see `TagStore.get_tags`."""
         self._api.check_key(key)
         return self._api.dialect.tag_escape.decode(self._requests.get("GetObjectTagging", key))
@@ -67,7 +67,7 @@ class ObjectTags:
         self._api.check_key(key)
         self._put_object_tags(key, tags, NO_TAGS)
 
-    def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:  # noqa: ARG002 contract
+    def get_bucket_tags(self) -> TagSet:
         """Return the tags of the bucket; see `TagStore.get_bucket_tags`."""
         return self._api.dialect.tag_escape.decode(self._requests.get("GetBucketTags", None))
 
