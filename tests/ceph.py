@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.emulated import CannotRun, Emulator
 from tests.judges import KEY_ID, SECRET, s3_client
+from tests.ports import free_port
 
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
 PROGRAMS = (*PACKAGES[:3], "ceph", "monmaptool", "radosgw-admin")
@@ -110,7 +110,7 @@ def start(directory: Path) -> str:
     for name in ("mon", "osd", "rgw", "crash"):
         (directory / name).mkdir()
     fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
-    v2, v1, rgw = _free_ports(3)
+    v2, v1, rgw = free_port(), free_port(), free_port()
     configuration = directory / "ceph.conf"
     configuration.write_text(
         CONFIGURATION.format(
@@ -189,14 +189,6 @@ def _new_buckets(url: str) -> Iterator[str]:
         client.create_bucket(Bucket=name)
         yield name
         number += 1
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _run(*command: str) -> None:

@@ -1,6 +1,8 @@
 """What all tests share: which of them need a local service, and which of them one worker runs."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,10 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 TRUST = "AWS_CA_BUNDLE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR".split()
 for name in (*PROXIES, *map(str.upper, PROXIES), *TRUST):
     os.environ.pop(name, None)
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and all that they start too.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 FIRST = (

@@ -14,6 +14,7 @@ import requests
 
 from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.credentials.values import Credentials, StaticCredentials
+from tests.ports import free_port
 
 PAIR = StaticCredentials(Credentials("emulator", "emulator-secret"))
 
@@ -109,16 +110,9 @@ def moto(directory: Path, buckets: int = 150) -> Iterator[Emulator]:
             process.wait(10)
 
 
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a server listens."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while True:
         assert process.poll() is None, f"{process.args!r} ended"
         try:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from tests.emulated import CannotRun, Emulator, free_port, wait_for_port
+from tests.emulated import CannotRun, Emulator, wait_for_port
 from tests.judges import KEY_ID, SECRET, s3_client
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 PROGRAMS = Path(sys.prefix) / "servers/bin"

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.emulated import Emulator, free_port, wait_for_port
+from tests.emulated import Emulator, wait_for_port
 from tests.judges import KEY_ID, SECRET
+from tests.ports import free_port
 
 
 def find_rclone() -> str | None:

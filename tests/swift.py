@@ -10,9 +10,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.emulated import CannotRun, Emulator, free_port, wait_for_port
+from tests.emulated import CannotRun, Emulator, wait_for_port
 from tests.foreign_servers import PROGRAMS, program, with_buckets
 from tests.judges import KEY_ID, SECRET
+from tests.ports import free_port
 
 STORAGE = ("account", "container", "object")
 

@@ -19,6 +19,7 @@ Instead of an answer; `when=before` (default) spares the work, `when=after` lose
 
 The answer, damaged (op, sub and so on choose which):
     delay=SECONDS     extra latency
+    hold              the work is not begun before other faults take the place of these
     cut[=BYTES]       close the connection after so many bytes of the body (default: half of it)
     short[=BYTES]     a complete answer that lacks so many bytes at the end (default 1)
     corrupt[=OFFSET]  one byte of the body differs (default: the middle one)
@@ -55,6 +56,7 @@ _ACTIONS = {
     "reset": _NOTHING,
     "hang": _NUMBER,
     "delay": _NUMBER,
+    "hold": _NOTHING,
     "cut": _COUNT,
     "short": _COUNT,
     "corrupt": _COUNT,
@@ -111,6 +113,7 @@ class Fault:
     options: dict[str, str]
     seen: int = 0
     hits: int = 0
+    lifted: bool = False
 
     @property
     def when(self) -> str:
@@ -202,7 +205,10 @@ class FaultBoard:
 
     def replace(self, specifications: Iterable[str]) -> None:
         """Put other faults in force; none of them if one is malformed."""
-        self._faults = [parse_fault(text) for text in specifications]
+        faults = [parse_fault(text) for text in specifications]
+        for fault in self._faults:
+            fault.lifted = True
+        self._faults = faults
 
     def strike(self, call: Call, headers: Iterable[str] = ()) -> list[Fault]:
         """Return the faults that strike a call, in the order they were given."""

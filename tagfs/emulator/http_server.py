@@ -154,6 +154,8 @@ class _Exchange:
         for fault in self._struck:
             if fault.action == "delay":
                 await asyncio.sleep(fault.number(0))
+            elif fault.action == "hold":
+                await self._hold(fault)
             elif fault.action in REFUSALS and fault.when == "before":
                 return await self._prevented(fault)
         reply = await self._answer()
@@ -178,6 +180,17 @@ class _Exchange:
         deadline = time.monotonic() + seconds
         while self._http.transport is not None and time.monotonic() < deadline:
             await asyncio.sleep(min(_GLANCE, max(deadline - time.monotonic(), 0)))
+
+    async def _hold(self, fault: Fault) -> None:
+        """Wait until a fault is in force no more.
+
+        Raises:
+            _Drop: the client did not.
+        """
+        while not fault.lifted:
+            if self._http.transport is None:
+                raise _Drop
+            await asyncio.sleep(_GLANCE)
 
     async def _send(self, reply: Reply) -> web.StreamResponse:
         plan = delivery(reply, self._struck) if self._struck else None

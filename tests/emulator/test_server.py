@@ -13,7 +13,7 @@ import oss2
 import pytest
 
 from tests.emulator.emulation import Emulator, oss2_bucket
-from tests.waiting import wait_for
+from tests.waiting import soon, wait_for
 
 _PUT_HEAD = b"PUT /bkt/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
 
@@ -82,7 +82,7 @@ def test_a_client_that_leaves_midway_through_an_answer_is_in_the_log(tmp_path):
 def test_latency_is_that_of_each_request_and_they_overlap(tmp_path):
     log = tmp_path / "log"
     with Emulator(
-        tmp_path / "d", "--bucket", "bkt", "--latency", "0.2", "--no-verify", log=log
+        tmp_path / "d", "--bucket", "bkt", "--latency", "0.5", "--no-verify", log=log
     ) as running:
 
         def head(_: int) -> None:
@@ -91,10 +91,8 @@ def test_latency_is_that_of_each_request_and_they_overlap(tmp_path):
             connection.getresponse().read()
             connection.close()
 
-        began = time.perf_counter()
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(8) as pool, soon(at_least=1.0):
             list(pool.map(head, range(16)))
-        assert 0.4 <= time.perf_counter() - began < 1.5
         assert {line["inflight"] for line in running.requests()} == set(range(1, 9))
 
 
@@ -220,9 +218,8 @@ def test_objects_beyond_five_gigabytes(tmp_path):
     with Emulator(tmp_path, "--bucket", "bkt", "--generate", "big:1:6g") as running:
         bucket = oss2_bucket(running, "bkt")
         bucket.create_bucket()
-        began = time.perf_counter()
-        bucket.copy_object("bkt", "big", "copy", headers={"x-oss-tagging-directive": "Copy"})
-        assert time.perf_counter() - began < 1
+        with soon():
+            bucket.copy_object("bkt", "big", "copy", headers={"x-oss-tagging-directive": "Copy"})
         assert bucket.head_object("copy").content_length == 6 << 30
         last = (6 << 30) - 10
         assert bucket.get_object("copy", byte_range=(last, None)).read() == bytes(10)
@@ -239,11 +236,10 @@ def test_a_million_keys_list_quickly(tmp_path):
     options = ("--bucket", "bkt", "--generate", "a/{:06d}:100000", "--generate", "b/{:02d}/x:50")
     with Emulator(tmp_path, *options) as running:
         bucket = oss2_bucket(running, "bkt")
-        began = time.perf_counter()
-        page = bucket.list_objects_v2(delimiter="/", max_keys=1000)
-        assert page.prefix_list == ["a/", "b/"]
-        page = bucket.list_objects_v2(prefix="b/", delimiter="/", max_keys=1000)
-        assert len(page.prefix_list) == 50
-        page = bucket.list_objects_v2(prefix="a/", start_after="a/099000", max_keys=1000)
-        assert (len(page.object_list), page.is_truncated) == (999, False)
-        assert time.perf_counter() - began < 1
+        with soon():
+            page = bucket.list_objects_v2(delimiter="/", max_keys=1000)
+            assert page.prefix_list == ["a/", "b/"]
+            page = bucket.list_objects_v2(prefix="b/", delimiter="/", max_keys=1000)
+            assert len(page.prefix_list) == 50
+            page = bucket.list_objects_v2(prefix="a/", start_after="a/099000", max_keys=1000)
+            assert (len(page.object_list), page.is_truncated) == (999, False)

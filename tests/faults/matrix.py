@@ -18,6 +18,7 @@ from tests.faults.faults import Kind, every
 from tests.faults.operations import Operation, plain, snapshot
 from tests.faults.proxy import Board, Proxy, Rule
 from tests.judges import judge_of
+from tests.waiting import SOON
 
 LONGEST = 20.0
 """Seconds that any cell may take."""
@@ -282,7 +283,7 @@ def _may_leak(cell: Cell, normal: Normal, outcome: Outcome) -> bool:
 
 def _goes_idle(proxy: Proxy) -> bool:
     """Wait a moment for all connections to be given back."""
-    end = time.monotonic() + 3
+    end = time.monotonic() + SOON
     while proxy.connections and time.monotonic() < end:
         time.sleep(0.001)
     return not proxy.connections

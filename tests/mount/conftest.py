@@ -137,19 +137,19 @@ class Faults:
         self._url = f"{url}/-/faults"
 
     def set(self, *specifications: str) -> None:
-        requests.post(self._url, json=specifications, timeout=5).raise_for_status()
+        requests.post(self._url, json=specifications, timeout=60).raise_for_status()
 
     def hits(self) -> int:
         """Return how many requests were refused or garbled so far."""
-        return sum(fault["hits"] for fault in requests.get(self._url, timeout=5).json())
+        return sum(fault["hits"] for fault in requests.get(self._url, timeout=60).json())
 
     def by_fault(self) -> dict[str, int]:
         """Return how many requests each fault struck."""
-        told = requests.get(self._url, timeout=5).json()
+        told = requests.get(self._url, timeout=60).json()
         return {fault["fault"]: fault["hits"] for fault in told}
 
     def clear(self) -> None:
-        requests.delete(self._url, timeout=5)
+        requests.delete(self._url, timeout=60)
 
 
 @pytest.fixture

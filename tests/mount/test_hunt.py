@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import oss2
@@ -15,8 +15,9 @@ import pytest
 import requests
 
 from tests.emulated import Emulator
-from tests.mount.conftest import MountFactory
+from tests.mount.conftest import Faults, MountFactory
 from tests.mounting import Mounted, getfattr, run, wait_for
+from tests.waiting import FAR
 
 PART = 100 * 1024
 
@@ -172,7 +173,7 @@ def test_mapped_pages_with_a_reader_open(mount: Mounted) -> None:
         os.close(fd)
         ctypes.memset(address, ord("b"), 1)
         libc.munmap(address, 4096)
-        wait_for(lambda: mount.content("f")[:1] == b"b", 3)
+        wait_for(lambda: mount.content("f")[:1] == b"b")
 
 
 def test_truncation_that_failed(service: Emulator, mount_with: MountFactory) -> None:
@@ -195,19 +196,7 @@ def test_truncation_that_failed(service: Emulator, mount_with: MountFactory) -> 
     assert mount.content("f") == b"content!"
 
 
-@pytest.fixture
-def slowly(service: Emulator) -> Iterator[Callable[[str], None]]:
-    """Let requests of one operation take a second."""
-    url = f"{service.url}/-/faults"
-
-    def set_delay(operation: str) -> None:
-        requests.post(url, json=[f"delay=1:op={operation}"], timeout=5).raise_for_status()
-
-    yield set_delay
-    requests.delete(url, timeout=5)
-
-
-def test_rename_while_closing(mount: Mounted, slowly: Callable[[str], None]) -> None:
+def test_rename_while_closing(mount: Mounted, refusals: Faults) -> None:
     """D7: a file renamed while it is being uploaded is under its new name only."""
     for new in (True, False):
         path = mount.path / "f"
@@ -215,10 +204,10 @@ def test_rename_while_closing(mount: Mounted, slowly: Callable[[str], None]) -> 
             path.write_bytes(b"old")
         fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
         os.write(fd, b"content")
-        slowly("PutObject")
+        refusals.set("delay=1:op=PutObject")
         closing = threading.Thread(target=os.close, args=(fd,))
         closing.start()
-        time.sleep(0.3)
+        wait_for(refusals.hits)
         subprocess.run(["mv", path, mount.path / "g"], check=True)
         closing.join()
         assert mount.keys() == ["g"]
@@ -226,20 +215,20 @@ def test_rename_while_closing(mount: Mounted, slowly: Callable[[str], None]) -> 
         os.unlink(mount.path / "g")
 
 
-def test_directory_rename_while_closing(mount: Mounted, slowly: Callable[[str], None]) -> None:
+def test_directory_rename_while_closing(mount: Mounted, refusals: Faults) -> None:
     """D7: a file closed while its directory is being renamed loses nothing."""
     os.mkdir(mount.path / "d")
     for name in "abc":
         (mount.path / "d" / name).write_bytes(b"old")
     fd = os.open(mount.path / "d/a", os.O_WRONLY)
     os.write(fd, b"new")
-    slowly("CopyObject")
+    refusals.set("delay=1:op=CopyObject")
     mover = subprocess.Popen(["mv", mount.path / "d", mount.path / "e"])
-    time.sleep(0.5)
+    wait_for(refusals.hits)
     os.close(fd)
     with (mount.path / "e/b").open("ab") as file:
         file.write(b"!")
-    mover.wait(20)
+    assert mover.wait(FAR) == 0
     assert mount.content("e/a") == b"new"
     assert not mount.judge.keys().count("d/a")
 

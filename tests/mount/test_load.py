@@ -4,12 +4,12 @@ import contextlib
 import os
 import subprocess
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, wait_for
 from tests.soak.load import run_load
+from tests.waiting import FAR
 
 SECONDS = 5.0
 
@@ -75,13 +75,11 @@ def test_an_unmount_under_load_loses_nothing(mount: Mounted) -> None:
     for thread in threads:
         thread.start()
     wait_for(lambda: len(promised) > 20)
-    began = time.monotonic()
     subprocess.run(["fusermount", "-uz", str(mount.path)], check=True)
     for thread in threads:
-        thread.join(30)
+        thread.join(FAR)
         assert not thread.is_alive()
-    mount.process.wait(30)
-    assert time.monotonic() - began < 30
+    mount.process.wait(FAR)
     on_the_mount = [name for name in promised if not os.path.exists(mount.path / name)]
     keys = set(mount.keys())
     assert {name for name in on_the_mount if name in promised} <= keys

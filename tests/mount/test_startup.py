@@ -14,6 +14,7 @@ import pytest
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
 from tests.mounting import KEYS, REGION, Mounted, run, wait_for
+from tests.waiting import FAR, soon
 
 
 @pytest.fixture
@@ -103,12 +104,11 @@ def test_no_key(service: Emulator, bucket: str, point: Path) -> None:
 
 
 def test_a_wrong_endpoint(service: Emulator, bucket: str, point: Path) -> None:
-    start = time.monotonic()
-    done = mount_in_background(
-        service, f"oss://{bucket}", point, options="endpoint=http://127.0.0.1:1"
-    )
+    with soon():
+        done = mount_in_background(
+            service, f"oss://{bucket}", point, options="endpoint=http://127.0.0.1:1"
+        )
     assert_refused(done, point, "endpoint")
-    assert time.monotonic() - start < 20
 
 
 def test_a_missing_bucket(service: Emulator, point: Path) -> None:
@@ -231,7 +231,7 @@ def test_the_demo(tmp_path: Path) -> None:
         for _ in range(4):  # of an impatient user
             demo.send_signal(signal.SIGINT)
             time.sleep(0.05)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=FAR)
     assert not os.path.ismount(point)
     assert demo.returncode == 0
 

@@ -35,6 +35,7 @@ from tests.fakes.loopback import LoopbackServer, answer, error
 from tests.former_trials import FORMER
 from tests.judges import REGIONS, judge_of
 from tests.mounting import KEYS
+from tests.ports import free_port
 
 HOSTS = find_trust(None)
 SERVICES = ("oss", "obs", "s3")
@@ -271,9 +272,7 @@ def test_what_is_begun_is_removed_though_nobody_reads_on(service: Emulator) -> N
 
 
 def test_a_closed_port(look: Look) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    found = look("bucket", endpoint=f"http://127.0.0.1:{port}")
+    found = look("bucket", endpoint=f"http://127.0.0.1:{free_port()}")
     assert found.failed() == ["tcp"]
     assert "refused" in found.finding("tcp")["detail"]
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.emulator.emulation import KEY_ID, SECRET, Emulator
 from tests.emulator.s3.client import tags_of
+from tests.waiting import wait_for
 
 _QUIET = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 _MIB = 1024 * 1024
@@ -32,11 +32,8 @@ def s3fs(running: Emulator, bucket: str, directory: Path) -> Iterator[Path]:
         command, env=_QUIET, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            deadline = time.monotonic() + 15
-            while not os.path.ismount(mountpoint):
-                assert process.poll() is None, "s3fs ended"
-                assert time.monotonic() < deadline, "s3fs did not mount"
-                time.sleep(0.05)
+            wait_for(lambda: os.path.ismount(mountpoint) or process.poll() is not None)
+            assert process.poll() is None, "s3fs ended"
             yield mountpoint
         finally:
             subprocess.run(["fusermount", "-uz", str(mountpoint)], check=False)

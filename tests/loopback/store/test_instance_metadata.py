@@ -1,7 +1,6 @@
 """The role of the machine, asked of stand-ins for the clouds' metadata services."""
 
 import socket
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from tagfs.store.dialects.obs import OBS
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
 from tests.fakes.metadata_service import ADDRESSES, TOKEN, MetadataService, pair
+from tests.waiting import soon
 
 DIALECTS = {"oss": OSS, "obs": OBS, "s3": S3}
 MOMENT = "2026-01-02T03:04:05.123456Z"
@@ -119,11 +119,9 @@ def test_answers_that_are_none(cloud):
 
 def test_a_service_that_does_not_answer_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes the connection, and is silent
-        began = time.monotonic()
         environment = {ADDRESSES["s3"]: f"http://127.0.0.1:{server.getsockname()[1]}"}
-        with pytest.raises(BadCredentials, match=r"no credentials.*TimeoutError"):
+        with soon(), pytest.raises(BadCredentials, match=r"no credentials.*TimeoutError"):
             find("s3", environment).get()
-        assert time.monotonic() - began < 6
 
 
 @pytest.mark.parametrize("service", ["oss", "obs", "s3"])

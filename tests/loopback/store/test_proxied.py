@@ -1,6 +1,5 @@
 """Requests through a proxy: what it is asked, who gets its password, and what its refusals tell."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from tagfs.store.tags import TagSet
 from tests.fakes.authority import DAY, LOOPBACK, NOW, Authority, TlsServer
 from tests.fakes.http_proxy import HttpProxy
 from tests.fakes.loopback import LoopbackServer, answer
+from tests.ports import free_port
 
 HOST = "bkt.oss.internal.invalid"
 """A name that only the proxy resolves."""
@@ -152,9 +152,7 @@ def test_a_wrong_password_is_said_to_be_refused(service: LoopbackServer, ours: A
 
 @pytest.mark.parametrize("kind", ["refused", "unknown"])
 def test_a_proxy_that_is_not_there(service: LoopbackServer, ours: Authority, kind: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    url = f"http://127.0.0.1:{port}" if kind == "refused" else "http://proxy.invalid:1"
+    url = f"http://127.0.0.1:{free_port()}" if kind == "refused" else "http://proxy.invalid:1"
     with (
         closing(client_of(service, ours, url, timeout=0.3)) as client,
         pytest.raises(Unreachable, match=f"the proxy {url}: .*(refused|resolve)"),

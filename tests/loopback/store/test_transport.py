@@ -32,6 +32,7 @@ from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.objects import BytesSource
 from tagfs.store.wire.checksums import crc64
 from tests.fakes.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
+from tests.waiting import FAR, soon, wait_for
 
 AK = Credentials("ak", "sk")
 GET = Request(operation="GetObject", method="GET", key="k")
@@ -175,12 +176,11 @@ def test_connections_are_bounded(serve):
 
 
 def test_waiting_for_a_connection_is_not_waiting_for_the_service(serve):
-    server, client = serve(Slow(0.8, answer()), error(503, "x"), answer(body=b"y"), parallel=1)
+    server, client = serve(Slow(1.5, answer()), error(503, "x"), answer(body=b"y"), parallel=1)
     first = threading.Thread(target=client.request, args=(GET,))
     first.start()
-    while not server.asked:
-        time.sleep(0.01)
-    assert client.request(replace(GET, timeout=0.3)).body == b"y"
+    wait_for(lambda: server.asked)
+    assert client.request(replace(GET, timeout=1.2)).body == b"y"
     first.join()
 
 
@@ -279,9 +279,8 @@ def test_redirects_are_not_followed(serve, status):
 
 def test_retry_after_is_honoured(serve):
     _, client = serve(error(503, "x", retry_after="1"), answer())
-    began = time.monotonic()
-    client.request(GET)
-    assert 1 <= time.monotonic() - began < 3
+    with soon(at_least=1):
+        client.request(GET)
 
 
 def test_retry_after_may_be_a_date():
@@ -308,20 +307,16 @@ def test_uncertainty_is_told(serve):
 
 def test_throttling_ends_with_throttled(serve, caplog):
     _, client = serve(error(503, "TotalQpsLimitExceeded"), timeout=0.3)
-    began = time.monotonic()
-    with pytest.raises(Throttled, match=r"GetObject of 'k'.*TotalQpsLimitExceeded"):
+    with soon(), pytest.raises(Throttled, match=r"GetObject of 'k'.*TotalQpsLimitExceeded"):
         client.request(GET)
-    assert time.monotonic() - began < 2
     assert [r for r in caplog.records if r.levelno > logging.INFO] == [], "who asked logs it"
 
 
 def test_silence_ends_with_unreachable(serve):
-    _, client = serve(Slow(30, answer()), timeout=0.5)
-    began = time.monotonic()
-    with pytest.raises(Unreachable) as caught:
+    _, client = serve(Slow(FAR, answer()), timeout=0.5)
+    with soon(), pytest.raises(Unreachable) as caught:
         client.request(GET)
     assert not isinstance(caught.value, Throttled)
-    assert time.monotonic() - began < 4
 
 
 def test_nobody_listening(serve):
@@ -332,30 +327,31 @@ def test_nobody_listening(serve):
 
 
 def test_an_impatient_request_does_not_wait_for_a_service_to_come_up(serve):
-    server, client = serve(answer(), timeout=30)
+    server, client = serve(answer(), timeout=FAR)
     server.close()
-    began = time.monotonic()
-    with pytest.raises(Unreachable, match="1 attempts"):
+    with soon(), pytest.raises(Unreachable, match="1 attempts"):
         client.request(Request(operation="x", method="GET", retry_connect=False))
-    assert time.monotonic() - began < 3
 
 
 def test_a_wait_longer_than_the_time_left_is_not_begun(serve):
-    server, client = serve(error(503, "x", retry_after="600"))
-    began = time.monotonic()
-    with pytest.raises(Throttled):
+    server, client = serve(error(503, "x", retry_after="600"), timeout=FAR)
+    with soon(), pytest.raises(Throttled):
         client.request(GET)
-    assert time.monotonic() - began < 2
     assert len(server.asked) == 1
 
 
 def test_close_interrupts_a_wait(serve):
-    _, client = serve(error(503, "x", retry_after="4"))
-    threading.Timer(0.2, client.close).start()
-    began = time.monotonic()
-    with pytest.raises(Interrupted):
+    server, client = serve(error(503, "x", retry_after=f"{FAR}"), timeout=2 * FAR)
+
+    def close() -> None:
+        wait_for(lambda: server.asked)
+        client.close()
+
+    closing = threading.Thread(target=close)
+    closing.start()
+    with soon(), pytest.raises(Interrupted):
         client.request(GET)
-    assert time.monotonic() - began < 2
+    closing.join()
 
 
 def test_close_refuses_what_comes_after(serve):

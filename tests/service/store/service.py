@@ -10,6 +10,7 @@ import oss2
 from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.http.messages import Attempt
 from tests.emulated import PAIR, Emulator
+from tests.waiting import SOON
 
 
 def proven(client: Client) -> Client:
@@ -48,9 +49,14 @@ class Service:
         )
         urllib.request.urlopen(request).close()
 
+    def struck(self) -> int:
+        """Return how many requests the faults have struck."""
+        with urllib.request.urlopen(f"{self.emulator.url}/-/faults") as answer:
+            return sum(fault["hits"] for fault in json.load(answer))
+
     def asked(self) -> list[str]:
         """Return the operations that reached the service since the last time, by our client."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + SOON
         while len(lines := self._lines()) < self._seen + len(self.attempts):
             assert time.monotonic() < deadline, (lines, self.attempts)
             time.sleep(0.01)
