@@ -163,6 +163,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         client,
         ttl=settings.ttl,
         tag_ttl=settings.tag_ttl,
+        negative_ttl=settings.negative_ttl,
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
@@ -202,6 +203,8 @@ def _choices(settings: Settings) -> FsOptions:
         uid=settings.uid,
         gid=settings.gid,
         umask=settings.umask,
+        file_mode=settings.file_mode,
+        dir_mode=settings.dir_mode,
         stored=settings.attributes == "stored",
         keep_replaced_tags=settings.replace_tags == "keep",
         typed_by_name=settings.content_type == "auto",
@@ -209,5 +212,7 @@ def _choices(settings: Settings) -> FsOptions:
         uploads_behind=UPLOADS_BEHIND if settings.durability == "local" else 0,
         append_objects=settings.append_objects,
         read_only=settings.read_only,
+        no_delete=settings.no_delete == "on",
+        no_overwrite=settings.no_overwrite == "on",
         shared=bool(settings.fuse_options.get("default_permissions")),
     )

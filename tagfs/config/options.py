@@ -118,9 +118,13 @@ TOPICS: Final = (
         "Who may do what",
         (
             _flag("ro", "Read only: every change is refused."),
-            _value("uid", values.numeric_id, "a number", "", "Owner shown where the metadata tells none; the mounting user."),
-            _value("gid", values.numeric_id, "a number", "", "Group shown where the metadata tells none; the mounting user's."),
+            _value("uid", values.user, "a number, or the name of a user of this host", "", "Owner, by number or name, shown where the metadata tells none; the mounting user."),
+            _value("gid", values.group, "a number, or the name of a group of this host", "", "Group, by number or name, shown where the metadata tells none; the mounting user's."),
             _value("umask", values.octal, "an octal number such as 022", "022", "Mode bits taken off where the metadata tells no mode."),
+            _value("file_mode", values.octal, "an octal number such as 644", "", "Mode shown of files where the metadata tells none; 666 without the umask."),
+            _value("dir_mode", values.octal, "an octal number such as 755", "", "The same of directories; 777 without the umask."),
+            _word("no_delete", "off", ("off", "on"), "Nothing is deleted: rm, rmdir, and a rename over something are refused (EPERM); the name alone means on.", alone="on"),
+            _word("no_overwrite", "off", ("off", "on"), "No content is replaced: what is not new or empty cannot be opened for writing, cut, or renamed over (EPERM); tags, owner and mode can be set. The name alone means on.", alone="on"),
             _flag("allow_other", "Other users may use the mount; brings default_permissions. For normal users it needs user_allow_other in /etc/fuse.conf."),
             _flag("default_permissions", "The kernel judges by owner and mode, for the mounting user too."),
             _flag("allow_suid", "Setuid and setgid bits count; root alone may say so. Without it a mount is nosuid, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, becomes root here.", for_root="suid"),
@@ -132,6 +136,7 @@ TOPICS: Final = (
         (
             _word("attributes", "stored", ("stored", "listing"), "stored: mode, owner and times are kept in user metadata. listing: fastest, from these options and Last-Modified, and what tools set is not kept."),
             _value("ttl", values.seconds, "seconds", "60", "Seconds for which listings and attributes that are only looked at may be remembered."),
+            _value("negative_ttl", values.seconds, "seconds", "", "The same for names that are not there, where it is to be shorter; ttl. 0: asked again each time, but for the second that the kernel remembers (add negative_timeout=0)."),
             _value("tag_ttl", values.seconds, "seconds", "60", "The same for tags."),
             _word("replace_tags", "keep", ("keep", "drop"), "A file renamed over another one: it keeps what it does not bring itself (tags, Content-Type and other headers, user metadata, encryption), or drop it all as POSIX has it."),
             _word("content_type", "auto", ("auto", "off"), "Content-Type of new files: by the name (mime.types), or off: the service's default."),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
+from tagfs.config.foreign_options import advice
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, SELINUX, VALUED
 from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE, MountOption
 from tagfs.errors import BadUsage, SettingsError
@@ -46,7 +47,12 @@ class Settings:
     uid: int = field(default_factory=os.getuid)
     gid: int = field(default_factory=os.getgid)
     umask: int = 0o022
+    file_mode: int | None = None
+    dir_mode: int | None = None
+    no_delete: Literal["off", "on"] = "off"
+    no_overwrite: Literal["off", "on"] = "off"
     ttl: float = 60.0
+    negative_ttl: float | None = None
     tag_ttl: float = 60.0
     attributes: Literal["stored", "listing"] = "stored"
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
@@ -251,8 +257,10 @@ def _place(item: OptionValue) -> str:
 
 
 def _unknown(item: OptionValue) -> str:
-    near = difflib.get_close_matches(item.name, [*PARSERS, *FUSE_OPTIONS, *DANGEROUS, "ro"], 1)
     where = "" if item.origin == item.name else f"{item.origin}: "
+    if known := advice(item.name):
+        return f"{where}unknown option {item.name!r}: {known}"
+    near = difflib.get_close_matches(item.name, [*PARSERS, *FUSE_OPTIONS, *DANGEROUS, "ro"], 1)
     return f"{where}unknown option {item.name!r}" + (f": did you mean {near[0]!r}?" if near else "")
 
 

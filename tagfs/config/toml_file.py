@@ -28,6 +28,7 @@ _SECRETS = re.compile(
     r"(.*_)?(ak|sk|secret|secret_?key|secret_access_key|access_?key(_?id|_?secret)?"
     r"|password|passwd|(security|session|sts)_?token|token)"
 )
+_OCTAL: Final = {"umask": "022", "file_mode": "644", "dir_mode": "755"}
 _FOR_PROXY = "put the URL in a file of mode 0600 and name that by proxy"
 _FOR_CREDENTIALS = "put it in a file of mode 0600 and name that by credentials="
 
@@ -140,8 +141,10 @@ class ConfigFiles:
                 self.mistakes.append(f"{origin}: a password does not belong here: {_FOR_PROXY}")
             elif name in SOURCES:
                 self.mistakes.append(f"{origin}: is for the command line and the environment alone")
-            elif name == "umask" and isinstance(value, int):
-                self.mistakes.append(f'{origin}: write it in quotes, as in umask = "022"')
+            elif name in _OCTAL and isinstance(value, int):
+                self.mistakes.append(
+                    f'{origin}: write it in quotes, as in {name} = "{_OCTAL[name]}"'
+                )
             elif isinstance(value, (bool, int, float, str)):
                 yield OptionValue(name, value if isinstance(value, bool) else str(value), origin)
             else:

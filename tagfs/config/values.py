@@ -1,6 +1,8 @@
 """How the value of a mount option is read: each parser returns it, or raises ValueError."""
 
+import grp
 import os
+import pwd
 import re
 import shlex
 from collections.abc import Callable
@@ -73,6 +75,23 @@ def numeric_id(text: str) -> int:
     if not 0 <= value < 2**32 - 1:
         raise ValueError(text)
     return value
+
+
+def user(text: str) -> int:
+    """Read a user's number or name."""
+    return numeric_id(text) if text.isdecimal() else _named(lambda: pwd.getpwnam(text).pw_uid, text)
+
+
+def group(text: str) -> int:
+    """Read a group's number or name."""
+    return numeric_id(text) if text.isdecimal() else _named(lambda: grp.getgrnam(text).gr_gid, text)
+
+
+def _named(find: Callable[[], int], text: str) -> int:
+    try:
+        return find()
+    except KeyError:
+        raise ValueError(text) from None
 
 
 def octal(text: str) -> int:

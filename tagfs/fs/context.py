@@ -32,6 +32,7 @@ class FsOptions:
     Attributes:
         uid, gid: owner shown where an object's metadata names none.
         umask: bits taken away from the modes 0666 and 0777 that are shown where none is stored.
+        file_mode, dir_mode: the modes shown instead; None: as `umask` has it.
         stored: keep and show mode, owner and times in user metadata; False means that they come
             from the listing and these choices, and no metadata is read for a stat.
         keep_replaced_tags: a file renamed over another one keeps what that had and it has not: its
@@ -43,12 +44,15 @@ class FsOptions:
             is answered when the service has the file.
         part_size: bytes of the first parts of a multipart upload.
         read_only: refuse every change.
+        no_delete, no_overwrite: refuse what would lose content that the service has.
         shared: others use the mount as well, and the kernel judges by owner and mode.
     """
 
     uid: int
     gid: int
     umask: int = 0o022
+    file_mode: int | None = None
+    dir_mode: int | None = None
     stored: bool = True
     keep_replaced_tags: bool = True
     typed_by_name: bool = True
@@ -56,6 +60,8 @@ class FsOptions:
     uploads_behind: int = 0
     part_size: int = 8 * 1024**2
     read_only: bool = False
+    no_delete: bool = False
+    no_overwrite: bool = False
     shared: bool = False
 
 
@@ -103,11 +109,13 @@ class FsContext:
 
     def default_file(self) -> Attributes:
         """Attributes of a file whose object tells none."""
-        return self._default(stat.S_IFREG | 0o666 & ~self.choices.umask)
+        chosen, umask = self.choices.file_mode, self.choices.umask
+        return self._default(stat.S_IFREG | (0o666 & ~umask if chosen is None else chosen))
 
     def default_directory(self) -> Attributes:
         """Attributes of a directory whose marker tells none, or that has no marker."""
-        return self._default(stat.S_IFDIR | 0o777 & ~self.choices.umask)
+        chosen, umask = self.choices.dir_mode, self.choices.umask
+        return self._default(stat.S_IFDIR | (0o777 & ~umask if chosen is None else chosen))
 
     def new_attributes(self, mode: int) -> Attributes:
         """Attributes of something that the calling process makes now."""

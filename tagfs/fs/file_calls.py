@@ -10,6 +10,7 @@ from tagfs.errors import AccessDenied, BadHandle, NotFound, ObjectChanged, Tagfs
 from tagfs.fs.build import Parts
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.paths import is_fuse_hidden
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
@@ -22,8 +23,9 @@ BRIEFLY = 0.05
 class FileCalls:
     """The calls that open a file and go on with its handle."""
 
-    def __init__(self, env: FsContext, parts: Parts) -> None:
+    def __init__(self, env: FsContext, parts: Parts, guard: Guard) -> None:
         self._env = env
+        self._guard = guard
         self._files = parts.files
         self._creator = parts.creator
         self._heritage = parts.heritage
@@ -64,9 +66,10 @@ class FileCalls:
             writable=writable,
             append=bool(flags & os.O_APPEND),
         )
-        if writable:
-            return handle.fh, False
         try:
+            if writable:
+                self._guard.check_change(handle.node)
+                return handle.fh, False
             handle.node.open_reader(handle, self._prefetcher.on_open(path))
         except TagfsError:
             self._files.release(handle.fh)
@@ -87,7 +90,7 @@ class FileCalls:
         handle = self._files.create(
             path,
             self._creator.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
-            exclusive=bool(flags & os.O_EXCL),
+            exclusive=bool(flags & os.O_EXCL) or self._guard.keeps_content,
             append=bool(flags & os.O_APPEND),
         )
         self._heritage.inherit(handle.node)

@@ -21,6 +21,7 @@ from tagfs.errors import (
 from tagfs.fs.build import build
 from tagfs.fs.context import FsContext
 from tagfs.fs.file_calls import FileCalls
+from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.paths import is_fuse_hidden, join, split
 from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
 from tagfs.fs.openfiles.open_file import OpenFile
@@ -41,7 +42,8 @@ class FileSystem:
         self.files = parts.files
         self.tree = parts.tree
         self.replaced = parts.replaced
-        self._calls = FileCalls(env, parts)
+        self._guard = Guard(env)
+        self._calls = FileCalls(env, parts, self._guard)
         self._creator = parts.creator
         self._remover = parts.remover
         self._renamer = parts.renamer
@@ -176,17 +178,20 @@ class FileSystem:
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
         self._env.check_writable()
+        self._guard.check_deletion(path)
         self._remover.rmdir(path)
 
     def unlink(self, path: str) -> None:
         """Remove a file's name."""
         self._env.check_writable()
+        self._guard.check_deletion(path)
         self._remover.unlink(path)
 
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Move a file or a directory; if `exclusive`, only to where nothing is."""
         self._env.check_writable()
-        self._renamer.rename(old, new, exclusive=exclusive)
+        with self._guard.renaming(old, new, exclusive=exclusive) as alone:
+            self._renamer.rename(old, new, exclusive=alone)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""

@@ -16,6 +16,7 @@ class CacheClock:
 
     ttl: float
     tag_ttl: float
+    negative_ttl: float
     monotonic: Callable[[], float]
     wall: Callable[[], int]
 
@@ -23,6 +24,10 @@ class CacheClock:
         """Return the moment before which an answer is too old."""
         age = self.ttl if max_age is None else min(self.ttl, max_age)
         return self.monotonic() - age
+
+    def oldest_absence(self, max_age: float | None = None) -> float:
+        """Return the same for the answer that nothing is there."""
+        return max(self.oldest(max_age), self.monotonic() - self.negative_ttl)
 
     def oldest_tags(self, max_age: float | None = None) -> float:
         """Return the same for tags."""

@@ -52,6 +52,7 @@ class CachedBucket:
         inner: whom to ask.
         ttl: seconds for which objects, absences and listings are believed; 0: not at all.
         tag_ttl: the same for tags.
+        negative_ttl: the same for absences, where that is shorter than `ttl`; None: as `ttl`.
         max_entries: bound of listed entries; an eighth of it of objects with detail and of tags.
         max_listing: entries of a directory that is still remembered as a whole.
         counts_tags: whether HEAD and GET of `inner` tell the number of tags, when there are any
@@ -66,6 +67,7 @@ class CachedBucket:
         *,
         ttl: float,
         tag_ttl: float,
+        negative_ttl: float | None = None,
         max_entries: int = 1_000_000,
         max_listing: int = 200_000,
         counts_tags: bool = True,
@@ -82,7 +84,9 @@ class CachedBucket:
         few = max(max_entries // 8, 1)
         listings = Listings(self._rows, max_listing)
         self._known = EntryStore(LRUCache(few), LRUCache(few), LRUCache(few), listings)
-        clocks = CacheClock(ttl, tag_ttl, clock, wall)
+        clocks = CacheClock(
+            ttl, tag_ttl, ttl if negative_ttl is None else negative_ttl, clock, wall
+        )
         self._state = state = Coalescer(clocks, self._known)
         scans = Scans(state.lock, clocks, state.counts, listings, max_listing)
         rewrites = KeyLocks()

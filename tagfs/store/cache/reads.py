@@ -53,7 +53,7 @@ class CachedReads:
         """Say what is at `key`, from its own or its directory's listing where possible."""
         return self._state.get_or_fetch(
             ("lookup", key),
-            lambda: self._known.lookup(key, self._clocks.oldest(max_age)),
+            lambda: self._recall_lookup(key, max_age),
             lambda: self._inner.lookup(key),
             lambda found, at: self._state.record_lookup(key, found, at),
             lambda: self._clocks.oldest_flight(max_age, self._clocks.ttl),
@@ -86,8 +86,16 @@ class CachedReads:
             "head", keys, self._recall_detail, self._inner.head_many, self._state.record
         )
 
+    def _recall_lookup(self, key: str, max_age: float | None) -> Lookup | Unknown:
+        found = self._known.lookup(key, self._clocks.oldest(max_age))
+        if found is UNKNOWN or found.info is not None or found.is_prefix:
+            return found
+        return self._known.lookup(key, self._clocks.oldest_absence(max_age))
+
     def _recall_detail(self, key: str, max_age: float | None = None) -> ObjectInfo | Unknown | None:
         found = self._known.find(key, self._clocks.oldest(max_age))
+        if found is None:
+            found = self._known.find(key, self._clocks.oldest_absence(max_age))
         without_detail = found is not UNKNOWN and found is not None and found.detail is None
         return UNKNOWN if without_detail else found
 

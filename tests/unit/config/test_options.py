@@ -85,6 +85,27 @@ def test_a_name_alone_may_stand_for_a_value(name: str) -> None:
         assert getattr(parse_options(URL, {name: given}), name) == meant
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("uid", "root", 0),
+        ("uid", "0", 0),
+        ("uid", "daemon", 1),
+        ("gid", "root", 0),
+        ("gid", "7", 7),
+    ],
+)
+def test_owner_and_group_have_numbers_or_names(name: str, value: str, number: int) -> None:
+    assert getattr(parse_options(URL, {name: value}), name) == number
+
+
+@pytest.mark.parametrize("name", ["uid", "gid"])
+@pytest.mark.parametrize("value", ["nobody-of-that-name", "-1", "4294967295", "", "\0", "1.5"])
+def test_nobody_owns_nothing(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}=.*expected a number, or the name of a"):
+        parse_options(URL, {name: value})
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_every_option_is_known_everywhere(name: str) -> None:
     option = TABLE[name]

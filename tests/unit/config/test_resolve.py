@@ -156,7 +156,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(env):
     with pytest.raises(SettingsError) as raised:
         choose(URL, {"gid": "x", "regoin": "y", "ttl": True}, {**env, **variables})
     assert set(str(raised.value).split("; ")) == {
-        "-o gid=x: expected a number",
+        "-o gid=x: expected a number, or the name of a group of this host",
         "-o regoin: unknown option 'regoin': did you mean 'region'?",
         "-o ttl: expected seconds",
         "TAGFS_PARALLEL=0: expected a number from 1 to 1024",
