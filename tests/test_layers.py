@@ -19,6 +19,7 @@ FOLDERS = [
     "localfiles",
     "terminal",
     "store",
+    "catalogue",
     "fs",
     "fuse",
     "config",

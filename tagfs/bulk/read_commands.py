@@ -5,11 +5,11 @@ import sys
 import click
 
 from tagfs.bulk.edits import Outcome, read
-from tagfs.bulk.expression import parse_expression
 from tagfs.bulk.getfattr_format import render_block
 from tagfs.bulk.options import READING, CommandRun, CommonOptions, shared, start
 from tagfs.bulk.report import printable
 from tagfs.bulk.targets import TagOwner
+from tagfs.catalogue.expression import parse_expression
 from tagfs.errors import SettingsError
 from tagfs.store.tags import NO_TAGS
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from tagfs.bulk.expression import And, Expression, Not, Or, Test, Word, parse_expression
+from tagfs.catalogue.expression import And, Expression, Not, Or, Test, Word, parse_expression
 from tagfs.errors import SettingsError
 
 TAGS = {"team": "blue", "cost-centre": "42", "empty": ""}

@@ -1,0 +1,1 @@
+"""What was learnt of one bucket, kept on this host: objects, their attributes and their tags."""

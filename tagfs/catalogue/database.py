@@ -1,0 +1,258 @@
+"""The file of a catalogue: SQLite, private to one user, thrown away and begun anew when damaged.
+
+One connection reads and one writes; other processes may have the file open as well.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from tagfs.catalogue.clock import HOST, CatalogueClock, HostClock
+from tagfs.catalogue.rows import DAMAGED
+from tagfs.localfiles.private import UnsafeFile, check_file, open_directory
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+VERSION: Final = 1
+"""Of the tables below: a file of any other is begun anew."""
+
+BUSY: Final = 10.0
+"""Seconds of waiting for another process that writes."""
+
+SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE kinds (id INTEGER PRIMARY KEY, type TEXT, storage_class TEXT,
+                    UNIQUE (type, storage_class));
+CREATE TABLE tagsets (id INTEGER PRIMARY KEY, tagging TEXT NOT NULL UNIQUE);
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
+    size INTEGER, etag, modified_ns INTEGER, kind INTEGER, seen_at INTEGER NOT NULL,
+    detail TEXT, detail_at INTEGER, settled INTEGER,
+    tagset INTEGER, tags_at INTEGER NOT NULL
+);
+CREATE INDEX objects_by_tags ON objects (tagset) WHERE tagset IS NOT NULL;
+CREATE TABLE scans (prefix TEXT PRIMARY KEY, began INTEGER NOT NULL, ended INTEGER) WITHOUT ROWID;
+"""
+
+
+class Unusable(Exception):
+    """There is no catalogue; the text says why."""
+
+
+class Database:
+    """One file, opened.
+
+    Args:
+        directory: made if missing; must be ours alone.
+
+    Raises:
+        Unusable: it cannot be made or opened.
+    """
+
+    def __init__(self, directory: Path, name: str, host: HostClock = HOST) -> None:
+        self.path = directory / name
+        self._host = host
+        self._lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._damaged = False
+        _make_private(directory)
+        try:
+            self.clock = self._begin()
+        except sqlite3.Error as error:
+            if _is_busy(error):
+                raise Unusable(f"{self.path}: {error}") from None
+            log.info("%s is begun anew: %s", self.path, error)
+            self._remove()
+            try:
+                self.clock = self._begin()
+            except (sqlite3.Error, OSError) as second:
+                raise Unusable(f"{self.path}: {second}") from None
+        except OSError as error:
+            raise Unusable(f"{self.path}: {error.strerror}") from None
+
+    def read(self, work: Callable[[sqlite3.Connection], T], default: T) -> T:
+        """Return what `work` finds, or `default` where the file cannot be read."""
+        with self._lock:
+            if self._reader is None:
+                return default
+            try:
+                return work(self._reader)
+            except (sqlite3.Error, *DAMAGED) as error:
+                log.debug("%s: %s", self.path, error)
+                self._damaged = not _is_busy(error)
+                return default
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield rows by a connection of their own, so that nobody else waits; none on failure."""
+        try:
+            with closing(self._connect()) as connection:
+                yield from connection.execute(sql, values)
+        except sqlite3.Error as error:
+            log.debug("%s: %s", self.path, error)
+
+    def write(self, work: Callable[[sqlite3.Connection], None]) -> bool:
+        """Do something as a whole; say whether it is done. A damaged file is begun anew."""
+        if self._damaged or not self._is_in_place():
+            self.rebuild()
+        try:
+            with closing(self._connect()) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                work(connection)
+                connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            log.debug("%s: %s", self.path, error)
+            self._damaged = not _is_busy(error)
+            return False
+        return True
+
+    def rebuild(self) -> None:
+        """Throw a damaged file away, and open what is there in its place."""
+        log.info("%s is begun anew", self.path)
+        self.close()
+        if self._damaged:
+            self._remove()
+        with suppress(sqlite3.Error, OSError):
+            self.clock = self._begin()
+            self._damaged = False
+
+    def used(self) -> int:
+        """Return the bytes in use."""
+
+        def measure(connection: sqlite3.Connection) -> int:
+            pages, free, size = (
+                int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            return (pages - free) * size
+
+        return self.read(measure, 0)
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    def _is_in_place(self) -> bool:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _begin(self) -> CatalogueClock:
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            found = os.fstat(fd)
+            check_file(found)
+        except UnsafeFile as error:
+            raise OSError(0, str(error)) from None
+        finally:
+            os.close(fd)
+        self._identity = found.st_dev, found.st_ino
+        connection = self._connect()
+        try:
+            clock = self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._reader = connection
+        return clock
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous=NORMAL")  # a crash loses what was learnt last
+        connection.execute("PRAGMA cache_size=-2000")
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> CatalogueClock:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        _switch_to_wal(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _make_tables(connection)
+            offset = self._offset(connection)
+            connection.execute("SELECT key, detail, tagset FROM objects LIMIT 1").fetchall()
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return CatalogueClock(self._host, offset)
+
+    def _offset(self, connection: sqlite3.Connection) -> float:
+        kept: Mapping[str, str] = dict(connection.execute("SELECT name, value FROM meta"))
+        boot = self._host.boot()
+        if boot and kept.get("boot") == boot:
+            with suppress(KeyError, ValueError):
+                return float(kept["offset"])
+        offset = self._host.wall() - self._host.running()
+        write = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+        connection.executemany(write, [("boot", boot), ("offset", repr(offset))])
+        return offset
+
+    def _remove(self) -> None:
+        for end in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                self.path.with_name(self.path.name + end).unlink()
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # The change of mode does not wait for others: they are about to do the same.
+    for _ in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version not in (0, VERSION):
+        raise sqlite3.DatabaseError(f"of version {version}")
+    if version == 0:
+        for statement in filter(str.strip, SCHEMA.split(";")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _make_private(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(open_directory(directory))
+    except UnsafeFile as error:
+        raise Unusable(f"{directory}: {error}") from None
+    except OSError as error:
+        raise Unusable(f"{directory}: {error.strerror}") from None
+
+
+def _is_busy(error: Exception) -> bool:
+    """Say whether the file is whole: somebody else has it, or there is no room for more."""
+    if isinstance(error, OSError):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    passing = {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+    return code is not None and (code & 0xFF) in passing

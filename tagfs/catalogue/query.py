@@ -1,0 +1,83 @@
+"""What a catalogue answers: which objects have tags that match.
+
+Tag sets are few where objects are many: each is judged once, and the database finds its objects.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.expression import Expression
+from tagfs.catalogue.rows import DAMAGED, Known, unpack_tags
+from tagfs.catalogue.statements import SELECT, read_row, within
+from tagfs.store.tags import NO_TAGS, TagSet
+
+AT_ONCE: Final = 500
+
+
+def find(catalogue: Catalogue, prefix: str, wanted: Expression | None) -> Iterator[Known]:
+    """Yield the objects below `prefix` whose tags are known and match; None: that have none.
+
+    Those of which only the tags are known are among them. Sorted by key.
+    """
+    catalogue.flush()
+    numbers = _matching(catalogue, wanted)
+    where, values = within(prefix, "o.key")
+    if len(numbers) > AT_ONCE:
+        for row in catalogue.database.rows(f"{SELECT} WHERE {where} ORDER BY o.key", values):
+            known = _read(row)
+            if known and known.tags is not None and _is_wanted(known.tags, wanted):
+                yield known
+        return
+    marks = ",".join(map(str, numbers))
+    sql = f"{SELECT} WHERE {where} AND o.tagset IN ({marks}) ORDER BY o.key"
+    for row in catalogue.database.rows(sql, values):
+        known = _read(row)
+        if known is not None:
+            yield known
+
+
+def vocabulary(catalogue: Catalogue, prefix: str) -> dict[str, set[str]]:
+    """Return all keys of tags below a prefix, and the values of each."""
+    catalogue.flush()
+    where, values = within(prefix, "o.key")
+    sql = (
+        "SELECT t.tagging FROM tagsets t WHERE EXISTS"  # noqa: S608
+        f" (SELECT 1 FROM objects o WHERE o.tagset = t.id AND {where})"
+    )
+    found: dict[str, set[str]] = {}
+    for (tagging,) in catalogue.database.rows(sql, values):
+        for key, value in _tags(tagging).items():
+            found.setdefault(key, set()).add(value)
+    return found
+
+
+def unknown_tags(catalogue: Catalogue, prefix: str) -> int:
+    """Return of how many objects below a prefix the tags are not known."""
+    where, values = within(prefix)
+    sql = f"SELECT count(*) FROM objects WHERE {where} AND tagset IS NULL"  # noqa: S608
+    found = next(catalogue.database.rows(sql, values), (0,))
+    return int(found[0])
+
+
+def _matching(catalogue: Catalogue, wanted: Expression | None) -> list[int]:
+    rows = catalogue.database.rows("SELECT id, tagging FROM tagsets")
+    return [number for number, tagging in rows if _is_wanted(_tags(tagging), wanted)]
+
+
+def _is_wanted(tags: TagSet, wanted: Expression | None) -> bool:
+    return not tags if wanted is None else wanted.matches(tags)
+
+
+def _tags(tagging: str) -> TagSet:
+    try:
+        return unpack_tags(tagging)
+    except DAMAGED:
+        return NO_TAGS
+
+
+def _read(row: tuple[Any, ...]) -> Known | None:
+    try:
+        return read_row(row)
+    except DAMAGED:
+        return None
