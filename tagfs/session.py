@@ -208,6 +208,7 @@ def _choices(settings: Settings) -> FsOptions:
         stored=settings.attributes == "stored",
         keep_replaced_tags=settings.replace_tags == "keep",
         typed_by_name=settings.content_type == "auto",
+        desktop_tags="" if settings.desktop_tags == "off" else settings.desktop_tags,
         part_size=settings.part_size,
         uploads_behind=UPLOADS_BEHIND if settings.durability == "local" else 0,
         append_objects=settings.append_objects,

@@ -139,6 +139,7 @@ TOPICS: Final = (
             _value("negative_ttl", values.seconds, "seconds", "", "The same for names that are not there, where it is to be shorter; ttl. 0: asked again each time, but for the second that the kernel remembers (add negative_timeout=0)."),
             _value("tag_ttl", values.seconds, "seconds", "60", "The same for tags."),
             _word("replace_tags", "keep", ("keep", "drop"), "A file renamed over another one: it keeps what it does not bring itself (tags, Content-Type and other headers, user metadata, encryption), or drop it all as POSIX has it."),
+            _value("desktop_tags", str, "off, keys, or the key of a tag", "off", "How user.xdg.tags, the labels of file managers, is kept. off: as an attribute like any other. keys: each label is a tag with an empty value. Another word: the tag of that key holds all labels, parted by colons."),
             _word("content_type", "auto", ("auto", "off"), "Content-Type of new files: by the name (mime.types), or off: the service's default."),
             _value("acl", values.acl, "keep, off, or a canned ACL such as bucket-owner-full-control", "keep", "ACLs of objects. keep: every rewrite reads an object's ACL and sends it, for services reset it. off: neither. A canned word (public-read, bucket-owner-full-control, ...): sent with every write.", recovered_with=True),
             _word("tags_denied", "fail", ("fail", "drop"), "Rewriting an object whose tags may not be read: fail (EACCES), or drop them.", recovered_with=True),

@@ -63,6 +63,7 @@ class Settings:
     timeout: float = 60.0
     durability: Literal["service", "local"] = "service"
     replace_tags: Literal["keep", "drop"] = "keep"
+    desktop_tags: str = "off"
     acl: str = "keep"
     sse: str | None = None
     sse_kms_key_id: str | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.desktop_labels import DesktopLabels
 from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
@@ -23,7 +24,8 @@ from tagfs.fs.tree.remove import Remover
 from tagfs.fs.tree.rename import Renamer
 from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.save_patterns import BackupTags
-from tagfs.fs.xattr.dispatch import XattrDispatcher
+from tagfs.fs.xattr.desktop import DesktopTagXattrs
+from tagfs.fs.xattr.dispatch import XattrDispatcher, XattrFamilies
 from tagfs.fs.xattr.other_names import OtherUserXattrs
 from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
 from tagfs.fs.xattr.tags import TagXattrs
@@ -66,7 +68,6 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     heritage = Heritage(env, files, replaced, BackupTags(env, env.clock))
     remover = Remover(env, tree, files, due, replaced, parents)
     edits = MetadataWriter(env, files)
-    metadata = UserMetadataXattrs(env, tree, files, markers, edits)
     return Parts(
         files=files,
         due=due,
@@ -78,13 +79,27 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
         renamer=Renamer(env, tree, files, due, remover, heritage),
         prefetcher=SiblingPrefetcher(env, tree),
         xattrs=XattrDispatcher(
-            env,
-            tree,
-            TagXattrs(env, tree, markers),
-            metadata,
-            OtherUserXattrs(env, metadata),
-            status,
+            env, tree, _xattr_families(env, tree, files, markers, edits), status
         ),
         attributes=AttributeSetter(env, tree, files, markers, edits, due.attributes),
         kernel_sizes=KernelSizes(env.clock),
+    )
+
+
+def _xattr_families(
+    env: FsContext,
+    tree: TreeLookup,
+    files: HandleTable,
+    markers: MarkerWriter,
+    edits: MetadataWriter,
+) -> XattrFamilies:
+    choice = env.choices.desktop_tags
+    labels = DesktopLabels(choice, env.bucket.object_tag_rules.is_reserved)
+    tags = TagXattrs(env, tree, markers, labels if choice else None)
+    metadata = UserMetadataXattrs(env, tree, files, markers, edits)
+    return XattrFamilies(
+        tags=tags,
+        labels=DesktopTagXattrs(tags, labels),
+        metadata=metadata,
+        others=OtherUserXattrs(env, metadata),
     )

@@ -411,6 +411,19 @@ class TestTags:
         os.removexattr(mount.path / "renamed", "user.rsync.%stat")
         assert "xattr" not in mount.judge.head("renamed").meta
 
+    def test_labels_of_a_file_manager_are_tags(self, mount_with: MountFactory) -> None:
+        """`-o desktop_tags=keys|KEY`: `user.xdg.tags` reads and writes tags, both ways."""
+        mount = mount_with()
+        for choice, tags in (("keys", {"a b": "", "ü": ""}), ("labels", {"labels": "a b:ü"})):
+            mount = mount_with(f"desktop_tags={choice}")
+            mount.judge.put("f", b"x")
+            os.setxattr(mount.path / "f", "user.xdg.tags", "a b,ü".encode())
+            assert mount.tags("f") == tags
+            assert os.getxattr(mount.path / "f", "user.xdg.tags") == "a b,ü".encode()
+            assert "user.xdg.tags" in os.listxattr(mount.path / "f")
+            os.removexattr(mount.path / "f", "user.xdg.tags")
+            assert mount.tags("f") == {}
+
     def test_g10_metadata_and_facts(self, mount: Mounted) -> None:
         """G10. `user.meta.<key>` is user metadata, without the names that hold mode, uid, gid,
         mtime, links. `user.object.*` are read-only and unlisted."""

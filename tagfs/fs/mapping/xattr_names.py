@@ -30,6 +30,7 @@ class XattrKind(enum.Enum):
     OBJECT = "a fact about the object that cannot be set"
     STATUS = "the state of the mount, as JSON"
     REFRESH = "setting it forgets what is cached"
+    DESKTOP_TAGS = "user.xdg.tags: the labels of a file manager"
     OTHER_USER = "any other user.* name, kept in the user metadata"
     RESERVED_USER = "a user.* name of ours that stands for nothing"
     SYSTEM = "system.*: ACLs and the like, which are not kept"
@@ -47,6 +48,7 @@ class XattrName:
 _WHOLE: Final = {
     "user.tagging": XattrKind.TAGGING,
     "tagging": XattrKind.TAGGING,
+    "user.xdg.tags": XattrKind.DESKTOP_TAGS,
     "user.tagfs.status": XattrKind.STATUS,
     "user.tagfs.refresh": XattrKind.REFRESH,
 }

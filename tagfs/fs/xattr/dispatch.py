@@ -2,15 +2,27 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
 from tagfs.fs.context import FsContext
-from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
+from tagfs.fs.mapping.xattr_names import XattrKind, XattrName, parse_name
 from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.xattr.desktop import DesktopTagXattrs
 from tagfs.fs.xattr.other_names import OtherUserXattrs
 from tagfs.fs.xattr.tags import TagXattrs
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
+
+
+@dataclass(frozen=True, slots=True)
+class XattrFamilies:
+    """Who answers for each kind of name."""
+
+    tags: TagXattrs
+    labels: DesktopTagXattrs
+    metadata: UserMetadataXattrs
+    others: OtherUserXattrs
 
 
 class XattrDispatcher:
@@ -23,16 +35,15 @@ class XattrDispatcher:
         self,
         env: FsContext,
         tree: TreeLookup,
-        tagging: TagXattrs,
-        metadata: UserMetadataXattrs,
-        others: OtherUserXattrs,
+        families: XattrFamilies,
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._env = env
         self._tree = tree
-        self._tags = tagging
-        self._metadata = metadata
-        self._others = others
+        self._tags = families.tags
+        self._metadata = families.metadata
+        self._others = families.others
+        self._labels = families.labels
         self._status = status
 
     def getxattr(self, path: str, name: str) -> bytes:
@@ -42,7 +53,7 @@ class XattrDispatcher:
             NoSuchTag: there is none of this name.
             Unsupported: a name that is not ours.
         """
-        parsed = parse_name(name)
+        parsed = self._parse(name)
         match parsed.kind:
             case XattrKind.FOREIGN:
                 raise NoSuchTag(name)
@@ -50,6 +61,8 @@ class XattrDispatcher:
                 raise Unsupported(name)
             case XattrKind.OTHER_USER:
                 return self._others.get(path, name)
+            case XattrKind.DESKTOP_TAGS:
+                return self._labels.get(path)
             case XattrKind.STATUS:
                 return self._status_value(path)
             case XattrKind.REFRESH:
@@ -66,7 +79,7 @@ class XattrDispatcher:
         entry, names = self._tags.names(path)
         if not entry.is_link:
             names += [f"user.meta.{key}" for key in self._metadata.visible(entry)]
-            names += self._others.visible(entry)
+            names += [n for n in self._others.visible(entry) if n not in names]
         return names
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
@@ -76,12 +89,14 @@ class XattrDispatcher:
             InvalidTag and what is below it, TagExists, NoSuchTag, Unsupported, NotPermitted
         """
         self._check_link(path)
-        parsed = parse_name(name)
+        parsed = self._parse(name)
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
             case XattrKind.OTHER_USER:
                 self._others.set(path, name, value, flags)
+            case XattrKind.DESKTOP_TAGS:
+                self._labels.set(path, _decode(path, value), flags)
             case XattrKind.STATUS | XattrKind.OBJECT:
                 raise NotPermitted(f"{name} is read-only")
             case XattrKind.REFRESH:
@@ -100,7 +115,7 @@ class XattrDispatcher:
             NoSuchTag: there is none of this name.
         """
         self._check_link(path)
-        parsed = parse_name(name)
+        parsed = self._parse(name)
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.REFRESH:
                 raise NoSuchTag(name)
@@ -108,12 +123,21 @@ class XattrDispatcher:
                 raise Unsupported(name)
             case XattrKind.OTHER_USER:
                 self._others.remove(path, name)
+            case XattrKind.DESKTOP_TAGS:
+                self._labels.remove(path)
             case XattrKind.STATUS | XattrKind.OBJECT:
                 raise NotPermitted(f"{name} is read-only")
             case XattrKind.META:
                 self._metadata.remove(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 self._tags.remove(path, parsed)
+
+    def _parse(self, name: str) -> XattrName:
+        """Say what a name stands for on this mount."""
+        parsed = parse_name(name)
+        if parsed.kind is XattrKind.DESKTOP_TAGS and not self._env.choices.desktop_tags:
+            return XattrName(XattrKind.OTHER_USER)
+        return parsed
 
     def _check_link(self, path: str) -> None:
         """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would.

@@ -13,6 +13,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.desktop_labels import LABELS_NAME, DesktopLabels
 from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, XattrKind, XattrName, tag_name
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
@@ -36,21 +37,51 @@ class _TagTarget:
 class TagXattrs:
     """Reads and changes the tags that a path stands for."""
 
-    def __init__(self, env: FsContext, tree: TreeLookup, markers: MarkerWriter) -> None:
+    def __init__(
+        self,
+        env: FsContext,
+        tree: TreeLookup,
+        markers: MarkerWriter,
+        labels: DesktopLabels | None = None,
+    ) -> None:
+        """`labels`: how some tags are shown to desktops, if they are."""
         self._env = env
         self._tree = tree
         self._markers = markers
+        self._labels = labels
         self._logged: set[str] = set()
         self._denials = Denials()
 
     def names(self, path: str) -> tuple[Entry, list[str]]:
         """Return what is at a path, and the names under which its tags are listed."""
         subject = self._target_of(path, XattrKind.TAG)
-        names = self._tag_names(subject, self._listed(subject))
+        tags = self._listed(subject)
+        names = self._tag_names(subject, tags)
+        if self._labels and not subject.entry.is_link and self._labels.read(tags) is not None:
+            names.append(LABELS_NAME)
         if path == "/" and not subject.bucket:
             bucket = self._target_of(path, XattrKind.BUCKET_TAG)
             names += self._tag_names(bucket, self._listed(bucket))
         return subject.entry, names
+
+    def read(self, path: str) -> TagSet:
+        """Return the tags that a path stands for."""
+        return self._tags(self._target_of(path, XattrKind.TAG))
+
+    def change(self, path: str, change: Callable[[TagSet], TagSet]) -> None:
+        """Change the tags that a path stands for, by the rules of the service.
+
+        Raises:
+            InvalidTag and what is below it, and what `change` raises
+        """
+        subject = self._target_of(path, XattrKind.TAG)
+
+        def checked(tags: TagSet) -> TagSet:
+            changed = change(tags)
+            self._check(subject, changed, tags)
+            return changed
+
+        self._edit(subject, checked)
 
     def _listed(self, subject: _TagTarget) -> TagSet:
         """Return the tags to be listed: none that may not be read, for copies list them first."""
