@@ -21,6 +21,7 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.fuse import loader
 from tagfs.fuse.binding import Binding
 from tagfs.fuse.caller import Caller
+from tagfs.fuse.hidden_files import HiddenFiles
 from tagfs.fuse.listers import Listers
 from tagfs.fuse.lookers import Lookers
 from tagfs.fuse.operations import Operations
@@ -149,7 +150,8 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
         parts.lifetime.mounted(f"{url} is mounted on {parts.mountpoint}", binding.stop_callback())
 
     options = {"fsname": str(url), "subtype": "tagfs", **parts.settings.fuse_options}
-    operations = Operations(filesystem, parts.vitals.failures)
+    hidden = HiddenFiles(filesystem, binding.request_mark(), caller.is_rename)
+    operations = Operations(filesystem, hidden, parts.vitals.failures)
     try:
         loader.run(binding, operations, parts.mountpoint, options, ready=on_ready)
     finally:
@@ -184,7 +186,6 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             caller=caller,
             caller_execs=caller.is_exec,
             caller_holds=caller.holds,
-            caller_renames=caller.is_rename,
             caller_lists=Listers(caller.pid, lookers),
             clock_ns=time.time_ns,
         )

@@ -218,6 +218,12 @@ def test_the_tree_knows_the_store_by_its_contract_alone(name: str) -> None:
     assert used <= SEAM
 
 
+def test_the_tree_knows_no_habit_of_libfuse() -> None:
+    """What libfuse calls a file that it hides is translated in tagfs.fuse."""
+    knows = [n for n, p in MODULES.items() if "fuse_hidden" in p.read_text()]
+    assert knows == ["tagfs.fuse.hidden_files"]
+
+
 @pytest.mark.parametrize("library", [*OWNERS, *PACKAGE_OWNERS])
 def test_libraries_have_one_owner(library: str) -> None:
     users = {n for n, p in MODULES.items() if library in {i.split(".")[0] for i in imports(p)}}

@@ -77,7 +77,6 @@ class FsContext:
         caller_execs: whether that process is within execve(2), which closes its descriptors; False
             if not known.
         caller_holds: whether that process has another descriptor of a path; False if not known.
-        caller_renames: whether that process is in rename(2); None where nothing tells.
         caller_lists: whether that process shows directories, and no extended attributes; None
             where nothing tells.
         clock_ns: nanoseconds since the epoch.
@@ -96,7 +95,6 @@ class FsContext:
     caller: Callable[[], tuple[int, int]]
     caller_execs: Callable[[], bool]
     caller_holds: Callable[[str], bool]
-    caller_renames: Callable[[], bool | None]
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
     clock: Clock = field(default_factory=MonotonicClock)

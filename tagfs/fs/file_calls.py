@@ -11,7 +11,6 @@ from tagfs.fs.build import Parts
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.guard import Guard
-from tagfs.fs.mapping.paths import is_fuse_hidden
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.store.objects import ObjectInfo
@@ -42,17 +41,8 @@ class FileCalls:
         go around the kernel's cache.
 
         Raises:
-            ObjectChanged: the name was put aside since the kernel looked it up, because another
-                file takes its place; with that errno the kernel looks again.
+            NotFound, AccessDenied, ReadOnly
         """
-        try:
-            return self._open(path, flags)
-        except NotFound as error:
-            if is_fuse_hidden(path):
-                raise ObjectChanged(f"{path}: {error}") from error
-            raise
-
-    def _open(self, path: str, flags: int) -> tuple[int, bool]:
         writable = flags & os.O_ACCMODE != os.O_RDONLY
         if path in self._replaced:
             raise NotFound(path)

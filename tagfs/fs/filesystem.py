@@ -14,7 +14,6 @@ from typing import Any
 from tagfs.errors import (
     BadHandle,
     NotExecutable,
-    NotFound,
     NotPermitted,
     Unreachable,
 )
@@ -22,7 +21,7 @@ from tagfs.fs.build import build
 from tagfs.fs.context import FsContext
 from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.guard import Guard
-from tagfs.fs.mapping.paths import is_fuse_hidden, join, split
+from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.lookup import Entry
@@ -68,8 +67,6 @@ class FileSystem:
                 return self._node_stat(node)
         if path is None:
             raise BadHandle("neither a path nor a handle")
-        if is_fuse_hidden(path) and self.files.node(path) is None and not self.tree.is_listed(path):
-            raise NotFound(path)  # libfuse looks for a free name
         is_unlisted = self._prefetcher.on_getattr(path)
         entry = self.tree.lookup(path)
         if is_unlisted and path != "/" and entry.node is None:
@@ -187,10 +184,24 @@ class FileSystem:
         self._guard.check_deletion(path)
         self._remover.unlink(path)
 
+    def unlink_open(self, path: str, alias: str, *, is_replaced: bool | None) -> None:
+        """Take the name of an open file away: what is asked of it by a path comes by `alias` now.
+
+        `is_replaced`: another file is about to be renamed over it; None: that, or nothing. Nothing
+        of that name is on the service, and nothing else may be.
+        """
+        self._env.check_writable()
+        self._guard.check_unlink_open(path, is_replaced=is_replaced)
+        self._remover.unlink_open(path, alias, is_replaced=is_replaced)
+
+    def forget_unlinked(self, alias: str) -> None:
+        """Forget the alias of an open file: its last handle is closed."""
+        self.replaced.forget(alias)
+
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Move a file or a directory; if `exclusive`, only to where nothing is."""
         self._env.check_writable()
-        with self._guard.renaming(old, new, exclusive=exclusive) as alone:
+        with self._guard.renaming(new, exclusive=exclusive) as alone:
             self._renamer.rename(old, new, exclusive=alone)
 
     def symlink(self, path: str, text: str) -> None:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from tagfs.errors import AlreadyExists, NotPermitted
 from tagfs.fs.context import FsContext
-from tagfs.fs.mapping.paths import is_fuse_hidden
 from tagfs.fs.openfiles.open_file import OpenFile
 
 
@@ -18,7 +17,6 @@ class Guard:
 
     def __init__(self, env: FsContext) -> None:
         self._choices = env.choices
-        self._caller_renames = env.caller_renames
 
     @property
     def keeps_content(self) -> bool:
@@ -31,7 +29,7 @@ class Guard:
         Raises:
             NotPermitted
         """
-        if self._choices.no_delete and not is_fuse_hidden(path):
+        if self._choices.no_delete:
             raise NotPermitted(f"{path}: mounted with no_delete")
 
     def check_change(self, node: OpenFile) -> None:
@@ -45,21 +43,25 @@ class Guard:
         if self._choices.no_overwrite and not node.is_new and node.size:
             raise NotPermitted(f"{node.path}: mounted with no_overwrite")
 
+    def check_unlink_open(self, path: str, *, is_replaced: bool | None) -> None:
+        """Refuse to take the name of an open file away, to delete or to replace it.
+
+        Raises:
+            NotPermitted
+        """
+        self.check_deletion(path)
+        if self._choices.no_overwrite and is_replaced is not False:
+            raise NotPermitted(f"{path}: mounted with no_overwrite")
+
     @contextmanager
-    def renaming(self, old: str, new: str, *, exclusive: bool) -> Iterator[bool]:
+    def renaming(self, new: str, *, exclusive: bool) -> Iterator[bool]:
         """Yield whether a rename must find nothing at its new name: to replace is to delete.
 
         Raises:
-            NotPermitted: something is there; or libfuse would put an open file aside, to delete
-                or to replace it.
+            NotPermitted: something is there.
         """
         reason = "no_delete" if self._choices.no_delete else "no_overwrite"
         guarded = self._choices.no_delete or self._choices.no_overwrite
-        if is_fuse_hidden(new):
-            if self._choices.no_delete or (guarded and self._caller_renames() is not False):
-                raise NotPermitted(f"{old}: mounted with {reason}")
-            yield exclusive
-            return
         try:
             yield exclusive or guarded
         except AlreadyExists:

@@ -33,6 +33,9 @@ class Binding(Protocol):
     def context(self) -> tuple[int, int, int]:
         """Return uid, gid and pid of the process whose call is being served."""
 
+    def request_mark(self) -> "RequestMark":
+        """Return what marks the request that is being served."""
+
     def stop_callback(self) -> Callable[[], None]:
         """Return what makes `run` return soon; to be asked for in a callback, called anywhere."""
 
@@ -48,6 +51,34 @@ class Binding(Protocol):
         Raises:
             RuntimeError: libfuse refused, with its status.
         """
+
+
+class RequestMark:
+    """A mark on the request of the kernel that is being served; it is gone with that.
+
+    One request may make several callbacks, in one thread, and nothing in them says so. But with
+    each request libfuse writes down who asks, in a place of the thread's. What we write there
+    instead is still there in the next callback of the same request, and in no other one: a number
+    that no process has. (Nothing of Python's is: to it each callback is another thread.)
+    """
+
+    def __init__(self, context: Callable[[], Any]) -> None:
+        """`context` returns libfuse's `struct fuse_context` of the calling thread."""
+        self._context = context
+
+    def set(self) -> None:
+        """Mark the request; who asks is not known until `take`."""
+        context = self._context()
+        if context.pid >= 0:
+            context.pid = ~context.pid
+
+    def take(self) -> bool:
+        """Take the mark away; False if there is none."""
+        context = self._context()
+        if context.pid >= 0:
+            return False
+        context.pid = ~context.pid
+        return True
 
 
 class Callbacks:

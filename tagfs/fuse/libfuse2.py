@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tagfs.errors import SettingsError
-from tagfs.fuse.binding import DEFAULTS, Callbacks, Operations, stopper
+from tagfs.fuse.binding import DEFAULTS, Callbacks, Operations, RequestMark, stopper
 
 # Named, the library is found by the loader; unnamed, fusepy runs ldconfig or a compiler for it.
 os.environ.setdefault("FUSE_LIBRARY_PATH", "libfuse.so.2")
@@ -100,6 +100,11 @@ def context() -> tuple[int, int, int]:
     """Return uid, gid and pid of the process whose call is being served."""
     uid, gid, pid = fuse.fuse_get_context()
     return uid, gid, pid
+
+
+def request_mark() -> RequestMark:
+    """Return what marks the request that is being served."""
+    return RequestMark(lambda: fuse._libfuse.fuse_get_context().contents)  # noqa: SLF001
 
 
 def stop_callback() -> Callable[[], None]:

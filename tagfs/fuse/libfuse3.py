@@ -15,7 +15,15 @@ from typing import Any
 
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
-from tagfs.fuse.binding import DEFAULTS, Callbacks, Operations, optional_text, stopper, text_of
+from tagfs.fuse.binding import (
+    DEFAULTS,
+    Callbacks,
+    Operations,
+    RequestMark,
+    optional_text,
+    stopper,
+    text_of,
+)
 from tagfs.fuse.readahead import raise_soon
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
@@ -213,6 +221,11 @@ def context() -> tuple[int, int, int]:
     """Return uid, gid and pid of the process whose call is being served."""
     uid, gid, pid = mfusepy.fuse_get_context()
     return uid, gid, pid
+
+
+def request_mark() -> RequestMark:
+    """Return what marks the request that is being served."""
+    return RequestMark(lambda: mfusepy._libfuse.fuse_get_context().contents)  # noqa: SLF001
 
 
 def stop_callback() -> Callable[[], None]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from tagfs.errors import TagfsError
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.stat_fields import Stat
+from tagfs.fuse.hidden_files import HiddenFiles
 from tagfs.fuse.recent_failures import RecentFailures
 
 log = logging.getLogger(__name__)
@@ -27,12 +28,19 @@ class Operations:
 
     use_ns = True
     flag_nullpath_ok = True
-    """An unlinked file is named by its handle alone: no path, and no `.fuse_hidden` copy."""
+    """An unlinked file is named by its handle alone: no path, and no copy of it."""
     flag_utime_omit_ok = True
     """Setting one of two times reaches us as such."""
 
-    def __init__(self, filesystem: FileSystem, failures: RecentFailures | None = None) -> None:
+    def __init__(
+        self,
+        filesystem: FileSystem,
+        hidden: HiddenFiles,
+        failures: RecentFailures | None = None,
+    ) -> None:
+        """`hidden` takes the calls by which libfuse hides open files."""
         self._fs = filesystem
+        self._hidden = hidden
         self._failures = failures or RecentFailures()
 
     def __call__(self, name: str, *arguments: Any) -> Any:
@@ -47,7 +55,7 @@ class Operations:
     # Looking
 
     def getattr(self, path: str | None, fh: int | None = None) -> Stat:
-        return self._fs.getattr(path, fh)
+        return self._hidden.getattr(path, fh)
 
     def access(self, path: str, amode: int) -> None:
         self._fs.access(path, amode)
@@ -73,7 +81,7 @@ class Operations:
     # Files
 
     def open(self, path: str, flags: int) -> tuple[int, bool]:
-        return self._fs.open(path, flags)
+        return self._hidden.open(path, flags)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         return self._fs.create(path, mode, flags)
@@ -111,13 +119,13 @@ class Operations:
         self._fs.rmdir(path)
 
     def unlink(self, path: str) -> None:
-        self._fs.unlink(path)
+        self._hidden.unlink(path)
 
     def rename(self, old: str, new: str) -> None:
-        self._fs.rename(old, new)
+        self._hidden.rename(old, new)
 
     def rename_noreplace(self, old: str, new: str) -> None:
-        self._fs.rename(old, new, exclusive=True)
+        self._hidden.rename(old, new, exclusive=True)
 
     def symlink(self, path: str, text: str) -> None:
         self._fs.symlink(path, text)

@@ -24,7 +24,7 @@ def environment_of(
     clock: Clock | None = None,
     **choices: Any,
 ) -> FsContext:
-    """Return what a tree needs; nothing tells an unlink from a rename over an open file."""
+    """Return what a tree needs."""
     return FsContext(
         bucket=bucket,
         root=Root(),
@@ -36,7 +36,6 @@ def environment_of(
         caller=lambda: (0, 0),
         caller_execs=lambda: False,
         caller_holds=lambda _path: False,
-        caller_renames=lambda: None,
         caller_lists=lambda: False,
         clock_ns=time.time_ns,
         clock=clock or MonotonicClock(),

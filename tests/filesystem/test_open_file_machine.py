@@ -10,7 +10,7 @@ import os
 import stat
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
         self.bucket = MemoryBucket(limits=Limits(min_part=PART, max_part=8 * PART))
         staging = Path(self.directory.name)
         env = environment_of(self.bucket, staging, self.pool, part_size=PART)
-        self.fs = FileSystem(replace(env, caller_renames=lambda: False), dict)
+        self.fs = FileSystem(env, dict)
         self.staging = staging
         self.service: dict[str, bytes] = {}
         self.modes: dict[str, int] = {}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +39,32 @@ def either(request: pytest.FixtureRequest, mount_with: MountFactory) -> Mounted:
 @pytest.fixture
 def on_3(mount_with: MountFactory) -> Mounted:
     return mount_with("fuse=3,log_level=debug")
+
+
+def test_names_that_libfuse_makes_up_and_those_that_programs_do(either: Mounted) -> None:
+    """D4, T1: an open file without a name is nowhere on the service; one that has such a name is a
+    file like any other, whoever has it open."""
+    above, made_up = either.path / "d", ".fuse_hidden0000000200000001"
+    above.mkdir()
+    for name in ("renamed", "unlinked", "replaced", "next"):
+        (above / name).write_text(name)
+    with ExitStack() as stack:
+        names = ("renamed", "unlinked", "replaced")
+        files = [stack.enter_context((above / name).open()) for name in names]
+        os.rename(above / "renamed", above / made_up)
+        assert either.content(f"d/{made_up}") == b"renamed"
+        assert (above / made_up).read_text() == "renamed"
+        os.unlink(above / "unlinked")
+        os.rename(above / "next", above / "replaced")
+        wait_for(lambda: set(either.keys()) == {"d/", f"d/{made_up}", "d/replaced"})
+        os.rename(above, either.path / "e")
+        for name, file in zip(names, files, strict=True):
+            assert os.fstat(file.fileno()).st_size == len(name)
+            assert file.read() == name
+    either.released()
+    assert set(either.keys()) == {"e/", f"e/{made_up}", "e/replaced"}
+    os.unlink(either.path / "e" / made_up)
+    assert set(either.keys()) == {"e/", "e/replaced"}
 
 
 def test_libfuse_2_is_the_default(mount_with: MountFactory) -> None:

@@ -154,7 +154,6 @@ class World:
         env = replace(
             environment_of(bucket, directory, self._executor, part_size=PART),
             upload_executor=_Here(),
-            caller_renames=lambda: False,
             caller_lists=lambda: False,
             clock_ns=self._ns,
         )

@@ -5,7 +5,6 @@ Pure. A path is what the kernel gives, a key what the bucket knows. A key with a
 no request is ever made for one.
 """
 
-import re
 from dataclasses import dataclass
 
 from tagfs.errors import InvalidName, NameTooLong
@@ -35,11 +34,6 @@ def is_visible(name: str) -> bool:
     if name in ("", ".", "..") or "\0" in name:
         return False
     return len(name) <= MAX_NAME // 4 or len(name.encode("utf-8", "replace")) <= MAX_NAME
-
-
-def is_fuse_hidden(path: str) -> bool:
-    """Say whether libfuse invented this path, for an open file that lost its name."""
-    return re.fullmatch(r"\.fuse_hidden[0-9a-f]{16}", split(path)[1]) is not None
 
 
 @dataclass(frozen=True, slots=True)

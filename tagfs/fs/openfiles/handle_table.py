@@ -129,14 +129,14 @@ class HandleTable:
             self.inodes.lost_name(node)
         return node
 
-    def hide(self, path: str, hidden: str) -> OpenFile | None:
-        """Let the kernel call an open file by another name; its object is the same as before."""
+    def hide(self, path: str, alias: str) -> OpenFile | None:
+        """Let an open file be called by another path; its object is the same as before."""
         with self._lock:
             node = self._nodes.pop(path, None)
             if node is not None:
-                node.path = hidden
-                self._nodes[hidden] = node
-                self.inodes.moved(node.ino, path, hidden, node)
+                node.path = alias
+                self._nodes[alias] = node
+                self.inodes.moved(node.ino, path, alias, node)
             return node
 
     def move(

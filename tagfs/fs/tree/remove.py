@@ -43,9 +43,6 @@ class Remover:
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file, link or special file; open handles of it go on."""
-        if self.replaced.is_hidden(path):
-            self.replaced.close_hidden(path)
-            return
         with self._deferred_attributes.claim(path), self._paused_uploads(path) as node:
             self._remove(path, node)
             self._files.unlink(path)
@@ -78,24 +75,22 @@ class Remover:
         self.parents.ensure_survives(path)
         self._delete(entry.key)
 
-    def hide_open_file(self, path: str, hidden: str) -> None:
+    def unlink_open(self, path: str, alias: str, *, is_replaced: bool | None) -> None:
         """Take the name of an open file away: it is being unlinked, or another takes its place.
 
-        libfuse has a name of its own for it until it is closed, so that what is asked of the open
-        file (fstat, fchmod) still reaches it. On the service there is nothing of that name.
+        By `alias` what is asked of the open file (fstat, fchmod) still reaches it. On the service
+        there is nothing of that name. `is_replaced` is None where nothing tells.
         """
-        renames = self._env.caller_renames()
         self._deferred_attributes.flush(path)
-        if renames is False:
+        if is_replaced is False:
             with self._paused_uploads(path) as node:
                 self._remove(path, node)
-                self.replaced.unlinked(hidden)
-                self._files.hide(path, hidden)
+                self._files.hide(path, alias)
                 if node is not None:
                     node.unlink()
             return
         self._write_back.flush(path)
-        self.replaced.hide(path, hidden, may_be_unlinked=renames is None)
+        self.replaced.hide(path, alias, may_be_unlinked=is_replaced is None)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty, NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.paths import is_fuse_hidden, split
+from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
@@ -54,9 +54,6 @@ class Renamer:
             AlreadyExists: `exclusive`, and something is there.
         """
         if new == old:
-            return
-        if is_fuse_hidden(new):
-            self._remover.hide_open_file(old, new)
             return
         number = self._files.number(old)
         self._rename_over(old, new, exclusive=exclusive)

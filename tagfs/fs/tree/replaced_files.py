@@ -1,10 +1,10 @@
 """Open files whose name was taken away: another is renamed over them, or they are unlinked.
 
-libfuse makes the same call before both: it gives the file a name of its own, by which what is
-asked of the open file still reaches it. On the service there is nothing of that name. Where
-nothing tells which of the two it is (another user's process, a hardened kernel), the object is left
-alone for a moment: the rename follows at once, on the same thread, and then the object is replaced
-whole, tags kept. If none follows it was an unlink, and the object is deleted.
+Such a file goes on under an alias, a path by which what is asked of it still reaches it. On the
+service there is nothing of that name. Where nothing tells which of the two it is (another user's
+process, a hardened kernel), the object is left alone for a moment: the rename follows at once, on
+the same thread, and then the object is replaced whole, tags kept. If none follows it was an unlink,
+and the object is deleted.
 
 That deletion is late by nature, so it strikes nothing that is newer than itself. Whatever is made
 here at its path waits for it first (`flush`), or takes it back (`rename_over`). What another
@@ -38,7 +38,7 @@ class Hidden:
     """A file without its name.
 
     Attributes:
-        node: it, if it is open; it may not be any more although libfuse thinks so.
+        node: it, if it is open; its last handle may just have been closed.
         object: the version at its key that it is, or was when it lost its name for good.
         is_there: whether there may be an object of it at all; None: as the node says.
     """
@@ -73,7 +73,6 @@ class ReplacedFiles:
         self._pending = pending
         self._clock = env.clock
         self._hidden: dict[str, Hidden] = {}
-        self._hidden_files: dict[str, Hidden | None] = {}
 
     def __contains__(self, path: object) -> bool:
         """Say whether a path looks deleted, whatever is at its key."""
@@ -84,7 +83,7 @@ class ReplacedFiles:
         hidden = self._hidden.get(path)
         return None if hidden is None else hidden.node
 
-    def hide(self, path: str, hidden_path: str, *, may_be_unlinked: bool) -> None:
+    def hide(self, path: str, alias: str, *, may_be_unlinked: bool) -> None:
         """Take the name of a file away: its object is replaced by the rename that follows.
 
         If none does, and it `may_be_unlinked`, the object is deleted in a moment.
@@ -93,8 +92,7 @@ class ReplacedFiles:
         if node is not None:
             node.load_all()
         known = self._env.bucket.known(self._env.root.to_key(path))
-        hidden = Hidden(self._files.hide(path, hidden_path), known)
-        self._hidden_files[hidden_path] = hidden
+        hidden = Hidden(self._files.hide(path, alias), known)
         if hidden.node is not None:
             self._hidden[path] = hidden
         if may_be_unlinked:
@@ -102,20 +100,13 @@ class ReplacedFiles:
             delete = Work(lambda: self._delete(path, hidden, since), _is_final)
             self._pending.add(path, Kind.DELETE, delete, GRACE)
 
-    def unlinked(self, hidden_path: str) -> None:
-        """Note libfuse's name of a file that was unlinked already."""
-        self._hidden_files[hidden_path] = None
-
-    def is_hidden(self, hidden_path: str) -> bool:
-        """Say whether libfuse's name for a file is one of those given here."""
-        return hidden_path in self._hidden_files
-
-    def close_hidden(self, hidden_path: str) -> None:
-        """Forget libfuse's name of a file: its last handle is closed."""
-        hidden = self._hidden_files.pop(hidden_path, None)
-        if hidden is not None:
-            hidden.unlink()
-        self._files.unlink(hidden_path)
+    def forget(self, alias: str) -> None:
+        """Forget the alias of a file: its last handle is closed."""
+        node = self._files.node(alias)
+        for hidden in list(self._hidden.values()):
+            if hidden.node is node:
+                hidden.unlink()
+        self._files.unlink(alias)
 
     def flush(self, path: str) -> None:
         """Delete now what waits at a path, before something new is made there.

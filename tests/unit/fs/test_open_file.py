@@ -33,7 +33,7 @@ class Bench:
         self.bucket = MemoryBucket(limits=limits)
         env = environment_of(self.bucket, staging, executor, part_size=PART)
         self.staging = env.staging
-        self.fs = FileSystem(replace(env, caller_renames=lambda: False), dict)
+        self.fs = FileSystem(env, dict)
 
     def put(self, data: bytes) -> None:
         self.bucket.put("f", BytesSource(data), NewObject(tags=TagSet({"k": "v"})))
@@ -317,9 +317,8 @@ class TestRenamedOver:
         self, bench: Bench, *, told: bool | None
     ) -> None:
         """`told`: what is known of whether the call is a rename; None: not for a moment."""
-        object.__setattr__(bench.fs._remover._env, "caller_renames", lambda: told)
         fh = self.save(bench)
-        bench.fs.rename("/f", "/.fuse_hidden0000000100000001")
+        bench.fs.unlink_open("/f", "/alias", is_replaced=told)
         bench.fs.replaced.flush("/f")
         bench.fs.release(fh)
         assert bench.bucket.list("").objects == ()

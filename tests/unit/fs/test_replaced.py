@@ -24,7 +24,7 @@ from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
 from tests.waiting import wait_for
 
-ASIDE = "/d/.fuse_hidden0000000000000001"
+ALIAS = "/d/without a name"
 NEW = b"NEW CONTENT"
 
 
@@ -83,9 +83,9 @@ def tree(service: Service, tmp_path: Path, clock: FakeClock) -> Iterator[FileSys
 
 
 def unlink_open(tree: FileSystem, path: str = "/d/f") -> int:
-    """Do what libfuse makes of `rm` while somebody has the file open; return their handle."""
+    """Unlink a file that somebody has open, or begin to replace it; return their handle."""
     fh, _ = tree.open(path, os.O_RDONLY)
-    tree.rename(path, ASIDE)
+    tree.unlink_open(path, ALIAS, is_replaced=None)
     return fh
 
 
@@ -133,7 +133,7 @@ def deletion(service: Service, tree: FileSystem, clock: FakeClock, when: str) ->
     clock.advance_when_waited_for(3 * GRACE)
     wait_for(lambda: "/d/f" not in tree.replaced or service.fails)
     assert bytes(tree.read(reader, 0, 10)) == b"old", "who has it open reads on"
-    tree.unlink(ASIDE)
+    tree.forget_unlinked(ALIAS)
     tree.release(reader)
 
 
@@ -192,7 +192,7 @@ def test_it_is_deleted_though_its_last_handle_is_closed_before(
     service: Service, tree: FileSystem, clock: FakeClock
 ) -> None:
     reader = unlink_open(tree)
-    tree.unlink(ASIDE)
+    tree.forget_unlinked(ALIAS)
     tree.release(reader)
     assert "d/f" in service.present()
     clock.advance_when_waited_for(GRACE)
@@ -254,7 +254,7 @@ def test_a_file_that_was_replaced_is_not_uploaded_over_its_successor(
     """Somebody still writes to it: what is synced while the rename is under way goes nowhere."""
     old, _ = tree.open("/d/f", os.O_RDWR)
     tree.write(old, 0, b"written to the old one")
-    tree.rename("/d/f", ASIDE)
+    tree.unlink_open("/d/f", ALIAS, is_replaced=None)
     copied, go_on = threading.Event(), threading.Event()
 
     def after(operation: str, key: str) -> None:
@@ -273,7 +273,7 @@ def test_a_file_that_was_replaced_is_not_uploaded_over_its_successor(
     renaming.join(10)
     syncing.join(10)
     service.bucket.after = None
-    tree.unlink(ASIDE)
+    tree.forget_unlinked(ALIAS)
     tree.release(old)
     assert service.content("d/f") == NEW
 
@@ -285,7 +285,7 @@ def test_a_rename_that_fails_leaves_the_old_file_its_name(
         with pytest.raises(NotFound):
             tree.rename("/d/nothing", "/d/f")
         assert tree.getattr("/d/f")["st_size"] == 3
-        tree.rename("/d/f", ASIDE)
+        tree.unlink_open("/d/f", ALIAS, is_replaced=None)
     assert "d/f" not in service.present()
 
 
@@ -298,7 +298,7 @@ def test_a_thousand_open_files_are_unlinked_by_a_few_threads(
         handles.append(tree.open(f"/d/{number}", os.O_RDONLY)[0])
     before = threading.active_count()
     for number in range(300):
-        tree.rename(f"/d/{number}", f"/d/.fuse_hidden{number:016x}")
+        tree.unlink_open(f"/d/{number}", f"/d/gone-{number}", is_replaced=None)
     assert threading.active_count() - before < 10
     clock.advance_when_waited_for(GRACE)
     wait_for(lambda: service.present() == ["d/f", "d/other", "d/tmp", "e/", "e/x", "empty/"])

@@ -4,6 +4,7 @@ import errno
 import inspect
 import logging
 import os
+from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 import pytest
@@ -11,6 +12,8 @@ import requests
 
 from tagfs import errors
 from tagfs.fs.filesystem import FileSystem
+from tagfs.fuse.binding import RequestMark
+from tagfs.fuse.hidden_files import HiddenFiles
 from tagfs.fuse.operations import Operations
 from tagfs.fuse.recent_failures import RecentFailures
 
@@ -35,12 +38,19 @@ class Failing:
         return fail
 
 
+def failing(failure: BaseException, failures: RecentFailures | None = None) -> Operations:
+    filesystem = cast("FileSystem", Failing(failure))
+    mark = RequestMark(lambda: SimpleNamespace(pid=1))
+    return Operations(filesystem, HiddenFiles(filesystem, mark, lambda: None), failures)
+
+
 def call(name: str, failure: BaseException) -> Any:
-    operations = Operations(cast("FileSystem", Failing(failure)))
+    operations = failing(failure)
     wanted = inspect.signature(getattr(Operations, name)).parameters.values()
     plain = [p for p in wanted if p.name != "self" and p.default is p.empty]
     arguments = [
-        b"" if p.name in ("data", "value") else "/f" if p.name == "path" else 0 for p in plain
+        b"" if p.name in ("data", "value") else "/f" if p.name in ("path", "old", "new") else 0
+        for p in plain
     ]
     arguments = [a for p, a in zip(plain, arguments, strict=True) if p.kind is not p.VAR_POSITIONAL]
     return operations(name, *arguments)
@@ -108,7 +118,7 @@ def test_the_reason_is_logged_once_here_unless_the_errno_says_all(
 def test_what_is_logged_is_in_the_status_as_well() -> None:
     failures = RecentFailures()
     for failure in (errors.NotFound("/f"), errors.Throttled("slow"), KeyError("k")):
-        operations = Operations(cast("FileSystem", Failing(failure)), failures)
+        operations = failing(failure, failures)
         with pytest.raises(OSError, match=r".*"):
             operations("unlink", "/f")
     assert [entry["error"] for entry in failures.report()["last_errors"]] == [
