@@ -13,8 +13,6 @@ from tagfs.store.objects import BytesSource, NewObject
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
 
-ASIDE = "/.fuse_hidden0000000100000001"
-
 
 def _write_into(tree: FileSystem, path: str) -> None:
     fh, _ = tree.open(path, os.O_WRONLY)
@@ -25,17 +23,28 @@ def _write_into(tree: FileSystem, path: str) -> None:
         tree.release(fh)
 
 
-def _hide(tree: FileSystem) -> None:
+def _unlink_open(tree: FileSystem, *, is_replaced: bool | None) -> None:
     fh, _ = tree.open("/f", os.O_RDONLY)
     try:
-        tree.rename("/f", ASIDE)
+        tree.unlink_open("/f", "/alias", is_replaced=is_replaced)
     finally:
         tree.release(fh)
 
 
 CALLS: dict[str, tuple[Callable[[FileSystem], object], set[str]]] = {
     "unlink": (lambda tree: tree.unlink("/f"), {"no_delete"}),
-    "unlink of an open file": (_hide, {"no_delete", "no_overwrite"}),  # it may be a rename
+    "unlink of an open file": (
+        lambda tree: _unlink_open(tree, is_replaced=False),
+        {"no_delete"},
+    ),
+    "rename over an open file": (
+        lambda tree: _unlink_open(tree, is_replaced=True),
+        {"no_delete", "no_overwrite"},
+    ),
+    "either of them": (
+        lambda tree: _unlink_open(tree, is_replaced=None),
+        {"no_delete", "no_overwrite"},
+    ),
     "rmdir": (lambda tree: tree.rmdir("/empty"), {"no_delete"}),
     "rename over a file": (lambda tree: tree.rename("/g", "/f"), {"no_delete", "no_overwrite"}),
     "rename over a directory": (
