@@ -7,6 +7,11 @@ import click
 from tagfs.terminal.lazy_group import Later, LazyGroup
 
 COMMANDS: Final = {
+    "copy": Later(
+        "tagfs.bulk.vocabulary_commands",
+        "copy_command",
+        "Give the tags of SOURCE to each TARGET, which keeps its others.",
+    ),
     "dump": Later(
         "tagfs.bulk.read_commands",
         "dump_command",
@@ -21,6 +26,21 @@ COMMANDS: Final = {
         "tagfs.bulk.read_commands",
         "get_command",
         "Show tags, one `KEY=VALUE` a line; with several targets or -R after the name.",
+    ),
+    "import": Later(
+        "tagfs.bulk.vocabulary_commands",
+        "import_command",
+        "Set tags from the columns of a CSV file (FILE, or stdin), a line for each object.",
+    ),
+    "merge": Later(
+        "tagfs.bulk.vocabulary_commands",
+        "merge_command",
+        "Make one tag of several, wherever one of them is.",
+    ),
+    "rename": Later(
+        "tagfs.bulk.vocabulary_commands",
+        "rename_command",
+        "Give a tag another key, or one of its values another word.",
     ),
     "replace": Later("tagfs.bulk.write_commands", "replace_command", "Make these the only tags."),
     "restore": Later(

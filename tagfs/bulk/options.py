@@ -57,11 +57,32 @@ _OPTIONS: Final = {
         metavar="OPT=VALUE[,...]",
         help="endpoint, region, addressing, ca_bundle, proxy, timeout, ..., as for tagfs mount",
     ),
+    "base": click.option(
+        "--base",
+        default=".",
+        metavar="DIR|URL",
+        help="where the file's paths begin: this directory unless chosen, or oss://bucket[/prefix]",
+    ),
+    "strip": click.option(
+        "--strip", default=0, type=click.IntRange(0), help="drop that many components of each path"
+    ),
+    "replace": click.option(
+        "--replace", is_flag=True, help="remove tags that the file does not name"
+    ),
+    "keep_going": click.option(
+        "-k", "--keep-going", is_flag=True, help="write the rest of a file with mistakes"
+    ),
+    "resume": click.option(
+        "--resume",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="the progress file, unless FILE.progress",
+    ),
 }
 
 READING: Final = ("recursive", "include", "exclude", "parallel", "json", "options")
 WRITING: Final = (*READING, "dry_run", "audit", "verbose")
 FROM_FILE: Final = ("dry_run", "audit", "verbose", "parallel", "json", "options")
+RESTORING: Final = ("base", "strip", "replace", "keep_going", "resume", *FROM_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import posixpath
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -132,7 +132,11 @@ class Check:
     digest: str = ""
 
 
-def check_dump(file: IO[bytes], base: Base) -> Check:
+def check_dump(
+    file: IO[bytes],
+    base: Base,
+    read: Callable[[Iterable[bytes]], Iterator[Block]] = read_blocks,
+) -> Check:
     """Read a dump and judge all that it asks for, without a request.
 
     Raises:
@@ -146,7 +150,7 @@ def check_dump(file: IO[bytes], base: Base) -> Check:
             digest.update(line)
             yield line
 
-    for block in read_blocks(lines()):
+    for block in read(lines()):
         found.blocks += 1
         found.others += block.others
         try:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,12 +11,19 @@ import click
 
 from tagfs.bulk.arguments import add_tagging, split_keys, split_tags
 from tagfs.bulk.audit import Audit, Record, read_chains
-from tagfs.bulk.edits import Edit, Editor, Outcome, addition, removal, replacement
+from tagfs.bulk.edits import Edit, Editor, addition, removal, replacement
 from tagfs.bulk.getfattr_format import read_blocks
-from tagfs.bulk.options import FROM_FILE, WRITING, CommandRun, CommonOptions, shared, start
-from tagfs.bulk.progress_file import ProgressFile
-from tagfs.bulk.report import DONE
-from tagfs.bulk.restore import Base, Check, Task, check_dump, edit_of, judge, open_dump
+from tagfs.bulk.options import (
+    FROM_FILE,
+    RESTORING,
+    WRITING,
+    CommandRun,
+    CommonOptions,
+    shared,
+    start,
+)
+from tagfs.bulk.restore import Task, open_dump
+from tagfs.bulk.restore_run import RestoreOrder
 from tagfs.bulk.tag_access import Address
 from tagfs.bulk.targets import TagOwner
 from tagfs.errors import ObjectChanged, SettingsError, TagfsError
@@ -46,16 +53,18 @@ def _read_words(words: tuple[str, ...], tagging: str | None) -> tuple[TagSet, tu
         raise click.UsageError(str(error)) from None
     if not tags:
         raise click.UsageError("which tags? write KEY=VALUE before the targets")
-    _check_targets(targets)
+    check_targets(targets)
     return tags, targets
 
 
-def _check_targets(targets: tuple[str, ...]) -> None:
+def check_targets(targets: tuple[str, ...]) -> None:
+    """Raise if there are none."""
     if not targets:
         raise click.UsageError("whose tags? name a path of a mount, or oss://bucket/key")
 
 
-def _edit(choices: CommonOptions, edit: Edit, tags: TagSet, targets: tuple[str, ...]) -> None:
+def apply_to(choices: CommonOptions, edit: Edit, tags: TagSet, targets: tuple[str, ...]) -> None:
+    """Make one change of all that the targets mean, whose rules have to allow `tags`; exit."""
     with start(choices) as job, editor(choices) as pen:
         items = job.items(targets, with_bucket=False, wanted=tags)
         for outcome in job.run(items, lambda item: pen.apply(item, edit), _itself):
@@ -82,7 +91,7 @@ def set_command(choices: CommonOptions, words: tuple[str, ...], tagging: str | N
     tagfs tag set cost=42 oss://photos                       the tags of the bucket itself
     """  # noqa: D301  (click reads \b)
     tags, targets = _read_words(words, tagging)
-    _edit(choices, addition(tags), tags, targets)
+    apply_to(choices, addition(tags), tags, targets)
 
 
 @click.command("replace")
@@ -98,7 +107,7 @@ def replace_command(choices: CommonOptions, words: tuple[str, ...], tagging: str
     tagfs tag replace team=blue /mnt/report.pdf
     """  # noqa: D301  (click reads \b)
     tags, targets = _read_words(words, tagging)
-    _edit(choices, replacement(tags), tags, targets)
+    apply_to(choices, replacement(tags), tags, targets)
 
 
 @click.command("rm")
@@ -116,29 +125,13 @@ def rm_command(choices: CommonOptions, words: tuple[str, ...], *, everything: bo
         keys, targets = ((), words) if everything else split_keys(words)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
-    _check_targets(targets)
-    _edit(choices, replacement(NO_TAGS) if everything else removal(keys), NO_TAGS, targets)
+    check_targets(targets)
+    apply_to(choices, replacement(NO_TAGS) if everything else removal(keys), NO_TAGS, targets)
 
 
 @click.command("restore")
 @click.argument("dump", default="-")
-@click.option(
-    "--base",
-    default=".",
-    metavar="DIR|URL",
-    help="where the dump's paths begin: this directory unless chosen, or oss://bucket[/prefix]",
-)
-@click.option(
-    "--strip", default=0, type=click.IntRange(0), help="drop that many components of each path"
-)
-@click.option("--replace", is_flag=True, help="remove tags that the dump does not name")
-@click.option("-k", "--keep-going", is_flag=True, help="restore the rest of a dump with mistakes")
-@click.option(
-    "--resume",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="the progress file, unless DUMP.progress",
-)
-@shared(FROM_FILE)
+@shared(RESTORING)
 def restore_command(  # noqa: PLR0913  (one for each option)
     choices: CommonOptions,
     dump: str,
@@ -158,76 +151,18 @@ def restore_command(  # noqa: PLR0913  (one for each option)
     cd /mnt && tagfs tag restore /backup/tags.dump
     tagfs tag restore --base oss://photos -o endpoint=... tags.dump
     """  # noqa: D301  (click reads \b)
+    order = RestoreOrder(
+        name=dump,
+        read=read_blocks,
+        base=base,
+        strip=strip,
+        replace=replace,
+        keep_going=keep_going,
+        progress=resume,
+    )
     with open_dump(dump) as file, start(choices) as job, editor(choices) as pen:
-        where = Base(base, strip, job.places)
-        found = check_dump(file, where)
-        _report_mistakes(dump, found, keep_going=keep_going)
-        job.report.expect(found.blocks)
-        file.seek(0)
-        path = resume or (None if dump == "-" else Path(f"{dump}.progress"))
-        purpose = {"dump": found.digest, "base": where.text, "replace": replace, "strip": strip}
-        with _progress(None if choices.dry_run else path, purpose) as progress:
-            tasks = _tasks(file, where, job, progress, replace=replace)
-            status = _restore(tasks, job, pen, progress)
-            if progress is not None and status == DONE:
-                progress.finish()
+        status = order.run(file, job, pen)
     sys.exit(status)
-
-
-@contextlib.contextmanager
-def _progress(path: Path | None, purpose: Mapping[str, object]) -> Iterator[ProgressFile | None]:
-    if path is None:
-        yield None
-        return
-    with ProgressFile(path, purpose) as progress:
-        yield progress
-
-
-def _report_mistakes(dump: str, found: Check, *, keep_going: bool) -> None:
-    if found.others:
-        sys.stderr.write(f"{found.others} attributes of {dump} are no tags: left alone\n")
-    if found.bad and not keep_going:
-        for mistake in found.mistakes:
-            sys.stderr.write(f"tagfs: {mistake}\n")
-        raise SettingsError(
-            f"{found.bad} of {found.blocks} entries of {dump} cannot be restored; nothing was "
-            "changed: mend them, or add --keep-going"
-        )
-
-
-def _tasks(
-    file: Iterator[bytes],
-    base: Base,
-    job: CommandRun,
-    progress: ProgressFile | None,
-    *,
-    replace: bool,
-) -> Iterator[Task]:
-    for number, block in enumerate(read_blocks(file)):
-        if progress is not None and number in progress:
-            job.report.skip()
-            continue
-        try:
-            item = judge(block, base)
-        except TagfsError as error:
-            job.report.fail(block.path, str(error))
-            continue
-        if block.tags or block.whole or replace:
-            yield Task(number, item, edit_of(block, replace=replace))
-
-
-def _restore(
-    tasks: Iterator[Task], job: CommandRun, pen: Editor, progress: ProgressFile | None
-) -> int:
-    def work(task: Task) -> Outcome:
-        outcome = pen.apply(task.item, task.edit)
-        if outcome.error is None and progress is not None:
-            progress.add(task.number)
-        return outcome
-
-    for outcome in job.run(tasks, work, lambda task: task.item):
-        job.report.edited(outcome)
-    return job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
 
 
 @click.command("undo")
