@@ -13,7 +13,7 @@ from tagfs import __version__
 from tagfs.errors import BadUsage, TagfsError
 from tagfs.host.hidden_arguments import hide_passwords
 from tagfs.manual.examples import add_example
-from tagfs.terminal.lazy_group import Later, LazyGroup
+from tagfs.terminal.lazy_group import HELP, Later, LazyGroup
 
 EPILOG = """
 Credentials come from credentials=FILE, from the variables and files of each
@@ -42,6 +42,7 @@ COMMANDS: Final = {
         "emulator_command",
         "Run a local object-storage service (see `tagfs emulator --help`).",
     ),
+    "help": Later("tagfs.commands.help", "help_command", "Show the help of a command."),
     "mount": Later(
         "tagfs.commands.mount",
         "mount_command",
@@ -79,7 +80,12 @@ class MainGroup(LazyGroup):
         add_example(f"tagfs {name}", command)
 
 
-@click.group(cls=MainGroup, later=COMMANDS, epilog=EPILOG)
+@click.group(
+    cls=MainGroup,
+    later=COMMANDS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": HELP},
+)
 @click.version_option(__version__, prog_name="tagfs")
 def main_group() -> None:
     """Mount an object-storage bucket and edit its tags as extended attributes."""

@@ -9,7 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -24,7 +27,35 @@ from tagfs.store.proxies import DIRECT
 from tagfs.store.tags import TagSet
 
 BUCKET = "demo"
-KEYS = {"OSS_ACCESS_KEY_ID": "emulator", "OSS_ACCESS_KEY_SECRET": "emulator-secret"}
+KEY_ID, KEY_SECRET = "emulator", "emulator-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoService:
+    """A service that can be shown: its region, the variables of its key pair, has it symlinks."""
+
+    name: str
+    region: str
+    key_id: str
+    key_secret: str
+    has_links: bool = True
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a mount finds the key pair in."""
+        return {self.key_id: KEY_ID, self.key_secret: KEY_SECRET}
+
+
+SERVICES: Final = {
+    service.name: service
+    for service in (
+        DemoService("oss", "cn-hangzhou", "OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET"),
+        DemoService("obs", "cn-north-4", "OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY"),
+        DemoService(
+            "s3", "us-east-1", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", has_links=False
+        ),
+    )
+}
 
 TREE: dict[str, tuple[str, dict[str, str]]] = {
     "README.txt": ("Every file here is an object, every user.tag.* one of its tags.\n", {}),
@@ -42,7 +73,7 @@ class _EmulatorKeys:
     origin = "the demonstration"
 
     def get(self) -> Credentials:
-        return Credentials(KEYS["OSS_ACCESS_KEY_ID"], KEYS["OSS_ACCESS_KEY_SECRET"])
+        return Credentials(KEY_ID, KEY_SECRET)
 
     def refresh(self) -> Credentials:
         return self.get()
@@ -60,12 +91,14 @@ def _end(number: int, _frame: object) -> None:
     sys.exit(0)
 
 
-def run_demo(mountpoint: Path | None) -> None:
+def run_demo(mountpoint: Path | None, service: DemoService) -> None:
     """Show the demo until Ctrl-C; clean up whatever happens.
 
     Raises:
         SettingsError: the emulator or the mount did not come up, with the reason.
     """
+    if find_spec("aiohttp") is None:
+        raise SettingsError(f"the demo needs {how_to_add(EMULATOR)}")
     for number in _ENDINGS:
         signal.signal(number, _end)
     with contextlib.ExitStack() as stack:
@@ -74,10 +107,10 @@ def run_demo(mountpoint: Path | None) -> None:
         if mountpoint is None:
             directory.mkdir()
         check_mountpoint(directory)
-        endpoint = stack.enter_context(_emulator(work / "service"))
-        _fill(endpoint)
-        stack.enter_context(_mounted(endpoint, directory, work / "cache"))
-        _show(directory, endpoint)
+        endpoint = stack.enter_context(_emulator(service, work / "service"))
+        _fill(service, endpoint)
+        stack.enter_context(_mounted(service, endpoint, directory, work / "cache"))
+        _show(service, directory, endpoint)
         with contextlib.suppress(KeyboardInterrupt):
             while os.path.ismount(directory):
                 time.sleep(0.2)
@@ -85,8 +118,8 @@ def run_demo(mountpoint: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def _emulator(data: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "tagfs.emulator", "--service", "oss"]
+def _emulator(service: DemoService, data: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "tagfs.emulator", "--service", service.name]
     command += ["--listen", "127.0.0.1:0", "--data", str(data), "--bucket", BUCKET]
     process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         command, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -101,31 +134,33 @@ def _emulator(data: Path) -> Iterator[str]:
         process.wait(10)
 
 
-def _fill(endpoint: str) -> None:
+def _fill(service: DemoService, endpoint: str) -> None:
     settings = BucketSettings(
-        service="oss",
+        service=service.name,
         bucket=BUCKET,
         endpoint=endpoint,
-        region="cn-hangzhou",
+        region=service.region,
         addressing="path",
         proxy=DIRECT,
     )
     bucket: Bucket = open_bucket(settings, _EmulatorKeys())
     for key, (text, tags) in TREE.items():
         bucket.put(key, BytesSource(text.encode()), NewObject(tags=TagSet(tags)))
-    bucket.put_symlink("latest.md", "reports/2026/q3.md", NewObject(tags=TagSet({"kind": "link"})))
+    if service.has_links:
+        new = NewObject(tags=TagSet({"kind": "link"}))
+        bucket.put_symlink("latest.md", "reports/2026/q3.md", new)
     bucket.update_bucket_tags(lambda _: TagSet({"owner": "you", "cost-center": "42"}))
     bucket.close()
 
 
 @contextlib.contextmanager
-def _mounted(endpoint: str, directory: Path, cache: Path) -> Iterator[None]:
-    options = f"endpoint={endpoint},region=cn-hangzhou,addressing=path,cache_dir={cache}"
+def _mounted(service: DemoService, endpoint: str, directory: Path, cache: Path) -> Iterator[None]:
+    options = f"endpoint={endpoint},region={service.region},addressing=path,cache_dir={cache}"
     options += ",proxy=none"
-    command = [sys.executable, "-m", "tagfs", "mount", f"oss://{BUCKET}", str(directory)]
+    command = [sys.executable, "-m", "tagfs", "mount", f"{service.name}://{BUCKET}", str(directory)]
     process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
         [*command, "-o", options],
-        env={**os.environ, **KEYS},
+        env={**os.environ, **service.variables},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -145,8 +180,11 @@ def _mounted(endpoint: str, directory: Path, cache: Path) -> Iterator[None]:
                     unmount(directory, lazy=lazy)
 
 
-def _show(directory: Path, endpoint: str) -> None:
-    click.echo(f"A bucket is mounted on {directory} (the service listens on {endpoint}).\n")
+def _show(service: DemoService, directory: Path, endpoint: str) -> None:
+    click.echo(
+        f"{service.name}://{BUCKET} is mounted on {directory}. The service listens on {endpoint};\n"
+        f"its key pair is {KEY_ID} and {KEY_SECRET}.\n"
+    )
     example = directory / "reports/2026/q1.md"
     getfattr = shutil.which("getfattr")
     if getfattr is not None:

@@ -22,7 +22,10 @@ def split_tags(
         if not _is_tag(word):
             return TagSet(tags), tuple(words[position:])
         if exists(word):
-            raise SettingsError(f"{word!r} is also a path here: write './{word}' for the path")
+            raise SettingsError(
+                f"{word!r} is also a path here: write './{word}' for the path, or "
+                f"--tagging '{word}' for the tag"
+            )
         key, _, value = word.partition("=")
         if key in tags:
             raise SettingsError(f"tag key {key!r} comes twice")

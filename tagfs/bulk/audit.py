@@ -83,6 +83,10 @@ def read_chains(path: Path) -> Iterator[list[Record]]:
     try:
         with path.open("rb") as file:
             places = sorted(_index(file))
+            if not places and file.tell():
+                raise SettingsError(
+                    f"{path} records no change: name a file that --audit has written"
+                )
             chain: list[Record] = []
             for place in places:
                 file.seek(place & _OFFSET)

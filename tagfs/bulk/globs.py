@@ -65,9 +65,14 @@ class Filter:
         self._include = [_compile(glob) for glob in include]
         self._exclude = [_compile(glob) for glob in exclude]
 
+    @property
+    def is_set(self) -> bool:
+        """Whether anything may be unwanted."""
+        return bool(self._include or self._exclude)
+
     def wants(self, path: str) -> bool:
         """Say whether a path below the target (a directory's may end in "/") is wanted."""
-        if not self._include and not self._exclude:
+        if not self.is_set:
             return True
         path = path.rstrip("/")
         if self._include and not _any(self._include, path):

@@ -99,7 +99,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
                 direct = self._direct(settings)
                 place = replace(direct, settings=settings, mount=mount, root=root)
             except BadCredentials as missing:
-                sys.stderr.write(f"tagfs: {missing}; going through the mount {mount.path}\n")
+                sys.stderr.write(f"tagfs: {_briefly(missing)}: going through {mount.path}\n")
                 place = OpenedBucket(
                     settings=settings,
                     access=MountAccess(mount, root, dialect),
@@ -132,3 +132,9 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
 def _bucket_settings(settings: Settings, parallel: int) -> BucketSettings:
     """Return what a mount with these settings would use, with the command's own parallelism."""
     return replace(bucket_settings(settings), parallel=parallel + 1)  # and the listing
+
+
+def _briefly(missing: BadCredentials) -> str:
+    """Return why there are no credentials; where they were looked for, `tagfs doctor` says."""
+    text = str(missing)
+    return "no credentials in this shell" if text.startswith("no credentials: ") else text

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
@@ -11,14 +11,15 @@ from typing import Any, Final, ParamSpec, TypeVar
 import click
 
 from tagfs.bulk.globs import Filter
+from tagfs.bulk.lookahead import run_ahead
 from tagfs.bulk.opened_buckets import OpenedBuckets
 from tagfs.bulk.ordered_pool import OrderedPool, Stop, stop_on_signals
 from tagfs.bulk.report import Report, Style
-from tagfs.bulk.targets import TagOwner, find_items, read_target, rules_for
+from tagfs.bulk.targets import Kind, TagOwner, find_items, read_target, rules_for
 from tagfs.config.resolve import check_usage
 from tagfs.config.settings import split_options
 from tagfs.config.values import MAX_PARALLEL
-from tagfs.errors import TagfsError
+from tagfs.errors import NotFound, TagfsError
 from tagfs.store.tags import NO_TAGS, TagSet
 
 T = TypeVar("T")
@@ -140,13 +141,28 @@ class CommandRun:
         """
         chosen = Filter(self.choices.include, self.choices.exclude)
         deep = self.choices.recursive if recursive is None else recursive
-        for text in targets:
+        before = 0
+        for position, text in enumerate(targets, 1):
             try:
                 target = read_target(text, self.places)
                 rules_for(target, recursive=deep).check(wanted)
-                yield from find_items(target, chosen, recursive=deep, with_bucket=with_bucket)
+                found = find_items(target, chosen, recursive=deep, with_bucket=with_bucket)
+                if self.report.shows_total:
+                    found = self._counted(found, before if position == len(targets) else None)
+                count = yield from _count(found)
+                if target.kind is Kind.GLOB and not count and not chosen.is_set:
+                    raise NotFound("nothing matches")
+                before += count
             except TagfsError as error:
                 self.report.fail(text, str(error))
+                before += 1
+
+    def _counted(self, found: Iterator[TagOwner], before: int | None) -> Iterator[TagOwner]:
+        def known(total: int) -> None:
+            if before is not None:
+                self.report.expect(before + total)
+
+        return run_ahead(found, known)
 
     def run(
         self, things: Iterable[T], work: Callable[[T], R], item_of: Callable[[T], TagOwner]
@@ -158,6 +174,14 @@ class CommandRun:
             return id(item.place), item.address.key.rstrip("/")
 
         return OrderedPool(work, identity, self.stop, self.choices.parallel).run(things)
+
+
+def _count(found: Iterator[TagOwner]) -> Generator[TagOwner, None, int]:
+    count = 0
+    for item in found:
+        count += 1
+        yield item
+    return count
 
 
 @contextlib.contextmanager

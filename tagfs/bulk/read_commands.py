@@ -137,7 +137,6 @@ def find_command(
             if outcome.error is not None or outcome.gone or wanted.matches(tags):
                 shown = outcome.item.shown
                 job.report.found(outcome, shown + end, {"path": shown, "tags": dict(tags)})
-                sys.stdout.flush()
             else:
                 job.report.skip()
         status = job.report.finish("", stopped=bool(job.stop))

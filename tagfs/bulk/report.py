@@ -1,20 +1,20 @@
 """What a command tells: results on stdout, progress, failures and the sum on stderr."""
 
 import json
+import os
 import re
+import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final, Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing import Any, Final, Self, TextIO
 
 from tagfs.bulk.edits import Outcome
 from tagfs.bulk.opened_buckets import OpenedBucket
 from tagfs.store.tags import TagSet
+from tagfs.terminal.progress import ProgressLine
 
 EVERY: Final = 10.0
 """Seconds between plain lines of progress."""
@@ -55,7 +55,9 @@ class Report:
         self.requests = [0, 0]
         self._failures: list[str] = []
         self._affected: dict[OpenedBucket, str] = {}
-        self._ticker = _bar() if sys.stderr.isatty() else _Lines(self)
+        self._ticker = _ticker(self)
+        self._on_screen = sys.stdout.isatty()
+        self._by_line = not _is(sys.stdout, stat.S_ISREG)
 
     def __enter__(self) -> Self:
         self._ticker.start()
@@ -69,6 +71,11 @@ class Report:
     def expect(self, total: int) -> None:
         """Say how many items there will be, once that is known."""
         self._ticker.expect(total)
+
+    @property
+    def shows_total(self) -> bool:
+        """Whether a total is shown where it is known."""
+        return isinstance(self._ticker, ProgressLine)
 
     @property
     def seen(self) -> int:
@@ -116,7 +123,11 @@ class Report:
     def write(self, text: str | bytes) -> None:
         """Write to stdout, without adding a line end."""
         raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+        if self._on_screen:
+            self._ticker.clear()
         sys.stdout.buffer.write(raw)
+        if self._by_line:
+            sys.stdout.flush()  # who reads it has each result when it is there
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Write one JSON object."""
@@ -214,6 +225,9 @@ class _Lines:
     def expect(self, total: int) -> None:
         """Need no total."""
 
+    def clear(self) -> None:
+        """Leave lines where they are."""
+
     def advance(self) -> None:
         """Say something if it is time."""
         if time.monotonic() >= self._due:
@@ -225,48 +239,37 @@ class _Lines:
         """End."""
 
 
-class _Bar:
-    """Progress on a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("tags", total=None)
-        self._pending = 0
-        self._shown = 0.0
+class _Silence:
+    """Progress where it would be drawn into what another program shows, such as a pager."""
 
     def start(self) -> None:
-        """Show the bar."""
-        self._progress.start()
+        """Begin."""
 
     def expect(self, total: int) -> None:
-        """Show how much there will be."""
-        self._progress.update(self._task, total=total)
+        """Need no total."""
 
     def advance(self) -> None:
-        """Count one; the bar hears of it ten times a second."""
-        self._pending += 1
-        now = time.monotonic()
-        if now - self._shown > 0.1:  # noqa: PLR2004
-            self._progress.advance(self._task, self._pending)
-            self._pending, self._shown = 0, now
+        """Say nothing."""
+
+    def clear(self) -> None:
+        """Nothing is there."""
 
     def stop(self) -> None:
-        """Show the last count and leave it there."""
-        self._progress.advance(self._task, self._pending)
-        self._pending = 0
-        self._progress.stop()
+        """End."""
 
 
-def _bar() -> _Bar:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    # stdout stays ours: results go there as they are.
-    console = Console(stderr=True)
-    progress = Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    return _Bar(progress)
+def _ticker(report: Report) -> ProgressLine | _Lines | _Silence:
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return _Lines(report)
+    return _Silence() if _leads_to_a_program() else ProgressLine(sys.stderr)
+
+
+def _leads_to_a_program() -> bool:
+    return _is(sys.stdout, stat.S_ISFIFO) or _is(sys.stdout, stat.S_ISSOCK)
+
+
+def _is(stream: TextIO, kind: Callable[[int], bool]) -> bool:
+    try:
+        return kind(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # a stream of a test
+        return False

@@ -7,8 +7,14 @@ import click
 
 @click.command("demo")
 @click.argument("mountpoint", type=click.Path(path_type=Path, readable=False), required=False)
-def demo_command(mountpoint: Path | None) -> None:
+@click.option(
+    "--service",
+    type=click.Choice(["oss", "obs", "s3"]),
+    default="oss",
+    help="which service to show",
+)
+def demo_command(mountpoint: Path | None, service: str) -> None:
     """Show a mounted bucket with tags, with no account: a local service, filled and mounted."""
-    from tagfs.demo import run_demo  # noqa: PLC0415  (loads the client, which its help does without)
+    from tagfs.demo import SERVICES, run_demo  # noqa: PLC0415  (loads the client, which its help does without)
 
-    run_demo(mountpoint)
+    run_demo(mountpoint, SERVICES[service])

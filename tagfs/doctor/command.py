@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import sys
 
@@ -45,5 +46,7 @@ def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: boo
             click.echo(json.dumps(finding.as_json()))
             continue
         level, _, rest = str(finding).partition(" ")
-        click.echo(click.style(level, fg=_COLOURS[finding.level]) + " " + rest)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        styled = level if plain else click.style(level, fg=_COLOURS[finding.level])
+        click.echo(f"{styled} {rest}")
     sys.exit(failed)

@@ -5,53 +5,144 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tagfs.emulator import faults
+from tagfs.emulator.engine import demands
+from tagfs.emulator.obs import options as obs_options
+from tagfs.emulator.s3 import foreign, options as s3_options
 from tagfs.emulator.server import EmulatorConfig, run
 
+ABOUT = """\
+A local object-storage service, as a stand-in for OSS, OBS or S3: it verifies signatures and keeps
+objects, tags and uploads in a directory. It is for tests and trials, not for data of value."""
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tagfs.emulator", description=__doc__)
-    parser.add_argument("--service", default="oss", choices=["oss", "obs", "s3"])
-    parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--bucket", action="append", default=[], metavar="NAME")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
-    parser.add_argument("--request-log", type=Path, metavar="FILE")
-    parser.add_argument(
-        "--fault", action="append", default=[], metavar="SPEC", help="see tagfs.emulator.faults"
+EPILOG = """\
+The key pair that it accepts is "emulator" and "emulator-secret". In one terminal:
+
+  tagfs emulator --service s3 --listen 127.0.0.1:9000 --data /tmp/data --bucket photos
+
+and in another one:
+
+  export AWS_ACCESS_KEY_ID=emulator AWS_SECRET_ACCESS_KEY=emulator-secret
+  tagfs mount s3://photos /mnt -o endpoint=http://127.0.0.1:9000
+
+(OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET for oss://, OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY
+for obs://.) It prints "listening on http://HOST:PORT" when it is ready."""
+
+
+class _Text(argparse.Action):
+    """Prints a text and ends, as --help does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print what the option is about."""
+        sys.stdout.write(f"{self.const}\n")
+        parser.exit()
+
+
+def _options_text() -> str:
+    """Return what the modules say of the options that they read, without names of modules."""
+    texts = (module.__doc__ or "" for module in (demands, obs_options, s3_options, foreign))
+    lines = "\n".join(texts).splitlines()
+    return "\n".join(line for line in lines if "tagfs.emulator" not in line)
+
+
+def make_parser(prog: str = "tagfs emulator") -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=ABOUT,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage=f"{prog} [OPTIONS] --data DIR --bucket NAME",
     )
-    parser.add_argument("--access-key-id", default="emulator", metavar="ID")
-    parser.add_argument("--access-key-secret", default="emulator-secret", metavar="SECRET")
-    parser.add_argument("--security-token", metavar="TOKEN", help="demand this token")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--service", default="oss", choices=["oss", "obs", "s3"], help="which one (default: oss)")
+    add(
+        "--listen",
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="default: a free port of this host",
+    )
+    add("--data", type=Path, required=True, metavar="DIR", help="directory for all it keeps")
+    add(
+        "--bucket",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="bucket to make; may come again",
+    )
+    add("--access-key-id", default="emulator", metavar="ID", help="default: emulator")
+    add(
+        "--access-key-secret",
+        default="emulator-secret",
+        metavar="SECRET",
+        help="default: emulator-secret",
+    )
+    add("--security-token", metavar="TOKEN", help="demand this token with the key pair")
+    add(
         "--temporary-keys",
         type=Path,
         metavar="FILE",
-        help="also accept the pairs of this file; see tagfs.emulator.temporary_keys",
+        help="also accept the pairs of this file, a JSON list, until they expire",
     )
-    parser.add_argument("--region", default="", help="default: a usual one of the service")
-    parser.add_argument("--no-verify", action="store_true", help="accept any signature")
-    parser.add_argument("--minimum-part-size", type=int, default=0, metavar="BYTES")
-    parser.add_argument(
+    add("--region", default="", help="default: a usual one of the service")
+    add(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long before each answer",
+    )
+    add("--request-log", type=Path, metavar="FILE", help="append a JSON line for every request")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="what goes wrong, such as status=503:op=PutObject:times=2",
+    )
+    add(
+        "--help-faults",
+        nargs=0,
+        action=_Text,
+        const=faults.__doc__,
+        help="say what can go wrong, and how it is written",
+    )
+    add(
         "--option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a variant of the service; see tagfs.emulator.obs.options and s3.options",
+        help="a variant of the service, such as acls=off",
     )
-    parser.add_argument("--restore-seconds", type=float, default=0.5, metavar="SECONDS")
-    parser.add_argument(
+    add(
+        "--help-options",
+        nargs=0,
+        action=_Text,
+        const=_options_text(),
+        help="say which variants there are",
+    )
+    add(
         "--generate",
         action="append",
         default=[],
         metavar="TEMPLATE:COUNT[:SIZE]",
         help="write objects into the first bucket before listening, as in 'd/{:06d}:1000000'",
     )
-    return parser
+    add("--minimum-part-size", type=int, default=0, metavar="BYTES", help="default: the service's")
+    add(
+        "--restore-seconds",
+        type=float,
+        default=0.5,
+        metavar="SECONDS",
+        help="how long it takes to restore an archived object (default: 0.5)",
+    )
+    add("--no-verify", action="store_true", help="accept any signature")
+    return parser  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run an emulator until it is told to stop."""
-    chosen = _parser().parse_args(arguments)
+    chosen = make_parser().parse_args(arguments)
     config = EmulatorConfig(
         data=chosen.data,
         service=chosen.service,

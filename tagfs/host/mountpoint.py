@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tagfs.errors import SettingsError
+from tagfs.fuse.mountinfo import read_mountinfo
+from tagfs.host.holders import describe, find_holders
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +88,26 @@ def unmount(path: Path, *, lazy: bool = False) -> None:
         if tool is None:
             continue
         done = subprocess.run(  # noqa: S603  (no shell, and the path is one argument)
-            [tool, *command[1:], "--", str(path)], capture_output=True, text=True, check=False
+            [tool, *command[1:], "--", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
         )
         if done.returncode == 0:
             return
-        reason = (done.stderr or done.stdout).strip().splitlines()
-        raise SettingsError(reason[-1] if reason else f"{path} could not be unmounted")
+        raise SettingsError(_reason(path, done.stderr or done.stdout))
     raise SettingsError("neither fusermount3 nor umount is there: apt install fuse3")
+
+
+def _reason(path: Path, said: str) -> str:
+    """Return why a mount could not be taken off, from what the host's command said."""
+    lines = said.strip().splitlines()
+    text = lines[-1] if lines else f"{path} could not be unmounted"
+    if "busy" in text:
+        point = os.path.realpath(path)
+        inside = [mount.path for mount in read_mountinfo() if mount.path.startswith(f"{point}/")]
+        return describe(str(path), find_holders(point), inside)
+    if re.search("not mounted|not found in|no mount point", text):
+        return f"nothing is mounted on {path}: see `tagfs status`"
+    return text

@@ -14,7 +14,7 @@ EXAMPLES: Final = {
         "tagfs umount /mnt",
     ),
     "tagfs umount": ("tagfs umount /mnt", "tagfs umount -z /mnt"),
-    "tagfs demo": ("tagfs demo", "tagfs demo /mnt"),
+    "tagfs demo": ("tagfs demo", "tagfs demo --service s3 /mnt"),
     "tagfs recover": (
         "tagfs recover --list",
         "tagfs recover",

@@ -32,7 +32,9 @@ def file_line(directory: AbandonedDirectory, staged: AbandonedFile) -> str:
         return f"unfinished  {size_text(staged.disk_size):>10}  {when}  {name}  (key unknown)"
     gaps = ByteRanges(*entry.written).gaps(0, entry.base_size)
     needs = sum(end - start for start, end in gaps)
-    whole = f"needs {size_text(needs)} of version {entry.base_etag}" if needs else "complete"
+    whole = (
+        f"needs {size_text(needs)} of version {entry.base_etag}" if needs else "needs nothing else"
+    )
     return (
         f"{_STATES[entry.phase]:<10}  {size_text(entry.size):>10}  {when}  {name}  ({shown(whole)})"
     )

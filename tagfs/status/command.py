@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -74,19 +75,23 @@ def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> N
     if not reports:
         click.echo("no bucket is mounted here")
         return
-    from rich.console import Console  # noqa: PLC0415  (for people alone)
-
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width).print(render.table(reports))
+    for line in render.table(reports, _width()):
+        click.echo(line)
     for report in reports:
         if report.advice:
             click.echo(f"{report.mountpoint}: {report.state}: {report.advice}")
 
 
+def _width() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def _watch(mountpoint: Path | None, seconds: float) -> None:
     from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     with Live(auto_refresh=False, screen=False) as live:
         while True:
-            live.update(render.table(_look(mountpoint)), refresh=True)
+            lines = render.table(_look(mountpoint), _width())
+            live.update(Text("\n".join(lines), no_wrap=True), refresh=True)
             time.sleep(seconds)

@@ -1,14 +1,12 @@
 """A mount's state as people read it: a page about one, a table of many."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from tagfs.status.query import Report
-from tagfs.terminal.format import duration_text, size_text
-
-if TYPE_CHECKING:  # a page and what programs read do without
-    from rich.table import Table
+from tagfs.terminal.columns import fit, line, widths
+from tagfs.terminal.format import duration_text, shown, size_text
 
 
 def hit_rate(status: Mapping[str, Any]) -> float | None:
@@ -88,19 +86,28 @@ COLUMNS = (
     "staged",
     "errors",
 )
+_NAMES: Final = 2
+"""Columns that name a mount: always there."""
+
+_LEAVING: Final = ("out/s", "in/s", "req/s", "cache", "staged", "dirty", "errors")
+"""Columns that go where there is not room for all, the first one first."""
 
 
-def table(reports: list[Report]) -> "Table":
-    """Return a table with a row for each mount."""
-    from rich.table import Table  # noqa: PLC0415
+def table(reports: Sequence[Report], width: int | None = None) -> list[str]:
+    """Return a line for each mount, and one of titles; more for each where no column fits."""
+    rows = [list(COLUMNS)]
+    rows += [[shown(one.mountpoint), shown(one.url), *_cells(one)] for one in reports]
+    kept = fit(rows, width, [COLUMNS.index(name) for name in _LEAVING])
+    if kept is None:
+        return [text for row in rows[1:] for text in _stacked(row)]
+    wide = widths(rows, kept)
+    return [line(row, kept, wide, left=_NAMES) for row in rows]
 
-    found = Table(box=None, pad_edge=False)
-    for name in COLUMNS:
-        numeric = name not in ("mountpoint", "bucket")
-        found.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
-    for report in reports:
-        found.add_row(report.mountpoint, report.url, *_cells(report))
-    return found
+
+def _stacked(row: Sequence[str]) -> list[str]:
+    facts = dict(zip(COLUMNS, row, strict=False))
+    up = f"up {facts['up']}, errors {facts['errors']}" if "errors" in facts else facts["up"]
+    return [facts["mountpoint"], f"  {facts['bucket']}", f"  {up}"]
 
 
 def _cells(report: Report) -> list[str]:

@@ -12,6 +12,9 @@ from click.shell_completion import CompletionItem
 INTERRUPTED: Final = 130
 """Exit status of what Ctrl-C ended: 128 and the signal's number, as with shells."""
 
+HELP: Final = ["-h", "--help"]
+"""What asks any command for its help."""
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -49,6 +52,7 @@ class LazyGroup(click.Group):
         """Return a command, imported if need be."""
         if cmd_name in self._later and cmd_name not in self.commands:
             command = self._later[cmd_name].load()
+            command.context_settings.setdefault("help_option_names", HELP)
             self.add_command(command, cmd_name)
             self.on_load(cmd_name, command)
         return super().get_command(ctx, cmd_name)

@@ -199,7 +199,7 @@ class TestClose:
 
         listed = recovered(mount, "--list")
         assert listed.startswith("staged")
-        assert f"{mount.kind}://{mount.bucket}/d é.txt  (complete)" in listed
+        assert f"{mount.kind}://{mount.bucket}/d é.txt  (needs nothing else)" in listed
         assert "7 bytes" in listed
         assert mount.keys() == []
         assert "recovered: " in recovered(mount)

@@ -46,5 +46,5 @@ def read_options(options: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         elif value in _KNOWN.get(name, ()):
             chosen[name] = value
         else:
-            raise ValueError(f"unknown option {option!r}; see tagfs.emulator.obs.options")
+            raise ValueError(f"unknown option {option!r}; see tagfs emulator --help-options")
     return chosen, posix

@@ -15,6 +15,6 @@ def read_options(options: Iterable[str]) -> dict[str, str]:
     for option in options:
         name, _, value = option.partition("=")
         if value not in KNOWN.get(name, ()):
-            raise ValueError(f"unknown option {option!r}; see tagfs.emulator.engine.demands")
+            raise ValueError(f"unknown option {option!r}; see tagfs emulator --help-options")
         chosen[name] = value
     return chosen

@@ -52,6 +52,6 @@ def read_options(options: Iterable[str]) -> dict[str, str]:
     for option in options:
         name, _, value = option.partition("=")
         if value not in _KNOWN.get(name, ()):
-            raise ValueError(f"unknown option {option!r}; see tagfs.emulator.s3.options")
+            raise ValueError(f"unknown option {option!r}; see tagfs emulator --help-options")
         chosen[name] = value
     return chosen

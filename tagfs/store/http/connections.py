@@ -38,6 +38,7 @@ FOREIGN: Final = (
 
 _Pool = urllib3.HTTPConnectionPool
 _WHO_ASKS: Final = 407
+_OBJECT = re.compile(r"^(?:<.*? object at 0x\w+>|\w*Connection\w*\(.*?\)): ")
 _REFUSED_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d+)")
 
 
@@ -230,5 +231,4 @@ def proxy_refusal(proxy: Proxy, status: int) -> NoResponse:
 
 def why(error: BaseException) -> str:
     """Return why a connection failed, without the objects that urllib3 puts before it."""
-    text = str(error) or type(error).__name__
-    return text.split("object at 0x")[-1].partition(": ")[2] if "object at 0x" in text else text
+    return _OBJECT.sub("", str(error)) or type(error).__name__

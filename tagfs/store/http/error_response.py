@@ -19,6 +19,7 @@ _WHO_ASKS = 407
 _GATEWAY = frozenset({502, 503, 504})
 _OF_PROXIES = ("proxy-status", "proxy-authenticate", "x-squid-error")
 _PAGE = re.compile(rb"\s*(<!doctype\s+html|<html)[\s>]", re.IGNORECASE)
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _SHOWN = 200  # bytes of a body that is no XML
 
 
@@ -91,5 +92,18 @@ def _read_error(dialect: Dialect, headers: Mapping[str, str], body: bytes) -> Se
         error = parse_error(body)
     except (MalformedResponse, ValueError):
         code = headers.get(dialect.header_prefix + "error-code", "")
-        return ServiceError(code, body[:_SHOWN].decode(errors="replace"), request_id)
+        return ServiceError(code, _in_one_line(body), request_id)
     return replace(error, request_id=error.request_id or request_id)
+
+
+def _in_one_line(body: bytes) -> str:
+    """Return the beginning of a body that is no document of the service's, as a person reads it."""
+    if _PAGE.match(body):
+        title = _TITLE.search(body)
+        return f"a web page{f', {_plain(title[1])!r}' if title else ''}"
+    return _plain(body[:_SHOWN])
+
+
+def _plain(text: bytes) -> str:
+    words = text[:_SHOWN].decode(errors="replace").split()
+    return "".join(c if c.isprintable() else "?" for c in " ".join(words))

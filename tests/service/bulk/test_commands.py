@@ -206,6 +206,19 @@ class TestTelling:
         ran = run_tag(*words, status=2)
         assert "Error:" in ran.err
 
+    @pytest.mark.parametrize("glob", ["zzz*", "a/*.nothing", "**/*.nothing"])
+    def test_a_glob_that_matches_nothing_is_an_error(self, tree: Subject, glob: str) -> None:
+        ran = tree.run("set", "team=blue", f"{tree.url}/{glob}", status=1)
+        assert f"{glob}: nothing matches" in ran.err
+        assert tree.run("set", "team=blue", f"{tree.url}/*", "--include", "zzz").status == 0
+
+    def test_a_file_that_is_no_audit_is_an_error(self, tree: Subject, tmp_path: Path) -> None:
+        dump = tmp_path / "tags.dump"
+        dump.write_text('# file: a\nuser.tag.team="blue"\n')
+        assert "records no change" in tree.run("undo", dump, status=1).err
+        dump.write_text("")
+        assert tree.run("undo", dump).err == "0 changed, 0 unchanged\n"
+
     def test_no_request_for_what_no_service_keeps(self, tree: Subject) -> None:
         log = tree.requests()
         for tag in ("k" * 129 + "=v", "k=" + "v" * 257, "k=a,b", "=v"):

@@ -275,6 +275,7 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs.config.settings",
             "tagfs.config.values",
             "tagfs.terminal.lazy_group",
+            "tagfs.terminal.progress",
         }
         assert outside <= {
             *allowed,
