@@ -1,7 +1,7 @@
 """Threads that a test plays itself: what is submitted runs when the test says so."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 
@@ -33,3 +33,14 @@ class ScriptedPool(Executor):
         """Do everything, and what comes of it."""
         while self._submitted:
             self.run()
+
+
+class DirectPool(ThreadPoolExecutor):
+    """Does what is submitted at once, in the thread that submits it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do something, and return what came of it."""
+        pool = ScriptedPool()
+        future = pool.submit(fn, *args, **kwargs)
+        pool.run()
+        return future

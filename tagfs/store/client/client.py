@@ -128,7 +128,7 @@ class Client:
             parts.edits.set_metadata,
             parts.renames.rename,
         )
-        self.delete, self.delete_many = parts.deletes.delete, parts.deletes.delete_many
+        self.delete, self.delete_many = parts.deletes.delete, parts.batch_deletes.delete_many
         self.may_delete, self.probe_deletion = (
             parts.deletes.may_delete,
             parts.deletes.probe_deletion,

@@ -1,11 +1,13 @@
-"""Whether a server keeps the metadata that it takes: some S3 servers forget it without a word."""
+"""Whether a server keeps the metadata that it takes: some S3 servers drop it without a word."""
 
 from collections.abc import Mapping
 
-from tagfs.errors import AccessDenied, TagfsError
+from tagfs.errors import AccessDenied, BadCredentials, TagfsError
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
+from tagfs.store.objects import ObjectInfo
+from tagfs.store.versions import may_be_version
 
 
 class KeptMetadata:
@@ -15,20 +17,27 @@ class KeptMetadata:
         self._api = context.api
         self._features = context.features
         self._heads = heads
+        self._odd: set[bool] = set()  # whether another version was found; of markers apart
 
-    def check(self, key: str, sent: Mapping[str, str]) -> None:
-        """Learn from what was just written; costs a HEAD, once, on servers that are not known."""
-        of_marker = key.endswith("/")
+    def check(self, made: ObjectInfo, sent: Mapping[str, str]) -> None:
+        """Learn from what was just written; costs a HEAD, once, on servers that are not known.
+
+        `made` is the object with the metadata that was sent. Another version without any, written
+        since by another client, says nothing once; twice, it is the ETags that differ.
+        """
+        key, of_marker = made.key, made.key.endswith("/")
         if not sent or self._api.is_vouched_for or of_marker in self._features.keeps_metadata:
             return
         try:
             found = self._heads.head(key)
-        except AccessDenied:
-            self._features.note_metadata(kept=True, of_marker=of_marker)  # nobody can look here
-            return
         except TagfsError as failure:
+            if isinstance(failure, AccessDenied) and not isinstance(failure, BadCredentials):
+                # It may never be looked at.
+                self._features.note_metadata(kept=True, of_marker=of_marker)
             logger.info("whether the metadata of %r was kept stays unknown: %s", key, failure)
             return
-        found_metadata = found.detail.metadata if found.detail else {}
-        # That of somebody who was here meanwhile is some, too.
-        self._features.note_metadata(kept=bool(found_metadata), of_marker=of_marker)
+        kept = bool(found.detail and found.detail.metadata)
+        if not kept and not may_be_version(found, made) and of_marker not in self._odd:
+            self._odd.add(of_marker)
+            return
+        self._features.note_metadata(kept=kept, of_marker=of_marker)

@@ -124,5 +124,5 @@ class MetadataEdits:
             crc64=made.detail.crc64 if made.detail.crc64 is not None else before.crc64,
         )
         edited = self._requests.completed(answer, replace(info, detail=detail))
-        self._metadata.check(info.key, new.metadata)
+        self._metadata.check(edited, new.metadata)
         return edited

@@ -4,7 +4,9 @@ A write whose answer was lost is sent again, and the answer to that may be about
 that is "taken". What the service then has is compared with what was sent; nothing is guessed.
 """
 
-from tagfs.errors import AlreadyExists
+from contextlib import suppress
+
+from tagfs.errors import AlreadyExists, MalformedResponse
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import to_exception
@@ -56,10 +58,12 @@ class Outcomes:
         )
 
     def moment(self, answer: Response) -> int:
-        """Return when the service answered, nanoseconds since the epoch."""
-        text = answer.headers.get("date")
-        if text:
-            return parse_http_date(text)
+        """Return when the service answered, nanoseconds since the epoch.
+
+        A date that cannot be read is no reason to report a write as failed that was done.
+        """
+        with suppress(MalformedResponse):
+            return parse_http_date(answer.headers.get("date", ""))
         return int(self._api.transport.now()) * 1_000_000_000
 
     def resolve_conflict(self, request: Request, answer: Response, made: ObjectInfo) -> ObjectInfo:

@@ -1,6 +1,7 @@
 """The parts of a client, from those that ask to those that write, and who uses whom."""
 
 from tagfs.store.client.appends import ObjectAppends
+from tagfs.store.client.batch_deletes import BatchDeletes
 from tagfs.store.client.completion import UploadCompletions
 from tagfs.store.client.conditional_writes import ConditionalWrites
 from tagfs.store.client.content import ObjectContent
@@ -45,6 +46,7 @@ class Parts:
         self.tags = ObjectTags(context, tag_requests, uploads)
         self.probes = BucketProbes(context, self.listing, tag_requests, proofs)
         self.deletes = ObjectDeletes(context, self.heads, self.acls)
+        self.batch_deletes = BatchDeletes(context, self.heads, self.acls, self.deletes)
         self.renames = ObjectRenames(context, self.heads, self.acls)
         trials = Trials(context, self.deletes)
         steps = WriteSteps(

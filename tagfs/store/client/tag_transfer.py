@@ -142,15 +142,8 @@ class TagTransfer:
         Raises:
             TagfsError: the object is there, without its tags; the log has them.
         """
-        left_out = self._is_left_out(tags, sent)
-        reliable = self._is_reliable(carrier) and not left_out
-        if reliable or not (tags or carrier is WriteKind.RETAGGED_COPY):
-            return
         try:
-            if not left_out and carrier not in self._kept and self._verify_tags(carrier, key, tags):
-                return
-            self._tags.put_tags(key, tags)
-            self._undelivered.pop(key, None)
+            self._deliver(carrier, key, tags, left_out=self._is_left_out(tags, sent))
         except TagfsError as failure:
             self._undelivered[key] = tags
             logger.error(  # noqa: TRY400  expected, and logged in one line
@@ -160,6 +153,17 @@ class TagTransfer:
                 failure,
             )
             raise
+        if tags or carrier is not WriteKind.METADATA:  # else it is the object that lacks them
+            self._undelivered.pop(key, None)
+
+    def _deliver(self, carrier: WriteKind, key: str, tags: TagSet, *, left_out: bool) -> None:
+        """Set tags by a request of their own, unless it is known that they arrived."""
+        reliable = self._is_reliable(carrier) and not left_out
+        if reliable or not (tags or carrier is WriteKind.RETAGGED_COPY):
+            return
+        known = left_out or carrier in self._kept
+        if known or not self._verify_tags(carrier, key, tags):
+            self._tags.put_tags(key, tags)
 
     def _is_left_out(self, tags: TagSet, sent: Mapping[str, str] | None) -> bool:
         """Tell whether tags were too long to go along."""

@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from tagfs.errors import AccessDenied, TagfsError
+from tagfs.errors import Interrupted, TagfsError
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.proofs import NO_TAGS_CODES
@@ -110,21 +110,25 @@ class ObjectTags:
         with self._locks.hold(key), self._features.require("object_tags"):
             self._requests.prove(key)
             self._requests.put("ObjectTagging", key, sent)
+            self._uploads.record_tag_edit(key, tags)
             if sent != tags and self._api.dialect.tag_escape is TagEscape.AUTO:
                 self._detect_encoding(key, tags, sent)
-            self._uploads.record_tag_edit(key, tags)
 
     def _detect_encoding(self, key: str, tags: TagSet, sent: TagSet) -> None:
         """Find out once if the service decodes what it gets; where not, send it as it is.
 
         Tags in a header are decoded everywhere, so that one object's tags would read in two ways
-        to the vendor's SDKs. Only objects tell: a bucket's new tags may take minutes to show.
+        to the vendor's SDKs. Only objects tell: a bucket's new tags may take minutes to show. The
+        tags are written already: if they cannot be read, the next write finds out.
         """
         if self._literal is not None:
             return
         try:
             kept = self._requests.get("GetObjectTagging", key)
-        except AccessDenied:
+        except Interrupted:
+            raise
+        except TagfsError as failure:
+            logger.info("how the tags of %r are kept stays unknown: %s", key, failure)
             return
         if kept in (tags, sent):
             self._literal = kept == sent

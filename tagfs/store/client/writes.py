@@ -48,5 +48,5 @@ class ObjectWrites:
                 made = self._outcomes.resolve_conflict(request, answer, made)
             self._transfer.ensure(WriteKind.PUT, key, tags, headers)
             self._acls.deliver(key, acl)
-            self._metadata.check(key, new.metadata)
+            self._metadata.check(made, new.metadata)
             return made
