@@ -212,7 +212,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "a key without its word": ("s3", {"key_id": "k"}, "needs sse=aws:kms"),
     "both": ("s3", {"method": "AES256", "customer_key_file": Path("/k")}, "excludes sse"),
     "none of that here": ("oss", {"customer_key_file": Path("/k")}, "no keys of customers"),
-    "no file": ("s3", {"customer_key_file": Path("/nonexistent")}, "no such file"),
+    "no file": ("s3", {"customer_key_file": Path("/nonexistent/key")}, "no such file"),
 }
 
 
