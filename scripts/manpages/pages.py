@@ -11,6 +11,7 @@ from tagfs.config.fuse_options import FUSE_OPTIONS
 from tagfs.config.options import TOPICS
 from tagfs.manual.examples import EXAMPLES, commands
 from tagfs.manual.mount_options import written
+from tagfs.terminal.lazy_group import HELP
 
 ATTRIBUTES = (
     ("user.tag.KEY", "One tag of the object; of a directory, of its marker; of the root, of the bucket."),
@@ -181,8 +182,12 @@ def _leaf(command: click.Command) -> bool:
     return not isinstance(command, click.Group)
 
 
+def _context(command: click.Command, path: str) -> click.Context:
+    return click.Context(command, info_name=path, help_option_names=HELP)
+
+
 def _usage(command: click.Command) -> str:
-    return " ".join(command.collect_usage_pieces(click.Context(command, info_name="tagfs")))
+    return " ".join(command.collect_usage_pieces(_context(command, "tagfs")))
 
 
 def _command(path: str, command: click.Command) -> Iterator[str]:
@@ -190,7 +195,7 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
     yield from roff.prose(inspect.cleandoc(command.help or ""))
     if path != "tagfs mount":
         yield from roff.prose(command.epilog or "")
-    context = click.Context(command, info_name=path)
+    context = _context(command, path)
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None and "--help" not in parameter.opts:

@@ -5,6 +5,8 @@ from typing import Final
 
 import click
 
+from tagfs.terminal.lazy_group import HELP
+
 EXAMPLES: Final = {
     "tagfs": (
         "tagfs demo",
@@ -50,7 +52,7 @@ def commands(command: click.Command, path: str = "tagfs") -> Iterator[tuple[str,
     """Yield a command and all below it, with what is typed for each."""
     yield path, command
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, help_option_names=HELP)
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None:
