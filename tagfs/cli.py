@@ -43,6 +43,11 @@ COMMANDS: Final = {
         "Run a local object-storage service (see `tagfs emulator --help`).",
     ),
     "help": Later("tagfs.commands.help", "help_command", "Show the help of a command."),
+    "index": Later(
+        "tagfs.bulk.index_command",
+        "index_command",
+        "Read tags and attributes of all below TARGET... into this host's index of the bucket.",
+    ),
     "mount": Later(
         "tagfs.commands.mount",
         "mount_command",

@@ -18,7 +18,7 @@ COMMANDS: Final = {
         "Write tags as `getfattr -d` does, for `tagfs tag restore` or `setfattr --restore`.",
     ),
     "find": Later(
-        "tagfs.bulk.read_commands",
+        "tagfs.bulk.find_command",
         "find_command",
         "Name all below TARGET... whose tags match EXPRESSION.",
     ),
@@ -54,6 +54,11 @@ COMMANDS: Final = {
         "tagfs.bulk.write_commands",
         "undo_command",
         "Put back the old tags that an --audit file recorded.",
+    ),
+    "untagged": Later(
+        "tagfs.bulk.find_command",
+        "untagged_command",
+        "Name all below TARGET... that have no tags.",
     ),
 }
 """Each with the first paragraph of its help."""

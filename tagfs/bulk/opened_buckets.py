@@ -4,22 +4,37 @@ A path of a mount leads to the bucket that it shows; the command talks to the se
 its own credentials, or by the mount if it has none.
 """
 
+import logging
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tagfs.bulk.mount_access import MountAccess
 from tagfs.bulk.tag_access import DirectAccess, TagAccess
-from tagfs.config.bucket_settings import bucket_settings
+from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.database import Unusable
+from tagfs.catalogue.place import open_catalogue
+from tagfs.config.bucket_settings import bucket_settings, catalogue_file
 from tagfs.config.options import REACHING
 from tagfs.config.resolve import choose
 from tagfs.config.settings import BucketUrl, Settings, reaching
 from tagfs.errors import BadCredentials
 from tagfs.fs.mapping.paths import Root
-from tagfs.host.mount_table import Mount, ask_settings, find_mount, present_mounts, refresh
+from tagfs.host.mount_table import (
+    Mount,
+    ask_catalogue,
+    ask_settings,
+    find_mount,
+    present_mounts,
+    refresh,
+)
+from tagfs.store.bucket import Bucket
 from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +45,8 @@ class OpenedBucket:
         settings: how it is reached; `url` has the mount's prefix.
         root: where the mount begins in the bucket; None for a bucket named by its URL.
         through: the mountpoint, when tags are read and written through the mount.
+        bucket: the bucket itself; None when the mount is asked.
+        catalogue: what is kept of it on this host; None when there is none.
     """
 
     settings: Settings
@@ -37,6 +54,8 @@ class OpenedBucket:
     mount: Mount | None = None
     root: Root | None = None
     through: str | None = None
+    bucket: Bucket | None = None
+    catalogue: Catalogue | None = None
 
     @property
     def url(self) -> BucketUrl:
@@ -69,10 +88,14 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
         self._options = options
         self._parallel = parallel
         self._open: dict[Any, OpenedBucket] = {}
+        self._catalogues: dict[tuple[Path, str], Catalogue | None] = {}
 
     def __exit__(self, *_: object) -> None:
         for place in self._open.values():
             place.access.close()
+        for catalogue in self._catalogues.values():
+            if catalogue is not None:
+                catalogue.close()
 
     def of_bucket(self, url: BucketUrl) -> OpenedBucket:
         """Return the place of a bucket named by its URL.
@@ -92,6 +115,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
         if mount not in self._open:
             shown = ask_settings(mount)
             reached = {name: value for name, value in reaching(shown).items() if value}
+            reached |= ask_catalogue(mount)
             settings = choose(shown.url, {**reached, **self._options}, fixed=REACHING)
             dialect = find_dialect(bucket_settings(settings))
             root = Root(settings.url.prefix, dialect.limits.max_key)
@@ -125,8 +149,27 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
             provider = credentials_for(wanted)
             provider.get()
             bucket = open_bucket(wanted, provider)
-            self._open[key] = OpenedBucket(settings=settings, access=DirectAccess(bucket))
+            catalogue = self._catalogue(settings)
+            self._open[key] = OpenedBucket(
+                settings=settings,
+                access=DirectAccess(bucket, catalogue),
+                bucket=bucket,
+                catalogue=catalogue,
+            )
         return self._open[key]
+
+    def _catalogue(self, settings: Settings) -> Catalogue | None:
+        if settings.catalogue == "off":
+            return None
+        name = catalogue_file(settings)
+        key = settings.cache_dir, name
+        if key not in self._catalogues:
+            try:
+                self._catalogues[key] = open_catalogue(*key, settings.catalogue_size)
+            except Unusable as error:
+                log.info("without a catalogue: %s", error)
+                self._catalogues[key] = None
+        return self._catalogues[key]
 
 
 def _bucket_settings(settings: Settings, parallel: int) -> BucketSettings:

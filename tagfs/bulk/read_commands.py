@@ -1,4 +1,4 @@
-"""The commands that only read tags: get, dump and find."""
+"""The commands that show tags: get and dump."""
 
 import sys
 
@@ -9,8 +9,6 @@ from tagfs.bulk.getfattr_format import render_block
 from tagfs.bulk.options import READING, CommandRun, CommonOptions, shared, start
 from tagfs.bulk.report import printable
 from tagfs.bulk.targets import TagOwner
-from tagfs.catalogue.expression import parse_expression
-from tagfs.errors import SettingsError
 from tagfs.store.tags import NO_TAGS
 
 TARGETS = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
@@ -104,40 +102,3 @@ def dump_path(item: TagOwner, *, is_shadow: bool) -> str:
     if key.endswith("/"):
         path = path.rstrip("/") + "/" * (not plain) if item.place.mount else path[: -plain or None]
     return path or "."
-
-
-@click.command("find")
-@click.argument("expression")
-@TARGETS
-@click.option("-0", "--print0", is_flag=True, help="end names with NUL, for xargs -0")
-@shared(READING)
-def find_command(
-    choices: CommonOptions, expression: str, targets: tuple[str, ...], *, print0: bool
-) -> None:
-    """Name all below TARGET... whose tags match EXPRESSION.
-
-    \b
-    team              has such a tag        team=blue      has it with this value
-    team!=blue        not team=blue         team~^b        its value matches a regex
-    not X   X and Y   X or Y   ( X )        team=b* cost-? are globs, "b*" is literal
-
-    \b
-    tagfs tag find 'team=blue and not retention' /mnt
-    tagfs tag find -0 'not *' oss://photos | xargs -0 tagfs tag set team=unknown
-    """  # noqa: D301  (click reads \b)
-    try:
-        wanted = parse_expression(expression)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    end = "\0" if print0 else "\n"
-    with start(choices) as job:
-        items = job.items(targets, with_bucket=False, recursive=True)
-        for outcome in job.run(items, read, _itself):
-            tags = outcome.new or NO_TAGS
-            if outcome.error is not None or outcome.gone or wanted.matches(tags):
-                shown = outcome.item.shown
-                job.report.found(outcome, shown + end, {"path": shown, "tags": dict(tags)})
-            else:
-                job.report.skip()
-        status = job.report.finish("", stopped=bool(job.stop))
-    sys.exit(status)

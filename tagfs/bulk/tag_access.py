@@ -6,14 +6,16 @@ by the keys below it has no tags, and gets its marker when it is to have some.
 """
 
 import functools
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from tagfs.errors import AlreadyExists, NotFound
+from tagfs.catalogue.catalogue import Catalogue
+from tagfs.errors import AlreadyExists, NotFound, TagfsError
 from tagfs.store.bucket import Bucket
-from tagfs.store.objects import MARKER_TYPE, BytesSource, NewObject, ObjectType
+from tagfs.store.objects import MARKER_TYPE, BytesSource, NewObject, ObjectInfo, ObjectType, Page
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 T = TypeVar("T")
@@ -27,11 +29,13 @@ class Entry:
 
     Attributes:
         is_prefix: there are keys below it; nobody looked for a marker.
+        info: the object as the service lists it; None where a mount was asked.
     """
 
     key: str
     is_link: bool = False
     is_prefix: bool = False
+    info: ObjectInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +78,22 @@ class TagAccess(Protocol):
 
 
 class DirectAccess:
-    """`TagAccess` by a bucket."""
+    """`TagAccess` by a bucket. What it learns of tags is written into the catalogue."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, catalogue: Catalogue | None = None) -> None:
         self._bucket = bucket
+        self._catalogue = catalogue
         self.object_tag_rules = bucket.object_tag_rules
         self.bucket_tag_rules = bucket.bucket_tag_rules
 
     def entries(self, prefix: str, *, deep: bool) -> Iterator[Entry]:
         """Yield a listing's entries, the next page fetched meanwhile; see `Access.entries`."""
-        read = functools.partial(self._bucket.list, prefix, delimiter="" if deep else "/")
-        with ThreadPoolExecutor(1, "tagfs-list") as ahead:
-            page = read()
-            while True:
-                following = ahead.submit(read, token=page.token) if page.token else None
-                found = [Entry(i.key, i.type is ObjectType.SYMLINK) for i in page.objects]
-                found += [Entry(key, is_prefix=True) for key in page.prefixes]
-                yield from sorted(found, key=_by_key) if page.prefixes else found
-                if following is None:
-                    return
-                page = following.result()
+        for page in pages_ahead(self._bucket, prefix, delimiter="" if deep else "/"):
+            links = (i.type is ObjectType.SYMLINK for i in page.objects)
+            pairs = zip(page.objects, links, strict=True)
+            found = [Entry(i.key, is_link, info=i) for i, is_link in pairs]
+            found += [Entry(key, is_prefix=True) for key in page.prefixes]
+            yield from sorted(found, key=_by_key) if page.prefixes else found
 
     def get(self, address: Address) -> tuple[str, TagSet]:
         """Read tags; see `Access.get`."""
@@ -101,7 +101,7 @@ class DirectAccess:
             return "", self._bucket.get_bucket_tags()
         return self._locate(
             address,
-            lambda key: (key, self._bucket.get_tags(key)),
+            lambda key: (key, self._learn(key, lambda: self._bucket.get_tags(key))),
             lambda key: (key, NO_TAGS),
         )
 
@@ -111,7 +111,7 @@ class DirectAccess:
             return self._bucket.update_bucket_tags(functools.partial(change, ""))
         return self._locate(
             address,
-            lambda key: self._bucket.update_tags(key, functools.partial(change, key)),
+            lambda key: self._update(key, change),
             lambda key: self._make_marker(key, change),
         )
 
@@ -150,9 +150,30 @@ class DirectAccess:
             return implicit(key)
         raise NotFound(f"{address.key!r}: neither a file nor a directory")
 
+    def _update(self, key: str, change: Change) -> TagSet:
+        edit = functools.partial(change, key)
+        return self._learn(key, lambda: self._bucket.update_tags(key, edit))
+
     def _put(self, key: str, tags: TagSet) -> str:
-        self._bucket.put_tags(key, tags)
+        def put() -> TagSet:
+            self._bucket.put_tags(key, tags)
+            return tags
+
+        self._learn(key, put)
         return key
+
+    def _learn(self, key: str, ask: Callable[[], TagSet]) -> TagSet:
+        """Return what is asked, and take note of it; and of what is not known after a failure."""
+        if self._catalogue is None:
+            return ask()
+        began = time.monotonic()
+        try:
+            tags = ask()
+        except TagfsError:
+            self._catalogue.saw_tags(key, None)
+            raise
+        self._catalogue.saw_tags(key, tags, age=time.monotonic() - began)
+        return tags
 
     def _put_marker(self, key: str, tags: TagSet) -> str:
         self._make_marker(key, lambda _, __: tags)
@@ -167,8 +188,21 @@ class DirectAccess:
             new = NewObject(headers=headers, tags=wanted, exclusive=True)
             self._bucket.put(key, BytesSource(b""), new)
         except AlreadyExists:
-            return self._bucket.update_tags(key, functools.partial(change, key))
+            return self._update(key, change)
         return wanted
+
+
+def pages_ahead(bucket: Bucket, prefix: str, *, delimiter: str) -> Iterator[Page]:
+    """Yield the pages of a listing, each asked for while the one before is used."""
+    read = functools.partial(bucket.list, prefix, delimiter=delimiter)
+    with ThreadPoolExecutor(1, "tagfs-list") as ahead:
+        page = read()
+        while True:
+            following = ahead.submit(read, token=page.token) if page.token else None
+            yield page
+            if following is None:
+                return
+            page = following.result()
 
 
 def _by_key(entry: Entry) -> bytes:

@@ -21,6 +21,7 @@ from tagfs.bulk.tag_access import Address, Entry, TagAccess
 from tagfs.config.settings import parse_url
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import find_mount, present_mounts
+from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import TagRules
 
 _URL: Final = re.compile(r"(\w+://[^/]+)/*(.*)", re.DOTALL)
@@ -70,6 +71,7 @@ class TagOwner:
     Attributes:
         shown: its name to the user.
         listed: a listing showed it, so that it may be gone by now.
+        info: the object as it was listed, where the service did so.
     """
 
     place: OpenedBucket
@@ -77,6 +79,7 @@ class TagOwner:
     shown: str
     is_link: bool = False
     listed: bool = False
+    info: ObjectInfo | None = None
 
 
 def read_target(text: str, places: OpenedBuckets) -> Target:
@@ -183,6 +186,17 @@ def find_items(
                 yield from _below(target, target.key, wanted)
 
 
+def below(target: Target) -> str | None:
+    """Return with what the keys of all below a target begin; None if that is not one prefix."""
+    match target.kind:
+        case Kind.DIRECTORY | Kind.BUCKET:
+            return target.key
+        case Kind.NAME:
+            return target.key + "/"
+        case _:
+            return None
+
+
 def rules_for(target: Target, *, recursive: bool) -> TagRules:
     """Return the rules for what a target's items are given: a bucket walked is not given any."""
     access = target.place.access
@@ -210,17 +224,25 @@ def _single(target: Target, key: str, wanted: Filter) -> Iterator[TagOwner]:
 def _below(target: Target, prefix: str, wanted: Filter) -> Iterator[TagOwner]:
     for entry in target.place.access.entries(prefix, deep=True):
         below = entry.key[len(prefix) :] or prefix.rstrip("/").rpartition("/")[2]
-        if wanted.wants(below) and _is_shown(target.place, entry.key):
+        if wanted.wants(below) and is_shown(target.place, entry.key):
             yield _item(target, entry, listed=True)
 
 
-def _is_shown(place: OpenedBucket, key: str) -> bool:
+def is_shown(place: OpenedBucket, key: str) -> bool:
+    """Say whether the mount by which a bucket was named shows a key."""
     return place.root is None or place.root.to_path(key) is not None
 
 
 def _item(target: Target, entry: Entry, *, listed: bool = False) -> TagOwner:
     shown = target.show(entry.key)
-    return TagOwner(target.place, Address(entry.key), shown, is_link=entry.is_link, listed=listed)
+    return TagOwner(
+        target.place,
+        Address(entry.key),
+        shown,
+        is_link=entry.is_link,
+        listed=listed,
+        info=entry.info,
+    )
 
 
 def expand(access: TagAccess, pattern: str) -> Iterator[Entry]:

@@ -29,6 +29,9 @@ EVERY: Final = 0.5
 MANY: Final = 5000
 """Facts after which nobody waits for that."""
 
+RESUMED: Final = 3600.0
+"""Seconds for which a scan that was cut off can be gone on with."""
+
 EVICTED: Final = 4
 """Of that many objects one is forgotten, those first that were seen longest ago, when the catalogue
 is larger than it may be."""
@@ -65,6 +68,11 @@ class Catalogue:
             self._pending.lost = False
             self._believed_from = self.clock.now()
         return self._believed_from
+
+    @property
+    def waiting(self) -> int:
+        """How many keys wait to be written."""
+        return len(self._pending)
 
     # Reading
 
@@ -113,11 +121,11 @@ class Catalogue:
     def begin_scan(self, prefix: str) -> int:
         """Note that all below `prefix` is about to be read; return when that began.
 
-        A scan that was not ended is gone on with.
+        One that was cut off not long ago is gone on with.
         """
         found = self.database.read(lambda c: _unfinished(c, prefix), None)
         now = self.clock.now()
-        if found is not None and found <= now:
+        if found is not None and self.clock.age(found) < RESUMED:
             return found
         self.database.write(
             lambda c: _execute(

@@ -11,7 +11,8 @@ from tagfs.catalogue.database import Database
 
 def catalogue_name(service: str, bucket: str, endpoint: str | None, region: str | None) -> str:
     """Return the name of a bucket's file: buckets of one name at two endpoints are two."""
-    place = f"{service}://{bucket}\0{(endpoint or region or '').rstrip('/')}"
+    host = re.sub("^https?://", "", endpoint or region or "").rstrip("/")
+    place = f"{service}://{bucket}\0{host}"
     digest = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     plain = re.sub(r"[^A-Za-z0-9.-]", "_", bucket)[:80]
     return f"{service}-{plain}-{digest}.sqlite"

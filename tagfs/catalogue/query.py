@@ -4,15 +4,23 @@ Tag sets are few where objects are many: each is judged once, and the database f
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
 from tagfs.catalogue.rows import DAMAGED, Known, unpack_tags
 from tagfs.catalogue.statements import SELECT, read_row, within
+from tagfs.store.objects import ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
 AT_ONCE: Final = 500
+
+STEP: Final = 5000
+"""Rows that are read at a time."""
+
+_TAGS: Final = "(o.tags_at < ? OR o.tagset IS NULL)"
+_DETAIL: Final = "(o.detail IS NULL OR NOT o.settled)"
 
 
 def find(catalogue: Catalogue, prefix: str, wanted: Expression | None) -> Iterator[Known]:
@@ -50,6 +58,47 @@ def vocabulary(catalogue: Catalogue, prefix: str) -> dict[str, set[str]]:
         for key, value in _tags(tagging).items():
             found.setdefault(key, set()).add(value)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is to be read of one object for it to be known as of now."""
+
+    key: str
+    type: ObjectType | None
+    tags: bool
+    detail: bool
+
+
+def missing(
+    catalogue: Catalogue, prefix: str, began: int, *, with_detail: bool
+) -> Iterator[Missing]:
+    """Yield what a scan that began then has yet to read, in the order of keys."""
+    condition = f"({_TAGS} OR {_DETAIL})" if with_detail else _TAGS
+    where, values = within(prefix, "o.key")
+    sql = (
+        f"SELECT o.key, k.type, {_TAGS}, {_DETAIL} FROM objects o"  # noqa: S608
+        f" LEFT JOIN kinds k ON k.id = o.kind WHERE {where} AND o.key > ? AND o.seen_at >= ?"
+        f" AND {condition} ORDER BY o.key LIMIT {STEP}"
+    )
+    last = ""
+    while True:
+        # A reader that stays would keep the database from being tidied.
+        rows = list(catalogue.database.rows(sql, (began, *values, last, began, began)))
+        for key, kind, tags, detail in rows:
+            yield Missing(key, kind and ObjectType(kind), bool(tags), with_detail and bool(detail))
+        if len(rows) < STEP:
+            return
+        last = rows[-1][0]
+
+
+def count_missing(catalogue: Catalogue, prefix: str, began: int, *, with_detail: bool) -> int:
+    """Return of how many objects `missing` would say something."""
+    condition = f"({_TAGS} OR {_DETAIL})" if with_detail else _TAGS
+    where, values = within(prefix, "o.key")
+    sql = f"SELECT count(*) FROM objects o WHERE {where} AND o.seen_at >= ? AND {condition}"  # noqa: S608
+    found = next(catalogue.database.rows(sql, (*values, began, began)), (0,))
+    return int(found[0])
 
 
 def unknown_tags(catalogue: Catalogue, prefix: str) -> int:

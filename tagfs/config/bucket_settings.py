@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from tagfs.catalogue.place import catalogue_name
 from tagfs.config.settings import Settings
 from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import BucketSettings, find_way
@@ -26,6 +27,12 @@ def as_reached(settings: Settings) -> Settings:
     if settings.ca_bundle is None and trust.origin:
         settings = replace(settings, ca_bundle=Path(trust.file or trust.directory).absolute())
     return replace(settings, proxy=proxy or DIRECT)
+
+
+def catalogue_file(settings: Settings) -> str:
+    """Return the name of the file in which this host keeps what it learns of a bucket."""
+    url = settings.url
+    return catalogue_name(url.service, url.bucket, settings.endpoint, settings.region)
 
 
 def bucket_settings(

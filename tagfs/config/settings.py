@@ -56,6 +56,8 @@ class Settings:
     tag_ttl: float = 60.0
     attributes: Literal["stored", "listing"] = "stored"
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
+    catalogue: Literal["on", "off"] = "on"
+    catalogue_size: int = 1024**3
     memory: int = 256 * 1024**2
     parallel: int = 64
     part_size: int = 8 * 1024**2

@@ -29,6 +29,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def duration(text: str) -> float:
+    """Read seconds: a number and perhaps s, m, h or d."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if match is None:
+        raise ValueError(text)
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
 def size(text: str) -> int:
     """Read bytes: a number and perhaps K, M or G, of 1024 each."""
     match = re.fullmatch(r"(\d+)([kKmMgG]?)(?:i?[bB])?", text)

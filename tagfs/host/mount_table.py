@@ -73,6 +73,15 @@ def ask_settings(mount: Mount) -> Settings:
     return parse_options(url, {name: value for name in REACHING if (value := status.get(name))})
 
 
+def ask_catalogue(mount: Mount) -> dict[str, str]:
+    """Return the options that say where a mount keeps what it learns; none if it does not tell."""
+    try:
+        status = json.loads(os.getxattr(mount.path, STATUS))
+        return {name: str(status[name]) for name in ("cache_dir", "catalogue")}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
 def ask_read_only(mount: Mount) -> bool:
     """Say whether a mount was begun read only; False where it does not tell (to others)."""
     try:

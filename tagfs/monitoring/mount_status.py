@@ -64,6 +64,7 @@ class MountStatus:
             "url": str(settings.url),
             **reaching(settings),
             "cache_dir": str(settings.cache_dir),
+            "catalogue": settings.catalogue,
             "read_only": settings.read_only,
             "library": self._library,
             "pid": os.getpid(),

@@ -43,6 +43,14 @@ def same_version(one: ObjectInfo, other: ObjectInfo, *, apart: int = 0) -> bool:
     )
 
 
+def is_settled(modified_ns: int, asked_ns: int) -> bool:
+    """Say whether any change after an answer that was asked for at `asked_ns` must show.
+
+    That is, whether it moves Last-Modified, which is sent in whole seconds by another clock.
+    """
+    return asked_ns - modified_ns >= _CLOCK_STEP_NS
+
+
 def is_version(found: ObjectInfo, meant: ObjectInfo) -> bool:
     """Say whether what was found surely has the content that is meant."""
     return bool(meant.etag) and found.etag == meant.etag

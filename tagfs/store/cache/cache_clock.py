@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tagfs.store.bucket import FRESH_WITHIN
+from tagfs.store.versions import is_settled
 
 _SECOND_NS: Final = 1_000_000_000
-_SETTLED_NS: Final = 2 * _SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,4 @@ class CacheClock:
     def settled(self, modified_ns: int, asked_at: float) -> bool:
         """Say whether a change after `asked_at` must move an object's Last-Modified on."""
         passed = int((self.monotonic() - asked_at) * _SECOND_NS)
-        return self.wall() - passed - modified_ns >= _SETTLED_NS
+        return is_settled(modified_ns, self.wall() - passed)

@@ -132,6 +132,7 @@ class Dialect:
         object_tag_rules, bucket_tag_rules: what the service accepts as tags.
         tag_escape: how tags are written in XML.
         tag_carriers: the ways of writing that are known to keep tags; others are read back once.
+        edits_show: whether every change of metadata is sure to move Last-Modified.
         counts_tags: whether HEAD and GET surely tell the number of tags, where there are any.
         empty_tagging: how "no tags" may be said.
         delete_bucket_tags_by_key: whether DELETE ?tagging=k1,k2 removes single bucket tags.
@@ -201,6 +202,7 @@ class Dialect:
     path_style_elsewhere: bool = False
     tag_escape: TagEscape = PLAIN
     tag_carriers: frozenset[WriteKind] = frozenset(WriteKind)
+    edits_show: bool = True
     counts_tags: bool = True
     empty_tagging: frozenset[EmptyTagging] = frozenset({EmptyTagging.EMPTY_SET})
     delete_bucket_tags_by_key: bool = False

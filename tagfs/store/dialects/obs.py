@@ -172,6 +172,7 @@ OBS: Final = Dialect(
         {WriteKind.PUT, WriteKind.UPLOAD, WriteKind.COPY, WriteKind.RETAGGED_COPY}
     ),
     # The count is sent only where tags may be read, and for none perhaps as 0, perhaps not at all.
+    edits_show=False,  # what PUT ?metadata does to Last-Modified is not documented
     counts_tags=False,
     empty_tagging=frozenset({EmptyTagging.NOT_FOUND, EmptyTagging.EMPTY_SET}),
     # Version 2 does not exist on parallel file systems, where encoded listings break markers, too

@@ -1,0 +1,82 @@
+"""Which objects have tags that match, by one of the ways to know: each yields `Found`, in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tagfs.bulk.edits import read
+from tagfs.bulk.globs import Filter
+from tagfs.bulk.options import CommandRun
+from tagfs.bulk.targets import TagOwner, Target, below, find_items, is_shown
+from tagfs.catalogue import query
+from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.expression import Expression
+from tagfs.store.objects import ObjectInfo
+from tagfs.store.tags import NO_TAGS, TagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object that matches.
+
+    Attributes:
+        info: as it was listed; None where nobody did.
+        age: how many seconds ago its tags were read.
+    """
+
+    shown: str
+    tags: TagSet
+    info: ObjectInfo | None
+    age: float = 0.0
+
+
+def walk(job: CommandRun, target: Target, wanted: Expression) -> Iterator[Found]:
+    """Ask for the tags of everything below a target."""
+    chosen = Filter(job.choices.include, job.choices.exclude)
+    items = find_items(target, chosen, recursive=True, with_bucket=False)
+    for outcome in job.run(items, read, _itself):
+        tags = outcome.new or NO_TAGS
+        item = outcome.item
+        if outcome.error is not None or outcome.gone:
+            job.report.found(outcome, None, {})
+        elif wanted.matches(tags):
+            job.report.skip()
+            yield Found(item.shown, tags, item.info)
+        else:
+            job.report.skip()
+
+
+def _itself(item: TagOwner) -> TagOwner:
+    return item
+
+
+def index_age(target: Target) -> float | None:
+    """Return how old the index of all below a target is, in seconds; None without any."""
+    prefix, catalogue = below(target), target.place.catalogue
+    if prefix is None or catalogue is None:
+        return None
+    at = catalogue.scanned_at(prefix)
+    return None if at is None else catalogue.clock.age(at)
+
+
+def from_index(job: CommandRun, target: Target, wanted: Expression) -> Iterator[Found]:
+    """Answer from the catalogue, without a request."""
+    prefix, catalogue = below(target), target.place.catalogue
+    assert prefix is not None  # noqa: S101  (who calls asked for the age)
+    assert catalogue is not None  # noqa: S101
+    chosen = Filter(job.choices.include, job.choices.exclude)
+    for known in query.find(catalogue, prefix, wanted):
+        name = known.key[len(prefix) :] or prefix.rstrip("/").rpartition("/")[2]
+        if known.tags is None or not chosen.wants(name) or not is_shown(target.place, known.key):
+            continue
+        age = catalogue.clock.age(known.tags_at)
+        yield Found(target.show(known.key), known.tags, known.info, age)
+
+
+def left_out(target: Target) -> int:
+    """Return of how many objects below a target the catalogue does not know the tags."""
+    prefix, catalogue = below(target), target.place.catalogue
+    return _unknown(catalogue, prefix) if catalogue and prefix is not None else 0
+
+
+def _unknown(catalogue: Catalogue, prefix: str) -> int:
+    return query.unknown_tags(catalogue, prefix)
