@@ -85,7 +85,7 @@ def emulator(
             yield Emulator(service, words[2], iter(names), log)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 @contextlib.contextmanager
@@ -103,11 +103,11 @@ def moto(directory: Path, buckets: int = 150) -> Iterator[Emulator]:
             wait_for_port(port, process)
             names = [f"bucket-{number}" for number in range(buckets)]
             for name in names:
-                assert requests.put(f"{url}/{name}", timeout=10).status_code == 200
+                assert requests.put(f"{url}/{name}", timeout=60).status_code == 200
             yield Emulator("s3", url, iter(names), directory / "none")
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:

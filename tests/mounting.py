@@ -139,7 +139,7 @@ class Mounted:
     def kill(self) -> None:
         """End the mount as a crash does."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
         subprocess.run(["fusermount", "-uz", str(self.path)], check=False)
 
 
@@ -204,12 +204,38 @@ def unmount(mount: Mounted) -> None:
     if mount.process.poll() is None:
         subprocess.run(["fusermount", "-u", str(mount.path)], check=False, capture_output=True)
         try:
-            mount.process.wait(30)
+            if not _ends(mount.process, 3):
+                detach_copies(mount.path)
+            mount.process.wait(60)
         except subprocess.TimeoutExpired:
             subprocess.run(["fusermount", "-uz", str(mount.path)], check=False)
             mount.process.kill()
-            mount.process.wait(10)
+            mount.process.wait(60)
             raise
+
+
+def _ends(process: Copy, seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def detach_copies(path: Path) -> None:
+    """Unmount what is mounted there in the mount namespaces of others.
+
+    Who makes a namespace gets copies of all mounts, those of other tests as well. The kernel says
+    nothing of an unmount to a file system of which such a copy is left.
+    """
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found[os.readlink(process / "ns/mnt")] = process.name
+    found.pop(os.readlink("/proc/self/ns/mnt"), None)
+    for pid in found.values():
+        enter = ["nsenter", "-m", "-t", pid, "umount", "-l", str(path)]
+        subprocess.run(enter, check=False, capture_output=True)
 
 
 def run(*args: str | Path, cwd: Path | None = None, text: str | None = None) -> str:

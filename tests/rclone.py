@@ -39,4 +39,4 @@ def rclone(directory: Path, buckets: int = 50, options: tuple[str, ...] = ()) ->
             yield Emulator("s3", f"http://127.0.0.1:{port}", iter(names), directory / "none")
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

@@ -148,6 +148,6 @@ def _process(directory: Path, command: list[str]) -> Iterator["subprocess.Popen[
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()

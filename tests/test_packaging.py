@@ -157,5 +157,5 @@ def test_the_demo(installed: Path, tmp_path: Path, early: bool) -> None:  # noqa
             assert os.getxattr(point / "reports/2026/q1.md", "user.tag.team") == b"blue"
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
             assert not os.path.ismount(point)

@@ -105,7 +105,14 @@ _OPTIONS = frozenset(
 
 @dataclass(slots=True)
 class Fault:
-    """One specification and how often it struck."""
+    """One specification and how often it struck.
+
+    Attributes:
+        seen: requests that it is about, so far.
+        hits: those that it has struck, or is going to.
+        done: of these, with `when=after`, those of which the work is done.
+        lifted: it is in force no more.
+    """
 
     specification: str
     action: str
@@ -113,6 +120,7 @@ class Fault:
     options: dict[str, str]
     seen: int = 0
     hits: int = 0
+    done: int = 0
     lifted: bool = False
 
     @property
@@ -221,8 +229,12 @@ class FaultBoard:
         ]
 
     def report(self) -> list[dict[str, object]]:
-        """Return every fault with its counts."""
+        """Return every fault with its counts: a hit after the work counts when that is done."""
         return [
-            {"fault": fault.specification, "seen": fault.seen, "hits": fault.hits}
+            {
+                "fault": fault.specification,
+                "seen": fault.seen,
+                "hits": fault.done if fault.when == "after" else fault.hits,
+            }
             for fault in self._faults
         ]

@@ -160,6 +160,7 @@ class _Exchange:
                 return await self._prevented(fault)
         reply = await self._answer()
         for fault in self._struck:
+            fault.done += 1
             if fault.action in REFUSALS:
                 if reply.content is not None:
                     reply.content.close()

@@ -148,7 +148,7 @@ def ask_anew(bucket):
 
 def open_(service, name):
     # Ceph and moto answer 500 to the completion of an upload that is gone.
-    return service.open(timeout=1.0) if name in OTHERS else service.open()
+    return service.open(timeout=2.0) if name in OTHERS else service.open()
 
 
 def needs(capability):
@@ -1119,7 +1119,7 @@ def test_concurrent_edits_of_different_tags_lose_none(bucket):
     start = threading.Barrier(8)
 
     def edit(number):
-        start.wait(10)
+        start.wait(60)
         bucket.update_tags("k", lambda tags: tags.with_tag(f"t{number}", str(number)))
 
     with ThreadPoolExecutor(8) as threads:
@@ -1134,7 +1134,7 @@ def test_edits_and_rewrites_of_one_object_lose_no_tag(bucket):
     start = threading.Barrier(8)
 
     def work(number):
-        start.wait(10)
+        start.wait(60)
         if number % 2:
             bucket.update_tags("k", lambda tags: tags.with_tag(f"t{number}", ""))
         else:

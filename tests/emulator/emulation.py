@@ -62,7 +62,7 @@ class Emulator:
 
     def _reap(self) -> tuple[int, str]:
         assert self._process is not None
-        _, complaints = self._process.communicate(timeout=30)
+        _, complaints = self._process.communicate(timeout=60)
         status, self._process = self._process.returncode, None
         return status, complaints
 
@@ -82,7 +82,7 @@ class Emulator:
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def faults(self, *specifications: str) -> None:
-        answer = requests.post(f"{self.url}/-/faults", json=list(specifications), timeout=5)
+        answer = requests.post(f"{self.url}/-/faults", json=list(specifications), timeout=60)
         assert answer.status_code == 200, answer.text
 
 

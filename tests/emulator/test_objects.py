@@ -300,7 +300,7 @@ def test_virtual_hosts(emulator, name):
     host = f"{name}.localhost:{emulator.port}"
     assert signed.startswith(f"http://{host}/-/faults?")
     url = signed.replace(host, f"127.0.0.1:{emulator.port}")
-    answer = requests.put(url, data=b"a key like any", headers={"Host": host}, timeout=5)
+    answer = requests.put(url, data=b"a key like any", headers={"Host": host}, timeout=60)
     assert answer.status_code == 200, answer.text
     found = v2_client(emulator).get_object(v2.GetObjectRequest(bucket=name, key="-/faults"))
     assert found.body.content == b"a key like any"

@@ -111,7 +111,7 @@ class HttpProxy(Listener):
             rest += client.recv(65536)
         self.passed.append(head)
         host, port = self._place(where)
-        service = http.client.HTTPConnection(host, port, timeout=10)
+        service = http.client.HTTPConnection(host, port, timeout=60)
         try:
             service.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():

@@ -224,7 +224,7 @@ class Ground:
             mount.kill()
             self.kills += 1
             hold.released.set()
-            thread.join(30)
+            thread.join(60)
             if thread.is_alive():
                 return "a call hangs after the mount was killed"
             # The id of an upload that has just begun is known to nobody; its parts are none. It
@@ -274,7 +274,7 @@ class Ground:
             _wait_for_either(hold.struck, returned)
             mount.kill()
             hold.released.set()
-            thread.join(30)
+            thread.join(60)
             cache = mount.cache_dir
         second = Hold(after=after)
         self.proxy.board.set(Rule(second, after=number - 1, times=1))
@@ -282,7 +282,7 @@ class Ground:
         wait_for(lambda: second.struck.is_set() or process.poll() is not None, 60)
         ended = process.poll() is not None
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         self.kills += 1
         second.released.set()
         self.proxy.board.set()
@@ -334,7 +334,7 @@ class Service:
         """End it as a crash does."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             assert self.process.stdout is not None
             self.process.stdout.close()
 

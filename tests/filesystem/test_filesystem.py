@@ -228,7 +228,7 @@ def test_two_writers_released_at_once_upload_late_pages(
     together, drop = threading.Barrier(2), tree.files._drop
 
     def drop_together(handle: Handle) -> bool:
-        together.wait(5)  # both have looked for other writers by now
+        together.wait(60)  # both have looked for other writers by now
         return drop(handle)
 
     monkeypatch.setattr(tree.files, "_drop", drop_together)

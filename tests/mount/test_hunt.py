@@ -185,12 +185,12 @@ def test_truncation_that_failed(service: Emulator, mount_with: MountFactory) -> 
     faults = f"{service.url}/-/faults"
     with path.open("rb") as reader:
         assert reader.read(1) == b"c"
-        requests.post(faults, json=["deny:op=PutObject"], timeout=5).raise_for_status()
+        requests.post(faults, json=["deny:op=PutObject"], timeout=60).raise_for_status()
         try:
             with pytest.raises(PermissionError):
                 os.truncate(path, 2)
         finally:
-            requests.delete(faults, timeout=5)
+            requests.delete(faults, timeout=60)
         with path.open("ab") as file:
             file.write(b"!")
     assert mount.content("f") == b"content!"

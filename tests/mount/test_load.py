@@ -53,7 +53,7 @@ def test_storms_of_open_and_close(mount: Mounted) -> None:
             assert sum(executor.map(storm, range(100))) > 1995
     finally:
         stop.set()
-        writer.join(30)
+        writer.join(60)
     assert len(set((mount.path / "f").read_bytes())) == 1
     mount.released()
 

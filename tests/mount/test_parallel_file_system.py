@@ -35,7 +35,7 @@ def home(mount: Mounted, request: pytest.FixtureRequest) -> Iterator[Path]:
     directory = mount.path / request.node.name.translate(str.maketrans("[]", "__"))
     directory.mkdir()
     yield directory
-    requests.delete(f"{mount.service.url}/-/faults", timeout=5)
+    requests.delete(f"{mount.service.url}/-/faults", timeout=60)
 
 
 def keys(mount: Mounted, home: Path) -> list[str]:
@@ -45,7 +45,7 @@ def keys(mount: Mounted, home: Path) -> list[str]:
 
 def fault(mount: Mounted, *specifications: str) -> None:
     url = f"{mount.service.url}/-/faults"
-    requests.post(url, json=specifications, timeout=5).raise_for_status()
+    requests.post(url, json=specifications, timeout=60).raise_for_status()
 
 
 def failing(old: Path, new: Path) -> int:

@@ -41,11 +41,11 @@ def other(service: Emulator, bucket: str, tmp_path: Path) -> Iterator[Path]:
     finally:
         subprocess.run(["fusermount", "-u", str(point)], check=False, timeout=10)
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             subprocess.run(["fusermount", "-uz", str(point)], check=False, timeout=10)
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def make(root: Path) -> None:

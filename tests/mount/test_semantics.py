@@ -545,7 +545,7 @@ def test_f4_unmount_finishes_uploads(mount: Mounted) -> None:
     fd = os.open(mount.path / "f", os.O_CREAT | os.O_WRONLY)
     os.write(fd, b"not closed")
     mount.process.terminate()
-    mount.process.wait(20)
+    mount.process.wait(60)
     assert mount.content("f") == b"not closed"
     with pytest.raises(OSError):
         os.close(fd)

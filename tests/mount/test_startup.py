@@ -181,7 +181,7 @@ def test_a_bad_url(service: Emulator, point: Path) -> None:
 
 def test_a_dead_mount_is_mended(service: Emulator, bucket: str, mount: Mounted) -> None:
     mount.process.kill()
-    mount.process.wait(10)
+    mount.process.wait(60)
     with pytest.raises(OSError, match="not connected"):
         os.statvfs(mount.path)
     done = mount_in_background(service, f"oss://{bucket}", mount.path)

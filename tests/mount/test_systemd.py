@@ -86,7 +86,7 @@ class Unit:
             yield process
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_killed_mount_is_mended_and_mounted_again(
         assert unit.run("ExecStopPost") == 0  # never touches what lives
         assert (point / "f").read_bytes() == b"x"
         process.kill()
-        process.wait(10)
+        process.wait(60)
         with pytest.raises(OSError, match="not connected"):
             os.statvfs(point)
         assert unit.run("ExecStopPost") == 0
@@ -174,7 +174,7 @@ def test_lazy_umount_lets_who_has_a_file_open_finish(mount: Mounted) -> None:
 
 def test_a_dead_mount_is_taken_off(mount: Mounted) -> None:
     mount.process.kill()
-    mount.process.wait(10)
+    mount.process.wait(60)
     assert umount(mount.path).returncode == 0
     assert list(mount.path.iterdir()) == []
     done = umount(mount.path)

@@ -64,7 +64,7 @@ class Faults:
         self._url = f"{service.url}/-/faults"
 
     def set(self, *specifications: str) -> None:
-        requests.post(self._url, json=specifications, timeout=5).raise_for_status()
+        requests.post(self._url, json=specifications, timeout=60).raise_for_status()
 
 
 class Examined:
@@ -407,7 +407,7 @@ def test_no_tls_where_tls_is_expected() -> None:
         thread = threading.Thread(target=refuse)
         thread.start()
         finding = last(check_network(endpoint(port, "https"), HOSTS))
-        thread.join(5)
+        thread.join(60)
     assert (finding.check, finding.level) == ("tls", Level.FAIL)
     assert "scheme" in finding.advice
 

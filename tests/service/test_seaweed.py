@@ -26,7 +26,7 @@ def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
             s3_client(url).put_object(Bucket="bucket-0", Key="f", Body=b"1")
         finally:
             running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
+        assert running.wait(60) == 0
     assert (tmp_path / "state/data").exists()
 
 

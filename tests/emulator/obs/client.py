@@ -90,7 +90,7 @@ class Raw:
         digest = hmac.digest(SECRET.encode(), "\n".join(lines).encode(), "sha1")
         sent["Authorization"] = f"OBS {KEY_ID}:{base64.b64encode(digest).decode()}"
         url = self.emulator.url + path + (f"?{quote(query, safe='=&/')}" if query else "")
-        return requests.request(method, url, headers=sent, data=body, timeout=10)
+        return requests.request(method, url, headers=sent, data=body, timeout=60)
 
 
 def md5_header(body: bytes) -> dict[str, str]:

@@ -330,7 +330,7 @@ def test_buckets(sdk: Sdk, obs: Emulator) -> None:
     assert sdk.getObjectMetadata(bucket, "k").body.storageClass == warm
     sdk.deleteObject(bucket, "k")
     sdk.deleteBucket(bucket)
-    probe = requests.head(f"{obs.url}/?apiversion", timeout=5)
+    probe = requests.head(f"{obs.url}/?apiversion", timeout=60)
     assert (probe.status_code, probe.headers["x-obs-api"]) == (200, "3.0")
 
 

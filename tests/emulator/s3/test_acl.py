@@ -68,8 +68,8 @@ def test_acl_of_copies_and_uploads(each: Any, name: str) -> None:
 def test_strangers_read_by_grants(aws: Emulator, s3: Any, name: str) -> None:
     s3.put_object(Bucket=name, Key="open", Body=b"x", GrantRead=f"uri={EVERYONE}")
     s3.put_object(Bucket=name, Key="closed", Body=b"x", GrantRead=f"id={STRANGER}")
-    assert requests.get(f"{aws.url}/{name}/open", timeout=5).content == b"x"
-    assert requests.get(f"{aws.url}/{name}/closed", timeout=5).status_code == 403
+    assert requests.get(f"{aws.url}/{name}/open", timeout=60).content == b"x"
+    assert requests.get(f"{aws.url}/{name}/closed", timeout=60).status_code == 403
 
 
 def test_encryption_and_redirection_are_not_copied(each: Any, name: str) -> None:

@@ -118,7 +118,7 @@ class Chunked:
             f"SignedHeaders={';'.join(names)},Signature={seed}"
         )
         body = self._body(data, seed if "HMAC" in kind else None, trailer)
-        return requests.put(self.emulator.url + path, data=body, headers=sent, timeout=5)
+        return requests.put(self.emulator.url + path, data=body, headers=sent, timeout=60)
 
     def _body(self, data: bytes, previous: str | None, trailer: str) -> bytes:
         parts = []
@@ -173,11 +173,11 @@ def test_bad_chunked_bodies(aws: Emulator, name: str) -> None:
 def test_signed_urls(each: Any, name: str) -> None:
     where = {"Bucket": name, "Key": "a b/é+"}
     url = each.generate_presigned_url("put_object", where)
-    assert requests.put(url, data=b"hello", timeout=5).status_code == 200
+    assert requests.put(url, data=b"hello", timeout=60).status_code == 200
     url = each.generate_presigned_url("get_object", where)
-    assert requests.get(url, timeout=5).content == b"hello"
-    assert requests.get(url.replace("a%20b", "b"), timeout=5).status_code == 403
-    assert requests.head(url, timeout=5).status_code == 403
+    assert requests.get(url, timeout=60).content == b"hello"
+    assert requests.get(url.replace("a%20b", "b"), timeout=60).status_code == 403
+    assert requests.head(url, timeout=60).status_code == 403
 
 
 def test_bad_signatures(aws: Emulator, name: str) -> None:
@@ -192,9 +192,9 @@ def test_bad_signatures(aws: Emulator, name: str) -> None:
             s3.list_objects_v2(Bucket=name)
         assert refusal(refused.value) == (403, code)
     s3.close()
-    assert requests.get(f"{aws.url}/{name}", timeout=5).status_code == 403
+    assert requests.get(f"{aws.url}/{name}", timeout=60).status_code == 403
     body = {"Authorization": "AWS4-HMAC-SHA256 nonsense", "x-amz-date": _MOMENT}
-    assert requests.get(f"{aws.url}/{name}", headers=body, timeout=5).status_code == 400
+    assert requests.get(f"{aws.url}/{name}", headers=body, timeout=60).status_code == 400
 
 
 def test_a_clock_that_is_wrong(aws: Emulator, s3: Any, name: str) -> None:

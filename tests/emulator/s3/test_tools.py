@@ -38,7 +38,7 @@ def s3fs(running: Emulator, bucket: str, directory: Path) -> Iterator[Path]:
         finally:
             subprocess.run(["fusermount", "-uz", str(mountpoint)], check=False)
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.terminate()
 

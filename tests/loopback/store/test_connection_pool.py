@@ -34,14 +34,14 @@ class Pieces(LoopbackServer):
         if not isinstance(step, list):
             return super()._play(connection, step)
         for piece in step:
-            assert self.go.acquire(timeout=10)
+            assert self.go.acquire(timeout=60)
             connection.sendall(piece)
             self.gone.release()
         return True
 
     def send_piece(self) -> None:
         self.go.release()
-        assert self.gone.acquire(timeout=10)
+        assert self.gone.acquire(timeout=60)
 
 
 class Impatient(LoopbackServer):
@@ -468,14 +468,14 @@ def test_close_while_others_ask(opened):
     begun = threading.Barrier(5)
 
     def walk(thread: int) -> None:
-        begun.wait(10)
+        begun.wait(60)
         for number in range(100):
             target = f"/{thread}/{number}"
             assert ask(connections, target=target) == (200, target.encode())
 
     with ThreadPoolExecutor(4) as pool:
         walks = [pool.submit(walk, thread) for thread in range(4)]
-        begun.wait(10)
+        begun.wait(60)
         connections.close()
         for one in walks:
             one.result(30)

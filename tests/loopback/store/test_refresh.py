@@ -43,7 +43,7 @@ class Provider:
 
     def refresh(self) -> Credentials:
         self.refreshed += 1
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.fails:
             raise BadCredentials("the origin is away")
         if len(self.pairs) > 1:

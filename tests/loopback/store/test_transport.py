@@ -648,7 +648,7 @@ class Together(LoopbackServer):
             while asked := self._read(stream):
                 self.asked.append(asked)
                 try:
-                    self.barrier.wait(5)
+                    self.barrier.wait(60)
                 except threading.BrokenBarrierError:
                     return
                 connection.sendall(answer(body=asked.target.encode()))
@@ -701,7 +701,7 @@ class Backwards(LoopbackServer):
         with connection, connection.makefile("rb") as stream:
             while asked := self._read(stream):
                 number = int(asked.target.rpartition("k")[2])
-                self.turns[number + 1].wait(5)
+                self.turns[number + 1].wait(60)
                 connection.sendall(answer(body=asked.target.encode()))
                 self.turns[number].set()
 

@@ -245,7 +245,7 @@ class TestTelling:
             assert process.stdout is not None
             process.stdout.readline()
             process.stdout.close()
-            process.wait(20)
+            process.wait(60)
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
 

@@ -68,7 +68,7 @@ def kill_halfway(subject: Subject, dump: Path, count: int, number: int) -> tuple
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     settle(log)
     assert count // 2 <= log.kinds()["PUT tagging"] < count
     return err.decode(), log

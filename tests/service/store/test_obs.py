@@ -396,11 +396,11 @@ def renaming(file_system):
         client = file_system.open("bucket-0", observer=observer)
         client.probe()
         opened.append(client)
-        requests.post(f"{file_system.url}/-/faults", json=faults, timeout=5).raise_for_status()
+        requests.post(f"{file_system.url}/-/faults", json=faults, timeout=60).raise_for_status()
         return client
 
     yield start
-    requests.delete(f"{file_system.url}/-/faults", timeout=5)
+    requests.delete(f"{file_system.url}/-/faults", timeout=60)
     keys = [info.key for info in opened[0].list("", delimiter="").objects]
     opened[0].delete_many(sorted(keys, reverse=True))
     for client in opened:

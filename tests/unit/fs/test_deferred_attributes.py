@@ -45,7 +45,7 @@ class Bucket(MemoryBucket):
         self.calls.append(call)
         if self.holds and threading.current_thread().name.startswith("tagfs-pend"):
             self.reached.set()
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(60)
         if self.refuses:
             raise AccessDenied(call)
 
@@ -297,12 +297,12 @@ def test_what_is_made_meanwhile_does_not_get_them(
     bucket.holds = True
     edit(tree)
     clock.advance_when_waited_for(GRACE)
-    assert bucket.reached.wait(5)
+    assert bucket.reached.wait(60)
     making = threading.Thread(target=make, args=(tree, bucket))
     making.start()
     making.join(0.1)
     bucket.go_on.set()
-    making.join(10)
+    making.join(60)
     assert not making.is_alive()
     clock.advance(3 * GRACE)
     assert bucket.get(TEMPORARY[1:]).data == b"same"

@@ -35,7 +35,7 @@ class Disk:
     def _sync(self, fd: int) -> None:
         self.synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
         self.reached.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         if self.fails is not None:
             raise self.fails
 
@@ -115,13 +115,13 @@ def test_a_disk_that_is_slow_keeps_no_upload_waiting(disk: Disk) -> None:
     disk.clock.advance_when_waited_for(SYNC_AFTER)
     syncing = threading.Thread(target=disk.pool.run_all)
     syncing.start()
-    assert disk.reached.wait(10)
+    assert disk.reached.wait(60)
     disk.journal.remove(disk.staged)
     assert syncing.is_alive()
     assert not note_path(disk.staged.path).exists()
     disk.staged.close()
     disk.go_on.set()
-    syncing.join(10)
+    syncing.join(60)
     assert disk.synced == disk.both[:1], "and then nothing is left to be synced"
     assert disk.pending.all(Kind.SYNC) == []
 

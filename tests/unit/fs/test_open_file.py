@@ -287,7 +287,7 @@ class TestUnknown:
         def act() -> None:
             bench.bucket.after = after
             mover.start()
-            assert copied.wait(10)
+            assert copied.wait(60)
 
         self.during(bench, act)
         mover.join()

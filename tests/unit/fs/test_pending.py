@@ -42,7 +42,7 @@ class Act:
     def __call__(self) -> None:
         self.calls += 1
         self.begun.release()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         failure = self._failures.pop(0) if self._failures else None
         if failure is not None:
             raise failure
@@ -218,8 +218,8 @@ def test_one_that_has_begun_is_waited_for(
     other = meanwhile(calls[what])
     assert other.is_alive(), "it is under way"
     act.go_on.set()
-    other.join(10)
-    running.join(10)
+    other.join(60)
+    running.join(60)
     assert answers == ([] if what == "flush" else [fails])
     assert act.calls == (2 if fails and what == "flush" else 1)
     assert state(queue, "/f") is None
@@ -255,7 +255,7 @@ def test_many_are_flushed_at_once_and_one_failure_keeps_none_back(
     flushing = meanwhile(flush, 0)
     wait_for(lambda: len(pool) == 3)
     pool.run_all()
-    flushing.join(10)
+    flushing.join(60)
     assert [str(error) for error in errors] == ["1"]
     assert [act.calls for act in acts] == [1, 1, 1]
     assert [change.path for change in queue.all(DELETE)] == ["/d/1", "/e", "/d"]
@@ -301,7 +301,7 @@ def test_asked_for_again_while_it_runs_it_is_made_again(
     assert first.has_begun()
     queue.add("/f", DELETE, second.work, 10)
     first.go_on.set()
-    running.join(10)
+    running.join(60)
     assert state(queue, "/f") is State.WAITING
     clock.advance_when_waited_for(10)
     pool.run_all()
@@ -319,16 +319,16 @@ def test_one_that_gives_back_what_it_holds_is_waited_for(
 
     def release() -> None:
         releasing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     queue.add("/f", DELETE, Work(first, release=release))
     running = meanwhile(pool.run, 0)
-    assert releasing.wait(10)
+    assert releasing.wait(60)
     adding = meanwhile(lambda: queue.add("/f", DELETE, second.work, 1000))
     assert adding.is_alive()
     go_on.set()
-    adding.join(10)
-    running.join(10)
+    adding.join(60)
+    running.join(60)
     assert second.taken == 1
     assert state(queue, "/f") is State.WAITING
 
@@ -413,7 +413,7 @@ def test_what_is_final_is_not_for_what_was_asked_meanwhile(
     assert act.has_begun()
     queue.add("/f", DELETE, act.work)
     act.go_on.set()
-    running.join(10)
+    running.join(60)
     pool.run_all()
     assert act.calls == 2
     assert state(queue, "/f") is None
@@ -464,8 +464,8 @@ def test_the_end_waits_for_what_runs_and_begins_nothing_late(
     closing = meanwhile(lambda: close(queue, pool))
     assert closing.is_alive()
     running.go_on.set()
-    closing.join(10)
-    thread.join(10)
+    closing.join(60)
+    thread.join(60)
     pool.run_all()
     assert (running.calls, late.calls) == (1, 1)
 
@@ -483,7 +483,7 @@ def test_the_end_says_what_failed_before_it_tries_the_rest(
     hearing = meanwhile(lambda: first.append(str(next(failures))), 0)
     wait_for(lambda: len(pool) == 3)
     pool.run()
-    hearing.join(10)
+    hearing.join(60)
     assert first == ["0"]
     assert [act.calls for act in acts] == [1, 0, 0]
     pool.run_all()
@@ -549,7 +549,7 @@ def test_one_that_runs_and_is_not_waited_for_is_not_made_again(
     queue.add("/f", DELETE, act.work)
     assert not queue.cancel("/f", DELETE, wait=False)
     act.go_on.set()
-    running.join(10)
+    running.join(60)
     pool.run_all()
     assert (act.calls, state(queue, "/f")) == (1, None)
 

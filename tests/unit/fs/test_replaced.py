@@ -56,7 +56,7 @@ class Service:
         if operation == "delete" and key != "d/f":
             return
         self.reached.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(60)
         if self.fails is not None:
             raise self.fails
 
@@ -127,7 +127,7 @@ def deletion(service: Service, tree: FileSystem, clock: FakeClock, when: str) ->
     reader = unlink_open(tree)
     if when != "waits":
         clock.advance_when_waited_for(GRACE)
-        assert service.reached.wait(5)
+        assert service.reached.wait(60)
     yield
     service.go_on.set()
     clock.advance_when_waited_for(3 * GRACE)
@@ -148,7 +148,7 @@ def test_what_is_made_meanwhile_stays(
         making.join(0.1)
         assert when == "waits" or making.is_alive(), "a deletion that has begun is waited for"
         service.go_on.set()
-        making.join(10)
+        making.join(60)
         assert not making.is_alive()
     mode = tree.getattr("/d/f")["st_mode"]
     assert mode, "it is there"
@@ -260,18 +260,18 @@ def test_a_file_that_was_replaced_is_not_uploaded_over_its_successor(
     def after(operation: str, key: str) -> None:
         if (operation, key) == ("copy", "d/f"):
             copied.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
 
     service.bucket.after = after
     renaming = threading.Thread(target=tree.rename, args=("/d/tmp", "/d/f"))
     renaming.start()
-    assert copied.wait(5)
+    assert copied.wait(60)
     syncing = threading.Thread(target=tree.fsync, args=(old,))
     syncing.start()
     syncing.join(0.1)
     go_on.set()
-    renaming.join(10)
-    syncing.join(10)
+    renaming.join(60)
+    syncing.join(60)
     service.bucket.after = None
     tree.forget_unlinked(ALIAS)
     tree.release(old)

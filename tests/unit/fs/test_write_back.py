@@ -45,7 +45,7 @@ class Bucket(MemoryBucket):
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         self.begun.append(key)
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         if self.failure is not None:
             raise self.failure
         made = super().put(key, source, new)
@@ -246,7 +246,7 @@ def test_who_writes_to_it_again_waits(tree: FileSystem, bucket: Bucket) -> None:
         opener = meanwhile(lambda: tree.truncate("/f", 1))
         opener.join(0.2)
         assert opener.is_alive()
-    opener.join(10)
+    opener.join(60)
     until_settled(tree)
     assert bucket.get("f").data == b"o"
 
@@ -258,7 +258,7 @@ def amid_the_upload(tree: FileSystem, bucket: Bucket, change: Callable[[], objec
         wait_for(lambda: bucket.begun)
         changing = meanwhile(change)
         changing.join(0.2)
-    changing.join(10)
+    changing.join(60)
     until_settled(tree)
 
 
@@ -327,7 +327,7 @@ def test_no_more_than_many_are_held(
         writer = meanwhile(lambda: write(tree, "/f3"))
         writer.join(0.2)
         assert writer.is_alive()
-    writer.join(10)
+    writer.join(60)
     until_settled(tree)
     assert len(bucket.puts) == 4
 
@@ -350,7 +350,7 @@ def test_much_is_not_held(
         writer = meanwhile(lambda: write(tree, "/small"))
         writer.join(0.2)
         assert writer.is_alive()
-    writer.join(10)
+    writer.join(60)
 
 
 def test_what_came_into_a_held_directory_is_seen(tree: FileSystem, bucket: Bucket) -> None:
@@ -377,7 +377,7 @@ def test_a_tag_beside_those_of_the_replaced(tree: FileSystem, bucket: Bucket) ->
         # The upload has begun, or not: either way the tags are those that the file will have.
         reader = meanwhile(lambda: tree.setxattr("/f", "user.tag.k", b"v", 0))
         reader.join(0.1)
-    reader.join(10)
+    reader.join(60)
     until_settled(tree)
     assert bucket.get_tags("f") == {"team": "green", "k": "v"}
 
@@ -417,7 +417,7 @@ def test_a_small_disk_holds_little(
         writer = meanwhile(lambda: write(tree, "/g", b"x" * 6))
         writer.join(0.2)
         assert writer.is_alive()
-    writer.join(10)
+    writer.join(60)
 
 
 def test_a_slow_look_at_the_disk_keeps_nobody_else_waiting(
@@ -427,18 +427,18 @@ def test_a_slow_look_at_the_disk_keeps_nobody_else_waiting(
 
     def free_bytes() -> int:
         looking.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return 10**9
 
     with bucket.slow():
         write(tree, "/held", b"x")
         monkeypatch.setattr(tree._write_back, "_free_bytes", free_bytes)
         writer = meanwhile(lambda: write(tree, "/f"))
-        assert looking.wait(10)
+        assert looking.wait(60)
     until_settled(tree)
     assert bucket.puts == ["held"]
     go_on.set()
-    writer.join(10)
+    writer.join(60)
     until_settled(tree)
     assert bucket.puts == ["held", "f"]
 

@@ -73,11 +73,11 @@ class Gate:
     def __call__(self, operation: str, key: str) -> None:
         if operation == self._operation and self._key in (None, key):
             self.reached.release()
-            assert self._open.wait(10), f"nobody opened the gate for {operation} of {key}"
+            assert self._open.wait(60), f"nobody opened the gate for {operation} of {key}"
 
     def wait(self) -> None:
         """Return when one more request stands at the gate."""
-        assert self.reached.acquire(timeout=10)
+        assert self.reached.acquire(timeout=60)
 
     def open(self) -> None:
         self._open.set()

@@ -60,7 +60,7 @@ def test_two_keys_in_either_order_do_not_dead_lock():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     finally:
         sys.setswitchinterval(interval)
     assert not any(thread.is_alive() for thread in threads)
