@@ -16,6 +16,7 @@ Instead of an answer; `when=before` (default) spares the work, `when=after` lose
     token_expired, skew, deny     403 SecurityTokenExpired, RequestTimeTooSkewed, AccessDenied
     reset                         drop the connection (RST)
     hang[=SECONDS]                say nothing for that long (default: for ever), then drop it
+    empty                         200, and no body
 
 The answer, damaged (op, sub and so on choose which):
     delay=SECONDS     extra latency
@@ -37,6 +38,7 @@ Lasting states of the service:
     deny_annotations    annotations may be neither read, set, nor copied: 403
     deny_delete[=KEYS]  objects (of such keys) may not be deleted: DeleteObject is 403, and
                         DeleteMultipleObjects 200 with an error for each key (OSS: 403)
+    busy_delete[=KEYS]  DeleteMultipleObjects is 200 with InternalError for each of such keys
 """
 
 import random
@@ -55,6 +57,7 @@ _ACTIONS = {
     "deny": _NOTHING,
     "reset": _NOTHING,
     "hang": _NUMBER,
+    "empty": _NOTHING,
     "delay": _NUMBER,
     "hold": _NOTHING,
     "cut": _COUNT,
@@ -72,6 +75,7 @@ _ACTIONS = {
     "demand_tags": _NOTHING,
     "deny_annotations": _NOTHING,
     "deny_delete": _TEXT,
+    "busy_delete": _TEXT,
 }
 _DEMANDING = frozenset({"status", "delay", "clock", "stale_list"})
 MODES = frozenset(
@@ -83,9 +87,10 @@ MODES = frozenset(
         "demand_tags",
         "deny_annotations",
         "deny_delete",
+        "busy_delete",
     }
 )
-REFUSALS = frozenset({"status", "token_expired", "skew", "deny", "reset", "hang"})
+REFUSALS = frozenset({"status", "token_expired", "skew", "deny", "reset", "hang", "empty"})
 _MATCHERS = ("op", "method", "sub", "bucket", "key")
 _OPTIONS = frozenset(
     {

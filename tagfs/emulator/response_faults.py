@@ -48,6 +48,8 @@ class Delivery:
 
 def refusal(service: Service, request: Request, fault: Fault) -> Reply:
     """Return the error that a fault asks for, in the service's words."""
+    if fault.action == "empty":
+        return Reply()
     if fault.action == "token_expired":
         code, text = "SecurityTokenExpired", "The security token you provided has expired."
         return service.refuse(request, 403, code, text)

@@ -196,6 +196,11 @@ def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
     failed = {key: ServiceError("AccessDenied") for key in keys if _is_kept(context, key)}
     if failed and context.dialect.quiet_is_empty:  # no place for an error of a key
         raise ServiceError("AccessDenied")
+    busy = context.request.modes.get("busy_delete")
+    if busy is not None:
+        failed |= {
+            key: ServiceError("InternalError") for key in keys if fnmatchcase(key, busy or "*")
+        }
     free = [key for key in keys if key not in failed]
     if context.dialect.kept_markers:
         for key in free:

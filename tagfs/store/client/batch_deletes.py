@@ -1,6 +1,7 @@
 """Objects deleted in batches, and one by one where a server has none.
 
-A batch whose answer was lost goes on with those keys that still hold what is meant.
+A batch whose answer was lost goes on with those keys that still hold what is meant. An answer that
+cannot be read, or that is about other keys, proves nothing: the keys are looked at.
 """
 
 import functools
@@ -10,6 +11,7 @@ from typing import Final
 from tagfs.errors import (
     AccessDenied,
     Interrupted,
+    MalformedResponse,
     NotFound,
     ObjectChanged,
     TagfsError,
@@ -21,7 +23,7 @@ from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo, Spared
 from tagfs.store.wire.documents import parse_deleted, render_delete
 from tagfs.store.wire.xml import is_representable
@@ -29,6 +31,8 @@ from tagfs.store.wire.xml import is_representable
 # What says that a service has no batches, or not this one; GCS answers 400 InvalidArgument.
 _NO_BATCHES: Final = frozenset({400, 405, 501})
 _BAD_REQUEST: Final = 400
+_PASSING: Final = ("InternalError:", "ServiceUnavailable:", "SlowDown:")
+"""What begins the reason of a key that was not deleted only now, in an answer of 200."""
 
 
 class _Batch:
@@ -68,6 +72,7 @@ class BatchDeletes:
         self._acls = acls
         self._deletes = deletes
         self._no_batches = ""  # how it was found out that there are none
+        self._silent = context.api.dialect.silent_deletes
 
     def delete_many(
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
@@ -177,11 +182,49 @@ class BatchDeletes:
             plain = answer.status == _BAD_REQUEST and answer.code != "InvalidArgument"
             kind = Unsupported if plain else FeatureMissing
             raise kind(f"{request}: {answer}")
+        if current.is_over:
+            return {}
+        try:
+            failed = self._read(request, answer, current.keys)
+        except MalformedResponse as unread:
+            return self._delete_what_is_left(current.keys, meant, unread, said=bool(answer.body))
+        passing = [key for key, reason in failed.items() if reason.startswith(_PASSING)]
+        failed = {key: reason for key, reason in failed.items() if key not in passing}
+        failed = self._judge_conditions(failed, meant) if etags else failed
+        return failed | self._delete_singly(self._still_there(passing, meant), meant)
+
+    def _read(self, request: Request, answer: Response, keys: Sequence[str]) -> dict[str, str]:
+        """Return the keys that an answer says were not deleted, with its reasons.
+
+        Raises:
+            MalformedResponse: it says nothing of these keys.
+        """
+        if self._silent and not answer.body.strip():
+            return {}
         parse = functools.partial(parse_deleted, plus_is_blank=self._api.dialect.plus_is_blank)
-        failed = self._api.parsed(
-            request, answer, lambda body: {} if current.is_over else parse(body)
-        )
-        return self._judge_conditions(failed, meant) if etags else failed
+        failed = self._api.parsed(request, answer, parse)
+        if others := failed.keys() - set(keys):
+            raise MalformedResponse(f"{request}: the answer is about {min(others)!r}")
+        return failed
+
+    def _delete_what_is_left(
+        self,
+        keys: Sequence[str],
+        meant: Mapping[str, ObjectInfo],
+        unread: MalformedResponse,
+        *,
+        said: bool,
+    ) -> dict[str, str]:
+        """Look at the keys of a batch whose answer says nothing of them; delete those left singly.
+
+        A server that is silent where nothing failed is believed from then on.
+        """
+        looks = self._pool.map(lambda key: self._deletes.may_be_left(key, meant.get(key)), keys)
+        left = [key for key, is_left in zip(keys, looks, strict=True) if is_left]
+        if not said and not left and not self._api.is_vouched_for:
+            self._silent = True
+        logger.info("%s; %d of its %d keys are deleted one by one", unread, len(left), len(keys))
+        return self._delete_singly(left, meant)
 
     def _batch_request(self, current: _Batch, etags: Mapping[str, str], *, look: bool) -> Request:
         encoded = self._api.dialect.encoded_delete

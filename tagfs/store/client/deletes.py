@@ -166,3 +166,17 @@ class ObjectDeletes:
             raise Unreachable(
                 f"whether {key!r} was deleted is not known, as it may not be looked at: {denied}"
             ) from denied
+
+    def may_be_left(self, key: str, meant: ObjectInfo | None) -> bool:
+        """Say whether a key, or what is meant of it, may be there still after a deletion."""
+        try:
+            if meant is not None:
+                return self.is_there(key, meant)
+            self._heads.head(key)
+        except NotFound:
+            return False
+        except Interrupted:
+            raise
+        except TagfsError as failure:
+            logger.info("whether %r was deleted stays unknown: %s", key, failure)
+        return True

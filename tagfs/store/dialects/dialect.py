@@ -140,6 +140,7 @@ class Dialect:
         list_keys: how keys are asked for.
         plus_is_blank: whether "+" means a blank in encoded keys.
         encoded_delete: whether DeleteMultipleObjects takes encoding-type in its query.
+        silent_deletes: whether it answers nothing at all where nothing failed.
         get_headers: sent with every GET of content.
         exclusive: header and value which make a write fail when the key is taken.
         exclusive_operations: the operations that take it.
@@ -210,6 +211,7 @@ class Dialect:
     list_keys: ListKeys = ListKeys.ENCODED
     plus_is_blank: bool = False
     encoded_delete: bool = False
+    silent_deletes: bool = False
     get_headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     exclusive: tuple[str, str] | None = None
     exclusive_operations: frozenset[str] = frozenset()

@@ -228,6 +228,8 @@ OSS: Final = Dialect(
     ),
     taken_codes=frozenset({"FileAlreadyExists", "ObjectAlreadyExists"}),
     encoded_delete=True,
+    # In quiet mode, where nothing failed.
+    silent_deletes=True,
     # The manual spells the tagging directive so; the metadata directive is upper case there.
     copy_tags="Copy",
     replace_tags="Replace",

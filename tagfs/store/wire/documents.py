@@ -82,8 +82,6 @@ def _condition(etag: str | None) -> str:
 
 def parse_deleted(body: bytes, *, plus_is_blank: bool = False) -> dict[str, str]:
     """Read the answer to DeleteMultipleObjects: key -> reason, for those that failed."""
-    if not body.strip():
-        return {}  # OSS says nothing when there is nothing to say
     root = parse_document(body, "DeleteResult")
     encoded = fields_of(root).get("EncodingType", "").lower() == "url"
     decode = key_decoder(plus_is_blank=plus_is_blank) if encoded else str

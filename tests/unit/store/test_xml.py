@@ -202,7 +202,8 @@ def test_failed_deletes():
         "</DeleteResult>"
     )
     assert documents.parse_deleted(body.encode()) == {"b/c": "AccessDenied: no"}
-    assert documents.parse_deleted(b"") == {}
+    with pytest.raises(MalformedResponse):
+        documents.parse_deleted(b"")
 
 
 def test_parts():

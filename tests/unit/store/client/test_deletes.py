@@ -156,7 +156,7 @@ def test_a_batch_is_one_request() -> None:
 
 
 def test_each_failure_is_reported_for_its_key() -> None:
-    answer = result(("a", "AccessDenied"), ("b", "InternalError"))
+    answer = result(("a", "AccessDenied"), ("b", "InvalidRequest"))
     failed = (
         Script().on("DeleteMultipleObjects", answer).parts.batch_deletes.delete_many(list("abc"))
     )
