@@ -123,7 +123,9 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
                 direct = self._direct(settings)
                 place = replace(direct, settings=settings, mount=mount, root=root)
             except BadCredentials as missing:
-                sys.stderr.write(f"tagfs: {_briefly(missing)}: going through {mount.path}\n")
+                sys.stderr.write(
+                    f"tagfs: {_briefly(missing)}: going through the mount {mount.path}\n"
+                )
                 place = OpenedBucket(
                     settings=settings,
                     access=MountAccess(mount, root, dialect),
