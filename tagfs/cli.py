@@ -3,6 +3,7 @@
 Nothing is imported here that one command alone needs; `__main__` begins a process.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -112,6 +113,8 @@ def main() -> None:
     if arguments and "://" in arguments[0]:
         arguments.insert(0, "mount")  # as mount.fuse(8) calls it: tagfs URL MOUNTPOINT -o ...
         usage = 1
+    if "_TAGFS_COMPLETE" in os.environ:
+        import tagfs.manual.completion  # noqa: F401, PLC0415  (bash has a script of its own)
     try:
         main_group.main(arguments, prog_name="tagfs")
     except TagfsError as error:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 from scripts.manpages.__main__ import generated
 from tagfs.cli import main_group
 from tagfs.config.fuse_options import FUSE_OPTIONS
 from tagfs.config.options import TABLE
+from tagfs.emulator.__main__ import make_parser
 from tagfs.manual.examples import commands, has_example
 
 ROOT = Path(__file__).parent.parent
@@ -112,38 +114,90 @@ def _options_of_readme() -> str:
 
 
 class TestCompletion:
-    def complete(self, *words: str) -> list[str]:
-        """Return what bash offers for the last of `words`, by the file that is installed."""
+    def complete(self, line: str, before: str = "") -> list[str]:
+        """Return what bash offers at the end of a line, by the file that is installed."""
         bash = shutil.which("bash")
         if bash is None:
             pytest.skip("needs bash")
         script = ROOT / "tagfs/data/share/bash-completion/completions/tagfs"
-        quoted = " ".join(f"'{word}'" for word in words)
-        call = (
-            f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
-            f"_tagfs_completion '{words[0]}' '{words[-1]}' '{words[-2]}'; "
-            "printf '%s\\n' \"${COMPREPLY[@]}\""
-        )
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        call = f"source {script}; {before} _tagfs; printf '%s\\n' \"${{COMPREPLY[@]}}\""
         done = subprocess.run(
             [bash, "--norc", "-c", call],
-            env={**os.environ, "PATH": path},
+            env={"COMP_LINE": line, "COMP_POINT": str(len(line)), "PATH": ""},  # no program is run
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        return [one for one in done.stdout.split("\n") if one]
+
+    @pytest.mark.parametrize(
+        ("line", "offered"),
+        {
+            "tagfs u": ["umount"],
+            "tagfs tag und": ["undo"],
+            "tagfs help tag": ["tag"],
+            "tagfs mount os": ["oss://"],
+            "tagfs mount oss://b /mnt -o att": ["attributes=", "attr_timeout="],
+            "tagfs mount oss://b /mnt -o ro,replace_t": ["ro,replace_tags="],
+            "tagfs mount oss://b /mnt -o ro,replace_tags=k": ["keep"],  # "=" parts words
+            "tagfs mount oss://b /mnt -o durability=": ["service", "local"],
+            "tagfs mount -o ro,durability=l": ["local"],
+            "tagfs doctor oss://b -o regi": ["region="],
+            "tagfs tag get -o regi": ["region="],
+            "tagfs tag set team=blue -o fuse=": ["auto", "2", "3"],
+            "tagfs tag set --dry": ["--dry-run"],
+            "tagfs demo --service o": ["oss", "obs"],
+            "tagfs emulator --service s": ["s3"],
+            "tagfs emulator --help-f": ["--help-faults"],
+            # What bash itself completes: names of files.
+            "tagfs tag get ~/bucket/re": [],
+            "tagfs tag set team=blue buck": [],
+            "tagfs tag dump -R buck": [],
+            "tagfs tag restore ta": [],
+            "tagfs mount oss://x ~/de": [],
+            "tagfs mount oss://x /mnt -o credentials=~/.e": [],
+            "tagfs emulator --data /tm": [],
+        }.items(),
+    )
+    def test_bash(self, line: str, offered: list[str]) -> None:
+        assert self.complete(line) == offered
+
+    def test_mounts_are_offered_where_mounts_are_meant(self) -> None:
+        mounts = "_tagfs_mounts() { printf '/mnt/one\\n/mnt/a b\\n'; };"
+        for command in ("umount", "status"):
+            assert self.complete(f"tagfs {command} /mnt/", mounts) == ["/mnt/one", "/mnt/a b"]
+
+    @pytest.mark.parametrize("path", [path for path, _ in commands(main_group)])
+    def test_every_option_of_every_command(self, path: str) -> None:
+        offered = self.complete(f"{path} -")
+        known = {action.option_strings[-1] for action in make_parser()._actions}
+        if path != "tagfs emulator":
+            command = dict(commands(main_group))[path]
+            options = [one for one in command.params if isinstance(one, click.Option)]
+            known = {text for one in options for text in one.opts} | {"-h", "--help"}
+        assert set(offered) == known
+
+    def test_the_commands_own_way_is_the_same_file(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tagfs"],
+            env={**os.environ, "_TAGFS_COMPLETE": "bash_source", "_PYTHON_M_TAGFS_COMPLETE": ""},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert done.stderr == ""
-        return done.stdout.split()
+        text = (ROOT / "tagfs/data/share/bash-completion/completions/tagfs").read_text()
+        assert done.stdout.strip() == text.strip()
 
-    def test_commands(self) -> None:
-        assert self.complete("tagfs", "u") == ["umount"]
-        assert "set" in self.complete("tagfs", "tag", "")
-
-    def test_mount_options(self) -> None:
-        asked = ("tagfs", "mount", "oss", ":", "//b", "/mnt", "-o")  # as bash takes words apart
-        assert set(self.complete(*asked, "att")) == {"attr_timeout", "attributes="}
-        assert self.complete(*asked, "ro,replace_t") == ["ro,replace_tags="]
-        assert self.complete(*asked, "ro,replace_tags=k") == ["ro,replace_tags=keep"]
+    @pytest.mark.parametrize(
+        "words", ["tag get a", "tag set t=b a", "mount oss://x /m", "tag undo a"]
+    )
+    def test_zsh_and_fish_keep_names_of_files(self, words: str) -> None:
+        *before, last = words.split()
+        shell = get_completion_class("zsh")
+        assert shell is not None
+        found = shell(main_group, {}, "tagfs", "_TAGFS_COMPLETE").get_completions(before, last)
+        assert {item.type for item in found} == {"file"}
 
     @pytest.mark.parametrize("shell", ["zsh", "fish"])
     def test_other_shells_can_read_theirs(self, shell: str) -> None:

@@ -16,6 +16,7 @@ def generated() -> dict[str, str]:
         "tagfs/data/share/man/man8/tagfs-mount.8": tagfs_mount_8(main_group),
         "tagfs/data/share/man/man8/mount.fuse.tagfs.8": mount_fuse_tagfs_8(),
         "docs/options.md": markdown(),
+        f"tagfs/data/share/{FILES['bash']}": script(main_group, "bash"),
     }
 
 

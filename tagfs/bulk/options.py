@@ -20,6 +20,7 @@ from tagfs.config.resolve import check_usage
 from tagfs.config.settings import split_options
 from tagfs.config.values import MAX_PARALLEL
 from tagfs.errors import NotFound, TagfsError
+from tagfs.manual.completion import complete_options
 from tagfs.store.tags import NO_TAGS, TagSet
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ _OPTIONS: Final = {
         "options",
         multiple=True,
         metavar="OPT=VALUE[,...]",
+        shell_complete=complete_options,
         help="endpoint, region, addressing, ca_bundle, proxy, timeout, ..., as for tagfs mount",
     ),
     "base": click.option(

@@ -4,11 +4,16 @@ from pathlib import Path
 
 import click
 
+from tagfs.manual.completion import complete_mounts
 from tagfs.status.umount import unmount_all
 
 
 @click.command("umount")
-@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False))
+@click.argument(
+    "mountpoint",
+    type=click.Path(path_type=Path, readable=False),
+    shell_complete=complete_mounts,
+)
 @click.option("-z", "--lazy", is_flag=True, help="detach now, finish when nobody uses it")
 @click.option("--stale", is_flag=True, help="only if its server died; else do nothing")
 def umount_command(mountpoint: Path, lazy: bool, stale: bool) -> None:  # noqa: FBT001

@@ -11,13 +11,21 @@ import click
 from tagfs.config.resolve import choose
 from tagfs.config.settings import parse_url, split_options
 from tagfs.doctor.findings import Level
+from tagfs.manual.completion import complete_options
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "red"}
 
 
 @click.command("doctor")
 @click.argument("url")
-@click.option("-o", "options", multiple=True, metavar="OPT[,OPT=VALUE...]", help="mount options")
+@click.option(
+    "-o",
+    "options",
+    multiple=True,
+    metavar="OPT[,OPT=VALUE...]",
+    help="mount options",
+    shell_complete=complete_options,
+)
 @click.option(
     "--write", is_flag=True, help="try the rights to write, on scratch objects that are removed"
 )

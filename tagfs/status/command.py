@@ -11,6 +11,7 @@ import click
 
 from tagfs.errors import SettingsError
 from tagfs.host.mount_table import find_mount, present_mounts
+from tagfs.manual.completion import complete_mounts
 from tagfs.status import query, render
 from tagfs.status.query import Report, State
 
@@ -18,7 +19,12 @@ _SHORTEST = 0.1  # seconds between two looks
 
 
 @click.command("status")
-@click.argument("mountpoint", type=click.Path(path_type=Path, readable=False), required=False)
+@click.argument(
+    "mountpoint",
+    type=click.Path(path_type=Path, readable=False),
+    required=False,
+    shell_complete=complete_mounts,
+)
 @click.option(
     "--watch",
     type=click.FloatRange(min=_SHORTEST),

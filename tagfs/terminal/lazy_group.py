@@ -16,6 +16,19 @@ HELP: Final = ["-h", "--help"]
 """What asks any command for its help."""
 
 
+class Word(click.types.StringParamType):
+    """A word of the command line, which may be the name of a file as far as a shell can tell."""
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  (click names them)
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Leave it to the shell."""
+        return [CompletionItem(incomplete, type="file")]
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """A command that is not imported yet.
@@ -53,6 +66,9 @@ class LazyGroup(click.Group):
         if cmd_name in self._later and cmd_name not in self.commands:
             command = self._later[cmd_name].load()
             command.context_settings.setdefault("help_option_names", HELP)
+            for parameter in command.params:
+                if isinstance(parameter, click.Argument) and parameter.type is click.STRING:
+                    parameter.type = Word()
             self.add_command(command, cmd_name)
             self.on_load(cmd_name, command)
         return super().get_command(ctx, cmd_name)
