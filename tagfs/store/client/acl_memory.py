@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from tagfs.store.acl import DEFAULT_ACL, Acl
@@ -17,7 +18,8 @@ _MANY = 1000  # answers that are remembered
 class AclNotes:
     """What a client knows of the ACLs of its bucket. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.lacking = ""  # why there are none to carry; "" if there may be some
         self.proven = False  # one was read
         self._said: set[str] = set()
@@ -50,7 +52,7 @@ class AclNotes:
         with self._lock:
             count = self._refusals(directory) + 1
             self._unread.pop(directory, None)
-            self._unread[directory] = (time.monotonic(), count)
+            self._unread[directory] = (self._clock(), count)
             while len(self._unread) > _MANY:
                 self._unread.pop(next(iter(self._unread)))
 
@@ -62,19 +64,19 @@ class AclNotes:
 
     def _refusals(self, directory: str) -> int:
         since, count = self._unread.get(directory, (0.0, 0))
-        return count if count and time.monotonic() - since < REFUSED else 0
+        return count if count and self._clock() - since < REFUSED else 0
 
     def recent(self, key: str) -> Acl | None:
         """Return an ACL that was read or written just now."""
         since, acl = self._recent.get(key, (0.0, DEFAULT_ACL))
-        return acl if since and time.monotonic() - since < FRESH_WITHIN else None
+        return acl if since and self._clock() - since < FRESH_WITHIN else None
 
     def note(self, key: str, acl: Acl | None) -> None:
         """Remember an ACL for a moment; None: nothing is known any more."""
         with self._lock:
             self._recent.pop(key, None)
             if acl is not None:
-                self._recent[key] = (time.monotonic(), acl)
+                self._recent[key] = (self._clock(), acl)
                 while len(self._recent) > _MANY:
                     self._recent.pop(next(iter(self._recent)))
 

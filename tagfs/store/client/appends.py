@@ -91,7 +91,10 @@ class ObjectAppends:
             if answer.error is None:
                 made = self._verified(request, answer, made)
             elif answer.code == _MISPLACED:
-                made = self._outcomes.resolve_conflict(request, answer, made)
+                try:
+                    made = self._outcomes.resolve_conflict(request, answer, made)
+                except PositionMismatch as failure:
+                    raise AlreadyExists(str(failure)) from failure
             else:
                 raise AlreadyExists(f"{request}: {answer}")
             self._transfer.ensure(WriteKind.APPEND, key, tags, headers)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tagfs.errors import (
     IntegrityError,
+    Interrupted,
     MalformedResponse,
     NotFound,
     ObjectChanged,
@@ -137,6 +138,7 @@ class UploadCompletions:
             detail=made.detail and replace(made.detail, crc64=crc),
         )
         if answer.error is not None:
+            made = replace(made, etag=self._sure_etag(parts))
             return self._resolve_upload(request, answer, made, len(parts))
         named = parse_completed(answer.body) if answer.headers else ""  # none: it was not heard
         etag = made.etag or named or self._etag_of(request, parts)
@@ -152,7 +154,11 @@ class UploadCompletions:
             return False
         try:
             found = self._heads.head(upload.key)
-        except NotFound:
+        except Interrupted:
+            raise
+        except TagfsError as failure:
+            # Nor is it known if it may not be looked at; a second completion does no harm.
+            logger.debug("%r is not seen to be completed: %s", upload.key, failure)
             return False
         # The object that is replaced may have the same content.
         return is_what_was_sent(found, Sent(etag=etag, metadata=upload.new.metadata))
@@ -167,6 +173,11 @@ class UploadCompletions:
         if etag is None or self._features.md5_etags is False:
             raise MalformedResponse(f"{request}: the answer has no ETag")
         return etag
+
+    def _sure_etag(self, parts: Sequence[Part]) -> str:
+        """Return the ETag that the object surely has, "" where servers have their own way."""
+        sure = self._features.md5_etags and self._api.is_vouched_for
+        return etag_of_parts([part.etag for part in parts]) or "" if sure else ""
 
     def _send_completion(self, request: Request) -> Response:
         return self._api.send(request, allow={GONE} | self._conditional.conflict_codes(request))
@@ -201,8 +212,10 @@ class UploadCompletions:
         if answer.may_have_happened:
             try:
                 found = self._heads.head(made.key)
-            except NotFound:
-                raise to_exception(request, answer) from None
+            except Interrupted:
+                raise
+            except TagfsError as failure:
+                raise to_exception(request, answer) from failure
             if is_what_was_sent(found, _evidence(found, made, parts)):
                 logger.info("%s: the answer was lost, but the object is there", request)
                 return found
@@ -214,5 +227,5 @@ def _evidence(found: ObjectInfo, made: ObjectInfo, parts: int) -> Sent:
     crc = made.detail.crc64 if made.detail else None
     reported = found.detail.crc64 if found.detail else None
     if crc is None or reported is None:
-        return Sent(size=made.size, parts=parts)
+        return Sent(size=made.size, parts=parts, etag=made.etag or None)
     return Sent(size=made.size, crc64=crc)

@@ -15,6 +15,7 @@ from typing import Final
 
 from tagfs.errors import (
     AccessDenied,
+    BadCredentials,
     IntegrityError,
     MalformedResponse,
     NotFound,
@@ -25,6 +26,7 @@ from tagfs.store.acl import DEFAULT_ACL, DOCUMENT, WORD, Acl, acl_of
 from tagfs.store.client.acl_memory import AclNotes
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
+from tagfs.store.client.error_codes import to_exception
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.wire.documents import parse_ownership, parse_policy
@@ -100,6 +102,9 @@ class ObjectAcls:
         try:
             answer = self._api.send(request, allow={_FORBIDDEN, *_NONE_HERE})
             if answer.status == _FORBIDDEN:
+                refusal = to_exception(request, answer)
+                if isinstance(refusal, BadCredentials):
+                    raise refusal  # it says nothing of this object
                 self._notes.note_unread(key)
                 self._say_unread(f"{request}: {answer}")
                 return DEFAULT_ACL
