@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tagfs.errors import (
@@ -106,6 +106,14 @@ class FileSystem:
         yield ".", stat.S_IFDIR, self.files.number(path)
         yield "..", stat.S_IFDIR, self.files.number(split(path)[0])
         yield from self._prefetcher.listing(path, entries)
+
+    def getattr_known(self, fh: int, names: Sequence[str]) -> list[Stat | None]:
+        """Return the stat of entries of an open directory; None for what is no file or not known.
+
+        No request is made, and it is true now, like an answer of `getattr`.
+        """
+        above = self._directories[fh]
+        return [self._known_stat(join(above, name)) for name in names]
 
     def readlink(self, path: str) -> str:
         """Return the text of a symlink."""
@@ -292,6 +300,13 @@ class FileSystem:
     def _node_stat(self, node: OpenFile) -> Stat:
         links = 0 if node.unlinked else 1
         return to_stat(node.attributes, node.size, links=links, ino=node.ino)
+
+    def _known_stat(self, path: str) -> Stat | None:
+        entry = self.tree.known(path)
+        if entry is None:
+            return None
+        self._kernel_sizes.record(path, entry.size)
+        return self._stat(entry)
 
     def _stat(self, entry: Entry) -> Stat:
         gone = entry.node is not None and entry.node.unlinked

@@ -24,7 +24,8 @@ from tagfs.fuse.binding import (
     stopper,
     text_of,
 )
-from tagfs.fuse.readahead import raise_soon
+from tagfs.fuse.directory_pages import DirectoryEntries
+from tagfs.fuse.readahead import Readahead
 
 SONAMES = ("libfuse3.so.4", "libfuse3.so.3")
 """Since libfuse 3.17, and before."""
@@ -63,6 +64,12 @@ finally:
 RENAME_NOREPLACE = 1
 """The one flag of renameat2(2) that a bucket can heed."""
 
+READDIR_PLUS = 1
+"""The flag of a readdir that may tell attributes as well."""
+
+FILL_DIR_PLUS = 2
+"""The flag of an entry whose attributes are all there."""
+
 MAX_WRITE = 1024 * 1024
 """Bytes of one write or read that libfuse 3 has buffers for."""
 
@@ -84,8 +91,6 @@ UNWANTED = (
     "atomic_o_trunc",  # the kernel empties files by a call of its own, as ever
     "splice_read",  # a write would be copied through a pipe
     "auto_inval_data",  # every read would ask for the attributes again
-    "readdirplus",  # libfuse would tell sizes that nobody gave it
-    "readdirplus_auto",
     "handle_killpriv",  # the kernel takes setuid bits off what is written to
 )
 """What libfuse 3 wants unless it is configured otherwise, libfuse 2 does not, and why we do not."""
@@ -122,7 +127,10 @@ class Session(Callbacks, mfusepy.FUSE):  # type: ignore[misc]
         self._ready = ready
         self._call = operations
         self._asked = options
-        self._mountpoint = mountpoint
+        self._readahead = None
+        if "max_readahead" not in options:
+            self._readahead = Readahead(mountpoint, MAX_WRITE)
+        self._reading: dict[int, DirectoryEntries] = {}
         super().__init__(
             _Methods(operations), str(mountpoint), foreground=True, **to_options(options)
         )
@@ -130,18 +138,38 @@ class Session(Callbacks, mfusepy.FUSE):  # type: ignore[misc]
     def init_fuse_3(self, connection: Any, config: Any) -> int:
         super().init_fuse_3(connection, config)
         negotiate(connection.contents, self._asked)
-        if "max_readahead" not in self._asked:
-            raise_soon(self._mountpoint, MAX_WRITE)
         self._ready()
         return 0
 
-    def readdir_fuse_3(
-        self, path: bytes | None, buf: Any, filler: Any, _offset: int, fip: Any, _flags: int
-    ) -> int:
-        def fill(name: bytes, stat: Any) -> Any:
-            return filler(buf, name, stat, 0, 0)
+    def open(self, path: bytes, fip: Any) -> int:
+        if self._readahead:
+            self._readahead.on_open()
+        return super().open(path, fip)
 
-        return self.fill_directory(path, fip.contents.fh, mfusepy.c_stat(), fill)
+    def readdir_fuse_3(
+        self, path: bytes | None, buf: Any, filler: Any, offset: int, fip: Any, flags: int
+    ) -> int:
+        """Hand over the page that begins at entry `offset`, with the attributes that are known."""
+        fh, plus = fip.contents.fh, bool(flags & READDIR_PLUS)
+        if not offset:
+            self._reading[fh] = DirectoryEntries(self._call("readdir", optional_text(path), fh))
+        entries = self._reading[fh]
+        due = entries.page(offset, plus=plus)
+        names = [text_of(entries.names[at]) for at in due] if plus else ()
+        known = self._call("getattr_known", fh, names) if plus else (None,) * len(due)
+        bare, full = mfusepy.c_stat(), mfusepy.c_stat()
+        for at, attributes in zip(due, known, strict=True):
+            if attributes is None:
+                bare.st_mode, bare.st_ino = entries.kinds[at], entries.numbers[at]
+                filler(buf, entries.names[at], bare, at + 1, 0)
+            else:
+                mfusepy.set_st_attrs(full, attributes, use_ns=True)
+                filler(buf, entries.names[at], full, at + 1, FILL_DIR_PLUS)
+        return 0
+
+    def releasedir(self, path: bytes | None, fip: Any) -> Any:
+        self._reading.pop(fip.contents.fh, None)
+        return self._call("releasedir", optional_text(path), fip.contents.fh)
 
     def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> Any:
         if flags & ~RENAME_NOREPLACE:  # no bucket exchanges two objects at once

@@ -7,7 +7,7 @@ success although it does nothing. What is not written here answers ENOSYS (ENOTS
 import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from tagfs.errors import TagfsError
@@ -68,6 +68,9 @@ class Operations:
 
     def readdir(self, path: str | None, fh: int) -> Iterator[tuple[str, int, int]]:
         return self._guarded("readdir", path, self._fs.readdir(fh))
+
+    def getattr_known(self, fh: int, names: Sequence[str]) -> list[Stat | None]:
+        return self._fs.getattr_known(fh, names)
 
     def releasedir(self, _path: str | None, fh: int) -> None:
         self._fs.releasedir(fh)

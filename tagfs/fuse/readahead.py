@@ -10,21 +10,31 @@ from tagfs.fuse.mountinfo import device_of, read_mountinfo
 SYSFS = Path("/sys/class/bdi")
 
 
-def raise_soon(mountpoint: Path, size: int) -> None:
-    """Let the kernel read `size` bytes at once, as soon as the mount answers.
+class Readahead:
+    """Lets the kernel read more at once, from the first file on that is opened.
 
-    It asks for 128 KiB otherwise, however much it may ask for. Does nothing where that is not
-    allowed (a normal user, a container's read-only sysfs): reads are then smaller, no less right.
+    It asks for 128 KiB otherwise, however much it may ask for, and sets its own number while it
+    connects. Nothing is done where that is not allowed (a normal user, a container's read-only
+    sysfs): reads are then smaller, no less right. The mount itself is never looked at from here:
+    for that moment it could not be unmounted.
     """
-    threading.Thread(
-        target=_raise, args=(mountpoint, size // 1024), name="tagfs-readahead", daemon=True
-    ).start()
 
+    def __init__(self, mountpoint: Path, size: int) -> None:
+        """`size`: bytes to read at once. Made before it is mounted."""
+        self._path = os.path.realpath(mountpoint)
+        self._kib = size // 1024
+        self._begun = False
 
-def _raise(mountpoint: Path, kib: int) -> None:
-    with contextlib.suppress(OSError):
-        os.statvfs(mountpoint)  # waits until the kernel is connected, and has set its own number
-        # Not by stat(2): that of the disk below, if it was unmounted meanwhile.
-        device = device_of(os.path.realpath(mountpoint), read_mountinfo())
-        if device is not None:
-            (SYSFS / device / "read_ahead_kb").write_text(str(kib), encoding="ascii")
+    def on_open(self) -> None:
+        """Raise the number in a moment, if it was not done before."""
+        if not self._begun:
+            self._begun = True
+            with contextlib.suppress(RuntimeError):  # the host gives no thread
+                threading.Thread(target=self._raise, name="tagfs-readahead", daemon=True).start()
+
+    def _raise(self) -> None:
+        with contextlib.suppress(OSError):
+            device = device_of(self._path, read_mountinfo())
+            if device is not None:
+                number = SYSFS / device / "read_ahead_kb"
+                number.write_text(str(self._kib), encoding="ascii")

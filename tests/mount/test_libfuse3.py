@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.fuse import libfuse3, loader as binding_choice
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
+from tests.mount.posix.syscalls import Directory
+from tests.mount.test_budgets import fill
 from tests.mounting import KEYS, Mounted, command, mounted, wait_for
 
 MIB = 1024 * 1024
@@ -159,7 +162,12 @@ def test_what_is_agreed_upon_with_the_kernel() -> None:
     )
     libfuse3.negotiate(connection, {"max_read": "65536", "splice_write": True, "sync_read": True})
     wanted = [name for name, bit in libfuse3.CAPABILITIES.items() if connection.want & bit]
-    assert sorted(wanted) == ["parallel_dirops", "splice_write"]
+    assert sorted(wanted) == [
+        "parallel_dirops",
+        "readdirplus",
+        "readdirplus_auto",
+        "splice_write",
+    ]
     assert connection.want == connection.want_ext
     assert (connection.max_write, connection.max_read) == (MIB, 65536)
     libfuse3.negotiate(connection, {"max_write": "4096", "atomic_o_trunc": True})
@@ -275,3 +283,79 @@ def test_sigterm_ends_it_well(on_3: Mounted) -> None:
     assert on_3.content("f") == b"abc"
     with pytest.raises(OSError):
         file.close()
+
+
+class TestReading:
+    """Directories: attributes that are known come with the names."""
+
+    COUNT = 300  # ten pages of the kernel
+
+    def sizes(self, mount: Mounted) -> dict[str, int]:
+        """Look at every entry while the directory is being read, as find(1) does."""
+        return {entry.name: entry.stat().st_size for entry in os.scandir(mount.path)}
+
+    def looks(self, mount: Mounted) -> int:
+        return mount.log().count("getattr('/0")
+
+    @pytest.fixture
+    def listed(self, on_3: Mounted) -> Mounted:
+        fill(on_3, self.COUNT, "")
+        assert len(self.sizes(on_3)) == self.COUNT
+        return on_3
+
+    def test_who_walks_is_answered_with_the_names(self, listed: Mounted) -> None:
+        time.sleep(1.1)  # the kernel's own memory
+        before = self.looks(listed)
+        sizes = self.sizes(listed)
+        assert sizes == {f"{n:04}": len(f"x{n}") for n in range(self.COUNT)}
+        assert self.looks(listed) == before
+
+    def test_what_comes_with_the_names_is_true_then(self, listed: Mounted) -> None:
+        """A page is made when it is asked for: what was written since the reading began counts."""
+        with os.scandir(listed.path) as entries:
+            first = next(entries).name
+            names = [f"{n:04}" for n in range(self.COUNT) if f"{n:04}" != first]
+            changed, removed, moved, linked = names[-1], names[-2], names[-3], names[-4]
+            (listed.path / changed).write_bytes(b"longer than it was")
+            for name in (removed, linked):
+                (listed.path / name).unlink()
+            (listed.path / moved).rename(listed.path / "zzz")
+            os.symlink("0000", listed.path / linked)
+            seen = {entry.name for entry in entries}
+        assert (listed.path / changed).stat().st_size == len("longer than it was")
+        assert (listed.path / changed).read_bytes() == b"longer than it was"
+        for name in (removed, moved):
+            assert not os.path.lexists(listed.path / name)
+        assert os.readlink(listed.path / linked) == "0000"
+        assert {changed, linked} <= seen
+
+    def test_what_is_not_known_is_not_made_up(self, on_3: Mounted) -> None:
+        """Of a directory whose entries are known in part, the others have no attributes yet."""
+        fill(on_3, 60, "")
+        for number in range(0, 60, 3):
+            os.stat(on_3.path / f"{number:04}")
+        (on_3.path / "dir").mkdir()
+        os.symlink("0001", on_3.path / "link")
+        time.sleep(1.1)
+        found = {e.name: e.stat(follow_symlinks=False) for e in os.scandir(on_3.path)}
+        assert found.pop("dir").st_mode & 0o170000 == 0o040000
+        assert found.pop("link").st_size == len("0001")
+        assert {n: s.st_size for n, s in found.items()} == {
+            f"{n:04}": len(f"x{n}") for n in range(60)
+        }
+        assert all(status.st_uid == os.getuid() for status in found.values())
+
+    def test_a_directory_can_be_read_from_anywhere(self, listed: Mounted) -> None:
+        """Names are those of when the reading began, until it begins anew."""
+        directory = Directory(listed.path)
+        try:
+            places = {name: directory.tell() for name in iter(directory.read, None)}
+            assert len(places) == self.COUNT + 2
+            for name, following in (("0250", "0251"), ("0003", "0004"), ("0100", "0101")):
+                directory.seek(places[name])
+                assert directory.read() == following
+            (listed.path / "new").write_bytes(b"")
+            directory.rewind()
+            assert {*directory.rest()} == {*places, "new"}
+        finally:
+            directory.close()

@@ -96,7 +96,22 @@ class TreeLookup:
             return self._directory(path, key + "/", found)
         if found.info is None:
             raise NotFound(path)
-        entry = self.describe(path, found.info)
+        return self._file(path, found.info)
+
+    def known(self, path: str) -> Entry | None:
+        """Say what is at the path of a file, if that needs no request; None otherwise."""
+        node = self._files.dirty(path)
+        if node is not None:
+            return self._open_file(node)
+        if path in self.pending_deletes or path == "/":
+            return None
+        info = self._env.bucket.known(self._env.root.to_key(path))
+        if info is None or (info.detail is None and self._env.choices.stored):
+            return None
+        return self._file(path, info)
+
+    def _file(self, path: str, info: ObjectInfo) -> Entry:
+        entry = self.describe(path, info)
         waiting = self._deferred_attributes.attributes(path)
         return entry if waiting is None else replace(entry, attributes=waiting)
 
