@@ -96,7 +96,8 @@ def test_the_test_would_find_it(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["pip install .", "pipx install '.[emulator,fuse3]'", "pipx inject tagfs-mount mfusepy"]
+    "text",
+    ["pip install .", "pipx install '.[emulator,metrics]'", "pipx inject tagfs-mount aiohttp"],
 )
 def test_and_lets_the_right_ones_be(text: str) -> None:
     assert not fetched(text)

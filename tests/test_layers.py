@@ -259,7 +259,7 @@ def test_what_is_imported_is_declared() -> None:
     """Nothing comes only by luck, with what some other library needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["emulator"], *extras["fuse3"], *extras["metrics"]]
+    wanted = [*project["dependencies"], *extras["emulator"], *extras["metrics"]]
     declared = {re.split(r"[>=\[ ]", line)[0].lower().replace("-", "_") for line in wanted}
     named = {"fuse": "fusepy"}
     used = {name.partition(".")[0] for _, path in modules() for name in imports(path)}

@@ -162,7 +162,7 @@ TOPICS: Final = (
             _value("memory", values.memory, "a size of at least 16M, such as 256M", "256M", "Read-ahead over the whole mount, at least 16M."),
             _value("parallel", values.parallelism, f"a number from 1 to {values.MAX_PARALLEL}", "64", "Requests at a time, 1 to 1024.", recovered_with=True),
             _value("part_size", values.part_size, "a size from 100K to 5G, such as 16M", "8M", "Size of multipart parts, 100K to 5G."),
-            _word("fuse", "auto", ("auto", "2", "3"), "The libfuse to run on: 3 has reads and writes of 1 MiB and needs mfusepy (pipx inject tagfs-mount mfusepy); auto takes 2 where it is.", expects="2 or 3 (of libfuse), or auto"),
+            _word("fuse", "auto", ("auto", "2", "3"), "The libfuse to run on; auto takes 3 where it is, which has reads and writes of 1 MiB and tells attributes with the names of a directory, else 2.", expects="2 or 3 (of libfuse), or auto"),
         ),
     ),
     Topic(

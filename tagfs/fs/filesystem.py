@@ -4,7 +4,6 @@ It knows nothing of FUSE: `operations` translates. Each method either does what 
 an error of `tagfs.errors`.
 """
 
-import itertools
 import logging
 import os
 import stat
@@ -19,12 +18,12 @@ from tagfs.errors import (
 )
 from tagfs.fs.build import build
 from tagfs.fs.context import FsContext
+from tagfs.fs.directory_calls import DirectoryCalls
 from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.guard import Guard
-from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.tree.lookup import Entry
+from tagfs.fs.tree.stats import stat_of
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +52,7 @@ class FileSystem:
         self._deferred_attributes = parts.due.attributes
         self._write_back = parts.due.uploads
         self._pending = parts.due.changes
-        self._directories: dict[int, str] = {}
-        self._directory_numbers = itertools.count(1)
+        self._directories = DirectoryCalls(parts)
 
     # Looking
 
@@ -72,7 +70,7 @@ class FileSystem:
         if is_unlisted and path != "/" and entry.node is None:
             self._prefetcher.on_unlisted_lookup(path)
         self._kernel_sizes.record(path, entry.size)
-        return self._stat(entry)
+        return stat_of(entry, self.files)
 
     def access(self, path: str, amode: int) -> None:
         """Say whether a program may do something, which with `default_permissions` the kernel does.
@@ -90,30 +88,19 @@ class FileSystem:
 
     def opendir(self, path: str) -> int:
         """Open a directory; return its handle."""
-        fh = next(self._directory_numbers)
-        self._directories[fh] = path
-        return fh
+        return self._directories.opendir(path)
 
     def releasedir(self, fh: int) -> None:
         """Forget the handle of a directory."""
-        self._directories.pop(fh, None)
+        self._directories.releasedir(fh)
 
     def readdir(self, fh: int) -> Iterator[tuple[str, int, int]]:
         """Yield name, type bits (0 if unknown) and inode number of all that is in a directory."""
-        path = self._directories[fh]
-        number = self.files.number
-        entries = ((name, kind, number(join(path, name))) for name, kind in self.tree.names(path))
-        yield ".", stat.S_IFDIR, self.files.number(path)
-        yield "..", stat.S_IFDIR, self.files.number(split(path)[0])
-        yield from self._prefetcher.listing(path, entries)
+        return self._directories.readdir(fh)
 
     def getattr_known(self, fh: int, names: Sequence[str]) -> list[Stat | None]:
-        """Return the stat of entries of an open directory; None for what is no file or not known.
-
-        No request is made, and it is true now, like an answer of `getattr`.
-        """
-        above = self._directories[fh]
-        return [self._known_stat(join(above, name)) for name in names]
+        """Return the stat of entries of an open directory, as far as that needs no request."""
+        return self._directories.getattr_known(fh, names)
 
     def readlink(self, path: str) -> str:
         """Return the text of a symlink."""
@@ -155,10 +142,7 @@ class FileSystem:
 
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
-        path = self._directories[fh]
-        self.replaced.flush_below(path)
-        self._write_back.flush(path)
-        self._write_back.flush_below(path)
+        self._directories.fsyncdir(fh)
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
@@ -300,15 +284,3 @@ class FileSystem:
     def _node_stat(self, node: OpenFile) -> Stat:
         links = 0 if node.unlinked else 1
         return to_stat(node.attributes, node.size, links=links, ino=node.ino)
-
-    def _known_stat(self, path: str) -> Stat | None:
-        entry = self.tree.known(path)
-        if entry is None:
-            return None
-        self._kernel_sizes.record(path, entry.size)
-        return self._stat(entry)
-
-    def _stat(self, entry: Entry) -> Stat:
-        gone = entry.node is not None and entry.node.unlinked
-        ino = self.files.number(entry.path) if entry.node is None else entry.node.ino
-        return to_stat(entry.attributes, entry.size, links=0 if gone else 1, ino=ino)

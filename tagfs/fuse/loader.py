@@ -12,12 +12,12 @@ MEANINGLESS = frozenset({"diratime", "nodiratime", "large_read"})
 
 
 def choose(wanted: str) -> Binding:
-    """Load libfuse "2" or "3", or what is there ("auto"): 2 where both are.
+    """Load libfuse "2" or "3", or what is there ("auto"): 3 where both are.
 
     Raises:
         SettingsError: it is not there, with what to install.
     """
-    loaders = {"2": _libfuse2, "3": _libfuse3}
+    loaders = {"3": _libfuse3, "2": _libfuse2}
     reasons = []
     for number in (wanted,) if wanted in loaders else loaders:
         try:

@@ -1,9 +1,12 @@
 """The command `tagfs status`: exit status 0 if everything that was asked for answers."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -49,14 +52,19 @@ def status_command(mountpoint: Path | None, watch: float | None, as_json: bool) 
         reports = _look(mountpoint)
         _show(reports, mountpoint, as_json=as_json)
         sys.exit(any(report.state in (State.STALE, State.SILENT) for report in reports))
-    try:
-        if as_json:
-            while True:
-                _show(_look(mountpoint), mountpoint, as_json=True)
-                time.sleep(watch)
-        _watch(mountpoint, watch)
-    except KeyboardInterrupt:
-        return
+    interrupted = threading.Event()  # an exception alone is lost where it strikes a destructor
+
+    def on_interrupt(_number: int, _frame: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    with contextlib.suppress(KeyboardInterrupt):
+        if not as_json:
+            _watch(mountpoint, watch, interrupted)
+        while not interrupted.is_set():
+            _show(_look(mountpoint), mountpoint, as_json=True)
+            time.sleep(watch)
 
 
 def _look(mountpoint: Path | None) -> list[Report]:
@@ -92,12 +100,12 @@ def _width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _watch(mountpoint: Path | None, seconds: float) -> None:
+def _watch(mountpoint: Path | None, seconds: float, interrupted: threading.Event) -> None:
     from rich.live import Live  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     with Live(auto_refresh=False, screen=False) as live:
-        while True:
+        while not interrupted.is_set():
             lines = render.table(_look(mountpoint), _width())
             live.update(Text("\n".join(lines), no_wrap=True), refresh=True)
             time.sleep(seconds)

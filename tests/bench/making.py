@@ -66,7 +66,7 @@ def _gone(_before: Objects, now: Objects) -> bool:
 def making(sizes: Sizes) -> list[Workload]:
     """Return the rows, titles telling the sizes."""
     made, small, files = f"{sizes.made:,}", f"{sizes.small:,}", f"{sizes.tree:,}"
-    all_extras = ("fuse3", "local", "listing", "oss", "rclone-full")
+    all_extras = ("fuse2", "local", "listing", "oss", "rclone-full")
     each = sizes.tree // DIRECTORIES
     tree = tuple(Fill(f"d/s{n}/f{{:04d}}:{each}:{SMALL}", TAGS) for n in range(DIRECTORIES))
     return [

@@ -24,7 +24,7 @@ def measure(
     """Tell resident MiB by what was done, the largest that there was but for idle; or an error."""
     fills = [Fill(f"small/f{{:05d}}:{files}:10000")]
     fills += [Fill(f"large{n}:1:{large // 4}") for n in range(4)]
-    for subject in (s for s in subjects if s.id in ("tagfs", "fuse3", "oss")):
+    for subject in (s for s in subjects if s.id in ("tagfs", "fuse2", "oss")):
         loads = ("256M", "64M") if subject.id == "tagfs" else ("256M",)
         buckets = {f"load-{size.lower()}": tuple(fills) for size in loads}
         with tempfile.TemporaryDirectory(prefix="tagfs-bench-") as name:

@@ -140,12 +140,12 @@ XATTR, LINKS = frozenset({"xattr"}), frozenset({"links"})
 def subjects() -> tuple[Subject, ...]:
     """Return all subjects that this machine can run."""
     found = [
-        Subject("tagfs", "tagfs", _tagfs("s3", *_libfuse2()), main=True),
+        Subject("tagfs", "tagfs", _tagfs("s3"), main=True),
         Subject("listing", "tagfs listing", _tagfs("s3", "attributes=listing")),
         Subject(
             "local",
             "tagfs, close local",
-            _tagfs("s3", *_libfuse2(), "durability=local"),
+            _tagfs("s3", "durability=local"),
             settled=False,
             repeats=True,
         ),
@@ -163,13 +163,8 @@ def subjects() -> tuple[Subject, ...]:
         Subject("sdk-1", "SDK, one by one", threads=1),
     ]
     if importlib.util.find_spec("mfusepy") and "fuse" in PARSERS:
-        found.insert(1, Subject("fuse3", "tagfs, libfuse 3", _tagfs("s3", "fuse=3")))
+        found.insert(1, Subject("fuse2", "tagfs, libfuse 2", _tagfs("s3", "fuse=2")))
     return tuple(s if not s.id.startswith("rclone") else _without_xattr(s) for s in found)
-
-
-def _libfuse2() -> tuple[str, ...]:
-    """Return the option that names libfuse 2, which is the default where both are."""
-    return ("fuse=2",) if "fuse" in PARSERS else ()
 
 
 def _without_xattr(subject: Subject) -> Subject:

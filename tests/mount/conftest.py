@@ -17,10 +17,10 @@ from tests.swift import swift
 
 
 @contextmanager
-def on_libfuse3(directory: Path) -> Iterator[Emulator]:
-    """Run an emulated OSS whose buckets are mounted with libfuse 3."""
+def on_libfuse2(directory: Path) -> Iterator[Emulator]:
+    """Run an emulated OSS whose buckets are mounted with libfuse 2."""
     with emulator(directory, buckets=400) as running:
-        running.fuse = "3"
+        running.fuse = "2"
         yield running
 
 
@@ -38,7 +38,7 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "juicefs": juicefs,
     "ministack": ministack,
     "swift": swift,
-    "fuse3": on_libfuse3,
+    "fuse2": on_libfuse2,
     **{
         f"s3 {option}": functools.partial(emulator, buckets=40, service="s3", options=(option,))
         for option in (
@@ -54,14 +54,14 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     },
 }
 """Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it, "ignoring" an S3
-that knows no tags and takes requests for them for others, "fuse3" OSS on libfuse 3. Everything else
-runs on the libfuse that TAGFS_FUSE names: TAGFS_FUSE=3 scripts/test."""
+that knows no tags and takes requests for them for others, "fuse2" OSS on libfuse 2. Everything else
+runs on the libfuse that TAGFS_FUSE names: TAGFS_FUSE=2 scripts/test."""
 
 ALL = pytest.mark.services("oss", "obs", "s3")
 """Marks what holds on every service."""
 
-FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto", "ceph", "fuse3")
-"""Marks what is tested on an S3 of others, whose requests cannot be counted, and on libfuse 3."""
+FOREIGN = pytest.mark.services("oss", "obs", "s3", "moto", "ceph", "fuse2")
+"""Marks what is tested on an S3 of others, whose requests cannot be counted, and on libfuse 2."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

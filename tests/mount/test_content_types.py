@@ -13,7 +13,7 @@ DEFAULT = {"oss": "application/octet-stream", "obs": "binary/octet-stream"}
 DEFAULT["s3"] = DEFAULT["obs"]
 
 
-@pytest.mark.services("oss", "obs", "s3", "fuse3")
+@pytest.mark.services("oss", "obs", "s3", "fuse2")
 @pytest.mark.parametrize(
     ("name", "content_type"),
     [

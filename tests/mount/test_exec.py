@@ -21,7 +21,7 @@ from tests.mount.test_recover import recovered
 from tests.mounting import Mounted, wait_for
 from tests.waiting import SOON
 
-BOTH = pytest.mark.services("oss", "fuse3")
+BOTH = pytest.mark.services("oss", "fuse2")
 """Marks what is tested on libfuse 2 and on libfuse 3."""
 
 

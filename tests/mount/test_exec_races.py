@@ -220,7 +220,7 @@ def work(mount: Mounted, directory: Path) -> list[dict[str, Any]]:
     return [json.loads(out) for out, _ in said]
 
 
-@pytest.mark.services("oss", "s3", "fuse3")
+@pytest.mark.services("oss", "s3", "fuse2")
 def test_every_byte_that_was_fsynced_is_on_the_service(
     mount_with: MountFactory, refusals: Faults, kind: str
 ) -> None:
@@ -228,7 +228,7 @@ def test_every_byte_that_was_fsynced_is_on_the_service(
     if os.getuid() != 0:
         pytest.skip("needs root, to be two users")
     # Uploads that are begun after close(2) was answered are one more thing that may come late.
-    mount = mount_with("allow_other" + (",durability=local" if kind == "fuse3" else ""))
+    mount = mount_with("allow_other" + (",durability=local" if kind == "fuse2" else ""))
     directory = mount.path / "d"
     directory.mkdir()
     directory.chmod(0o777)

@@ -13,7 +13,7 @@ import pytest
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, run, unmount, wait_for
 
-pytestmark = pytest.mark.services("oss", "s3", "fuse3")
+pytestmark = pytest.mark.services("oss", "s3", "fuse2")
 
 
 def ino(path: Path | int) -> int:
@@ -83,7 +83,7 @@ class TestRemount:
         before = everything(first.path)
         unmount(first)
         assert everything(mount_with().path) == before
-        assert everything(mount_with("fuse=2" if kind == "fuse3" else "fuse=3").path) == before
+        assert everything(mount_with("fuse=3" if kind == "fuse2" else "fuse=2").path) == before
         below = everything(mount_with(prefix="dir").path)
         assert below["f"] == before["dir/f"]
 

@@ -70,17 +70,17 @@ def test_names_that_libfuse_makes_up_and_those_that_programs_do(either: Mounted)
     assert set(either.keys()) == {"e/", "e/replaced"}
 
 
-def test_libfuse_2_is_the_default(mount_with: MountFactory) -> None:
-    assert "(libfuse 2." in mount_with("fuse=auto").log()
+def test_libfuse_3_is_the_default(mount_with: MountFactory) -> None:
+    assert "(libfuse 3." in mount_with("fuse=auto").log()
 
 
-def test_libfuse_3_is_taken_where_only_that_is(
+def test_libfuse_2_is_taken_where_only_that_is(
     service: Emulator, bucket: str, tmp_path: Path
 ) -> None:
-    """In a mount namespace of its own, with nothing where libfuse 2 is."""
+    """In a mount namespace of its own, with nothing where libfuse 3 is."""
     if shutil.which("unshare") is None or os.getuid() != 0:
         pytest.skip("needs root and unshare")
-    [library] = set(re.findall(r"/\S*/libfuse\.so\.2\S*", _ldconfig())) or {""}
+    [library] = set(re.findall(r"/\S*/libfuse3\.so\.\d\S*", _ldconfig())) or {""}
     point = tmp_path / "point"
     point.mkdir()
     start = " ".join(command(service, f"oss://{bucket}", point, "fuse=auto"))
@@ -95,7 +95,7 @@ def test_libfuse_3_is_taken_where_only_that_is(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "(libfuse 3." in done.stderr
+    assert "(libfuse 2." in done.stderr
 
 
 def _ldconfig() -> str:
@@ -108,12 +108,12 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> object:
         raise SettingsError(f"{name} is missing")
 
-    monkeypatch.setattr(binding_choice, "_libfuse2", lambda: missing("libfuse 2"))
-    assert binding_choice.choose("auto").version().startswith("libfuse 3")
-    with pytest.raises(SettingsError, match=r"^libfuse 2 is missing$"):
-        binding_choice.choose("2")
     monkeypatch.setattr(binding_choice, "_libfuse3", lambda: missing("mfusepy"))
-    with pytest.raises(SettingsError, match="libfuse 2 is missing; or: mfusepy is missing"):
+    assert binding_choice.choose("auto").version().startswith("libfuse 2")
+    with pytest.raises(SettingsError, match=r"^mfusepy is missing$"):
+        binding_choice.choose("3")
+    monkeypatch.setattr(binding_choice, "_libfuse2", lambda: missing("libfuse 2"))
+    with pytest.raises(SettingsError, match="mfusepy is missing; or: libfuse 2 is missing"):
         binding_choice.choose("auto")
 
 

@@ -384,7 +384,7 @@ class HeldPrograms(TreePrograms):
         ("oss", HeldPrograms, FEWER),
         ("obs", TreePrograms, FEWER),
         ("s3", TreePrograms, FEWER),
-        ("fuse3", TreePrograms, FEWER),
+        ("fuse2", TreePrograms, FEWER),
     ],
     indirect=["kind"],
 )

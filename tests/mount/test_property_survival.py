@@ -30,7 +30,7 @@ def kept(service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield running
 
 
-@pytest.mark.services("oss", "obs", "s3", "fuse3")
+@pytest.mark.services("oss", "obs", "s3", "fuse2")
 @pytest.mark.parametrize("case", WAYS, ids=lambda case: case.name)
 def test_g12_what_an_object_has_survives(kept: Mounted, tmp_path: Path, case: Case) -> None:
     """G12. Every rewrite keeps all that an object had and the program did not bring."""

@@ -19,7 +19,13 @@ WIDEST = 32 * 1024**2
 """Bytes in flight and read ahead for one reader, at most."""
 
 REORDER_TOLERANCE = 1024**2
-"""Bytes by which reads that go forward arrive out of order: the kernel reads ahead in parallel."""
+"""Bytes by which reads that go forward arrive out of order: the kernel reads ahead in parallel.
+
+Or twice the length of one, where a read is larger (1 MiB on libfuse 3).
+"""
+
+KEPT_BEHIND = 4 * 1024**2
+"""Bytes behind a reader that goes forward which are not forgotten yet: some reads may be late."""
 
 
 @dataclass(slots=True)
@@ -45,7 +51,8 @@ class AccessPattern:
 
         Return how many bytes from `end` on to have asked for: 0 after a jump.
         """
-        if not is_held and abs(offset - self.next) > REORDER_TOLERANCE:
+        tolerance = max(REORDER_TOLERANCE, 2 * (end - offset))
+        if not is_held and abs(offset - self.next) > tolerance:
             self._jump(offset)
             return 0
         self.sequential_bytes += end - offset
@@ -59,7 +66,7 @@ class AccessPattern:
 
     def has_left(self, end: int) -> bool:
         """Say whether reading forward, which it does, is past a range that ends at `end`."""
-        return end <= self.next - REORDER_TOLERANCE
+        return end <= self.next - KEPT_BEHIND
 
     def _jump(self, offset: int) -> None:
         run = self.next - self.jumped_to

@@ -23,7 +23,7 @@ from tests.mount.posix.conftest import SHM, Pair
 from tests.mount.posix.syscalls import RENAME_EXCHANGE, RENAME_NOREPLACE, renameat2, utimensat
 from tests.mounting import Mounted, mounted, run
 
-pytestmark = pytest.mark.services("oss", "s3", "fuse3")
+pytestmark = pytest.mark.services("oss", "s3", "fuse2")
 
 LONG_AGO = 978_307_200
 
