@@ -24,7 +24,7 @@ REORDER_TOLERANCE = 1024**2
 Or twice the length of one, where a read is larger (1 MiB on libfuse 3).
 """
 
-KEPT_BEHIND = 4 * 1024**2
+RETAINED = 4 * 1024**2
 """Bytes behind a reader that goes forward which are not forgotten yet: some reads may be late."""
 
 
@@ -66,7 +66,7 @@ class AccessPattern:
 
     def has_left(self, end: int) -> bool:
         """Say whether reading forward, which it does, is past a range that ends at `end`."""
-        return end <= self.next - KEPT_BEHIND
+        return end <= self.next - RETAINED
 
     def _jump(self, offset: int) -> None:
         run = self.next - self.jumped_to

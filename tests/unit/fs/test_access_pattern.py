@@ -4,10 +4,10 @@ import pytest
 
 from tagfs.fs.content.access_pattern import (
     FIRST,
-    KEPT_BEHIND,
     LARGEST,
     RANDOM,
     REORDER_TOLERANCE,
+    RETAINED,
     WIDEST,
     AccessPattern,
     range_size,
@@ -64,8 +64,8 @@ def test_out_of_order_the_place_reached_stays() -> None:
     for offset in (0, 2 * KERNEL, KERNEL):
         read(pattern, offset)
     assert pattern.next == 3 * KERNEL
-    assert pattern.has_left(3 * KERNEL - KEPT_BEHIND)
-    assert not pattern.has_left(3 * KERNEL - KEPT_BEHIND + 1)
+    assert pattern.has_left(3 * KERNEL - RETAINED)
+    assert not pattern.has_left(3 * KERNEL - RETAINED + 1)
 
 
 @pytest.mark.parametrize(
