@@ -19,7 +19,7 @@ ATTRIBUTES = (
     ("user.tagging", "All tags as k1=v1&k2=v2, percent-encoded. Unlisted."),
     ("user.bucket.tag.KEY", "The bucket's tags, on the root of a mounted prefix."),
     ("user.meta.KEY", "User metadata."),
-    ("user.object.NAME", "etag, type, storage_class, version_id, crc64, content_type. Read-only, unlisted."),
+    ("user.object.NAME", "content_type, cache_control, content_disposition, content_encoding, content_language and expires are headers, and can be set; etag, type, storage_class, version_id, crc64, encryption and acl are read-only. Unlisted."),
     ("user.tagfs.status", "On the root: the state of the mount as JSON. Unlisted."),
     ("user.tagfs.refresh", "Setting it forgets what is cached below. Unlisted."),
 )  # fmt: skip

@@ -26,6 +26,7 @@ from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.save_patterns import BackupTags
 from tagfs.fs.xattr.desktop import DesktopTagXattrs
 from tagfs.fs.xattr.dispatch import XattrDispatcher, XattrFamilies
+from tagfs.fs.xattr.object_facts import ObjectXattrs
 from tagfs.fs.xattr.other_names import OtherUserXattrs
 from tagfs.fs.xattr.setattr import AttributeSetter, MetadataWriter
 from tagfs.fs.xattr.tags import TagXattrs
@@ -102,4 +103,5 @@ def _xattr_families(
         labels=DesktopTagXattrs(tags, labels),
         metadata=metadata,
         others=OtherUserXattrs(env, metadata),
+        objects=ObjectXattrs(env, tree, files, metadata, edits),
     )

@@ -98,3 +98,21 @@ def test_plain_posix(mount_with: MountFactory) -> None:
     seen = mount.judge.head("f")
     assert (seen.content_type, seen.meta.get("note")) == (DEFAULT[mount.kind], None)
     assert mount.tags("f") == {}
+
+
+@ALL
+def test_a_type_can_be_set(mount: Mounted) -> None:
+    """`user.object.content_type`, of a file that is there and of one that is being written."""
+    name = "user.object.content_type"
+    mount.judge.put("there.html", b"x", tags={"team": "blue"})
+    log = mount.requests()
+    os.setxattr(mount.path / "there.html", name, b"text/x-other")
+    assert log.kinds()["PUT"] == 0  # content is not sent
+    assert mount.judge.head("there.html").content_type == "text/x-other"
+    assert mount.judge.tags("there.html") == {"team": "blue"}
+    with (mount.path / "new.html").open("wb") as file:
+        os.setxattr(mount.path / "new.html", name, b"text/x-other")
+        file.write(b"x")
+    assert mount.judge.head("new.html").content_type == "text/x-other"
+    assert os.getxattr(mount.path / "new.html", name) == b"text/x-other"
+    assert os.getxattr(mount.path / "there.html", "user.object.acl")

@@ -27,7 +27,7 @@ class XattrKind(enum.Enum):
     TAGGING = "the whole tag set, as the service writes it in a header"
     BUCKET_TAG = "one tag of the bucket"
     META = "one entry of the user metadata"
-    OBJECT = "a fact about the object that cannot be set"
+    OBJECT = "a fact about the object, or a header that is kept with it"
     STATUS = "the state of the mount, as JSON"
     REFRESH = "setting it forgets what is cached"
     DESKTOP_TAGS = "user.xdg.tags: the labels of a file manager"
@@ -64,8 +64,29 @@ _PREFIXES: Final = (
     ("system.", XattrKind.SYSTEM),
 )
 
-OBJECT_FIELDS: Final = ("etag", "type", "storage_class", "version_id", "crc64", "content_type")
-"""What `user.object.<field>` tells."""
+OBJECT_FIELDS: Final = (
+    "etag",
+    "type",
+    "storage_class",
+    "version_id",
+    "crc64",
+    "encryption",
+    "acl",
+)
+"""What `user.object.<field>` tells, and cannot be set."""
+
+OBJECT_HEADERS: Final = {
+    name.replace("-", "_"): name
+    for name in (
+        "content-type",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "expires",
+    )
+}
+"""The headers of an object by the `<field>` of `user.object.<field>`: these can be set."""
 
 
 def parse_name(name: str) -> XattrName:

@@ -157,7 +157,7 @@ class OpenObject:
             times_set = times or draft.times_set
             return replace(draft, attributes=change(draft.attributes), times_set=times_set)
 
-        self._revise(changed)
+        self.revise(changed)
 
     def show_attributes(self, attributes: Attributes) -> None:
         """Show attributes that somebody else sets on the service."""
@@ -166,7 +166,7 @@ class OpenObject:
 
     def set_metadata(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         """Change the user metadata that is shown as `user.meta.*`."""
-        self._revise(lambda draft: replace(draft, metadata=change(dict(draft.metadata))))
+        self.revise(lambda draft: replace(draft, metadata=change(dict(draft.metadata))))
 
     def new_tags(self) -> TagSet | None:
         """Return the tags that a new file will be created with; None if it was created already."""
@@ -243,7 +243,7 @@ class OpenObject:
 
     # Inside
 
-    def _revise(self, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
+    def revise(self, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
         """Change what the object carries: with the next upload if one is due, else at once."""
         with self.lock:
             match self.state:

@@ -10,6 +10,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import XattrKind, XattrName, parse_name
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.desktop import DesktopTagXattrs
+from tagfs.fs.xattr.object_facts import ObjectXattrs
 from tagfs.fs.xattr.other_names import OtherUserXattrs
 from tagfs.fs.xattr.tags import TagXattrs
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
@@ -23,6 +24,7 @@ class XattrFamilies:
     labels: DesktopTagXattrs
     metadata: UserMetadataXattrs
     others: OtherUserXattrs
+    objects: ObjectXattrs
 
 
 class XattrDispatcher:
@@ -44,6 +46,7 @@ class XattrDispatcher:
         self._metadata = families.metadata
         self._others = families.others
         self._labels = families.labels
+        self._objects = families.objects
         self._status = status
 
     def getxattr(self, path: str, name: str) -> bytes:
@@ -70,7 +73,7 @@ class XattrDispatcher:
             case XattrKind.META:
                 return self._metadata.get(path, parsed.rest)
             case XattrKind.OBJECT:
-                return self._metadata.object_attribute(path, parsed.rest)
+                return self._objects.get(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 return self._tags.get(path, parsed)
 
@@ -97,7 +100,9 @@ class XattrDispatcher:
                 self._others.set(path, name, value, flags)
             case XattrKind.DESKTOP_TAGS:
                 self._labels.set(path, _decode(path, value), flags)
-            case XattrKind.STATUS | XattrKind.OBJECT:
+            case XattrKind.OBJECT:
+                self._objects.set(path, parsed.rest, _decode(path, value), flags)
+            case XattrKind.STATUS:
                 raise NotPermitted(f"{name} is read-only")
             case XattrKind.REFRESH:
                 self._refresh(path)
@@ -125,7 +130,9 @@ class XattrDispatcher:
                 self._others.remove(path, name)
             case XattrKind.DESKTOP_TAGS:
                 self._labels.remove(path)
-            case XattrKind.STATUS | XattrKind.OBJECT:
+            case XattrKind.OBJECT:
+                self._objects.remove(path, parsed.rest)
+            case XattrKind.STATUS:
                 raise NotPermitted(f"{name} is read-only")
             case XattrKind.META:
                 self._metadata.remove(path, parsed.rest)

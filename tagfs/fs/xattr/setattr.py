@@ -15,7 +15,7 @@ from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.markers import MarkerWriter
 from tagfs.fs.tree.sticky import StickyBits
-from tagfs.store.objects import ObjectInfo
+from tagfs.store.objects import Detail, ObjectInfo
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +40,29 @@ class MetadataWriter:
 
     def edit(self, entry: Entry, change: Callable[[ObjectInfo], Mapping[str, str]]) -> None:
         """Read what the object carries, change its metadata, and write it; tags stay."""
+        self._edit(entry, lambda info: (change(info), info.detail.headers if info.detail else {}))
+
+    def edit_headers(
+        self, entry: Entry, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> None:
+        """The same for its headers, such as Content-Type."""
+
+        def changed(info: ObjectInfo) -> tuple[Mapping[str, str], Mapping[str, str]]:
+            detail = info.detail or Detail()
+            return detail.metadata, change(detail.headers)
+
+        self._edit(entry, changed)
+
+    def _edit(
+        self,
+        entry: Entry,
+        change: Callable[[ObjectInfo], tuple[Mapping[str, str], Mapping[str, str]]],
+    ) -> None:
         with self._locks[hash(entry.key) % STRIPES]:
             info = self._env.bucket.head(
                 entry.key, expected=entry.info.type if entry.info else None, max_age=FRESH_WITHIN
             )
-            headers = info.detail.headers if info.detail else {}
-            moved = self._env.bucket.set_metadata(info, change(info), headers)
+            moved = self._env.bucket.set_metadata(info, *change(info))
         node = self._files.node(entry.path)
         if node is not None:
             node.on_metadata_written(info, moved)

@@ -1,4 +1,4 @@
-"""User metadata as extended attributes, and the facts about an object that cannot be set."""
+"""User metadata as extended attributes."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,7 +12,7 @@ from tagfs.errors import (
     ValueTooLarge,
 )
 from tagfs.fs.context import FsContext
-from tagfs.fs.mapping.xattr_names import OBJECT_FIELDS, XATTR_CREATE, XATTR_REPLACE, is_meta_name
+from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, is_meta_name
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.markers import MarkerWriter
@@ -21,7 +21,7 @@ from tagfs.store.objects import Detail
 
 
 class UserMetadataXattrs:
-    """Reads and changes `user.meta.*`, and reads `user.object.*`."""
+    """Reads and changes `user.meta.*`."""
 
     def __init__(
         self,
@@ -95,27 +95,6 @@ class UserMetadataXattrs:
             return {k: v for k, v in metadata.items() if k != name}
 
         self.edit(path, change)
-
-    def object_attribute(self, path: str, field: str) -> bytes:
-        """Return what `user.object.<field>` tells."""
-        if field not in OBJECT_FIELDS:
-            raise NoSuchTag(f"user.object.{field}")
-        entry = self._tree.lookup(path)
-        info = entry.info
-        if info is None:
-            raise NoSuchTag(f"{path}: there is no object yet")
-        detail = self.detail(path)
-        facts = {
-            "etag": info.etag,
-            "type": info.type.value,
-            "storage_class": info.storage_class,
-            "version_id": detail.version_id or "",
-            "crc64": "" if detail.crc64 is None else str(detail.crc64),
-            "content_type": detail.headers.get("content-type", ""),
-        }
-        if not facts[field]:
-            raise NoSuchTag(f"{path}: no {field}")
-        return facts[field].encode("utf-8")
 
     def detail(self, path: str) -> Detail:
         """Return the headers and user metadata at a path, by a HEAD where they are not known."""

@@ -1,0 +1,136 @@
+"""`user.object.*`: facts about an object; the headers that services keep with it can be set."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tagfs.errors import (
+    InvalidRequest,
+    NoSuchTag,
+    NotPermitted,
+    TagExists,
+)
+from tagfs.fs.context import FsContext
+from tagfs.fs.mapping.xattr_names import (
+    OBJECT_FIELDS,
+    OBJECT_HEADERS,
+    XATTR_CREATE,
+    XATTR_REPLACE,
+)
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.xattr.setattr import MetadataWriter
+from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
+
+Headers = Mapping[str, str]
+
+
+class ObjectXattrs:
+    """Reads `user.object.*`, and sets those that are headers."""
+
+    def __init__(
+        self,
+        env: FsContext,
+        tree: TreeLookup,
+        files: HandleTable,
+        metadata: UserMetadataXattrs,
+        edits: MetadataWriter,
+    ) -> None:
+        self._env = env
+        self._tree = tree
+        self._files = files
+        self._metadata = metadata
+        self._edits = edits
+
+    def get(self, path: str, field: str) -> bytes:
+        """Return what `user.object.<field>` tells.
+
+        Raises:
+            NoSuchTag: there is no such fact, or nothing to tell of this object.
+        """
+        if field in OBJECT_HEADERS:
+            text = self._metadata.detail(path).headers.get(OBJECT_HEADERS[field], "")
+        else:
+            text = self._fact(path, field)
+        if not text:
+            raise NoSuchTag(f"{path}: no {field}")
+        return text.encode("utf-8")
+
+    def _fact(self, path: str, field: str) -> str:
+        if field not in OBJECT_FIELDS:
+            raise NoSuchTag(f"user.object.{field}")
+        info = self._tree.lookup(path).info
+        if info is None:
+            raise NoSuchTag(f"{path}: there is no object yet")
+        detail = self._metadata.detail(path)
+        match field:
+            case "acl":
+                return _acl_text(self._env.bucket.get_acl(info.key))
+            case "version_id":
+                return detail.version_id or ""
+            case "crc64":
+                return "" if detail.crc64 is None else str(detail.crc64)
+            case "encryption":
+                return detail.headers.get("server-side-encryption", "")
+            case "type":
+                return info.type.value
+            case _:
+                return info.etag if field == "etag" else info.storage_class
+
+    def set(self, path: str, field: str, text: str, flags: int) -> None:
+        """Set a header by one edit, or with the next upload if one is due.
+
+        Raises:
+            NotPermitted: it is a fact that cannot be set.
+            InvalidRequest: no header can carry the value.
+            TagExists, NoSuchTag
+        """
+        header = _settable(field)
+        if not text or text != text.strip() or not (text.isascii() and text.isprintable()):
+            raise InvalidRequest(f"{path}: {header} cannot be {text!r}")
+
+        def change(headers: Headers) -> dict[str, str]:
+            if flags & XATTR_CREATE and header in headers:
+                raise TagExists(f"{path}: {header}")
+            if flags & XATTR_REPLACE and header not in headers:
+                raise NoSuchTag(f"{path}: {header}")
+            return {**headers, header: text}
+
+        self._edit(path, change)
+
+    def remove(self, path: str, field: str) -> None:
+        """Remove a header; of a Content-Type the service's own default is left.
+
+        Raises:
+            NoSuchTag, NotPermitted
+        """
+        header = _settable(field)
+
+        def change(headers: Headers) -> dict[str, str]:
+            if header not in headers:
+                raise NoSuchTag(f"{path}: {header}")
+            return {name: text for name, text in headers.items() if name != header}
+
+        self._edit(path, change)
+
+    def _edit(self, path: str, change: Callable[[Headers], dict[str, str]]) -> None:
+        node = self._files.node(path)
+        if node is not None and (node.staged is not None or node.is_new):
+            node.revise(lambda draft: replace(draft, headers=change(draft.headers)))
+            return
+        entry = self._tree.lookup(path)
+        if entry.info is None:
+            raise NotPermitted(f"{path}: there is no object that could have headers")
+        self._edits.edit_headers(entry, change)
+
+
+def _settable(field: str) -> str:
+    if field not in OBJECT_HEADERS:
+        raise NotPermitted(f"user.object.{field} is read-only")
+    return OBJECT_HEADERS[field]
+
+
+def _acl_text(acl: Mapping[str, str]) -> str:
+    """Return an ACL as the service's word, or as its grants, "default" where nobody set one."""
+    if not acl:
+        return "default"
+    return acl.get("acl") or "; ".join(f"{name}: {text}" for name, text in acl.items())
