@@ -9,7 +9,11 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings
+from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.database import Unusable
+from tagfs.catalogue.mount_memory import MountMemory
+from tagfs.catalogue.place import open_catalogue
+from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings, catalogue_file
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
@@ -34,6 +38,7 @@ from tagfs.monitoring.request_stats import RequestStats
 from tagfs.recovery.staging_directory import StagingDirectory
 from tagfs.recovery.startup_notice import notice
 from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.store.http.messages import Attempt, Observer
 
@@ -161,8 +166,10 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
 
 def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
     settings, client, vitals = parts.settings, parts.client, parts.vitals
+    catalogue = _catalogue(settings)
     bucket = CachedBucket(
         client,
+        memory=_memory(settings, client, catalogue),
         ttl=settings.ttl,
         tag_ttl=settings.tag_ttl,
         negative_ttl=settings.negative_ttl,
@@ -197,6 +204,35 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)  # nobody waits for what was ahead
             filesystem.close(give_up=client.transport.close)
+            if catalogue is not None:
+                catalogue.close()
+
+
+def _catalogue(settings: Settings) -> Catalogue | None:
+    """Open this host's catalogue of the bucket; a read-only mount needs no disk and begins none."""
+    name = catalogue_file(settings)
+    begins = not settings.read_only or (settings.cache_dir / "catalogue" / name).exists()
+    if settings.catalogue == "off" or not begins:
+        return None
+    try:
+        return open_catalogue(settings.cache_dir, name, settings.catalogue_size)
+    except Unusable as error:
+        log.info("without a catalogue: %s", error)
+        return None
+
+
+def _memory(
+    settings: Settings, client: Client, catalogue: Catalogue | None
+) -> LongTermMemory | None:
+    if catalogue is None:
+        return None
+    return MountMemory(
+        catalogue,
+        time.monotonic,
+        ttl=settings.ttl,
+        tag_ttl=settings.tag_ttl,
+        edits_show=client.dialect.edits_show,
+    )
 
 
 def _choices(settings: Settings) -> FsOptions:

@@ -172,6 +172,12 @@ class Catalogue:
         self._thread.join(10)
         self.database.close()
 
+    def abandon(self) -> None:
+        """Give the file back, with what was learnt last perhaps not written."""
+        self._pending.take()
+        self._pending.written()
+        self.close()
+
     def _run(self) -> None:
         while not self._ending.is_set():
             self._wake.wait()
@@ -201,6 +207,7 @@ def _write(connection: sqlite3.Connection, batch: Batch) -> None:
     rows = RowWriter(connection)
     for prefix in batch.prefixes:
         rows.delete_prefix(prefix)
+        connection.execute("DELETE FROM scans")  # what is there now is not known
     stored = read_keys(connection, list(batch.facts))
     for key, fact in batch.facts.items():
         # An answer of somebody else's may be later than ours.

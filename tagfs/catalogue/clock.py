@@ -46,6 +46,11 @@ class CatalogueClock:
     host: HostClock
     offset: float
 
+    @property
+    def booted(self) -> int:
+        """When the host was booted: of what is older, the age is only what the calendar says."""
+        return int(self.offset * 1000)
+
     def now(self) -> int:
         """Return the time."""
         return int((self.host.running() + self.offset) * 1000)

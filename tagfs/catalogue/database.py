@@ -198,6 +198,7 @@ class Database:
             with suppress(KeyError, ValueError):
                 return float(kept["offset"])
         offset = self._host.wall() - self._host.running()
+        _age_the_future(connection, int(self._host.wall() * 1000))
         write = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
         connection.executemany(write, [("boot", boot), ("offset", repr(offset))])
         return offset
@@ -206,6 +207,13 @@ class Database:
         for end in ("", "-wal", "-shm"):
             with suppress(OSError):
                 self.path.with_name(self.path.name + end).unlink()
+
+
+def _age_the_future(connection: sqlite3.Connection, now: int) -> None:
+    """Let what a calendar that was ahead calls later than now be older than everything."""
+    for column in ("seen_at", "detail_at", "tags_at"):
+        connection.execute(f"UPDATE objects SET {column} = 1 WHERE {column} > ?", (now,))  # noqa: S608
+    connection.execute("DELETE FROM scans WHERE began > ?", (now,))
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

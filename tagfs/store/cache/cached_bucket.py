@@ -24,7 +24,9 @@ from tagfs.store.cache.cache_clock import CacheClock
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import EntryStore
 from tagfs.store.cache.listings import Listing, Listings
+from tagfs.store.cache.long_term import LongTermMemory, NoMemory
 from tagfs.store.cache.reads import CachedReads
+from tagfs.store.cache.recollection import Recollection
 from tagfs.store.cache.scans import Scans
 from tagfs.store.cache.tags import CachedTags
 from tagfs.store.cache.writes import CachedWrites
@@ -59,6 +61,7 @@ class CachedBucket:
             and the caller may know.
         clock: monotonic seconds.
         wall: nanoseconds since the epoch, to be compared with Last-Modified.
+        memory: what is kept longer than this lives.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of who mounts
@@ -73,6 +76,7 @@ class CachedBucket:
         counts_tags: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
+        memory: LongTermMemory | None = None,
     ) -> None:
         self.name = inner.name
         self.limits: Limits = inner.limits
@@ -81,18 +85,20 @@ class CachedBucket:
         self._inner = inner
         self._rows: LRUCache[str, Listing] = LRUCache(max_entries, getsizeof=Listing.weight)
         max_listing = min(max_listing, max_entries - 1)
+        self._memory = memory = memory or NoMemory()
         few = max(max_entries // 8, 1)
         listings = Listings(self._rows, max_listing)
-        self._known = EntryStore(LRUCache(few), LRUCache(few), LRUCache(few), listings)
+        self._known = EntryStore(LRUCache(few), LRUCache(few), LRUCache(few), listings, memory)
         clocks = CacheClock(
             ttl, tag_ttl, ttl if negative_ttl is None else negative_ttl, clock, wall
         )
         self._state = state = Coalescer(clocks, self._known)
         scans = Scans(state.lock, clocks, state.counts, listings, max_listing)
-        rewrites = KeyLocks()
-        self._tags = CachedTags(inner, state, rewrites, counts_tags=counts_tags)
+        rewrites, recollection = KeyLocks(), Recollection(state, memory)
+        self._tags = CachedTags(inner, state, rewrites, recollection, counts_tags=counts_tags)
         self._bind(
-            CachedReads(inner, state, scans), CachedWrites(inner, state, self._tags, rewrites)
+            CachedReads(inner, state, scans, recollection),
+            CachedWrites(inner, state, self._tags, rewrites, memory),
         )
 
     def _bind(self, reads: CachedReads, writes: CachedWrites) -> None:
@@ -142,6 +148,7 @@ class CachedBucket:
         """Drop what is remembered of all keys that begin with `prefix`."""
         with self._state.lock:
             self._state.invalidate_prefix(prefix)
+            self._memory.distrust(prefix)
             if not prefix:
                 self._tags.invalidate_bucket_tags()
 

@@ -212,7 +212,11 @@ class Coalescer:
 
     def invalidate(self, key: str) -> None:
         """Know nothing of an object any more (under the lock)."""
-        self.known.invalidate(key, self.clocks.oldest())
+        self.known.invalidate(key, self.clocks.oldest(), self.clocks.monotonic())
+
+    def invalidate_tags(self, key: str) -> None:
+        """Know nothing of the tags of an object any more (under the lock)."""
+        self.known.invalidate_tags(key, self.clocks.monotonic())
 
     def invalidate_prefix(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix` (under the lock)."""

@@ -5,6 +5,7 @@ from when its request began; `oldest` is always the moment before which an answe
 """
 
 from collections.abc import MutableMapping
+from dataclasses import replace
 
 from tagfs.store.cache.entry import (
     NEVER,
@@ -17,6 +18,7 @@ from tagfs.store.cache.entry import (
     with_young_detail,
 )
 from tagfs.store.cache.listings import Listings, above
+from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.cache.packed_rows import pack, unpack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -32,7 +34,9 @@ class EntryStore:
         directories: MutableMapping[str, tuple[float, bool]],
         tags: MutableMapping[str, tuple[float, TagSet]],
         listings: Listings,
+        memory: LongTermMemory,
     ) -> None:
+        self._memory = memory
         self.entries = entries
         self.tags = tags
         self.listings = listings
@@ -112,8 +116,10 @@ class EntryStore:
             return
         if info is None:
             self.entries[key] = Entry(None, at)
+            self._memory.learn_gone(key)
         elif info.detail is not None:
             self.entries[key] = Entry(info, at, at, at, settled)
+            self._memory.learn(info, at, settled=settled)
             self._compare_count(key, info.detail, at)
         elif old is not None and old.info is not None and same_version(old.info, info, apart=1):
             exact = old.listing_is_proof and same_version(old.info, info)
@@ -133,12 +139,30 @@ class EntryStore:
         kept = self.tags.get(key)
         if kept is None or kept[0] <= at:
             self.tags[key] = (at, tags)
+            self._memory.learn_tags(key, tags, at)
+
+    # What was known before
+
+    def recall_detail(self, info: ObjectInfo, detail_at: float) -> None:
+        """Remember a detail that a listing proves; the object itself is as old as its listing."""
+        key = info.key
+        entry, listing = self.entries.get(key), self.listings.row(key, NEVER)
+        asked = [entry.at if entry is not None and entry.info else NEVER]
+        asked += [listing[0] if listing is not None and listing[1] is not None else NEVER]
+        self.entries[key] = Entry(info, max(asked), detail_at, NEVER, listing_is_proof=True)
+
+    def recall_tags(self, key: str, tags: TagSet, at: float) -> None:
+        """Remember a tag set as it was read then, unless a later one is known."""
+        kept = self.tags.get(key)
+        if kept is None or kept[0] <= at:
+            self.tags[key] = (at, tags)
 
     def _compare_count(self, key: str, detail: Detail, at: float) -> None:
         # Somebody else changed the tags; without a count nobody can tell.
         kept = self.tags.get(key)
         if kept and kept[0] < at and detail.tag_count not in (None, len(kept[1])):
             del self.tags[key]
+            self._memory.learn_tags(key, None, at)
 
     # What was written
 
@@ -146,6 +170,7 @@ class EntryStore:
         """Remember a new version of an object."""
         key, at = info.key, written.at
         entry = Entry(info, at)
+        self._memory.learn(replace(info, detail=None), at, settled=False)
         if info.detail is not None:
             entry.detail_at = at if written.detail_at is None else written.detail_at
             if written.counted and info.detail.tag_count is not None:
@@ -153,8 +178,10 @@ class EntryStore:
         if written.tags is not None:
             self.tags[key] = (at, written.tags)
             count_tags(entry, written.tags, at)
+            self._memory.learn_tags(key, written.tags, at)
         elif not written.keeps_tags:
             self.tags.pop(key, None)
+            self._memory.learn_tags(key, None, at)
         elif written.counted and info.detail is not None:
             self._compare_count(key, info.detail, at)
         self.entries[key] = entry
@@ -178,12 +205,14 @@ class EntryStore:
     def record_tag_write(self, key: str, tags: TagSet, at: float) -> None:
         """Remember the tag set that an object has got."""
         self.tags[key] = (at, tags)
+        self._memory.learn_tags(key, tags, at)
         entry = self.entries.get(key)
         if entry is not None:
             count_tags(entry, tags, at)
 
     def record_delete(self, key: str, at: float, oldest: float) -> None:
         """Remember that there is no object any more, nor perhaps its directories."""
+        self._memory.learn_gone(key)
         self.tags.pop(key, None)
         self.entries[key] = Entry(None, at)
         changed = self.listings.delete(key, oldest, lambda marker: self._has_marker(marker, oldest))
@@ -193,8 +222,10 @@ class EntryStore:
             else:
                 self._directories[directory[:-1]] = (gone_at, False)
 
-    def invalidate(self, key: str, oldest: float) -> None:
-        """Know nothing of a key any more."""
+    def invalidate(self, key: str, oldest: float, now: float) -> None:
+        """Know nothing of a key any more; `now` is when."""
+        self._memory.learn_tags(key, None, now)
+        self._memory.distrust(key)
         self.tags.pop(key, None)
         self.entries.pop(key, None)
         invalidated = self.listings.invalidate(
@@ -203,8 +234,10 @@ class EntryStore:
         for directory in invalidated:
             self._directories.pop(directory[:-1], None)
 
-    def invalidate_tags(self, key: str) -> None:
-        """Know nothing of the tags of a key any more."""
+    def invalidate_tags(self, key: str, now: float) -> None:
+        """Know nothing of the tags of a key any more; `now` is when."""
+        self._memory.learn_tags(key, None, now)
+        self._memory.distrust(key)
         self.tags.pop(key, None)
         entry = self.entries.get(key)
         if entry is not None:

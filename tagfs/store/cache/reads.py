@@ -8,6 +8,7 @@ from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import KNOWN_KEYS, Bucket
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entry import UNKNOWN, Unknown
+from tagfs.store.cache.recollection import Recollection
 from tagfs.store.cache.scans import Scans
 from tagfs.store.cache.shared_scan import TooLarge, kept_pages
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
@@ -19,7 +20,10 @@ T = TypeVar("T")
 class CachedReads:
     """Objects described, listed and read."""
 
-    def __init__(self, inner: Bucket, state: Coalescer, scans: Scans) -> None:
+    def __init__(
+        self, inner: Bucket, state: Coalescer, scans: Scans, recollection: Recollection
+    ) -> None:
+        self._recollection = recollection
         self._inner = inner
         self._state = state
         self._scans = scans
@@ -69,6 +73,8 @@ class CachedReads:
                 lambda: self._inner.head(key, expected=expected or self._listed_type(key))
             )
 
+        if max_age is None:
+            self._recollection.recall_details((key,))
         info = self._state.get_or_fetch(
             ("head", key),
             lambda: self._recall_detail(key, max_age),
@@ -82,6 +88,7 @@ class CachedReads:
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects, and remember what comes; what is known is not asked for."""
+        self._recollection.recall_details(keys)
         return self._state.fetch_many(
             "head", keys, self._recall_detail, self._inner.head_many, self._state.record
         )

@@ -11,6 +11,7 @@ from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entry import UNKNOWN, Unknown
 from tagfs.store.cache.read_rights import ReadRights
 from tagfs.store.cache.reads import unless_missing
+from tagfs.store.cache.recollection import Recollection
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import Keep, NewObject
 from tagfs.store.single_flight import Slot
@@ -30,8 +31,15 @@ class CachedTags:
     """
 
     def __init__(
-        self, inner: Bucket, state: Coalescer, rewrites: KeyLocks, *, counts_tags: bool
+        self,
+        inner: Bucket,
+        state: Coalescer,
+        rewrites: KeyLocks,
+        recollection: Recollection,
+        *,
+        counts_tags: bool,
     ) -> None:
+        self._recollection = recollection
         self._inner = inner
         self._state = state
         self._clocks = state.clocks
@@ -44,6 +52,8 @@ class CachedTags:
 
     def get_tags(self, key: str, *, max_age: float | None = None) -> TagSet:
         """Return the tag set of one object."""
+        if max_age is None:
+            self._recollection.recall_tags((key,), self._recall_tags)
         tags = self._state.get_or_fetch(
             ("tags", key),
             lambda: self._recall_tags(key, max_age),
@@ -57,6 +67,7 @@ class CachedTags:
 
     def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
         """Return tag sets of several objects, and remember what comes; the known are left out."""
+        self._recollection.recall_tags(keys, self._recall_tags)
         found = self._state.fetch_many(
             "tags", keys, self._recall_tags, self._inner.get_tags_many, self._saw_tags
         )
@@ -71,7 +82,7 @@ class CachedTags:
                 (key,),
                 lambda: self._inner.update_tags(key, change),
                 lambda tags, at: self._known.record_tag_write(key, tags, at),
-                self._known.invalidate_tags,
+                self._state.invalidate_tags,
             )
         self._may_read.note_read(key)
         return tags
@@ -83,7 +94,7 @@ class CachedTags:
                 (key,),
                 lambda: self._inner.put_tags(key, tags),
                 lambda _, at: self._known.record_tag_write(key, tags, at),
-                self._known.invalidate_tags,
+                self._state.invalidate_tags,
             )
 
     def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:

@@ -9,6 +9,7 @@ from tagfs.errors import NotFound, ObjectChanged
 from tagfs.store.bucket import Bucket
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entry import WriteEffect
+from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.cache.tags import CachedTags, CopyTags
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.objects import (
@@ -33,8 +34,14 @@ class CachedWrites:
     """
 
     def __init__(
-        self, inner: Bucket, state: Coalescer, tags: CachedTags, rewrites: KeyLocks
+        self,
+        inner: Bucket,
+        state: Coalescer,
+        tags: CachedTags,
+        rewrites: KeyLocks,
+        memory: LongTermMemory,
     ) -> None:
+        self._memory = memory
         self._inner = inner
         self._state = state
         self._clocks = state.clocks
@@ -141,8 +148,9 @@ class CachedWrites:
                 self._inner.rename(key, new, source=source)
             finally:
                 with self._lock:
-                    self._state.invalidate_prefix(key[:-1])
-                    self._state.invalidate_prefix(new[:-1])
+                    for prefix in (key[:-1], new[:-1]):
+                        self._state.invalidate_prefix(prefix)
+                        self._memory.drop(prefix)
 
     def set_metadata(
         self,

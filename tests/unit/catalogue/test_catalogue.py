@@ -181,7 +181,7 @@ def test_no_step_of_the_clock_makes_an_answer_younger(tmp_path: Path, time: Time
     catalogue.close()
     time.reboot(wall=T0 - 10)  # with a calendar that is wrong
     catalogue = opened(tmp_path, time)
-    assert age_of(catalogue, "a") == float("inf")
+    assert age_of(catalogue, "a") > 1e8
     catalogue.close()
 
 

@@ -1,0 +1,75 @@
+"""Takes what the long-term memory has into the cache, where the cache would have to ask.
+
+What is written meanwhile is never overlaid: a recollection is a call under way like any other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from tagfs.store.cache.coalescer import Coalescer
+from tagfs.store.cache.entry import UNKNOWN
+from tagfs.store.cache.long_term import LongTermMemory, NoMemory
+from tagfs.store.objects import ObjectInfo
+from tagfs.store.single_flight import Call
+
+Flights = dict[str, Call[object]]
+
+
+class Recollection:
+    """Recalls details and tags of objects, many at a time."""
+
+    def __init__(self, state: Coalescer, memory: LongTermMemory) -> None:
+        self._state: Final = state
+        self._memory: Final = memory
+        self._is_off: Final = isinstance(memory, NoMemory)
+
+    def recall_details(self, keys: Sequence[str]) -> None:
+        """Take in the details of objects that a listing shows."""
+        if self._is_off:
+            return
+        with self._state.lock:
+            oldest = self._state.clocks.oldest()
+            found = ((key, self._state.known.find(key, oldest)) for key in keys)
+            listed = {
+                key: info
+                for key, info in found
+                if isinstance(info, ObjectInfo) and info.detail is None
+            }
+        if not listed:
+            return
+        with self._flights("head", list(listed)) as flights:
+            recalled = self._memory.recall_details(list(listed.values()))
+            with self._state.lock:
+                for key, one in recalled.items():
+                    if not flights[key].invalid:
+                        self._state.known.recall_detail(one.info, one.detail_at)
+
+    def recall_tags(self, keys: Sequence[str], recall: Callable[[str], object]) -> None:
+        """Take in tags that are not known; `recall` says what is, under the lock."""
+        if self._is_off:
+            return
+        with self._state.lock:
+            wanted = [key for key in keys if recall(key) is UNKNOWN]
+        if not wanted:
+            return
+        with self._flights("tags", wanted) as flights:
+            recalled = self._memory.recall_tags(wanted)
+            with self._state.lock:
+                for key, (at, tags) in recalled.items():
+                    if not flights[key].invalid:
+                        self._state.known.recall_tags(key, tags, at)
+
+    @contextmanager
+    def _flights(self, kind: str, keys: Sequence[str]) -> Iterator[Flights]:
+        """Be called invalid by every write of these keys."""
+        with self._state.lock:
+            now = self._state.clocks.monotonic()
+            begin = self._state.flights.begin
+            flights: Flights = {key: begin((kind, key), now, shared=False) for key in keys}
+        try:
+            yield flights
+        finally:
+            with self._state.lock:
+                for key, flight in flights.items():
+                    self._state.flights.end((kind, key), flight)

@@ -1,0 +1,109 @@
+"""What a mount has learnt is there for the next one: a directory seen before is one LIST."""
+
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import zygote
+from tests.emulated import Emulator
+from tests.judges import judge_of
+from tests.mounting import KEYS, Mounted, mounted, run
+
+COUNT = 60
+
+
+def fill(service: Emulator, bucket: str) -> None:
+    judge = judge_of(service.service, service.url, bucket)
+    for number in range(COUNT):
+        judge.put(f"d/{number:02}", b"x" * number, {"n": str(number)})
+
+
+def tag(*words: str | Path) -> str:
+    done = zygote.run("tag", *words, env=KEYS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.services("oss", "s3")
+def test_a_directory_seen_before_is_its_listing_alone(
+    service: Emulator, bucket: str, tmp_path: Path
+) -> None:
+    fill(service, bucket)
+    time.sleep(2.1)  # until any later change is sure to show in the listing
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        run("ls", "-l", mount.path / "d")
+        assert stat.S_IMODE((mount.path / "d/07").stat().st_mode) == 0o644
+        (mount.path / "d/07").chmod(0o640)
+        run("rsync", "-a", f"{mount.path}/d/", tmp_path / "copy")
+    mount.judge.put("d/08", b"other", {})
+    (tmp_path / "before").touch()
+    os.utime(tmp_path / "before", (0, time.time() - 2))
+    commands = (
+        ("ls", "-l", "d"),
+        ("find", "d", "-newer", str(tmp_path / "before")),
+        ("rsync", "-a", "--dry-run", "--itemize-changes", "d/", f"{tmp_path}/copy/"),
+    )
+    for command in commands if mount.kind == "oss" else commands[:1]:
+        with mounted(service, bucket, tmp_path / "mnt") as mount:
+            log = mount.requests()
+            shown = subprocess.run(
+                command, cwd=mount.path, check=True, capture_output=True, text=True
+            ).stdout
+            kinds = log.kinds()
+            assert stat.S_IMODE((mount.path / "d/07").stat().st_mode) == 0o640
+        assert "08" in shown
+        assert kinds.pop("GET list") <= 3
+        # The directory itself, what was written since, and the one that is not 2 s old.
+        assert kinds.pop("HEAD") <= 3, command
+        assert not kinds
+    assert (mount.log()).count("Traceback") == 0
+
+
+def test_tags_and_the_command_share_what_they_know(
+    service: Emulator, bucket: str, tmp_path: Path
+) -> None:
+    fill(service, bucket)
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        assert "60 objects" in zygote.run("index", mount.path, env=KEYS).stderr
+        log = mount.requests()
+        assert tag("find", "--index=local", "n=7", mount.path / "d") == f"{mount.path}/d/07\n"
+        names = [os.fsencode(mount.path / f"d/{number:02}") for number in range(COUNT)]
+        os.listdir(mount.path / "d")
+        assert [os.getxattr(name, "user.tag.n") for name in names][:2] == [b"0", b"1"]
+        assert log.kinds()["GET tagging"] == 0
+        os.setxattr(mount.path / "d/01", "user.tag.n", b"one")
+        tag("set", "n=two", mount.path / "d/02")
+        assert os.getxattr(mount.path / "d/01", "user.tag.n") == b"one"
+        assert os.getxattr(mount.path / "d/02", "user.tag.n") == b"two"
+    assert tag("find", "n=one or n=two", "--index=local", *where(mount)).split() == [
+        f"oss://{bucket}/d/01",
+        f"oss://{bucket}/d/02",
+    ]
+
+
+def where(mount: Mounted) -> tuple[str, ...]:
+    options = f"endpoint={mount.service.url},cache_dir={mount.cache_dir}"
+    return f"oss://{mount.bucket}", "-o", options
+
+
+@pytest.mark.parametrize("options", ["catalogue=off", "ro"])
+def test_a_mount_may_do_without(
+    service: Emulator, bucket: str, tmp_path: Path, options: str
+) -> None:
+    with mounted(service, bucket, tmp_path / "mnt", options) as mount:
+        assert os.listdir(mount.path) == []
+    assert not (mount.cache_dir / "catalogue").exists()
+
+
+def test_a_place_that_cannot_be_used_is_no_error(
+    service: Emulator, bucket: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mnt.cache").mkdir(mode=0o700)
+    (tmp_path / "mnt.cache/catalogue").touch()
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        (mount.path / "f").write_text("x")
+    assert mount.content("f") == b"x"
