@@ -179,11 +179,11 @@ def test_what_fails_is_tried_again_and_nothing_else_waits_meanwhile(
         tree.chmod("/d/.g.Ab12xY", 0o640)
     with pytest.raises(AccessDenied):
         tree.chmod(TEMPORARY, 0o600)
-    assert stat.S_IMODE(tree.getattr(TEMPORARY)["st_mode"]) == 0o640, "as the program was told"
+    assert stat.S_IMODE(tree.getattr(TEMPORARY)["st_mode"]) == 0o640, "as the program set it"
     bucket.refuses = False
     clock.advance(FIRST_RETRY * 2)
     wait_for(lambda: kept(bucket, TEMPORARY[1:]) == ALL)
-    wait_for(lambda: TEMPORARY not in tree._deferred_attributes)
+    wait_for(lambda: tree._pending.is_trusted)
     bucket.calls.clear()
     write(tree, "/d/.h.Ab12xY")
     tree.chmod("/d/.h.Ab12xY", 0o640)
