@@ -59,6 +59,11 @@ COMMANDS: Final = {
         "recover_command",
         "Finish what mounts that ended early had staged in CACHE_DIR.",
     ),
+    "restore": Later(
+        "tagfs.bulk.restore_command",
+        "restore_command",
+        "Let archived objects be read for some days; the service takes hours for that.",
+    ),
     "status": Later(
         "tagfs.status.command",
         "status_command",

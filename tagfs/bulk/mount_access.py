@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tagfs.bulk.tag_access import Address, Change, Entry
-from tagfs.errors import AccessDenied, NotFound, Refused, TagfsError
+from tagfs.errors import AccessDenied, NotFound, NotPermitted, Refused, TagfsError
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.xattr_names import tag_name
 from tagfs.host.mount_table import Mount
@@ -81,6 +81,14 @@ class MountAccess:
         _write(path, tags)
         return key
 
+    def restore(self, address: Address, days: int) -> None:
+        """Restore an object; see `Access.restore`."""
+        path, _ = self._locate(address)
+        try:
+            os.setxattr(path, "user.object.restore", str(days).encode())
+        except OSError as error:
+            raise _translate(error, path) from None
+
     def close(self) -> None:
         """Hold nothing; see `Access.close`."""
 
@@ -127,5 +135,5 @@ def _write(path: Path, tags: TagSet) -> None:
 
 
 def _translate(error: OSError, path: Path) -> TagfsError:
-    kinds = {errno.ENOENT: NotFound, errno.EACCES: AccessDenied}
+    kinds = {errno.ENOENT: NotFound, errno.EACCES: AccessDenied, errno.EPERM: NotPermitted}
     return kinds.get(error.errno or 0, Refused)(f"{path}: {error.strerror}")

@@ -106,6 +106,15 @@ class Report:
         elif line:
             self.write(line)
 
+    def did(self, shown: str, what: str) -> None:
+        """Count something that was done, which is no change of tags."""
+        self.changed += 1
+        self._ticker.advance()
+        if self.style.json:
+            self.record({"path": shown, "done": what})
+        elif self.style.verbose or self.style.dry:
+            self.write(f"{printable(shown)}: {what}\n")
+
     def fail(self, shown: str, reason: str) -> None:
         """Count one failure."""
         self.failed += 1

@@ -72,6 +72,10 @@ class TagAccess(Protocol):
         """Replace a tag set without reading it; return the key."""
         ...
 
+    def restore(self, address: Address, days: int) -> None:
+        """Let an archived object be readable for some days."""
+        ...
+
     def close(self) -> None:
         """Give back connections."""
         ...
@@ -125,6 +129,10 @@ class DirectAccess:
             lambda key: self._put(key, tags),
             lambda key: self._put_marker(key, tags),
         )
+
+    def restore(self, address: Address, days: int) -> None:
+        """Restore an object; see `Access.restore`."""
+        self._bucket.restore(address.key, days)
 
     def close(self) -> None:
         """Give back connections; see `Access.close`."""

@@ -99,6 +99,18 @@ class ObjectWrites(Protocol):
         """
         ...
 
+    def restore(self, key: str, days: int) -> None:
+        """Let an archived object become readable, and stay so for some days; takes hours.
+
+        One that is being restored already, or is restored for longer, is no error.
+
+        Raises:
+            NotFound
+            NotPermitted: it is not archived.
+            InvalidRequest, Refused: not for so many days.
+        """
+        ...
+
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
         """Create or replace a symlink object; `target` is a key and need not exist.
 

@@ -41,6 +41,8 @@ class Detail:
         version_id: on versioned buckets.
         target: of a symlink: the key it points to, as stored.
         readable: False while an archived object is not restored.
+        restore: of an archived one that somebody restores or has restored, what the service says
+            of that: whether it goes on, and until when it lasts.
     """
 
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
@@ -50,6 +52,7 @@ class Detail:
     version_id: str | None = None
     target: str | None = None
     readable: bool = True
+    restore: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,3 +137,33 @@ def test_an_acl_is_read_in_words(tree: FileSystem, monkeypatch: pytest.MonkeyPat
     assert tree.getxattr("/f", "user.object.acl") == b"default"
     acls["grant-read"] = 'id="x"'
     assert tree.getxattr("/f", "user.object.acl") == b'grant-read: id="x"'
+
+
+# Archives
+
+
+def test_what_is_archived_says_so_and_is_restored(tree: FileSystem, bucket: MemoryBucket) -> None:
+    name = "user.object.restore"
+    bucket.archive("f")
+    assert tree.getxattr("/f", name) == b"archived"
+    tree.setxattr("/f", name, b"7", 0)
+    assert [r for r in bucket.requests if r.operation == "restore"] == [("restore", "f")]
+    assert tree.getxattr("/f", name) == b"restoring"
+
+
+@pytest.mark.parametrize("value", [b"", b"0", b"366", b"-1", b"1.5", b"soon", "\u0663".encode()])
+def test_days_that_are_none(tree: FileSystem, bucket: MemoryBucket, value: bytes) -> None:
+    bucket.archive("f")
+    with pytest.raises(InvalidRequest):
+        tree.setxattr("/f", "user.object.restore", value, 0)
+    assert bucket.count("restore") == 0
+
+
+def test_what_is_not_archived_is_not_restored(tree: FileSystem) -> None:
+    with pytest.raises(NoSuchTag):
+        tree.getxattr("/f", "user.object.restore")
+    for path in ("/f", "/implied"):
+        with pytest.raises(NotPermitted):
+            tree.setxattr(path, "user.object.restore", b"7", 0)
+    with pytest.raises(NotPermitted):
+        tree.removexattr("/f", "user.object.restore")

@@ -75,6 +75,9 @@ OBJECT_FIELDS: Final = (
 )
 """What `user.object.<field>` tells, and cannot be set."""
 
+RESTORE: Final = "restore"
+"""`user.object.restore`: the state of an archived object; set to a number of days it restores."""
+
 OBJECT_HEADERS: Final = {
     name.replace("-", "_"): name
     for name in (

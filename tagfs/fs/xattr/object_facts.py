@@ -1,7 +1,9 @@
 """`user.object.*`: facts about an object; the headers that services keep with it can be set."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from tagfs.errors import (
     InvalidRequest,
@@ -9,10 +11,11 @@ from tagfs.errors import (
     NotPermitted,
     TagExists,
 )
-from tagfs.fs.context import FsContext
+from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.xattr_names import (
     OBJECT_FIELDS,
     OBJECT_HEADERS,
+    RESTORE,
     XATTR_CREATE,
     XATTR_REPLACE,
 )
@@ -20,8 +23,12 @@ from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.setattr import MetadataWriter
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
+from tagfs.store.objects import Detail
 
 Headers = Mapping[str, str]
+
+MOST_DAYS: Final = 365
+"""Days of a restore that any service takes."""
 
 
 class ObjectXattrs:
@@ -47,7 +54,9 @@ class ObjectXattrs:
         Raises:
             NoSuchTag: there is no such fact, or nothing to tell of this object.
         """
-        if field in OBJECT_HEADERS:
+        if field == RESTORE:
+            text = self._restore_state(path)
+        elif field in OBJECT_HEADERS:
             text = self._metadata.detail(path).headers.get(OBJECT_HEADERS[field], "")
         else:
             text = self._fact(path, field)
@@ -84,6 +93,9 @@ class ObjectXattrs:
             InvalidRequest: no header can carry the value.
             TagExists, NoSuchTag
         """
+        if field == RESTORE:
+            self._restore(path, text)
+            return
         header = _settable(field)
         if not text or text != text.strip() or not (text.isascii() and text.isprintable()):
             raise InvalidRequest(f"{path}: {header} cannot be {text!r}")
@@ -111,6 +123,26 @@ class ObjectXattrs:
             return {name: text for name, text in headers.items() if name != header}
 
         self._edit(path, change)
+
+    def _restore_state(self, path: str) -> str:
+        """Return "archived", "restoring" or "until DATE", asked anew: who asks waits for it."""
+        entry = self._tree.lookup(path)
+        if entry.info is None:
+            return ""
+        info = self._env.bucket.head(entry.key, expected=entry.info.type, max_age=FRESH_WITHIN)
+        detail = info.detail or Detail()
+        if not detail.readable:
+            return "restoring" if 'ongoing-request="true"' in detail.restore else "archived"
+        expires = re.search('expiry-date="([^"]+)"', detail.restore)
+        return f"until {expires[1]}" if expires else ""
+
+    def _restore(self, path: str, text: str) -> None:
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_DAYS):
+            raise InvalidRequest(f"{path}: restored for 1 to {MOST_DAYS} days, not {text!r}")
+        entry = self._tree.lookup(path)
+        if entry.info is None:
+            raise NotPermitted(f"{path}: there is no object to be restored")
+        self._env.bucket.restore(entry.key, int(text))
 
     def _edit(self, path: str, change: Callable[[Headers], dict[str, str]]) -> None:
         node = self._files.node(path)

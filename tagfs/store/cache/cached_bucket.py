@@ -111,7 +111,7 @@ class CachedBucket:
         self.append, self.start_append = writes.append, writes.start_append
         self.start_upload, self.complete_upload = writes.start_upload, writes.complete_upload
         self.copy, self.copy_part, self.rename = writes.copy, writes.copy_part, writes.rename
-        self.set_metadata = writes.set_metadata
+        self.set_metadata, self.restore = writes.set_metadata, writes.restore
         self.delete, self.delete_many = writes.delete, writes.delete_many
         self.get_tags, self.get_tags_many = tags.get_tags, tags.get_tags_many
         self.put_tags, self.update_tags = tags.put_tags, tags.update_tags

@@ -169,6 +169,14 @@ class CachedWrites:
                 WriteEffect(at=0),
             )
 
+    def restore(self, key: str, days: int) -> None:
+        """Let an archived object become readable."""
+        self._state.write(
+            (key,),
+            lambda: self._inner.restore(key, days),
+            lambda _, _at: self._state.invalidate(key),
+        )
+
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
         """Create or replace a symlink object."""
         with self._rewrites.hold(key):

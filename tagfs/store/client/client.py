@@ -137,7 +137,7 @@ class Client:
         self.put_tags, self.update_tags = parts.tags.put_tags, parts.tags.update_tags
         self.get_bucket_tags = parts.tags.get_bucket_tags
         self.update_bucket_tags = parts.tags.update_bucket_tags
-        self.get_acl = parts.acls.get_acl
+        self.get_acl, self.restore = parts.acls.get_acl, parts.restores.restore
 
     @property
     def dialect(self) -> Dialect:

@@ -22,6 +22,7 @@ from tagfs.store.client.part_copies import PartCopies
 from tagfs.store.client.probes import BucketProbes
 from tagfs.store.client.proofs import SubresourceProofs
 from tagfs.store.client.renames import ObjectRenames
+from tagfs.store.client.restores import ObjectRestores
 from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.symlinks import SymlinkWrites
 from tagfs.store.client.tag_requests import TagRequests
@@ -48,6 +49,7 @@ class Parts:
         self.deletes = ObjectDeletes(context, self.heads, self.acls)
         self.batch_deletes = BatchDeletes(context, self.heads, self.acls, self.deletes)
         self.renames = ObjectRenames(context, self.heads, self.acls)
+        self.restores = ObjectRestores(context)
         trials = Trials(context, self.deletes)
         steps = WriteSteps(
             acls=self.acls,

@@ -57,6 +57,11 @@ def render_tag_set(tags: Mapping[str, str]) -> bytes:
     )
 
 
+def render_restore(days: int) -> bytes:
+    """Write the body of POST ?restore, without a tier: the service's usual one."""
+    return render_document("RestoreRequest", f"<Days>{days}</Days>")
+
+
 def render_delete(keys: Iterable[str], etags: Mapping[str, str] = NOTHING) -> bytes:
     """Write the body of DeleteMultipleObjects, which shall tell failures only.
 

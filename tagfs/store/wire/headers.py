@@ -192,7 +192,8 @@ def parse_detail(dialect: "Dialect", headers: Mapping[str, str], storage_class: 
     """Read what only HEAD and GET tell; raises as `parse_object`."""
     prefix, meta = dialect.header_prefix, dialect.metadata_prefix
     count = headers.get(prefix + "tagging-count")
-    restored = 'ongoing-request="false"' in headers.get(prefix + "restore", "")
+    restore = headers.get(prefix + "restore", "")
+    restored = 'ongoing-request="false"' in restore
     metadata = {
         name[len(meta) :]: value for name, value in headers.items() if name.startswith(meta)
     }
@@ -204,6 +205,7 @@ def parse_detail(dialect: "Dialect", headers: Mapping[str, str], storage_class: 
         crc64=parse_crc64(dialect, headers),
         version_id=headers.get(prefix + "version-id"),
         readable=restored or storage_class not in dialect.archived,
+        restore=restore,
     )
 
 

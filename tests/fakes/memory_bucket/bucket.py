@@ -15,6 +15,7 @@ from tagfs.errors import (
     NameTooLong,
     NotEmpty,
     NotFound,
+    NotPermitted,
     ObjectChanged,
     PositionMismatch,
     TagfsError,
@@ -320,6 +321,15 @@ class MemoryBucket(MemoryRequests):
                 etag=found.info.etag,
                 kind=found.info.type,
             )
+
+    def restore(self, key: str, days: int) -> None:  # noqa: ARG002 contract
+        """Begin to restore what `archive` has archived; it never ends."""
+        with self._request("restore", key), self._lock:
+            found = self._shelf.get(key)
+            if found.detail.readable:
+                raise NotPermitted(f"{key!r} is not archived")
+            detail = replace(found.detail, restore='ongoing-request="true"')
+            self._shelf.place(replace(found, info=replace(found.info, detail=detail)))
 
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
         """Create or replace a symlink object."""
