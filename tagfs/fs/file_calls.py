@@ -6,7 +6,14 @@ Here is decided what is asked before a file is opened, what waits for what, and 
 import os
 import stat
 
-from tagfs.errors import AccessDenied, BadHandle, NotFound, ObjectChanged, TagfsError
+from tagfs.errors import (
+    AccessDenied,
+    BadHandle,
+    NotFound,
+    ObjectChanged,
+    StagingFull,
+    TagfsError,
+)
 from tagfs.fs.build import Parts
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
@@ -94,16 +101,22 @@ class FileCalls:
         return handle.node.read(handle, offset, length)
 
     def write(self, fh: int, offset: int, data: bytes | memoryview, *, mapped: bool = False) -> int:
-        """Put bytes at `offset`; return how many, which is all.
+        """Put bytes at `offset`; return how many: fewer if the local disk took no more.
 
         `mapped`: they come from a shared mapping, which never appends, whatever handle it uses.
+
+        Raises:
+            StagingFull: it took none; or not all of a mapped page, and the kernel tries no more.
         """
         handle = self._files.handle(fh)
         if not handle.writable:
             raise BadHandle("not open for writing")
         self._kernel_sizes.discard(handle.node.path)
         self._deferred_attributes.flush(handle.node.path)
-        return handle.node.write(offset, data, append=handle.append and not mapped)
+        done = handle.node.write(offset, data, append=handle.append and not mapped)
+        if mapped and done < len(data):
+            raise StagingFull(f"{handle.node.path}: the local disk took {done} bytes of a page")
+        return done
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""

@@ -5,6 +5,7 @@ descriptor, so nothing that happens to its path meanwhile leads elsewhere.
 """
 
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -40,6 +41,23 @@ def open_directory(path: Path) -> int:
         os.close(fd)
         raise UnsafeFile(f"its mode is {stat.S_IMODE(found.st_mode):04o} instead of 0700")
     return fd
+
+
+def is_locked(directory: int, name: str) -> bool:
+    """Say whether a process that runs has a file of ours locked.
+
+    Raises:
+        UnsafeFile
+        FileNotFoundError
+    """
+    fd = open_file(directory, name)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def open_file(directory: int, name: str, flags: int = os.O_RDONLY) -> int:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Self
 
 from tagfs.errors import SettingsError
+from tagfs.fs.content.checked_fields import InvalidEntry
 from tagfs.fs.content.journal_entries import (
     FileEntry,
-    InvalidEntry,
     Phase,
     RenameEntry,
     parse_note,
@@ -29,6 +29,7 @@ from tagfs.fs.content.staged_file import COMMITTED_MODE
 from tagfs.localfiles.private import (
     UnsafeFile,
     check_file,
+    is_locked,
     open_directory,
     open_file,
     read_text,
@@ -159,14 +160,13 @@ class AbandonedDirectory:
             match = _NAME.fullmatch(name)
             if match is None or match[2] == "tmp":
                 continue
-            token = match[1]
-            if match[2] == "data" and f"{token}.json" in present:
+            if match[2] == "data" and f"{match[1]}.json" in present:
                 continue  # comes with its note
             with suppress(FileNotFoundError):  # a running mount has just finished it
                 try:
-                    self._read(found, token, noted=match[2] == "json")
+                    self._read(found, match[1], noted=match[2] == "json")
                 except (UnsafeFile, InvalidEntry) as error:
-                    found.problems.append(Problem(name, str(error), token))
+                    found.problems.append(Problem(name, str(error), match[1]))
         found.files.sort(key=lambda staged: staged.when_ns)
         return found
 
@@ -217,8 +217,13 @@ class AbandonedDirectory:
         if isinstance(note, RenameEntry):
             if not self.live:
                 found.renames.append(InterruptedRename(token, note))
-        elif not self.live or (note is not None and note.phase is Phase.COMMITTING):
+        elif not self.live or self._is_left(token, note):
             found.files.append(self._staged(token, note))
+
+    def _is_left(self, token: str, note: FileEntry | None) -> bool:
+        """Say whether a running mount is done with a file that it could not upload."""
+        is_promised = note is not None and note.phase is Phase.COMMITTING
+        return is_promised and not is_locked(self.fd, f"{token}.data")
 
     def _staged(self, token: str, entry: FileEntry | None) -> AbandonedFile:
         try:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tagfs.config.fuse_options import FUSE_OPTIONS
+from tagfs.config.fuse_options import FUSE_OPTIONS, SELINUX
 from tagfs.errors import SettingsError
 from tagfs.extras import LIBFUSE3, how_to_add
 from tagfs.fuse import libfuse3, loader as binding_choice
@@ -212,7 +212,7 @@ def test_every_option_of_libfuse_is_taken(mount_with: MountFactory) -> None:
     }  # fmt: skip
     chosen = [
         name if name not in values else f"{name}={values[name]}"
-        for name in sorted(FUSE_OPTIONS)
+        for name in sorted(FUSE_OPTIONS.difference(SELINUX))
         if values.get(name, name) is not None
     ]
     exclusive = [("3", name) for name in ("sync_read", "nothreads", "auto_unmount", "allow_root")]

@@ -7,25 +7,18 @@ after somebody touched it, so nothing in it is believed: whatever is not exactly
 
 import enum
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Final, Self, TypeVar
 
+from tagfs.fs.content.checked_fields import CheckedFields, InvalidEntry
 from tagfs.fs.mapping.paths import is_visible
 from tagfs.store.objects import NewObject, Upload
 from tagfs.store.tags import TagSet
 
 VERSION: Final = 1
-_MOST: Final = 2**63 - 1
-_TOKEN: Final = re.compile(r"[\x21\x23-\x7e]{1,4096}")  # what fits between the quotes of an ETag
 
 
 _Word = TypeVar("_Word", bound=enum.StrEnum)
-
-
-class InvalidEntry(ValueError):
-    """A note that cannot be acted on; its text says why."""
 
 
 class Phase(enum.StrEnum):
@@ -41,7 +34,10 @@ class Phase(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadStart:
-    """What was sent when a multipart upload began, which is what its object will carry."""
+    """What was sent, and is what the object carries that comes of it.
+
+    That is when a multipart upload began, or by an upload that got no answer.
+    """
 
     metadata: dict[str, str]
     headers: dict[str, str]
@@ -54,6 +50,15 @@ class UploadStart:
             metadata=dict(upload.new.metadata),
             headers=dict(upload.new.headers),
             tags=dict(upload.tags or {}),
+        )
+
+    @classmethod
+    def by(cls, new: NewObject) -> Self:
+        """Return what was sent with an object; tags that it was to keep are taken for none."""
+        return cls(
+            metadata=dict(new.metadata),
+            headers=dict(new.headers),
+            tags=dict(new.tags) if isinstance(new.tags, TagSet) else {},
         )
 
     def sent(self) -> NewObject:
@@ -72,7 +77,8 @@ class FileEntry:
         base_size: bytes of the base that show through where nothing was written.
         size: bytes of the file.
         written: ranges `[start, end)` whose bytes are in the staged file.
-        upload_id: of a multipart upload that was begun for it, with what was sent then.
+        upload_id: of a multipart upload that was begun for it.
+        begun: what was sent then, or by the last upload without an answer.
         part_size: bytes of its first parts.
         recorded_ns: when this was written down.
     """
@@ -135,7 +141,7 @@ def parse_note(text: str) -> FileEntry | RenameEntry:
         value = json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidEntry("it is not JSON, or was cut off") from None
-    fields = _Fields.of(value, "the note")
+    fields = CheckedFields.of(value, "the note")
     if fields.number("version") != VERSION:
         raise InvalidEntry("another version of tagfs wrote it")
     kind = fields.text("kind")
@@ -146,7 +152,7 @@ def parse_note(text: str) -> FileEntry | RenameEntry:
     return _parse_file(fields)
 
 
-def _parse_file(fields: "_Fields") -> FileEntry:
+def _parse_file(fields: CheckedFields) -> FileEntry:
     size = fields.number("size")
     entry = FileEntry(
         key=_file_key(fields.text("key")),
@@ -177,7 +183,7 @@ def _parse_file(fields: "_Fields") -> FileEntry:
     return entry
 
 
-def _parse_rename(fields: "_Fields") -> RenameEntry:
+def _parse_rename(fields: CheckedFields) -> RenameEntry:
     entry = RenameEntry(
         source=_prefix(fields.text("source")),
         target=_prefix(fields.text("target")),
@@ -191,67 +197,14 @@ def _parse_rename(fields: "_Fields") -> RenameEntry:
     return entry
 
 
-def _begun(fields: "_Fields") -> UploadStart | None:
+def _begun(fields: CheckedFields) -> UploadStart | None:
     if not fields.has("begun"):
         return None
-    inner = _Fields.of(fields.values["begun"], "begun")
+    inner = CheckedFields.of(fields.values["begun"], "begun")
     inner.check_known({"metadata", "headers", "tags"})
     return UploadStart(
         metadata=inner.texts("metadata"), headers=inner.texts("headers"), tags=inner.texts("tags")
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """Members of a JSON object, read with their types checked."""
-
-    values: Mapping[str, object]
-
-    @classmethod
-    def of(cls, value: object, what: str) -> Self:
-        if not isinstance(value, dict):
-            raise InvalidEntry(f"{what} is not a JSON object")
-        return cls(value)
-
-    def has(self, name: str) -> bool:
-        return self.values.get(name) is not None
-
-    def number(self, name: str) -> int:
-        value = self.values.get(name)
-        if type(value) is not int or not 0 <= value <= _MOST:
-            raise InvalidEntry(f"{name} is not a number of bytes, or whatever it counts")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self.values.get(name)
-        if not isinstance(value, bool):
-            raise InvalidEntry(f"{name} is neither true nor false")
-        return value
-
-    def text(self, name: str) -> str:
-        value = self.values.get(name)
-        if not isinstance(value, str):
-            raise InvalidEntry(f"{name} is not a text")
-        return value
-
-    def token(self, name: str) -> str | None:
-        if not self.has(name):
-            return None
-        text = self.text(name)
-        if not _TOKEN.fullmatch(text):
-            raise InvalidEntry(f"{name} is none")
-        return text
-
-    def texts(self, name: str) -> dict[str, str]:
-        value = self.values.get(name)
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise InvalidEntry(f"{name} does not map texts to texts")
-        return dict(value)
-
-    def check_known(self, names: set[str]) -> None:
-        unknown = set(self.values) - names - {"version", "kind"}
-        if unknown:
-            raise InvalidEntry(f"it says {min(unknown)[:40]!r}, which is unknown")
 
 
 def _member(kind: type[_Word], text: str) -> _Word:

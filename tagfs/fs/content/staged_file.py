@@ -131,19 +131,29 @@ class StagedFile:
         with _disk_errors():
             return os.pread(self.fd, length, offset)
 
-    def write(self, offset: int, data: bytes | memoryview) -> None:
-        """Put `data` at `offset`, zeros filling what lies between the end and it."""
-        end = offset + len(data)
+    def write(self, offset: int, data: bytes | memoryview) -> int:
+        """Put `data` at `offset`, zeros filling what lies between the end and it.
+
+        Return how many bytes were put there: fewer if the disk took no more.
+
+        Raises:
+            StagingFull, FileTooLarge, IntegrityError: not one was.
+        """
         self._mark_changed()
+        view, at = memoryview(data), offset
         with _disk_errors():
-            view = memoryview(data)
-            at = offset
             while view:
-                done = os.pwrite(self.fd, view, at)
+                try:
+                    done = os.pwrite(self.fd, view, at)
+                except OSError:
+                    if at == offset:
+                        raise
+                    break
                 view, at = view[done:], at + done
-        self.local.add(offset, end)
-        self.written.add(offset, end)
-        self.size = max(self.size, end)
+        self.local.add(offset, at)
+        self.written.add(offset, at)
+        self.size = max(self.size, at)
+        return at - offset
 
     def truncate(self, size: int) -> None:
         """Make the file `size` bytes long; new bytes are zeros."""

@@ -66,7 +66,7 @@ class Uploader:
         self._executor = executor
         self._part_size = part_size
         self._stream: StreamingUpload | None = None
-        self._begun = NewObject()  # what travelled with the upload that was begun last
+        self.begun = NewObject()  # what travels with the upload that was begun last
         self._completed: ObjectInfo | None = None  # by an upload that is not amended yet
         self.created_key = ""  # key of an object that was made here, though what followed failed
 
@@ -116,7 +116,7 @@ class Uploader:
                 self._completed = self._finish_stream(staged, self._stream)
                 self.created_key = to.key
         if self._completed is not None and self._completed.key == to.key:
-            info = amend(self._bucket, self._completed, self._begun, to.streamed)
+            info = amend(self._bucket, self._completed, self.begun, to.streamed)
             self._completed = None
             return info
         plan = self._plan(staged, to)
@@ -171,7 +171,7 @@ class Uploader:
 
     def _begin(self, key: str, new: NewObject) -> StreamingUpload:
         self._stream = StreamingUpload(self._bucket.start_upload(key, new), {}, set())
-        self._begun = new
+        self.begun = new
         self._on_begin()
         return self._stream
 

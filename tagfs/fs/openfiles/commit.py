@@ -143,6 +143,23 @@ class Committer:
         """Say whether an object of a new file may be there all the same."""
         return bool(self._uncertain) or self.uploader.created_key == key
 
+    def arrived(self, key: str) -> ObjectInfo | None:
+        """Return the object if an upload without an answer has replaced it; it is certain then.
+
+        Raises:
+            TagfsError: the service does not say.
+        """
+        if not self._uncertain:
+            return None
+        try:
+            found = self._bucket.head(key, max_age=0)
+        except NotFound:
+            return None
+        if not self._is_ours(found):
+            return None
+        self._uncertain.clear()
+        return found
+
     def delete_uncertain(self, key: str) -> None:
         """Take away what an attempt without an answer may have made: the file has another name."""
         if self.has_uncertain_upload(key):
@@ -196,6 +213,21 @@ class Committer:
         except StagingFull as error:
             log.warning("%s: its note is out of date: %s", to.key, error)
 
+    def _sent(self) -> UploadStart | None:
+        """Return what an object carries that may be there, or come of what was begun."""
+        if self.uploader.upload is not None:
+            return UploadStart.of(self.uploader.upload)
+        if self.uploader.created_key:
+            return UploadStart.by(self.uploader.begun)
+        return UploadStart.by(self._uncertain[-1][0]) if self._uncertain else None
+
+    def note_kept_tags(self, tags: TagSet) -> None:
+        """Note which tags those are that an upload without an answer was to keep."""
+        self._uncertain = [
+            (new if isinstance(new.tags, TagSet) else replace(new, tags=tags), size)
+            for new, size in self._uncertain
+        ]
+
     def mark_stale(self) -> None:
         """Note that the content is other than the note says."""
         self._is_current = False
@@ -230,7 +262,7 @@ class Committer:
             size=staged.size,
             written=list(staged.written),
             upload_id=upload.upload_id if upload else None,
-            begun=UploadStart.of(upload) if upload else None,
+            begun=self._sent(),
             part_size=self._part_size,
             phase=Phase.UNLINKED if unlinked else phase,
         )

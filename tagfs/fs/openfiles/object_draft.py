@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Final, Literal
 
 from tagfs.fs.content.upload_target import UploadTarget
-from tagfs.fs.mapping.inheritance import Inherited, take_over
+from tagfs.fs.mapping.inheritance import Inherited, merged_metadata, take_over
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import ATTRIBUTE_NAMES, Attributes, parse_attributes
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType
@@ -48,6 +48,13 @@ class ObjectDraft:
             metadata={k: v for k, v in info.detail.metadata.items() if k not in ATTRIBUTE_NAMES},
             headers=dict(info.detail.headers),
         )
+
+    def moved(self, info: ObjectInfo) -> "ObjectDraft":
+        """Return the draft after a rename, by which another file may have left it something."""
+        if info.detail is None:
+            return self
+        merged = merged_metadata(self.metadata, info.detail.metadata)
+        return replace(self, headers=dict(info.detail.headers), metadata=merged)
 
     def inheriting(self, left: Inherited, old: str, new: str, *, typed: bool) -> "ObjectDraft":
         """Return the draft, made for the path `old`, with what is left to it at the path `new`."""

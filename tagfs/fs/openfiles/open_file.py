@@ -91,6 +91,8 @@ class OpenFile(OpenObject):
         if self.is_new:  # all of it is here: no upload needs to be waited for
             return staged.read(offset, length, self._fetch)
         with self.lock:
+            if staged.missing(offset, offset + length):
+                self.find_uncertain()
             return staged.read(offset, length, self._fetch)
 
     def open_reader(self, handle: Handle, ahead: Content | None = None) -> None:
@@ -109,20 +111,20 @@ class OpenFile(OpenObject):
                 self._refresh(reader.open())
 
     def write(self, offset: int, data: bytes | memoryview, *, append: bool = False) -> int:
-        """Put `data` at `offset`, or at the end if it is appended."""
+        """Put `data` at `offset`, or at the end if it is appended; return how many bytes fit."""
         with self.lock:
             staged = self._stage()
             if append:
                 offset = staged.size
             self._check_size(offset + len(data))
             before = staged.size
-            staged.write(offset, data)
-            self._touched(min(before, offset), offset + len(data))
+            done = staged.write(offset, data)
+            self._touched(min(before, offset), offset + done)
             # What is at the key after a creation without an answer is seen to by the next flush.
             streams = not (self.unlinked or self._is_to_append or self.has_uncertain_upload)
             if streams and self._committer.uploader.is_due(staged):
                 self._committer.uploader.send_complete_parts(staged, self._target())
-            return len(data)
+            return done
 
     def truncate(self, size: int) -> None:
         """Make the file `size` bytes long."""
@@ -168,6 +170,7 @@ class OpenFile(OpenObject):
                 self.state = Clean(staged)
 
     def _send(self, unsent: Dirty | Failed, *, again: bool) -> None:
+        self.find_uncertain()
         to, staged = self._target(), unsent.staged
         self._committer.journal_commit(staged, to)
         self.state = under_way = sending(unsent)
@@ -214,6 +217,7 @@ class OpenFile(OpenObject):
             if self.info is None or all(handle.pinned for handle in self.handles):
                 return
             staged = self._stage()
+            self.find_uncertain()
             staged.fill(0, staged.size, self._fetch)
 
     def discard(self) -> None:

@@ -13,7 +13,6 @@ from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.inheritance import merged_metadata
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.commit import Committer
 from tagfs.fs.openfiles.file_state import (
@@ -128,6 +127,18 @@ class OpenObject:
         """Whether an object may be at its key: its own, or one that it was renamed over."""
         return not self.is_new or self.has_uncertain_upload or self.draft.replaces is not None
 
+    def find_uncertain(self) -> None:
+        """Go on from what an upload without an answer has made, if it replaced the object.
+
+        Every byte that is not here is there at the same place, for it was sent or copied.
+
+        Raises:
+            TagfsError: the service does not say.
+        """
+        with self.lock:
+            if self.info is not None and (arrived := self._committer.arrived(self.key)):
+                self.info = arrived
+
     def delete_uncertain(self) -> None:
         """Take away what an upload without an answer may have made, before it is renamed."""
         self._committer.delete_uncertain(self.key)
@@ -184,6 +195,7 @@ class OpenObject:
             present = self.new_tags()
             if present is None:
                 return False
+            self._committer.note_kept_tags(present)
             self.draft = replace(self.draft, tags=change(present))
             self._record_anew()
             return True
@@ -202,10 +214,7 @@ class OpenObject:
                 old = self.info
                 other = old is not None and before is not None and not is_version(old, before)
                 self.info = replace(old, key=self.key) if old is not None and other else info
-                if info.detail is not None:  # it may have got what another file left it
-                    merged = merged_metadata(self.draft.metadata, info.detail.metadata)
-                    headers = dict(info.detail.headers)
-                    self.draft = replace(self.draft, headers=headers, metadata=merged)
+                self.draft = self.draft.moved(info)
             for reader in self.readers():
                 reader.rebind(self.key, before, info)
             self._record_anew()
@@ -266,20 +275,14 @@ class OpenObject:
             self.info = info
             self._adopt(info)
         draft = change(self.draft)
-        self.info = self.env.bucket.set_metadata(info, self._metadata_of(draft), draft.headers)
+        stored, appendable = self.env.choices.stored, self._is_to_append
+        metadata = draft.all_metadata(info, self.size, stored=stored, appendable=appendable)
+        self.info = self.env.bucket.set_metadata(info, metadata, draft.headers)
         self.draft = draft
 
     def _target(self) -> UploadTarget:
         return self.draft.to_target(
             self.key,
-            self.info,
-            self.size,
-            stored=self.env.choices.stored,
-            appendable=self._is_to_append,
-        )
-
-    def _metadata_of(self, draft: ObjectDraft) -> dict[str, str]:
-        return draft.all_metadata(
             self.info,
             self.size,
             stored=self.env.choices.stored,

@@ -85,6 +85,8 @@ class Renamer:
         # What waits to be set on the file goes along, and is not sent by itself from here on.
         with self._deferred_attributes.claim(old) as attributes:
             node = self._files.node(old)
+            for opened in (*self._files.below(old), *(() if node is None else (node,))):
+                opened.find_uncertain()  # or another version of it would be moved than is there
             source, target = self._look_at_both(old, new)
             self._check_types(source, target, exclusive=exclusive)
             if source.is_dir:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from tagfs.fs.content.checked_fields import InvalidEntry
 from tagfs.fs.content.journal_entries import (
     FileEntry,
-    InvalidEntry,
     Phase,
     RenameEntry,
     RenamePhase,

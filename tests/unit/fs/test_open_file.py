@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tagfs.errors import AccessDenied, Unsupported
+from tagfs.errors import AccessDenied, StagingFull, Unsupported
 from tagfs.fs.filesystem import FileSystem
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.objects import BytesSource, NewObject, ObjectType
@@ -343,3 +343,32 @@ class TestRenamedOver:
         bench.fs.flush(fh)
         assert bench.bucket.get("f").data == b"new"
         bench.fs.release(fh)
+
+
+def test_a_write_that_is_cut_short_is_uploaded_as_far_as_it_went(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D4, D5: write(2) says how many bytes; a page of a mapping is all there, or it is an error."""
+    pwrite, room = os.pwrite, [4]
+
+    def cramped(fd: int, data: bytes, offset: int) -> int:
+        if not room[0]:
+            raise OSError(28, "full")
+        done = pwrite(fd, data[: room[0]], offset)
+        room[0] -= done
+        return done
+
+    bench.put(b"old content")
+    fh, _ = bench.fs.open("/f", RDWR)
+    monkeypatch.setattr("os.pwrite", cramped)
+    assert bench.fs.write(fh, 0, b"newer") == 4
+    with pytest.raises(StagingFull):
+        bench.fs.write(fh, 4, b"r")
+    room[0] = 2
+    with pytest.raises(StagingFull):
+        bench.fs.write(fh, 20, b"page", mapped=True)
+    monkeypatch.undo()
+    bench.fs.truncate(None, 11, fh)
+    bench.fs.flush(fh)
+    assert bytes(bench.bucket.get("f").data) == b"newecontent"
+    bench.fs.release(fh)

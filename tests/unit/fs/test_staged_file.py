@@ -1,12 +1,14 @@
 """Staged files, against a bytearray."""
 
+import errno
+import os
 from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tagfs.errors import IntegrityError
+from tagfs.errors import IntegrityError, StagingFull
 from tagfs.fs.content.staged_file import StagingArea
 
 BASE = bytes(range(1, 201))
@@ -79,3 +81,51 @@ def test_staged_files_are_private(tmp_path: Path) -> None:
     assert staged.path.stat().st_mode & 0o777 == 0o600
     assert area.directory.stat().st_mode & 0o777 == 0o700
     staged.discard()
+
+
+class FullDisk:
+    """pwrite(2) on a disk that has room for some bytes only."""
+
+    def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = room
+        self._pwrite = os.pwrite
+        monkeypatch.setattr("os.pwrite", self)
+
+    def __call__(self, fd: int, data: bytes, offset: int) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "full")
+        done = self._pwrite(fd, data[: self.room], offset)
+        self.room -= done
+        return done
+
+
+@pytest.mark.parametrize("base", [0, 8])
+@pytest.mark.parametrize("room", [0, 1, 4, 9])
+def test_a_write_that_the_disk_cuts_short_is_as_long_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, base: int
+) -> None:
+    """What was put there counts as written; nothing else of it is ever seen."""
+    staged = StagingArea(tmp_path).new_file()
+    staged.set_base(base)
+    staged.fill(0, base, lambda _start, length: b"b" * length)
+    with monkeypatch.context() as patch:
+        disk = FullDisk(room, patch)
+        if room:
+            assert staged.write(2, b"w" * 9) == room
+        else:
+            with pytest.raises(StagingFull):
+                staged.write(2, b"w" * 9)
+        disk.room = 0
+        with pytest.raises(StagingFull):
+            staged.write(2 + room, b"w" * (9 - room) or b"w")
+    assert list(staged.written) == ([(2, 2 + room)] if room else [])
+    assert staged.size == max(base, 2 + room if room else 0)
+    staged.truncate(20)
+    expected = (b"b" * base).ljust(20, b"\0")
+    expected = expected[:2] + b"w" * room + expected[2 + room :]
+    assert bytes(staged.read(0, 20, no_fetch)) == expected
+    staged.discard()
+
+
+def no_fetch(_start: int, _length: int) -> bytes:
+    raise AssertionError("all of it is here")

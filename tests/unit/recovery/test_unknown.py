@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from tagfs.errors import SettingsError
-from tagfs.fs.content.journal_entries import InvalidEntry, parse_note
+from tagfs.fs.content.checked_fields import InvalidEntry
+from tagfs.fs.content.journal_entries import parse_note
 from tagfs.recovery.abandoned import AbandonedDirectory, Problem, find
 from tagfs.recovery.staging_directory import MountRecord
 from tests.examples import examples
