@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tagfs.catalogue.catalogue import Catalogue
@@ -22,6 +22,8 @@ from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
+from tagfs.fs.viewing import ViewingFileSystem
+from tagfs.fs.views.views import Views
 from tagfs.fuse import loader
 from tagfs.fuse.binding import Binding
 from tagfs.fuse.caller import Caller
@@ -46,6 +48,9 @@ log = logging.getLogger(__name__)
 
 MAX_LISTING = 500_000
 """Entries up to which a directory is remembered whole: some 90 MiB."""
+
+VIEWS = ".tagfs"
+"""The name of the directory of views, unless the user chose one."""
 
 UPLOADS_BEHIND = 16
 """Files that are uploaded at once after their close was answered: more threads than that take one
@@ -197,7 +202,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             clock_ns=time.time_ns,
         )
         vitals.attach_filesystem(bucket, env.budget)
-        filesystem = FileSystem(env, vitals.without_files)
+        filesystem = _filesystem(parts, env, catalogue, caller.is_mkdir)
         vitals.serves(filesystem)
         try:
             _run(parts, filesystem, caller, ready)
@@ -206,6 +211,19 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             filesystem.close(give_up=client.transport.close)
             if catalogue is not None:
                 catalogue.close()
+
+
+def _filesystem(
+    parts: _Parts, env: FsContext, catalogue: Catalogue | None, is_mkdir: Callable[[], bool]
+) -> FileSystem:
+    settings, vitals = parts.settings, parts.vitals
+    if catalogue is None or settings.views == "off":
+        return FileSystem(env, vitals.without_files)
+    now = env.clock_ns()
+    directory = replace(env.default_directory(), mtime_ns=now, ctime_ns=now, atime_ns=now)
+    name = settings.views or VIEWS
+    views = Views(catalogue, env.root, name, directory, env.clock, is_mkdir)
+    return ViewingFileSystem(env, vitals.without_files, views, listed=bool(settings.views))
 
 
 def _catalogue(settings: Settings) -> Catalogue | None:

@@ -73,8 +73,10 @@ ROOMS = {
         "tree",
         "xattr",
         "prefetch",
+        "views",
         ".",
         "filesystem",
+        "viewing",
     ],
 }
 """The same inside of the two large folders; "." are the modules that stand in none of the rooms

@@ -151,6 +151,24 @@ class Catalogue:
         at: int | None = found[0]
         return None if at is None or at < self.believed_from else at
 
+    # Queries that a user keeps
+
+    def kept_queries(self, prefix: str) -> list[str]:
+        """Return the names of the queries that are kept for a mount of `prefix`."""
+        sql = "SELECT name FROM queries WHERE prefix = ? ORDER BY name"
+        nothing: list[str] = []
+        return self.database.read(lambda c: [row[0] for row in c.execute(sql, (prefix,))], nothing)
+
+    def keep_query(self, prefix: str, name: str) -> None:
+        """Keep a query."""
+        sql = "INSERT OR IGNORE INTO queries VALUES (?, ?)"
+        self.database.write(lambda c: _execute(c, sql, (prefix, name)))
+
+    def drop_query(self, prefix: str, name: str) -> None:
+        """Keep it no longer."""
+        sql = "DELETE FROM queries WHERE prefix = ? AND name = ?"
+        self.database.write(lambda c: _execute(c, sql, (prefix, name)))
+
     # Writing
 
     def flush(self) -> None:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables below: a file of any other is begun anew."""
 
 BUSY: Final = 10.0
@@ -39,6 +39,7 @@ CREATE TABLE objects (
     tagset INTEGER, tags_at INTEGER NOT NULL
 );
 CREATE INDEX objects_by_tags ON objects (tagset) WHERE tagset IS NOT NULL;
+CREATE TABLE queries (prefix TEXT, name TEXT, PRIMARY KEY (prefix, name)) WITHOUT ROWID;
 CREATE TABLE scans (prefix TEXT PRIMARY KEY, began INTEGER NOT NULL, ended INTEGER) WITHOUT ROWID;
 """
 

@@ -57,6 +57,7 @@ class Settings:
     attributes: Literal["stored", "listing"] = "stored"
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
     catalogue: Literal["on", "off"] = "on"
+    views: str = ""
     catalogue_size: int = 1024**3
     memory: int = 256 * 1024**2
     parallel: int = 64

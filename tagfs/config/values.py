@@ -13,6 +13,7 @@ from tagfs.localfiles.trusted import home
 from tagfs.store.proxies import Direct, Proxy, parse_proxy, read_proxy
 
 MAX_PARALLEL: Final = 1024
+MAX_NAME: Final = 255
 MAX_PORT: Final = 65535
 MIN_MEMORY: Final = 16 * 1024**2
 MIN_PART: Final = 100 * 1024
@@ -35,6 +36,13 @@ def duration(text: str) -> float:
     if match is None:
         raise ValueError(text)
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def view_name(text: str) -> str:
+    """Read the name of a directory."""
+    if not text or "/" in text or text in (".", "..") or len(text.encode()) > MAX_NAME:
+        raise ValueError(text)
+    return text
 
 
 def size(text: str) -> int:

@@ -20,6 +20,9 @@ EXEC_LOOKERS = 8
 _RENAMES = {"x86_64": {82, 264, 316}, "aarch64": {38, 276}, "riscv64": {276}}
 """Numbers of rename, renameat and renameat2."""
 
+_MKDIRS = {"x86_64": {83, 258}, "aarch64": {34}, "riscv64": {34}}
+"""Numbers of mkdir and mkdirat."""
+
 _UNLINKS = {"x86_64": {87, 263}, "aarch64": {35}, "riscv64": {35}}
 """Numbers of unlink and unlinkat."""
 
@@ -61,17 +64,23 @@ class Caller:
         libfuse moves an open file out of the way by one and the same call before it is unlinked
         and before another is renamed over it.
         """
+        number = self._system_call()
+        # Neither of the two: io_uring, or a program of another architecture with other numbers.
+        machine = os.uname().machine
+        if number in _RENAMES.get(machine, ()):
+            return True
+        return False if number in _UNLINKS.get(machine, ()) else None
+
+    def is_mkdir(self) -> bool:
+        """Say whether it is in mkdir(2); False if nothing tells."""
+        return self._system_call() in _MKDIRS.get(os.uname().machine, ())
+
+    def _system_call(self) -> int | None:
         pid = self.pid()
         if pid is None:
             return None
         number = self._lookers.ask(lambda: _read(f"{self._proc}/{pid}/syscall").split()[0])
-        if number is None or not number.isdigit():
-            return None
-        # Neither of the two: io_uring, or a program of another architecture with other numbers.
-        machine = os.uname().machine
-        if int(number) in _RENAMES.get(machine, ()):
-            return True
-        return False if int(number) in _UNLINKS.get(machine, ()) else None
+        return int(number) if number is not None and number.isdigit() else None
 
     def holds(self, path: str) -> bool:
         """Say whether it has `path` of this mount still open; False if that is not known.

@@ -85,6 +85,42 @@ def test_tags_and_the_command_share_what_they_know(
     ]
 
 
+def test_views_are_directories_of_links(service: Emulator, bucket: str, tmp_path: Path) -> None:
+    fill(service, bucket)
+    judge = judge_of(service.service, service.url, bucket)
+    judge.put("other/07", b"again", {"n": "7"})
+    judge.put("plain", b"p", {})
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        zygote.run("index", mount.path, env=KEYS)
+        views = mount.path / ".tagfs"
+        assert ".tagfs" not in os.listdir(mount.path)
+        log = mount.requests()
+        both = sorted(os.listdir(views / "tag/n/=7"))
+        assert len(both) == 2
+        assert os.listdir(views / "untagged") == ["plain"]
+        (views / "query/n~^1.$ and not n=11").mkdir()
+        assert os.listdir(views / "query") == ["n~^1.$ and not n=11"]
+        assert len(os.listdir(views / "query/n~^1.$ and not n=11")) == 9
+        assert len(log) == 0
+        assert {os.path.realpath(views / "tag/n/=7" / name) for name in both} == {
+            f"{mount.path}/d/07",
+            f"{mount.path}/other/07",
+        }
+        run("tar", "-chf", tmp_path / "t.tar", "-C", views / "query/n=59", "59")
+        listed = run("tar", "-tvf", tmp_path / "t.tar")
+        assert " 59 " in listed
+        assert "59\n" in listed
+        with pytest.raises(OSError, match="Read-only"):
+            (views / "new").mkdir()
+        with pytest.raises(OSError, match="Read-only"):
+            (views / "untagged/plain").unlink()
+        # What this mount learns is there at once.
+        os.setxattr(mount.path / "plain", "user.tag.n", b"7")
+        time.sleep(1.1)  # the kernel's memory of names
+        assert len(os.listdir(views / "tag/n/=7")) == 3
+        assert os.listdir(views / "untagged") == []
+
+
 def where(mount: Mounted) -> tuple[str, ...]:
     options = f"endpoint={mount.service.url},cache_dir={mount.cache_dir}"
     return f"oss://{mount.bucket}", "-o", options
