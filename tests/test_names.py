@@ -15,8 +15,8 @@ PRIVATE = frozenset(
 )
 """Words that a reader who knows the field would not look for."""
 
-ALLOWED = frozenset({"uploads_behind", "UPLOADS_BEHIND"})
-"""Names of options that stand in the code of others as well."""
+ALLOWED = frozenset({"uploads_behind", "UPLOADS_BEHIND", "tell"})
+"""Names of options that stand in the code of others as well, and file.tell()."""
 
 
 def names(source: str) -> Iterator[str]:
