@@ -28,4 +28,4 @@ IGNORED: Final = frozenset(
     "_netdev nofail noauto auto user users nouser owner group nogroup defaults relatime norelatime "
     "strictatime lazytime nolazytime silent loud nomand iversion noiversion".split()
 )
-"""Options of /etc/fstab that concern whoever mounts, not the mounted."""
+"""Options of /etc/fstab that concern who mounts, not what is mounted."""

@@ -129,7 +129,7 @@ def _of_vendor(
 ) -> list[OptionValue]:
     """Return what the vendor's own variables choose.
 
-    Their region belongs to their endpoint: where somebody chose an endpoint for tagfs, it would
+    Their region belongs to their endpoint: where the user chose an endpoint for tagfs, it would
     only make signatures for another region.
     """
     found = []

@@ -5,7 +5,7 @@
     [profile.backup]           where -o profile=backup asks for it
 
 The user's file goes before the system's, and in a file a profile before a bucket before the
-default. Secrets do not belong in it: whoever may read how a bucket is mounted need not have them.
+default. Secrets do not belong in it: who may read how a bucket is mounted need not have them.
 """
 
 import difflib
@@ -69,7 +69,7 @@ class ConfigFiles:
             if needed:
                 self.mistakes.append(f"config={path}: no such file")
             return
-        except Unreadable as error:  # somebody else's home, or root's own settings
+        except Unreadable as error:  # another user's home, or root's own settings
             if not needed:
                 return
             reason = str(error)

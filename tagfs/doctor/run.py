@@ -18,7 +18,7 @@ from tagfs.store.client.client import Client, credentials_for, open_bucket
 from tagfs.store.credentials.values import CredentialsProvider
 
 PATIENCE = 10.0
-"""Seconds for one request: somebody waits."""
+"""Seconds for one request: a user waits."""
 
 
 def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Iterator[Finding]:

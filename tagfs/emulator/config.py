@@ -1,4 +1,4 @@
-"""What whoever starts an emulator can choose."""
+"""What can be chosen for an emulator."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Temporary key pairs, as a token service would have handed them out: a file says which hold.
 
 The file is a JSON list of objects with `access_key_id`, `access_key_secret`, `security_token` and
-`expires` (seconds since 1970). It is looked at again for every request, so that whoever plays the
+`expires` (seconds since 1970). It is looked at again for every request, so that who plays the
 token service can hand out, shorten and revoke.
 """
 

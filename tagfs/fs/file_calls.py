@@ -83,7 +83,7 @@ class FileCalls:
         key = self._env.root.to_key(path)
         self._replaced.flush(path)
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
-            raise ObjectChanged(f"{path}: somebody has made it")
+            raise ObjectChanged(f"{path}: another client has made it")
         handle = self._files.create(
             path,
             self._creator.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),

@@ -234,7 +234,7 @@ class FileSystem:
     def listxattr(self, path: str, size: int = 0) -> list[str]:
         """Return the names of a file's extended attributes; `size` bytes are there for them.
 
-        Who looks for an ACL alone is told at once that there is none: `ls -l` does so for every
+        A lookup of an ACL alone is answered at once with none: `ls -l` does so for every
         file, and a file's tags cost a request.
         """
         lists = self._env.caller_lists()

@@ -5,8 +5,8 @@ execve(2), whose task then holds its exec_update_lock until FUSE's FLUSH is answ
 /proc/PID/fd, fdinfo, syscall, stat or cmdline of a task takes that same lock. A callback that
 waited for it would never answer: neither the program nor tagfs nor any `ps` of the host would go
 on. So a thread of its own looks, and the callback waits for milliseconds, or as long as that
-thread does not wait for the kernel. No answer is an answer as well, "unknown", and whoever asks
-has a safe way to go on without knowing. The thread ends its look by itself as soon as the call is
+thread does not wait for the kernel. No answer is an answer as well, "unknown", and the caller has a
+safe way to go on without knowing. The thread ends its look by itself as soon as the call is
 answered.
 """
 

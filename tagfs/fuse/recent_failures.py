@@ -1,4 +1,4 @@
-"""The last failures of a mount, for whoever asks how it fares."""
+"""The last failures of a mount, for its status."""
 
 import threading
 import time

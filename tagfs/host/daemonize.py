@@ -1,4 +1,4 @@
-"""Going to the background, and telling whoever waits in the foreground how it went.
+"""Going to the background, and reporting to the foreground how it went.
 
 The fork comes first: threads, pools and locks that were made before it would be gone in the child.
 """
@@ -14,7 +14,7 @@ READY = b"\0"
 def run_in_background(work: Callable[[Callable[[], None]], None]) -> None:
     """Run `work(ready)` in a child; return when it called `ready`, exit 1 when it failed before.
 
-    `work` raises what is wrong; its message is written to stderr here, where somebody reads it.
+    `work` raises what is wrong; its message is written to stderr here, where a user reads it.
     """
     reader, writer = os.pipe()
     sys.stdout.flush()
@@ -54,7 +54,7 @@ def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
         os.setsid()
         work(ready)
         status = 0
-    except BaseException as error:  # noqa: BLE001  (whatever it is, the one who waits is told)
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the parent reports it)
         report(str(error).encode())
     finally:
         os._exit(status)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 _PATIENCE: Final = 2.0
-"""Seconds of looking: hosts have many processes, and somebody waits."""
+"""Seconds of looking: hosts have many processes, and a user waits."""
 
 _SHOWN: Final = 5
 """Holders that are named."""

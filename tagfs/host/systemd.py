@@ -14,7 +14,7 @@ _PATIENCE = 2.0  # seconds; a mount must not hang because its supervisor does
 def notify(*states: str, environment: Mapping[str, str] = os.environ) -> bool:
     """Send lines such as READY=1 and STATUS=...; return whether there was a receiver.
 
-    Nobody is where no supervisor asked for it. A supervisor that cannot be told is no reason to
+    Nobody is where no supervisor asked for it. One that cannot be reached is no reason to
     fail.
     """
     address = environment.get(VARIABLE, "")
@@ -29,6 +29,6 @@ def notify(*states: str, environment: Mapping[str, str] = os.environ) -> bool:
             sender.connect(address)
             sender.sendall(message.encode())
     except OSError as error:
-        log.info("systemd could not be told %r: %s", message, error)
+        log.info("systemd could not be notified of %r: %s", message, error)
         return False
     return True

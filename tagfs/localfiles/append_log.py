@@ -1,6 +1,6 @@
 """A file of lines that only grows, whose lines are on the disk when `append` returns.
 
-Many threads share one fsync: whoever comes first writes for all who wait.
+Many threads share one fsync: the first writes for all who wait.
 """
 
 import errno

@@ -9,7 +9,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 def replace_file(
     name: Path | str, data: bytes, *, directory: int | None = None, lasting: bool
 ) -> None:
-    """Put a small file of ours in place: whoever looks, and a crash, finds the old or the new one.
+    """Put a small file of ours in place: a reader, and a crash, finds the old or the new one.
 
     `directory` is the descriptor of what `name` is relative to, None for a path. With `lasting`
     the new file survives a power cut as well.

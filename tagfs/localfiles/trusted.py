@@ -30,7 +30,7 @@ class Unreadable(Untrusted):
 def home(environment: Mapping[str, str]) -> Path | None:
     """Return the user's home, from the password file where HOME is not set; None without any.
 
-    Nor where it is root's for somebody else: mount.fuse(8) says so to whoever mounts by fstab.
+    Nor where it is root's for another user: mount.fuse(8) says so to each user of fstab.
     """
     named = environment.get("HOME")
     if named and (os.getuid() == 0 or named != ROOT_HOME):
@@ -71,7 +71,7 @@ def read_secret(path: Path) -> str:
 
 def _read(path: Path, forbidden: int, verb: str, remedy: str) -> str:
     try:
-        # A pipe in the file's place must not make us wait for whoever writes to it.
+        # A pipe in the file's place must not make us wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):  # a home of /dev/null is usual for services
         raise FileNotFoundError(str(path)) from None

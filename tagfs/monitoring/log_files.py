@@ -1,4 +1,4 @@
-"""Opening files that are appended to: whoever planted something in their place gets nothing.
+"""Opening files that are appended to: what another user put in their place is not used.
 
 They tell names, tags and errors, so a new one is readable by its owner alone.
 """

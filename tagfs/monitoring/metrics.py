@@ -38,12 +38,12 @@ _GAUGES: Final = {
 _CACHE_COUNTERS: Final = {
     "hits": "Questions answered from memory",
     "misses": "Questions answered by the service",
-    "coalesced": "Questions answered by somebody else's request",
+    "coalesced": "Questions answered by another call's request",
 }
 
 
 class _Collector:
-    """Turns a mount's status into metrics, each time somebody asks for them."""
+    """Turns a mount's status into metrics, each time they are asked for."""
 
     def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
         self._status = status

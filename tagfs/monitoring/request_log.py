@@ -1,4 +1,4 @@
-"""The request log of a mount: a JSON line for each attempt of a request, for whoever pays for them.
+"""The request log of a mount: a JSON line for each attempt of a request, for who pays for them.
 
 Fields: `time` (seconds since 1970 when it began), `method`, `key` (null for the bucket itself),
 `subresource` (`tagging`, `uploads`, `list`, ... or null), `status` (0: no answer came), `bytes_in`

@@ -103,7 +103,7 @@ class Contents:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is there that anybody could want."""
+        """Whether nothing is there that a user could want."""
         return not (self.renames or self.problems) and all(f.settled for f in self.files)
 
 

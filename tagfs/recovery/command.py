@@ -43,7 +43,7 @@ def recover_command(
         raise click.UsageError("--list, --export and --force exclude one another")
     if discard and not target:
         raise click.UsageError("--discard deletes what was exported: it needs --export")
-    # Here, because whoever only mounts does without a progress bar and all that finishing needs.
+    # Here, because a mount does without a progress bar and all that finishing needs.
     from tagfs.recovery import export, listing as lists, recover  # noqa: PLC0415
     from tagfs.recovery.export import Exporter  # noqa: PLC0415
     from tagfs.recovery.output import Output  # noqa: PLC0415

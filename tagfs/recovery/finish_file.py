@@ -137,7 +137,7 @@ class FileFinisher:
         return True
 
     def _amend(self, current: ObjectInfo, entry: FileEntry) -> None:
-        """Set what had not travelled with the upload, unless somebody changed it since."""
+        """Set what had not travelled with the upload, unless another client changed it since."""
         begun = entry.begun
         if begun is None:
             return

@@ -2,7 +2,7 @@
 
 Either way only one of two equal objects is deleted, and never the one that is newer: an object
 counts as a copy if size, checksum, metadata, headers and tags are those of its counterpart, and
-the service dates it no earlier. Whatever differs was changed by somebody since, and both stay.
+the service dates it no earlier. What differs was changed since by another client, and both stay.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ class RenameFinisher:
         verdicts = list(zip(with_twin, same, strict=True))
         outcome.kept += [info.key for (info, _), equal in verdicts if not equal]
         if not copying:
-            # Somebody deleted the copy, or made this since: it is all that there is.
+            # Another client deleted the copy, or made this since: it is all that there is.
             outcome.kept += [info.key for info, twin in pairs if twin is None]
         same_ones = {info.key: info for (info, _), equal in verdicts if equal}
         if same_ones:

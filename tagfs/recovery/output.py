@@ -1,4 +1,4 @@
-"""How recovery speaks: lines for people and scripts, a progress bar where somebody looks on."""
+"""How recovery speaks: lines for people and scripts, a progress bar on a terminal."""
 
 import sys
 from contextlib import ExitStack

@@ -119,7 +119,7 @@ def _check_private(base: Path) -> None:
     """
     found, above = base.lstat(), base.parent.stat()
     mode = stat.S_IMODE(found.st_mode)
-    # A link would have bytes of private files land where somebody else wanted them.
+    # A link would have bytes of private files land where another user wanted them.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or mode & 0o022:
         raise SettingsError(f"{base} is not yours alone: choose another cache_dir")
     replaceable = stat.S_IMODE(above.st_mode) & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH

@@ -1,1 +1,1 @@
-"""A bucket, whoever serves it; knows no path, errno, stat or FUSE."""
+"""A bucket of any service; knows no path, errno, stat or FUSE."""

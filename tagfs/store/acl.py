@@ -2,7 +2,7 @@
 
 Pure. An `Acl` maps the names of headers, without the service's prefix, to their values, or holds
 the whole document under `DOCUMENT` where no headers say the same. An empty one is what an object
-has without anybody's doing.
+has unless one is set.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The contract: what a bucket can do, whoever serves it.
+"""The contract: what a bucket can do, of any service.
 
 `fs` is written against `Bucket` alone. Three implementations exist: `MemoryBucket` (a fake that
 works), `Client` (HTTP) and `CachedBucket` (a Bucket around a Bucket). One contract suite,

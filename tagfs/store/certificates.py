@@ -50,7 +50,7 @@ class Trust:
         """Return what verifies a service.
 
         Raises:
-            SettingsError: there are no certificates where somebody said.
+            SettingsError: there are no certificates where the user said.
         """
         missing = [place for place in self._places() if not Path(place).exists()]
         if missing:

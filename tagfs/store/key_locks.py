@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class KeyLocks:
-    """Re-entrant locks, one for each key that somebody holds or awaits; none for the others."""
+    """Re-entrant locks, one for each key that a thread holds or awaits; none for the others."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

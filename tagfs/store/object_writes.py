@@ -123,7 +123,7 @@ class ObjectWrites(Protocol):
         """Delete one object; a missing one is no error.
 
         `meant` is the version that is to go. After an attempt without an answer, no further one is
-        made if another version is there: somebody has made that since. Where a service knows
+        made if another version is there: another client has made that since. Where a service knows
         conditions, another version is spared in any case.
 
         Raises:

@@ -1,8 +1,8 @@
 """Calls under way, so that callers who ask the same at the same time share one answer.
 
-Owns no lock for its bookkeeping: whoever owns the `CallTable` calls every method but `wait` and
+Owns no lock for its bookkeeping: the owner of the `CallTable` calls every method but `wait` and
 `land` under one lock, and lands a flight after it has ended it. A flight also learns that
-something was written while it was under way: its answer may be older than that, so it is told to
+something was written while it was under way: its answer may be older than that, so it is given to
 no later caller and not remembered.
 """
 

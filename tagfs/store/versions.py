@@ -87,7 +87,7 @@ class Sent:
 
 
 def is_what_was_sent(found: ObjectInfo, sent: Sent) -> bool:
-    """Say whether an object is what was sent: all evidence of that must be told, and fit."""
+    """Say whether an object is what was sent: all evidence of that must be there, and fit."""
     detail = found.detail or Detail()
     pairs = [
         (sent.size, found.size),
@@ -146,7 +146,7 @@ def is_part(found: Part, sent: Part) -> bool:
 def check_same_size(known: ObjectInfo, found: ObjectInfo) -> None:
     """Raise if two answers tell different sizes of one version: one is a part's.
 
-    A link is told with a size of its own or with its target's, and is left out.
+    A link is reported with its own size or its target's, and is left out.
 
     Raises:
         IntegrityError

@@ -178,6 +178,7 @@ def test_a_key_pair_that_is_refused_is_no_denial(tree: FileSystem, bucket: Bucke
 
 
 def test_each_kind_of_refusal_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING")
     denials = Denials()
     for what in ("one", "two", "one"):
         denials.pass_over(what, AccessDenied("no"))

@@ -1,7 +1,7 @@
 """Keys that come with each request (SSE-C): nothing is encrypted, keys are compared.
 
 The manual of S3, "Using server-side encryption with customer-provided keys": the service keeps a
-digest of the key, and refuses whoever reads without it; so does OBS.
+digest of the key, and refuses a read without it; so does OBS.
 """
 
 import base64

@@ -52,7 +52,7 @@ class Dialect:
         reports_server_time: whether they tell how long the service took.
         signed_parameters: query parameters that belong to the resource of an old signature, in
             lower case.
-        bucket_first: whether a bucket that does not exist is told before who asks is known.
+        bucket_first: whether a bucket that does not exist is reported before the caller is known.
         versions: whether a version that does not exist is an error.
         dotted_buckets: whether the names of buckets may have dots.
         check_key: raises an error if an object must not be called so.

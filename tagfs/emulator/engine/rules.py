@@ -11,7 +11,7 @@ class LinkRules:
     Attributes:
         later_time: whether Last-Modified through a link is the later of both times, not the link's.
         own_class: whether the storage class through a link is the link's, not its target's.
-        shows_crc64: whether the target's CRC64 is told through a link.
+        shows_crc64: whether the target's CRC64 is reported through a link.
         crc64: that of a link itself.
         always_quoted: whether a target is percent-encoded even where it is plain ASCII.
         refuses_body: whether a request that makes a link must have no body.

@@ -1,6 +1,6 @@
 """What a request promises of its body: MD5, SHA-256 and the newer checksums, verified at its end.
 
-CRC64NVME is believed: nothing at hand computes it at a bearable speed.
+CRC64NVME is taken as sent: nothing at hand computes it at a bearable speed.
 """
 
 import base64

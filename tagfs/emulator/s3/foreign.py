@@ -132,10 +132,10 @@ class Foreign:
     def _drop(self, context: Context) -> Context:
         """Take away from a request what such a server does not look at."""
         ignored: tuple[str, ...] = ()
-        forgets = self._is_marker(context) and context.call.operation == "PutObject"
-        if forgets or not self._keeps_metadata:
+        drops = self._is_marker(context) and context.call.operation == "PutObject"
+        if drops or not self._keeps_metadata:
             ignored += ("x-amz-meta-",)
-        if forgets or self._tagging == "no_delete":
+        if drops or self._tagging == "no_delete":
             ignored += ("x-amz-tagging",)
         if not ignored:
             return context

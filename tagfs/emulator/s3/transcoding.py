@@ -1,4 +1,4 @@
-"""GCS: what was stored compressed is decompressed for whoever does not say that he takes gzip.
+"""GCS: what was stored compressed is decompressed for clients that do not accept gzip.
 
 "Transcoding of gzip-compressed files": the range of such a request is ignored, the ETag is that of
 what is stored, and Content-Encoding is left out.

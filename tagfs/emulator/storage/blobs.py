@@ -94,7 +94,7 @@ class Incoming:
 
 
 class BlobDirectory:
-    """The files, which outlive their row while somebody still reads them."""
+    """The files, which outlive their row while a reader has them open."""
 
     def __init__(self, root: Path) -> None:
         self._incoming = root / "incoming"

@@ -1,7 +1,7 @@
 """Notes: what the journal says of a staged file or a rename, as a value and as JSON.
 
 Pure. A note is read back by another process after a crash, perhaps by another version of tagfs or
-after somebody touched it, so nothing in it is believed: whatever is not exactly of its form is a
+after it was edited, so nothing in it is trusted: whatever is not exactly of its form is a
 `InvalidEntry` with the reason, and a key that can be no file is never acted on.
 """
 

@@ -103,7 +103,7 @@ class Reader:
     def read(self, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`; fewer only at the end of the object.
 
-        What lies in one range is a view of it: whoever wants it elsewhere makes the only copy.
+        What lies in one range is a view of it: a caller who wants it elsewhere makes the only copy.
 
         Raises:
             ObjectChanged: another version took the place of the one being read.
@@ -186,7 +186,7 @@ class Reader:
                 key, piece.start, piece.end - piece.start, if_match=info.etag
             )
             check_same_size(info, content.info)
-        except BaseException as error:  # noqa: BLE001  (handed to whoever reads)
+        except BaseException as error:  # noqa: BLE001  (handed to the reader)
             piece.future.set_exception(error)
         else:
             piece.future.set_result(content)

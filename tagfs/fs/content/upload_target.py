@@ -18,7 +18,7 @@ class UploadTarget:
             which is when the upload ends, stands in for them.
         base: the object that the file derives from, if any.
         replaced: the object that a new file was renamed over, which gives it only its tags.
-        exclusive: O_EXCL: nothing that somebody else made is replaced.
+        exclusive: O_EXCL: nothing that another client made is replaced.
         kept: the tags for an object that is replaced, though none was known to be there.
         appendable: whether a new object is to be one that can be appended to.
     """

@@ -1,4 +1,4 @@
-"""Content-Type: which one a name has, and whether somebody chose the one that an object has."""
+"""Content-Type: which one a name has, and whether a user chose the one that an object has."""
 
 import functools
 import mimetypes
@@ -36,7 +36,7 @@ def by_name(path: str) -> str | None:
 
 
 def is_chosen(content_type: str, path: str) -> bool:
-    """Tell whether somebody chose the type of the object at `path`, rather than its name."""
+    """Tell whether a user chose the type of the object at `path`, rather than its name."""
     return content_type not in UNCHOSEN and content_type != by_name(path)
 
 

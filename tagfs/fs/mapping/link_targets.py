@@ -82,7 +82,7 @@ def link_metadata(link_key: str, text: str) -> dict[str, str]:
 def read_text(link_key: str, target: str, metadata: Mapping[str, str]) -> str:
     """Return what readlink gives: the text kept beside the key, else the one derived from it.
 
-    A text is believed only while it still leads to the stored target: a link that was moved, or
+    A text counts only while it still leads to the stored target: a link that was moved, or
     set anew by an SDK, tells its target by its key.
     """
     text = parse_text(metadata.get(METADATA_NAME, ""))

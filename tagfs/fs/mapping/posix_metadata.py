@@ -131,7 +131,7 @@ def parse_attributes(info: ObjectInfo, default: Attributes) -> Attributes:
     """Read an object's attributes; what its metadata does not tell comes from `default`.
 
     The type: a symlink object is a link; a directory marker is a directory whatever its metadata
-    says; other type bits are believed; none with a `symlink-target` means a link (ossfs 1).
+    says; other type bits stand; none with a `symlink-target` means a link (ossfs 1).
     """
     metadata = info.detail.metadata if info.detail else {}
     mode = parse_mode(_first(metadata, "mode"))

@@ -29,7 +29,7 @@ class XattrKind(enum.Enum):
     META = "one entry of the user metadata"
     OBJECT = "a fact about the object, or a header that is kept with it"
     STATUS = "the state of the mount, as JSON"
-    REFRESH = "setting it forgets what is cached"
+    REFRESH = "setting it invalidates what is cached"
     DESKTOP_TAGS = "user.xdg.tags: the labels of a file manager"
     OTHER_USER = "any other user.* name, kept in the user metadata"
     RESERVED_USER = "a user.* name of ours that stands for nothing"

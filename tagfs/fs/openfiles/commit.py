@@ -58,8 +58,8 @@ class Committer:
         """Make the object what the staged file is; return what it became.
 
         Raises:
-            AlreadyExists: `to.exclusive`, and somebody else has made it.
-            ObjectChanged: `again`, so it comes late, and somebody else has made or replaced it.
+            AlreadyExists: `to.exclusive`, and another client has made it.
+            ObjectChanged: `again`, so it comes late, and another client has made or replaced it.
         """
         if again:
             self._check_unchanged(to)
@@ -72,7 +72,7 @@ class Committer:
         except AlreadyExists:
             if not to.new.exclusive or (to.exclusive and not self._made(to.key)):
                 raise
-        # Somebody else created it since it was looked up. Not asked to be exclusive, this file
+        # Another client created it since it was looked up. Not asked to be exclusive, this file
         # replaces that one, and keeps its tags like every other rewrite.
         kept = replace(self._beside(to), exclusive=False, tags=to.kept)
         return self._finish(staged, replace(to, new=kept, appendable=False), fetch)
@@ -82,7 +82,7 @@ class Committer:
     ) -> ObjectInfo:
         """Make a directory's marker; return what it became.
 
-        One that somebody else has made as well stays, and gets what was set since: the tags, and
+        One that another client has made as well stays, and gets what was set since: the tags, and
         if attributes or metadata were `edited` those.
         """
         try:
@@ -107,7 +107,7 @@ class Committer:
             raise
 
     def _beside(self, to: UploadTarget) -> NewObject:
-        """Return what travels with a file that replaces what somebody else has just made."""
+        """Return what travels with a file that replaces what another client has just made."""
         try:
             left = inherited_from(self._bucket.head(to.key, max_age=0))
         except NotFound:
@@ -122,7 +122,7 @@ class Committer:
         )
 
     def _check_unchanged(self, to: UploadTarget) -> None:
-        """Raise if somebody else has made or replaced the object: an upload sent again comes late.
+        """Raise if another client has made or replaced the object: a retry comes late.
 
         Raises:
             ObjectChanged
@@ -137,7 +137,7 @@ class Committer:
         if before is not None and is_version(found, before):
             return
         if not self._may_be_ours(found):
-            raise ObjectChanged(f"{to.key}: somebody else has made or replaced it since")
+            raise ObjectChanged(f"{to.key}: another client has made or replaced it since")
 
     def has_uncertain_upload(self, key: str) -> bool:
         """Say whether an object of a new file may be there all the same."""

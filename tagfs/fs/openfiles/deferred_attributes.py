@@ -122,7 +122,7 @@ class DeferredAttributes:
     def _send(self, path: str) -> None:
         waiting = self._waiting[path]
         is_late = self._clock() - waiting.since > FRESH_WITHIN
-        with contextlib.suppress(NotFound):  # deleted by somebody else: nothing to set them on
+        with contextlib.suppress(NotFound):  # deleted by another client: nothing to set them on
             self.send(path, waiting.attributes, waiting.version if is_late else None)
 
     def _drop(self, path: str) -> None:
@@ -131,5 +131,5 @@ class DeferredAttributes:
 
 
 def _is_final(error: Exception) -> bool:
-    """Say whether attributes are given up: somebody else has made the object anew."""
+    """Say whether attributes are given up: another client has made the object anew."""
     return isinstance(error, ObjectChanged) or not isinstance(error, TagfsError)

@@ -54,7 +54,7 @@ class Committing:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Its last upload failed, and whoever closed the file was told so; it stays on the local disk.
+    """Its last upload failed, which close(2) has reported; it stays on the local disk.
 
     What is written after that changes nothing of this: only another upload does.
 

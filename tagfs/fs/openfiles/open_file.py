@@ -99,7 +99,7 @@ class OpenFile(OpenObject):
         """Make a handle see what the service has now; the first range comes with the answer.
 
         Only of an empty object nothing can be read, so a recent answer does. `ahead` is content
-        that was asked for a moment ago, before anybody opened the file.
+        that was asked for a moment ago, before the file was opened.
         """
         if self.staged is None:
             reader = self._open_reader(handle)
@@ -148,7 +148,7 @@ class OpenFile(OpenObject):
     def flush(self, *, again: bool = False) -> None:
         """Upload what was changed; the service has accepted it when this returns.
 
-        `again`: its failure was told before. What somebody else made meanwhile is not replaced.
+        `again`: its failure was reported. What another client made meanwhile is not replaced.
 
         Raises:
             TagfsError: it has not; the object is as it was, and the staged file stays on disk.
@@ -197,7 +197,7 @@ class OpenFile(OpenObject):
         self._uploaded(under_way, to, info)
 
     def revert(self, handle: Handle) -> None:
-        """Be what the service has again: whoever changed the file by `handle` was told of failure.
+        """Be what the service has again: the change by `handle` was reported as failed.
 
         Not if anything else may have been changed meanwhile.
         """

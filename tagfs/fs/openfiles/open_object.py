@@ -96,7 +96,7 @@ class OpenObject:
 
     @property
     def failed(self) -> bool:
-        """Whether its last upload failed, and whoever closed it was told so."""
+        """Whether its last upload failed, which close(2) has reported."""
         return isinstance(self.state, Failed)
 
     @property
@@ -171,7 +171,7 @@ class OpenObject:
         self.revise(changed)
 
     def show_attributes(self, attributes: Attributes) -> None:
-        """Show attributes that somebody else sets on the service."""
+        """Show attributes that another client sets on the service."""
         with self.lock:
             self.draft = replace(self.draft, attributes=attributes)
 
@@ -203,7 +203,7 @@ class OpenObject:
     def moved(self, path: str, info: ObjectInfo | None, before: ObjectInfo | None = None) -> None:
         """Go on under another path; `info` is what its object became, if it has one.
 
-        `before` is the version that was moved. Whoever has another one, which was replaced before
+        `before` is the version that was moved. A handle of another one, which was replaced before
         the move, is to find out that it is gone.
         """
         with self.lock:

@@ -8,8 +8,8 @@ recover` finishes what a crash leaves.
 Nothing is left to chance where order counts. Who opens a held file to write, renames another over
 it, or moves its directory, waits for its upload first. fsync waits for the service as ever.
 
-A failure can be told to nobody any more. It is logged, the file stays held and is tried again; and
-as long as one fails, every other close waits for its own upload and hears how that ended.
+No call is left that could report a failure. It is logged, the file stays held and is tried again;
+and as long as one fails, every other close waits for its own upload and hears how that ended.
 
 The queue of what is pending says when; here stands what is held, how much of it, and how long.
 """
@@ -44,7 +44,7 @@ DIRECTORY_GRACE = 1.0
 """Seconds in which a new directory is given its mode and times, as its tool ends."""
 
 _FINAL = (AlreadyExists, NotFound, ObjectChanged, PositionMismatch)
-"""Failures that mean that somebody else has made, changed or deleted the object. The path shows
+"""Failures that mean that another client has made, changed or deleted the object. The path shows
 what the service has, and the staged file is left to `tagfs recover`."""
 
 
@@ -101,7 +101,7 @@ class WriteBack:
             if not self.enqueue(made.node):
                 made.node.flush()
         except BaseException:
-            self._files.unlink(path)  # nobody was told that it is there
+            self._files.unlink(path)  # no call has shown that it is there
             raise
         finally:
             self._files.release(made.fh)

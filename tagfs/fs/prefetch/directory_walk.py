@@ -85,7 +85,7 @@ class ListedDirectory:
             self.numbers.append(number)
 
     def follow(self, name: str) -> int:
-        """Note that an entry is asked for; return its index in the order of whoever asks."""
+        """Note that an entry is asked for; return its index in the order of the caller."""
         index, last = self.index[name], self.last
         if last >= 0 and not last <= index <= last + SKIPPED:
             ranks = self._ranks()

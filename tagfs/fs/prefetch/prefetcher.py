@@ -262,7 +262,7 @@ class SiblingPrefetcher:
         try:
             content = self._read(key, size)
         finally:
-            future.set_result(content)  # whoever opens the file waits for it, even after a bug
+            future.set_result(content)  # an open of the file waits for it, even after a bug
 
     def _read(self, key: str, size: int) -> Content | None:
         try:

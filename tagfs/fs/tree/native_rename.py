@@ -48,7 +48,7 @@ class NativeRename:
 
         Raises:
             InvalidRequest: into itself.
-            AlreadyExists, NotEmpty: somebody made something there meanwhile.
+            AlreadyExists, NotEmpty: another client made something there meanwhile.
         """
         old = source.path
         if is_below(new, old):

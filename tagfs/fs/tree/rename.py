@@ -185,7 +185,7 @@ class Renamer:
                 node.flush()  # or what it was renamed over would be seen again at its old name
             if node.info is not None:
                 return False
-            # What the kernel was told of the new name does: whatever has come there meanwhile is
+            # What the kernel knows of the new name does: whatever has come there meanwhile is
             # met by the upload, which keeps its tags.
             target = self._tree.find(new, max_age=FRESH_WITHIN if exclusive else None)
             self._check_types(self._tree.lookup(old), target, exclusive=exclusive)

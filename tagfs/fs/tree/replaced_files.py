@@ -8,7 +8,7 @@ and the object is deleted.
 
 That deletion is late by nature, so it strikes nothing that is newer than itself. Whatever is made
 here at its path waits for it first (`flush`), or takes it back (`rename_over`). What another
-host made is recognised by its version, once the deletion comes later than an answer is believed.
+host made is recognised by its version, once the deletion comes later than an answer is fresh.
 """
 
 import contextlib

@@ -49,7 +49,7 @@ def write_symlink(bucket: Bucket, key: str, text: str, new: NewObject) -> Object
     _check_kept(bucket, key)
     if "mode" not in new.metadata:
         raise NotPermitted(f"{key}: links in this bucket need attributes=stored")
-    # s3fs drops blanks around the text, and so does whoever reads links of s3fs.
+    # s3fs drops blanks around the text, and so do all who read its links.
     exact = {METADATA_NAME: render_text(text)} if text != text.strip() else {}
     content = BytesSource(text.encode("utf-8", "surrogateescape"))
     headers = {"content-type": "application/octet-stream"}

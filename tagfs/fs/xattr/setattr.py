@@ -149,7 +149,7 @@ class AttributeSetter:
         self._edits.edit(entry, lambda info: self._rendered(entry, info, stamped))
 
     def _marker(self, path: str, key: str) -> ObjectInfo:
-        """Return the marker of a directory that showed none: made here, or by somebody meanwhile.
+        """Return the marker of a directory that showed none: made here, or by another client.
 
         Raises:
             AccessDenied: it is there, and nothing of it was shown.
@@ -180,7 +180,7 @@ class AttributeSetter:
 
         def changed(info: ObjectInfo) -> Mapping[str, str]:
             if meant is not None and meant.etag != info.etag:
-                raise ObjectChanged(f"{path}: somebody else has made it anew since")
+                raise ObjectChanged(f"{path}: another client has made it anew since")
             return with_attributes(info, attributes)
 
         self._edits.edit(self._tree.lookup(path), changed)

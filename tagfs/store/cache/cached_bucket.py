@@ -36,7 +36,7 @@ from tagfs.store.tags import TagRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStats:
-    """How a cache fares: answers from memory, from the service, from somebody else's request."""
+    """How a cache fares: answers from memory, from the service, from another call's request."""
 
     hits: int
     misses: int
@@ -52,7 +52,7 @@ class CachedBucket:
 
     Args:
         inner: whom to ask.
-        ttl: seconds for which objects, absences and listings are believed; 0: not at all.
+        ttl: seconds for which objects, absences and listings are fresh; 0: never.
         tag_ttl: the same for tags.
         negative_ttl: the same for absences, where that is shorter than `ttl`; None: as `ttl`.
         max_entries: bound of listed entries; an eighth of it of objects with detail and of tags.

@@ -92,7 +92,7 @@ class EntryStore:
         )
 
     def get_tags(self, key: str, oldest: float, *, counted: bool) -> TagSet | None:
-        """Return the tag set of one object; `counted` says whether numbers of tags are believed."""
+        """Return the tag set of one object; `counted` says whether numbers of tags are trusted."""
         kept = self.tags.get(key)
         if kept is not None and kept[0] > oldest:
             return kept[1]
@@ -158,7 +158,7 @@ class EntryStore:
             self.tags[key] = (at, tags)
 
     def _compare_count(self, key: str, detail: Detail, at: float) -> None:
-        # Somebody else changed the tags; without a count nobody can tell.
+        # Another client changed the tags; without a count that does not show.
         kept = self.tags.get(key)
         if kept and kept[0] < at and detail.tag_count not in (None, len(kept[1])):
             del self.tags[key]

@@ -23,7 +23,7 @@ class ReadRights:
         self._refused = False
 
     def note_read(self, key: str) -> None:
-        """Remember that the tags of an object were told."""
+        """Remember that the tags of an object were read."""
         if self._refused:
             return
         if len(self._directories) >= MANY:

@@ -1,6 +1,6 @@
 """One scan of a directory that several readers follow, page by page.
 
-Whoever needs a page that nobody has asked for yet asks for it; the others find it there. Up to
+The first caller that needs a page asks for it; the others find it there. Up to
 `max_rows` entries are held, packed; of a larger directory nothing is held, the reader who came
 there first goes on alone and the others with requests of their own.
 """
@@ -35,7 +35,7 @@ class SharedScan:
 
     Attributes:
         began: when it began, on the cache's clock.
-        growing: what is written meanwhile; belongs to whoever holds the cache's lock.
+        growing: what is written meanwhile; guarded by the cache's lock.
         users: how many readers follow; the same.
         complete: whether all of the directory came and is held.
         closed: whether nobody may join any more.
@@ -62,7 +62,7 @@ class SharedScan:
     def page(self, index: int, reader: object, max_rows: int) -> Page | TooLarge | None:
         """Return a page by number, None after the last.
 
-        The first request is made by whoever comes first; a failure is everybody's.
+        The first request is made by the first caller; a failure is raised to all.
         """
         with self._pulling:
             if index < len(self._chunks):

@@ -39,7 +39,7 @@ class _Batch:
     """One batch on its way, and what a look at its keys found after an answer was lost.
 
     Attributes:
-        left: keys that hold what is meant, if anybody looked.
+        left: keys that hold what is meant, if they were looked at.
         is_over: whether the batch is not to be sent again, because it has fewer keys now.
     """
 
@@ -99,7 +99,7 @@ class BatchDeletes:
                 raise
             except TagfsError as failure:
                 if start == 0 and not failed:
-                    raise  # nothing was deleted, so the failure itself can be told
+                    raise  # nothing was deleted, so the failure itself is raised
                 failed.update(dict.fromkeys(batch, str(failure)))
         if not markers:
             markers = self._remaining_markers([key for key in batched if key not in failed])
@@ -217,7 +217,7 @@ class BatchDeletes:
     ) -> dict[str, str]:
         """Look at the keys of a batch whose answer says nothing of them; delete those left singly.
 
-        A server that is silent where nothing failed is believed from then on.
+        A server that is silent where nothing failed is trusted from then on.
         """
         looks = self._pool.map(lambda key: self._deletes.may_be_left(key, meant.get(key)), keys)
         left = [key for key, is_left in zip(keys, looks, strict=True) if is_left]

@@ -1,4 +1,4 @@
-"""Uploads completed: parts put together, verified, and told from what was there before."""
+"""Uploads completed: parts put together, verified, and distinguished from what was there before."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -205,7 +205,7 @@ class UploadCompletions:
         """Decide whether an upload that is gone was completed by the lost first attempt.
 
         Raises:
-            NoSuchUpload, AlreadyExists: it was not, or it cannot be told.
+            NoSuchUpload, AlreadyExists: it was not, or that is not known.
         """
         if answer.code in self._conditional.conflict_codes(request):
             return self._outcomes.resolve_conflict(request, answer, made)

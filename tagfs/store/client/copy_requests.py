@@ -97,7 +97,7 @@ class CopyRequests:
 
         Raises:
             MalformedResponse: it is no answer to a copy. A server that ignores the source has
-                written an empty object instead; whoever copies must not delete the source.
+                written an empty object instead; the caller must not delete the source.
         """
         try:
             copied = parse_copied(answer.body)

@@ -1,9 +1,9 @@
 """ACLs of objects: read before a rewrite and sent with it, for no service keeps them by itself.
 
 An ACL is a right, so a rewrite reads it afresh, beside the tags: sent as it was a minute ago, it
-could publish what somebody has closed since. An answer, or a write of our own, that is at most
-FRESH_WITHIN old counts as fresh. Where a bucket has no ACLs, nothing is asked. A refusal (403) is
-about one request: a policy may deny one prefix, and a denial may pass, so all others carry
+could publish what another client has closed since. An answer, or a write of our own, that is at
+most FRESH_WITHIN old counts as fresh. Where a bucket has no ACLs, nothing is asked. A refusal (403)
+is about one request: a policy may deny one prefix, and a denial may pass, so all others carry
 theirs.
 """
 

@@ -21,7 +21,7 @@ from tagfs.store.http.error_response import NO_ETAGS
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.wire.documents import BucketDescription, parse_bucket_info
 
-_CHECK_TIMEOUT = 5.0  # seconds; somebody waits for the mount
+_CHECK_TIMEOUT = 5.0  # seconds; a user waits for the mount
 
 
 class BucketProbes:
@@ -156,10 +156,10 @@ class BucketProbes:
         return self._ignored_tags() or denied
 
     def _made_up_tags(self) -> list[str]:
-        """Say that the tags of what is not there were told, which none can have."""
+        """Say that tags were returned of what is not there, which none can have."""
         if self._ignored_tags() or self._api.is_vouched_for:
             return self._ignored_tags()
-        reason = "those of an object that is not there are told"
+        reason = "tags are returned of an object that is not there"
         self._features.disable("object_tags", reason)
         return [f"no object tags ({reason})"]
 
@@ -177,7 +177,7 @@ class BucketProbes:
             self._api.check_key(key)
             self._requests.get("GetObjectTagging", key)
         except TagfsError as failure:
-            logger.debug("whether objects can have tags is not told by %r: %s", key, failure)
+            logger.debug("whether objects can have tags is not shown by %r: %s", key, failure)
         return self._features.tags_proven
 
     def _style(self) -> str:

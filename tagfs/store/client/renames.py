@@ -24,8 +24,8 @@ class ObjectRenames:
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
         """Rename a file or a directory; see `ObjectWrites.rename`.
 
-        Sent again after a lost answer, the request might move what somebody made under the old
-        name meanwhile, over what was just moved: so both sides are looked at first.
+        Sent again after a lost answer, the request might move what another client made under the
+        old name meanwhile, over what was just moved: so both sides are looked at first.
         """
         self._api.check_key(key)
         self._api.check_key(new)

@@ -17,7 +17,7 @@ _RANDOM_BYTES = 6
 def unused_key(key: str) -> str:
     """Return a key beside `key` that nobody uses: another one at each call.
 
-    A name that is always the same could be somebody's object, and what is tried there would
+    A name that is always the same could be a user's object, and what is tried there would
     overwrite or delete it.
     """
     directory = key[: key.rfind("/") + 1]

@@ -3,7 +3,7 @@
 A server that ignores sub-resources may ignore more: the source of a copy, so that a copy is a
 PutObject of nothing, or an upload's id, so that the end of an upload is a DeleteObject. Both are
 tried once on such a server, by a request that only a server which looks at everything refuses.
-Servers that look at sub-resources are believed, and cost nothing.
+Servers that look at sub-resources are trusted, and cost nothing.
 """
 
 from urllib.parse import quote

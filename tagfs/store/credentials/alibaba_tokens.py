@@ -27,7 +27,7 @@ _OIDC: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RamRole:
-    """A role that somebody wants to be; "" leaves a choice to the service.
+    """A role to assume; "" leaves a choice to the service.
 
     Attributes:
         duration: seconds.

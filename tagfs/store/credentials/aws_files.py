@@ -100,7 +100,7 @@ class AwsFiles:
         return named or self.endpoint_in(service, profile)
 
     def ignores_endpoints(self, profile: Mapping[str, str]) -> bool:
-        """Tell whether somebody has said that configured endpoints do not count."""
+        """Tell whether the user has said that configured endpoints do not count."""
         said = self._around.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
         return (said or profile.get("ignore_configured_endpoint_urls", "")).lower() in _YES
 

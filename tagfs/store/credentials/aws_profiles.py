@@ -158,7 +158,7 @@ class WebIdentity:
     def __init__(self, around: Surroundings, profile: AwsProfile, *, named: bool) -> None:
         """`profile` tells the token service's region and endpoint, and what variables do not.
 
-        `named`: somebody has named it, so that it has to be there.
+        `named`: the user has named it, so that it has to be there.
         """
         self._around = around
         self._profile = profile
@@ -191,7 +191,7 @@ class WebIdentity:
 
 
 def _left_over(profile: Profile, word: str) -> str:
-    """Return what is wrong with a profile that names somebody else by half."""
+    """Return what is wrong with a profile that names another role by half."""
     if word == "login_session":
         return f"{profile.title} is that of `aws login`: use {_EXPORT} {profile.name}"
     if word.startswith("sso"):

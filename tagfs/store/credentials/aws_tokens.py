@@ -28,7 +28,7 @@ _OF_OLD: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsRole:
-    """A role that somebody wants to be.
+    """A role to assume.
 
     Attributes:
         session: how the service's records call him.

@@ -83,7 +83,7 @@ class CredentialsChoice:
 
 
 ANY_CREDENTIALS: Final = CredentialsChoice()
-"""Those of somebody who chose nothing."""
+"""Those of a user who chose nothing."""
 
 
 class FoundCredentials:

@@ -22,7 +22,7 @@ CONTAINERS: Final = "http://169.254.170.2"
 """Where ECS tells its tasks their credentials."""
 
 CONTAINER_TIMEOUT: Final = 5.0
-"""Seconds; the agent on a container's host may have to ask somebody else."""
+"""Seconds; the agent on a container's host may have to ask another service."""
 CONTAINER_ATTEMPTS: Final = 3
 
 _AUTHORIZATIONS = (

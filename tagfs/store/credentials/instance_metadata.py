@@ -1,7 +1,7 @@
 """Credentials of the machine's own role: what the metadata service of a cloud tells its guests.
 
 The services answer on link-local addresses alone. Another base address is for tests and unusual
-hosts, and must be one of those or loopback: whoever answers there chooses who we are. No proxy is
+hosts, and must be one of those or loopback: the server there chooses who we are. No proxy is
 asked. Once a service has answered, it is asked again before its answer expires.
 """
 
@@ -95,7 +95,7 @@ EC2_ROLE: Final = Metadata(
 
 
 class Silent(Exception):
-    """Nobody answered; `connected` when somebody was there."""
+    """No answer came; `connected` when a host was there."""
 
     def __init__(self, reason: str, *, connected: bool) -> None:
         super().__init__(reason)

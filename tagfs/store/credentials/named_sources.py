@@ -1,6 +1,6 @@
 """Sources that a user named: if one has nothing, that is an error, and nobody else is asked.
 
-To pass one over would be to act as somebody else, with other rights and in another's name.
+To pass one over would be to act as another user, with other rights and in another's name.
 """
 
 from tagfs.errors import BadCredentials

@@ -36,7 +36,7 @@ def place_in_files(
 ) -> dict[str, tuple[str, str]]:
     """Return what the files say of "endpoint" and "region", each with where it stands.
 
-    Files that cannot be read say nothing here; whoever looks for credentials in them says why.
+    Files that cannot be read say nothing here; a lookup of credentials in them says why.
     """
     around = Surroundings(environment=environment, tokens=HttpTokenRequests())
     if profile is None and around.variable(*_OTHER_IDENTITIES.get(service, ())):

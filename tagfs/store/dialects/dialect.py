@@ -120,7 +120,7 @@ class Dialect:
         signs_payload: whether it signs the body's SHA-256, where that is known.
         endpoint: returns the host of a region.
         region: returns the region that a host belongs to, or None.
-        likely_region: returns the region that stands in a host of somebody else's, or None.
+        likely_region: returns the region that stands in another server's host, or None.
         no_endpoint: says what a host is that serves no API; "" for all others.
         no_bucket: matches names of what cannot be used as a bucket.
         signs_domain: whether a bucket's own domain takes the place of its name in signatures.

@@ -194,7 +194,7 @@ class Connector:
     def close(self) -> None:
         """Let go of what opens connections."""
         self._adapter.close()
-        self._pool.close()  # the adapter only forgets it
+        self._pool.close()  # the adapter only drops its reference
 
     def _not_connected(
         self, error: Exception, connection: CoalescingConnection, *, retry_connect: bool

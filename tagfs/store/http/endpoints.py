@@ -22,7 +22,7 @@ _BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # Old buckets of AWS, and what Ceph (rgw_relaxed_s3_bucket_names, TENANT:BUCKET) and MinIO let be.
 _RELAXED = re.compile("[A-Za-z0-9][A-Za-z0-9._:-]{2,254}")
 _PORTS = {"http": 80, "https": 443}
-# Nothing that anybody on the way would write in another form.
+# Nothing that a server on the way would write in another form.
 _ROOT = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 
 

@@ -24,8 +24,8 @@ _SHOWN = 200  # bytes of a body that is no XML
 
 
 NO_ETAGS: Final = (
-    "this server told no ETag, without which versions cannot be told apart (JuiceFS's gateway "
-    "tells them with --keep-etag)"
+    "this server sends no ETag, without which versions look alike (JuiceFS's gateway "
+    "sends them with --keep-etag)"
 )
 
 
@@ -46,7 +46,7 @@ def lacking_etag(
 
 
 def is_foreign_page(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Tell whether a success is somebody else's: of a proxy that wants a login, for example.
+    """Tell whether a success is not the service's: of a proxy that wants a login, for example.
 
     Taken for the service's it would be a write that never was, or a page instead of content.
     """

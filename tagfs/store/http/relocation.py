@@ -48,7 +48,7 @@ def relocated(at: Endpoint, dialect: Dialect, answer: Response) -> Endpoint | No
     if not region or region == at.region or REGION not in at.undecided:
         return None
     own = dialect.region(at.service_host)
-    if own is None:  # somebody else's, or one that serves every region: only signatures change
+    if own is None:  # another server's, or one that serves every region: only signatures change
         return replace(at, region=region)
     if own in at.service_host:  # the user named a region's own endpoint
         return None

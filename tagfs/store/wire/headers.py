@@ -31,7 +31,7 @@ KEPT_HEADERS: Final = (
 """Standard headers that services keep with an object."""
 
 
-_TARGET: Final = "symlink-target"  # a link's text, percent-encoded by whoever made the link
+_TARGET: Final = "symlink-target"  # a link's text, percent-encoded by the tool that made the link
 _MD5 = re.compile("[0-9a-f]{32}")
 _TYPES = {kind.value.lower(): kind for kind in ObjectType}
 

@@ -106,7 +106,7 @@ VARIABLES = {
 def test_a_variable_that_cannot_be_used(service, variable, tmp_path, machine) -> None:
     """... names itself, or the half that is missing beside it."""
     url = f"{machine[service].url}/none"  # answers, and has nothing there
-    value = url if variable.endswith("FULL_URI") else "/nonexistent"
+    value = url if variable.endswith("FULL_URI") else "/nonexistent/file"
     with pytest.raises(BadCredentials) as raised:
         find(service, tmp_path, machine, {variable: value}).get()
     told = str(raised.value)

@@ -218,7 +218,7 @@ def test_what_fails_and_comes_late_spares_what_another_host_made(
     bucket.put(TEMPORARY[1:], BytesSource(b"another host's"), NewObject(metadata={"mode": "33188"}))
     bucket.refuses = False
     clock.advance(FRESH_WITHIN + FIRST_RETRY)
-    wait_for(lambda: "somebody else has made it anew" in caplog.text)
+    wait_for(lambda: "another client has made it anew" in caplog.text)
     assert kept(bucket, TEMPORARY[1:]) == {"mode": "33188"}
     assert stat.S_IMODE(tree.getattr(TEMPORARY)["st_mode"]) == 0o644
 

@@ -527,7 +527,7 @@ def test_an_upload_that_is_sent_again_spares_what_is_newer(
         until_settled(tree)
         assert bucket.get("f").data == b"newer, theirs"
         assert read(tree, "/f") == b"newer, theirs"
-    assert "somebody else has made or replaced it" in caplog.text
+    assert "another client has made or replaced it" in caplog.text
     (staged,) = tmp_path.glob("*.data")  # for `tagfs recover`
     assert staged.read_bytes() == b"ours"
 

@@ -58,7 +58,7 @@ def test_a_server_without_etags_is_logged(caplog) -> None:
     bare = listing("k")
     body = bare.body.replace(b"<ETag>00000000000000000000000000000001</ETag>", b"")
     Script().on("ListObjects", bare._replace(body=body)).parts.probes.check()
-    assert "told no ETag" in caplog.text
+    assert "sends no ETag" in caplog.text
 
 
 # What it can do
