@@ -13,12 +13,14 @@ from tagfs.errors import (
     ObjectChanged,
     StagingFull,
     TagfsError,
+    Unsupported,
 )
 from tagfs.fs.build import Parts
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.temp_names import destination
+from tagfs.fs.openfiles.copied_content import Copies
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.store.objects import ObjectInfo
 
@@ -40,6 +42,7 @@ class FileCalls:
         self._write_back = parts.due.uploads
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
+        self.copies = Copies(env.root)
 
     def open(self, path: str, flags: int) -> tuple[int, bool]:
         """Open a file; return its handle and whether the kernel must not trust its own size.
@@ -55,6 +58,7 @@ class FileCalls:
             raise NotFound(path)
         if writable:
             self._env.check_writable()
+            self.copies.settle(path)
             self._deferred_attributes.flush(path)
             self._write_back.flush(path)
         handle = self._files.open(
@@ -118,6 +122,35 @@ class FileCalls:
             raise StagingFull(f"{handle.node.path}: the local disk took {done} bytes of a page")
         return done
 
+    def copy_range(self, fh: int, start: int, target: int, offset: int, length: int) -> int:
+        """Let `length` bytes of one file be those of another; return how many.
+
+        They are copied by the service, when the target is closed.
+
+        Raises:
+            Unsupported: what is asked for cannot be done so; the kernel reads and writes then.
+        """
+        source, copy = self._files.handle(fh), self._files.handle(target)
+        if not copy.writable:
+            raise BadHandle("not open for writing")
+        info = self._unchanged(source)
+        able = start == offset and not copy.append and self._env.bucket.capabilities.part_copies
+        if info is None or not able or info.size <= self._env.choices.part_size:
+            raise Unsupported(f"{copy.node.path}: not copied by the service")
+        self._kernel_sizes.discard(copy.node.path)
+        self._deferred_attributes.flush(copy.node.path)
+        end = min(start + length, info.size)
+        if start < end and not self.copies.take(copy.node, info, start, end):
+            raise Unsupported(f"{copy.node.path}: not copied by the service")
+        return max(0, end - start)
+
+    @staticmethod
+    def _unchanged(source: Handle) -> ObjectInfo | None:
+        """Return the version that a handle reads, None if anything was or may be changed here."""
+        if source.node.staged is not None or source.node.has_writer_besides(source):
+            return None
+        return source.reader.info if source.reader is not None and not source.writable else None
+
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
         self._env.check_writable()
@@ -162,7 +195,7 @@ class FileCalls:
             return
         node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
         if not node.flush_deferred:
-            if self._write_back.enqueue(node):
+            if not node.is_copy and self._write_back.enqueue(node):
                 return
             if node.is_new and node.size <= SMALL:
                 self._prefetcher.on_rename_target(destination(node.path))

@@ -132,6 +132,10 @@ class FileSystem:
         """Put bytes at `offset`; return how many. `mapped`: they come from a shared mapping."""
         return self._calls.write(fh, offset, data, mapped=mapped)
 
+    def copy_file_range(self, fh: int, start: int, target: int, offset: int, length: int) -> int:
+        """Let bytes of one file be those of another; return how many."""
+        return self._calls.copy_range(fh, start, target, offset, length)
+
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
         self._calls.truncate(path, size, fh)
@@ -173,6 +177,7 @@ class FileSystem:
     def unlink(self, path: str) -> None:
         """Remove a file's name."""
         self._env.check_writable()
+        self._calls.copies.settle(path)
         self._guard.check_deletion(path)
         self._remover.unlink(path)
 
@@ -183,6 +188,7 @@ class FileSystem:
         of that name is on the service, and nothing else may be.
         """
         self._env.check_writable()
+        self._calls.copies.settle(path)
         self._guard.check_unlink_open(path, is_replaced=is_replaced)
         self._remover.unlink_open(path, alias, is_replaced=is_replaced)
 
@@ -193,6 +199,8 @@ class FileSystem:
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Move a file or a directory; if `exclusive`, only to where nothing is."""
         self._env.check_writable()
+        for path in (old, new):
+            self._calls.copies.settle(path)
         with self._guard.renaming(new, exclusive=exclusive) as alone:
             self._renamer.rename(old, new, exclusive=alone)
 
@@ -210,16 +218,19 @@ class FileSystem:
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
         self._env.check_writable()
+        self._calls.copies.settle(path)
         self._edits.chmod(path, mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 leaves one as it is."""
         self._env.check_writable()
+        self._calls.copies.settle(path)
         self._edits.chown(path, uid, gid)
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Set times, nanoseconds since the epoch; None leaves one as it is."""
         self._env.check_writable()
+        self._calls.copies.settle(path)
         self._edits.utimens(path, atime_ns, mtime_ns)
 
     # Extended attributes
@@ -248,12 +259,14 @@ class FileSystem:
         if name != "user.tagfs.refresh":
             self._env.check_writable()
         self._deferred_attributes.flush(path)
+        self._calls.copies.settle(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._env.check_writable()
         self._deferred_attributes.flush(path)
+        self._calls.copies.settle(path)
         self._xattrs.removexattr(path, name)
 
     def state(self) -> dict[str, Any]:

@@ -70,6 +70,9 @@ READDIR_PLUS = 1
 FILL_DIR_PLUS = 2
 """The flag of an entry whose attributes are all there."""
 
+MAX_COPY = 2**31
+"""Bytes that the kernel is told to be copied at once, at most."""
+
 MAX_WRITE = 1024 * 1024
 """Bytes of one write or read that libfuse 3 has buffers for."""
 
@@ -175,6 +178,11 @@ class Session(Callbacks, mfusepy.FUSE):  # type: ignore[misc]
         if flags & ~RENAME_NOREPLACE:  # no bucket exchanges two objects at once
             return -errno.EINVAL
         return self._call("rename_noreplace" if flags else "rename", text_of(old), text_of(new))
+
+    def copy_file_range(self, *arguments: Any) -> Any:
+        _path, source, start, _target, target, offset, length, _flags = arguments
+        handles = source.contents.fh, start, target.contents.fh, offset
+        return self._call("copy_file_range", *handles, min(length, MAX_COPY))
 
     def truncate_fuse_3(self, path: bytes | None, length: int, fip: Any) -> Any:
         fh = fip.contents.fh if fip else None

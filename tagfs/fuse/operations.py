@@ -98,6 +98,9 @@ class Operations:
     def write_page(self, _path: str | None, data: bytes | memoryview, offset: int, fh: int) -> int:
         return self._fs.write(fh, offset, data, mapped=True)
 
+    def copy_file_range(self, fh: int, start: int, target: int, offset: int, length: int) -> int:
+        return self._fs.copy_file_range(fh, start, target, offset, length)
+
     def truncate(self, path: str | None, length: int, fh: int | None = None) -> None:
         self._fs.truncate(path, length, fh)
 

@@ -262,6 +262,37 @@ class TestContent:
         assert mount.content("g")[size // 2 : size // 2 + 1] == b"!"
 
     @ALL
+    def test_a_copy_inside_the_mount_is_the_services(self, mount: Mounted) -> None:
+        """copy_file_range(2): three requests and no byte, tags as cp(1) asks for them."""
+        content = os.urandom(9 * 1024**2)
+        mount.judge.put("d/source", content, {"team": "blue"})
+        mount.judge.put("tagged", b"old", {"keep": "me"})
+        (mount.path / "d/source").stat()
+        (mount.path / "tagged").stat()
+        rows = {
+            "plain": (["cp"], {}),
+            "all": (["cp", "-a"], {"team": "blue"}),
+            "light": (["cp", "--reflink=auto", "--sparse=never"], {}),
+            "installed": (["install", "-m", "640"], {}),
+            "tagged": (["cp"], {"keep": "me"}),
+        }
+        run("cp", mount.path / "d/source", mount.path / "first")  # one part more: a trial, once
+        for name, (command, tags) in rows.items():
+            log = mount.requests()
+            run(*command, mount.path / "d/source", mount.path / name)
+            mount.released()
+            kinds = besides_acls(log)
+            writes = {kind: n for kind, n in kinds.items() if not kind.startswith(("GET", "HEAD"))}
+            if name == "installed":  # install(1) sets the mode after it has closed the file
+                assert writes.pop("PUT copy", 0) + writes.pop("PUT metadata", 0) == 1
+            assert writes == {"POST uploads": 1, "PUT partNumber": 1, "POST uploadId": 1}, name
+            assert sum(row["bytes_in"] for row in log.rows()) < 64 * 1024, name
+            assert sum(row["bytes_out"] for row in log.rows()) < 1024**2, name
+            assert mount.content(name) == content
+            assert mount.tags(name) == tags
+        assert stat.S_IMODE((mount.path / "installed").stat().st_mode) == 0o640
+
+    @ALL
     def test_sequential_write_and_read(self, mount: Mounted, tmp_path: Path) -> None:
         size = 48 * 1024**2
         local = tmp_path / "local"

@@ -17,6 +17,7 @@ from pathlib import Path
 from tagfs.errors import FileTooLarge, IntegrityError, ReadOnly, StagingFull
 from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.upload_plan import ContentShape
+from tagfs.store.objects import ObjectInfo
 
 Fetch = Callable[[int, int], bytes]
 """Return exactly `length` bytes of the base from `offset` on."""
@@ -95,6 +96,8 @@ class StagedFile:
         size: bytes of the file as programs see it.
         base_size: how many of the base's first bytes still belong to the file.
         local: ranges whose bytes are in the local file.
+        origin: the object that the base is, if it is not the one at the file's own key; nothing of
+            the file is local then, but what was read of it.
         written: ranges changed since the base; beyond `base_size` everything counts as changed.
         settled: nothing was changed since the service had it all.
     """
@@ -106,6 +109,7 @@ class StagedFile:
     local: ByteRanges
     written: ByteRanges
     committed: bool
+    origin: ObjectInfo | None
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
@@ -115,12 +119,36 @@ class StagedFile:
         self.local = ByteRanges()
         self.written = ByteRanges()
         self.committed = False
+        self.origin = None
 
     def set_base(self, size: int) -> None:
         """Begin as an unchanged copy of an object of `size` bytes, none of them local yet."""
         self.size = self.base_size = size
         with _disk_errors():
             os.ftruncate(self.fd, size)
+
+    def take_range(self, source: ObjectInfo, start: int, end: int) -> bool:
+        """Be the first `end` bytes of an object, if the first `start` are all that it is now."""
+        is_same = self.origin is None or (self.origin.key, self.origin.etag) == (
+            source.key,
+            source.etag,
+        )
+        if not is_same or self.written or start != self.size:
+            return False
+        if start and self.origin is None:
+            return False
+        self._mark_changed()
+        self.origin = source
+        self.set_base(end)
+        return True
+
+    def own_content(self, fetch: Fetch) -> None:
+        """Make all bytes of an origin local, and the file's own."""
+        if self.origin is not None:
+            self.fill(0, self.base_size, fetch)
+            self.written.add(0, self.base_size)
+            self.base_size = 0
+            self.origin = None
 
     def read(self, offset: int, length: int, fetch: Fetch) -> bytes:
         """Return up to `length` bytes from `offset`, fewer only at the end of the file."""
@@ -191,6 +219,7 @@ class StagedFile:
         self.local.add(self.base_size, self.size)
         self.base_size = self.size
         self.written.clear()
+        self.origin = None
         with contextlib.suppress(OSError):
             os.fchmod(self.fd, COMMITTED_MODE)
             self.committed = True

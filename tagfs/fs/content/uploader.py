@@ -132,7 +132,8 @@ class Uploader:
         return UploadRules(self._bucket.limits, self._bucket.capabilities, self._part_size)
 
     def _plan(self, staged: StagedFile, to: UploadTarget) -> UploadPlan:
-        return plan_upload(staged.shape(), to.base, self._rules(), appendable=to.appendable)
+        base = staged.origin or to.base
+        return plan_upload(staged.shape(), base, self._rules(), appendable=to.appendable)
 
     def _carry_out(
         self, plan: UploadPlan, staged: StagedFile, to: UploadTarget, fetch: Fetch
@@ -210,7 +211,7 @@ class Uploader:
     def _send_parts(
         self, plan: SendParts, staged: StagedFile, to: UploadTarget, fetch: Fetch
     ) -> ObjectInfo:
-        segments, base = plan.segments, to.base
+        segments, base = plan.segments, staged.origin or to.base
         sent = [segment for segment in segments if not segment.copied]
         # What is missing of the parts to be sent is on its way while the upload is begun.
         gaps = [gap for segment in sent for gap in staged.missing(segment.start, segment.end)]

@@ -242,11 +242,13 @@ class Committer:
             self._has_note = self._is_current = False
 
     def record(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool = False) -> None:
-        """Write down what the staged file is for.
+        """Write down what the staged file is for; not of a copy, of which nothing is here.
 
         Raises:
             StagingFull
         """
+        if staged.origin is not None:
+            return
         phase = Phase.COMMITTING if self._committed else Phase.OPEN
         upload = self.uploader.upload
         before = to.base or to.replaced

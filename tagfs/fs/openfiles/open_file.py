@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 from typing import assert_never
 
-from tagfs.errors import FileTooLarge, NotFound, ObjectChanged, TagfsError
+from tagfs.errors import ObjectChanged, TagfsError
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
@@ -24,17 +24,14 @@ from tagfs.fs.openfiles.file_state import (
     Dirty,
     Failed,
     Unlinked,
-    changed,
     closed,
     committed,
     failed,
     sending,
-    staging,
 )
 from tagfs.fs.openfiles.object_draft import ObjectDraft
-from tagfs.fs.openfiles.open_object import OpenObject
+from tagfs.fs.openfiles.open_content import OpenContent
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
-from tagfs.store.versions import check_same_size
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +50,7 @@ class Handle:
         self.reader: Reader | None = None
 
 
-class OpenFile(OpenObject):
+class OpenFile(OpenContent):
     """The state that all handles of one open file share: its object, and its content."""
 
     def __init__(
@@ -88,7 +85,7 @@ class OpenFile(OpenObject):
         if staged is None:
             reader = handle.reader or self._open_reader(handle)
             return reader.read(offset, length)
-        if self.is_new:  # all of it is here: no upload needs to be waited for
+        if self.is_new and staged.origin is None:  # all is here: no upload needs to be waited for
             return staged.read(offset, length, self._fetch)
         with self.lock:
             if staged.missing(offset, offset + length):
@@ -113,7 +110,7 @@ class OpenFile(OpenObject):
     def write(self, offset: int, data: bytes | memoryview, *, append: bool = False) -> int:
         """Put `data` at `offset`, or at the end if it is appended; return how many bytes fit."""
         with self.lock:
-            staged = self._stage()
+            staged = self._own()
             if append:
                 offset = staged.size
             self._check_size(offset + len(data))
@@ -130,7 +127,7 @@ class OpenFile(OpenObject):
         """Make the file `size` bytes long."""
         with self.lock:
             self._check_size(size)
-            staged = self._stage()
+            staged = self._own()
             before = staged.size
             staged.truncate(size)
             self._touched(min(before, size), max(before, size))
@@ -184,10 +181,10 @@ class OpenFile(OpenObject):
             self.journal.sync(staged)
             log.log(
                 logging.ERROR if not again or isinstance(error, ObjectChanged) else logging.DEBUG,
-                "%s: not uploaded (%s); what was written is kept in %s: see `tagfs recover`",
+                "%s: not uploaded (%s); %s",
                 self.path,
                 error,
-                staged.path,
+                self._whereabouts(staged),
                 extra={"each": True},  # however many there are: each names what is kept where
             )
             raise
@@ -205,10 +202,8 @@ class OpenFile(OpenObject):
             staged = self.state.staged
             if staged is None or self.info is None or self.has_writer_besides(handle):
                 return
-            self._committer.uploader.abandon()
             self.state = Clean()
-            self._committer.finish(staged)
-            staged.discard()
+            self._drop(staged)
             self._adopt(self.info)
 
     def load_all(self) -> None:
@@ -227,17 +222,28 @@ class OpenFile(OpenObject):
                 reader.close()
             before, self.state = self.state, closed(self.state)
             match before:
-                case Dirty(staged) | Committing(staged) | Failed(staged):
+                case Dirty(staged) | Committing(staged) | Failed(staged) if staged.origin is None:
                     self.journal.sync(staged)
                     staged.close()  # kept on disk: an upload failed; `tagfs recover` finishes it
                 case Clean(StagedFile() as staged) | Unlinked(StagedFile() as staged):
-                    self._committer.uploader.abandon()
-                    self._committer.finish(staged)
-                    staged.discard()
+                    self._drop(staged)
+                case Dirty(staged) | Committing(staged) | Failed(staged):
+                    self._drop(staged)  # a copy that was not made: nothing of it is here
                 case Clean() | Unlinked() | Closed():
                     pass
                 case _:
                     assert_never(before)
+
+    @staticmethod
+    def _whereabouts(staged: StagedFile) -> str:
+        if staged.origin is not None:
+            return f"it is a copy of {staged.origin.key}"
+        return f"what was written is kept in {staged.path}: see `tagfs recover`"
+
+    def _drop(self, staged: StagedFile) -> None:
+        self._committer.uploader.abandon()
+        self._committer.finish(staged)
+        staged.discard()
 
     def _open_reader(self, handle: Handle) -> Reader:
         handle.reader = Reader(
@@ -252,38 +258,6 @@ class OpenFile(OpenObject):
             # the size of, and that changes are made to, whole or not at all.
             handle.reader.info = self.info
         return handle.reader
-
-    def _stage(self) -> StagedFile:
-        if self.state.staged is not None:
-            return self.state.staged
-        staged = self.env.staging.new_file()
-        if self.info is not None:
-            if self.info.detail is None:
-                self.info = self.env.bucket.head(self.key, expected=self.info.type)
-                self._adopt(self.info)
-            staged.set_base(self.info.size)
-        self.state = staging(self.state, staged)
-        return staged
-
-    def _fetch(self, offset: int, length: int) -> bytes:
-        if self.info is None:
-            raise NotFound(f"{self.key}: not on the service yet")
-        content = self.env.bucket.get(self.key, offset, length, if_match=self.info.etag)
-        check_same_size(self.info, content.info)
-        return content.data
-
-    def _check_size(self, size: int) -> None:
-        limit = self.env.bucket.limits.max_object
-        if size > limit:
-            raise FileTooLarge(f"{self.path}: one object holds at most {limit} bytes")
-
-    def _touched(self, start: int, end: int) -> None:
-        self._committer.uploader.invalidate(start, end)
-        self._committer.mark_stale()
-        self.draft = self.draft.written(self.env.clock_ns(), is_new=self.is_new)
-        if isinstance(self.state, Clean):
-            self.flush_deferred = False
-        self.state = changed(self.state)
 
     def _uploaded(self, state: Committing, to: UploadTarget, info: ObjectInfo) -> None:
         attributes = self.draft.attributes
