@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.database import Unusable
+from tagfs.catalogue.expression import parse_expression
 from tagfs.catalogue.mount_memory import MountMemory
+from tagfs.catalogue.only_matching import OnlyMatching
 from tagfs.catalogue.place import open_catalogue
 from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings, catalogue_file
 from tagfs.config.settings import Settings
@@ -39,6 +41,7 @@ from tagfs.monitoring.request_log import RequestLog
 from tagfs.monitoring.request_stats import RequestStats
 from tagfs.recovery.staging_directory import StagingDirectory
 from tagfs.recovery.startup_notice import notice
+from tagfs.store.bucket import CachingBucket
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.client.client import Client, open_bucket
@@ -188,7 +191,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
     ):
         env = FsContext(
-            bucket=bucket,
+            bucket=_shown(settings, bucket, catalogue),
             root=Root(settings.url.prefix, client.limits.max_key),
             choices=_choices(settings),
             executor=executor,
@@ -222,14 +225,27 @@ def _filesystem(
     now = env.clock_ns()
     directory = replace(env.default_directory(), mtime_ns=now, ctime_ns=now, atime_ns=now)
     name = settings.views or VIEWS
-    views = Views(catalogue, env.root, name, directory, env.clock, is_mkdir)
+    only = parse_expression(settings.only) if settings.only else None
+    views = Views(
+        catalogue,
+        env.root,
+        name=name,
+        directory=directory,
+        clock=env.clock,
+        is_mkdir=is_mkdir,
+        only=only,
+    )
     return ViewingFileSystem(env, vitals.without_files, views, listed=bool(settings.views))
 
 
 def _catalogue(settings: Settings) -> Catalogue | None:
     """Open this host's catalogue of the bucket; a read-only mount needs no disk and begins none."""
     name = catalogue_file(settings)
-    begins = not settings.read_only or (settings.cache_dir / "catalogue" / name).exists()
+    begins = (
+        not settings.read_only
+        or bool(settings.only)
+        or (settings.cache_dir / "catalogue" / name).exists()
+    )
     if settings.catalogue == "off" or not begins:
         return None
     try:
@@ -237,6 +253,12 @@ def _catalogue(settings: Settings) -> Catalogue | None:
     except Unusable as error:
         log.info("without a catalogue: %s", error)
         return None
+
+
+def _shown(settings: Settings, bucket: CachedBucket, catalogue: Catalogue | None) -> CachingBucket:
+    if not settings.only:
+        return bucket
+    return OnlyMatching(bucket, parse_expression(settings.only), catalogue)
 
 
 def _memory(

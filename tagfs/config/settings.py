@@ -58,6 +58,7 @@ class Settings:
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
     catalogue: Literal["on", "off"] = "on"
     views: str = ""
+    only: str = ""
     catalogue_size: int = 1024**3
     memory: int = 256 * 1024**2
     parallel: int = 64
@@ -185,7 +186,7 @@ def check_options(
         raise (BadUsage if usage else SettingsError)("; ".join(dict.fromkeys(wrong)))
     chosen = {name: value for name, (_, value) in taken.items() if name in PARSERS}
     passed = {name: value for name, (_, value) in taken.items() if name in FUSE_OPTIONS and value}
-    if taken.get("ro", (None, False))[1]:
+    if taken.get("ro", (None, False))[1] or chosen.get("only"):
         chosen["read_only"] = passed["ro"] = True
     if passed.get("allow_other"):
         passed.setdefault("default_permissions", True)

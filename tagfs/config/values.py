@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tagfs.catalogue.expression import parse_expression
+from tagfs.errors import SettingsError
 from tagfs.localfiles.trusted import home
 from tagfs.store.proxies import Direct, Proxy, parse_proxy, read_proxy
 
@@ -36,6 +38,15 @@ def duration(text: str) -> float:
     if match is None:
         raise ValueError(text)
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def expression(text: str) -> str:
+    """Read an expression about tags."""
+    try:
+        parse_expression(text)
+    except SettingsError as error:
+        raise ValueError(text) from error
+    return text
 
 
 def view_name(text: str) -> str:

@@ -37,7 +37,9 @@ def viewing(
 ) -> Iterator[ViewingFileSystem]:
     with ThreadPoolExecutor(4) as executor:
         env = environment_of(bucket, staging, executor, **choices)
-        views = Views(catalogue, env.root, name, env.default_directory(), env.clock)
+        views = Views(
+            catalogue, env.root, name=name, directory=env.default_directory(), clock=env.clock
+        )
         filesystem = ViewingFileSystem(env, dict, views, listed=name != ".tagfs")
         yield filesystem
         filesystem.close()

@@ -143,3 +143,23 @@ def test_a_place_that_cannot_be_used_is_no_error(
     with mounted(service, bucket, tmp_path / "mnt") as mount:
         (mount.path / "f").write_text("x")
     assert mount.content("f") == b"x"
+
+
+def test_a_mount_of_some_objects(service: Emulator, bucket: str, tmp_path: Path) -> None:
+    fill(service, bucket)
+    judge = judge_of(service.service, service.url, bucket)
+    judge.put("d/plain", b"p", {})
+    with mounted(service, bucket, tmp_path / "mnt", "only=n~^1.$ and not n=11") as mount:
+        wanted = ["10", *(str(number) for number in range(12, 20))]
+        assert sorted(os.listdir(mount.path / "d")) == wanted
+        assert (mount.path / "d/12").read_bytes() == b"x" * 12
+        with pytest.raises(FileNotFoundError):
+            (mount.path / "d/11").stat()
+        with pytest.raises(FileNotFoundError):
+            (mount.path / "d/plain").read_bytes()
+        with pytest.raises(OSError, match="Read-only"):
+            (mount.path / "d/11").write_bytes(b"new")
+        assert run("find", mount.path, "-type", "f").count("\n") == len(wanted)
+        shown = os.listdir(mount.path / ".tagfs/tag/n")
+        assert sorted(name for name in shown if name[0] != "=") == wanted
+    assert judge.get("d/11") == b"x" * 11

@@ -10,6 +10,7 @@ from cachetools import LRUCache
 
 from tagfs.catalogue import query
 from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.expression import And, Expression
 from tagfs.errors import AlreadyExists, NotADirectory, NotALink, NotFound, ReadOnly
 from tagfs.fs.clock import Clock
 from tagfs.fs.mapping.paths import Root
@@ -49,17 +50,21 @@ class Views:
         directory: the attributes of a directory here.
         is_mkdir: whether the calling process is in mkdir(2). The kernel looks first whether there
             is something of that name, and any query is there for everybody else.
+        only: what the mount shows at all; None: everything.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it shows, where, and how
         self,
         catalogue: Catalogue,
         root: Root,
+        *,
         name: str,
         directory: Attributes,
         clock: Clock,
         is_mkdir: Callable[[], bool] = lambda: False,
+        only: Expression | None = None,
     ) -> None:
+        self._only = only
         self._is_mkdir = is_mkdir
         self.name: Final = name
         self._catalogue = catalogue
@@ -201,7 +206,8 @@ class Views:
         if held is not None and not fresh and now - held[0] < HELD:
             return held[1]
         assert place.wanted is not None  # noqa: S101  (who calls looked)
-        known = query.find(self._catalogue, self._root.prefix, place.wanted)
+        wanted = place.wanted if self._only is None else And(place.wanted, self._only)
+        known = query.find(self._catalogue, self._root.prefix, wanted)
         paths = [path for one in known if (path := self._root.to_path(one.key)) is not None]
         links = unique_names(list(dict.fromkeys(paths)))
         with self._lock:

@@ -1,0 +1,122 @@
+"""A bucket that shows what matches: what is asked for, and what is hidden."""
+
+import pytest
+
+from tagfs.catalogue.expression import parse_expression
+from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.errors import AccessDenied, NotFound
+from tagfs.store.tags import NO_TAGS, TagSet
+from tests.unit.catalogue.mountkit import CatalogueKit
+
+BLUE, RED = TagSet({"team": "blue"}), TagSet({"team": "red"})
+
+
+@pytest.fixture
+def kit():
+    kit = CatalogueKit()
+    yield kit
+    kit.close()
+
+
+def only(kit: CatalogueKit, text: str = "team=blue") -> OnlyMatching:
+    return OnlyMatching(kit.cache, parse_expression(text), kit.catalogue)
+
+
+def fill(kit: CatalogueKit) -> None:
+    kit.foreign("d/", b"", tags=RED)
+    kit.foreign("d/blue", tags=BLUE)
+    kit.foreign("d/red", tags=RED)
+    kit.foreign("d/plain")
+    kit.foreign("d/e/deep", tags=RED)
+
+
+def shown(bucket: OnlyMatching, prefix: str = "d/") -> list[str]:
+    pages = list(bucket.scan(prefix))
+    return [info.key for page in pages for info in page.objects] + [
+        common for page in pages for common in page.prefixes
+    ]
+
+
+def index(kit: CatalogueKit) -> None:
+    """Read everything, as `tagfs index` does."""
+    assert kit.catalogue is not None
+    began = kit.catalogue.begin_scan("")
+    for info in kit.inner.list("", delimiter="").objects:
+        kit.catalogue.saw(info)
+        kit.catalogue.saw_tags(info.key, kit.inner.get_tags(info.key))
+    kit.catalogue.end_scan("", began)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("team=blue", ["d/", "d/blue", "d/e/"]),
+        ("not team", ["d/", "d/plain", "d/e/"]),
+        ("team", ["d/", "d/blue", "d/red", "d/e/"]),
+    ],
+)
+@pytest.mark.parametrize("indexed", [False, True])
+def test_what_matches_is_there(
+    kit: CatalogueKit, text: str, wanted: list[str], *, indexed: bool
+) -> None:
+    fill(kit)
+    if indexed:
+        index(kit)
+    bucket = only(kit, text)
+    assert shown(bucket) == wanted
+    assert [info.key for info in bucket.list("d/").objects] == wanted[:-1]
+    for key in ("d/blue", "d/red", "d/plain"):
+        there = key in wanted
+        assert (bucket.lookup(key).info is not None) is there
+        assert (key in bucket.head_many(["d/blue", "d/red", "d/plain"])) <= there
+        if there:
+            assert bucket.head(key).key == key
+        else:
+            with pytest.raises(NotFound):
+                bucket.head(key)
+    assert bucket.lookup("d").is_prefix
+    assert bucket.head("d/").key == "d/"
+
+
+def test_only_what_is_shown_is_confirmed(kit: CatalogueKit) -> None:
+    """A thousand of 100,000, scaled down: the requests are those of what matches."""
+    for number in range(500):
+        kit.foreign(f"d/{number:03}", tags=BLUE if number % 100 == 0 else RED)
+    index(kit)
+    kit.pass_time(1000)
+    kit.remount()
+    kit.inner.requests.clear()
+    assert len(shown(only(kit))) == 5
+    assert kit.inner.count() == 1 + 5
+
+
+def test_what_changed_since_is_looked_at(kit: CatalogueKit) -> None:
+    fill(kit)
+    index(kit)
+    kit.pass_time(1000)
+    kit.foreign("d/red", b"new", tags=BLUE)
+    kit.foreign("d/newer", tags=BLUE)
+    kit.inner.put_tags("d/blue", RED)
+    assert shown(only(kit)) == ["d/", "d/newer", "d/red", "d/e/"]
+
+
+def test_without_an_index_tags_are_believed_for_tag_ttl(kit: CatalogueKit) -> None:
+    fill(kit)
+    bucket = only(kit)
+    assert shown(bucket) == ["d/", "d/blue", "d/e/"]
+    kit.inner.put_tags("d/red", BLUE)
+    kit.pass_time(31)
+    assert shown(bucket) == ["d/", "d/blue", "d/red", "d/e/"]
+
+
+def test_what_may_not_be_read_has_no_tags(kit: CatalogueKit) -> None:
+    fill(kit)
+
+    def refuse(operation: str, key: str) -> None:
+        if operation == "get_tags" and key == "d/blue":
+            raise AccessDenied("no")
+
+    kit.inner.before = refuse
+    assert shown(only(kit)) == ["d/", "d/e/"]
+    assert shown(only(kit, "not team")) == ["d/", "d/blue", "d/plain", "d/e/"]
+    assert kit.cache.get_tags("d/plain") == NO_TAGS
