@@ -1,4 +1,4 @@
-"""Man pages, completions, --help and README: of one source, and complete."""
+"""Man pages, completions, --help and the guide: of one source, and complete."""
 
 import os
 import re
@@ -97,8 +97,8 @@ def test_help_of_mount_tells_every_option() -> None:
         assert " ".join(option.text.split()) in text
 
 
-def test_the_readme_does_not_drift() -> None:
-    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]*) \|", _options_of_readme(), re.MULTILINE)
+def test_the_guide_does_not_drift() -> None:
+    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]*) \|", _options_of_guide(), re.MULTILINE)
     told = [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)]
     assert len(told) > 10
     assert set(told) <= set(TABLE)
@@ -108,8 +108,8 @@ def test_the_readme_does_not_drift() -> None:
             assert default.strip(" `") == TABLE[name].default, name
 
 
-def _options_of_readme() -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def _options_of_guide() -> str:
+    text = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
     return text.partition("## Mount options")[2].partition("\n## ")[0]
 
 

@@ -1,6 +1,7 @@
 """The wheel, installed outside the checkout: commands, man pages, mount(8), the demo."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -159,3 +160,36 @@ def test_the_demo(installed: Path, tmp_path: Path, early: bool) -> None:  # noqa
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)
             assert not os.path.ismount(point)
+
+
+def test_what_readme_says_works_as_it_is_written(
+    installed: Path, service: Emulator, tmp_path: Path
+) -> None:
+    """Install, mount, tag, edit, find, unmount: README, with a bucket that is there."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("With an account:")[2].partition("```sh\n")[2].partition("```")[0]
+    lines = [line for line in block.splitlines() if not re.match("sudo apt|pipx", line)]
+    assert len(lines) == len(block.splitlines()) - 2
+    script = "\n".join(["set -e", *lines])
+    for said, here in {
+        "OSS_ACCESS_KEY_ID=... OSS_ACCESS_KEY_SECRET=...": " ".join(
+            f"{name}={value}" for name, value in KEYS.items()
+        ),
+        "my-bucket": service.take(),
+        "endpoint=oss-cn-hangzhou.aliyuncs.com": f"endpoint={service.url},region={REGION}",
+    }.items():
+        assert said in script
+        script = script.replace(said, here)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=outside(installed, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache")),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done
+    assert 'user.tag.team="blue"' in done.stdout
+    assert done.stdout.endswith("/bucket/report.txt\n")
+    assert not os.path.ismount(tmp_path / "bucket")

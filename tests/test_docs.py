@@ -1,0 +1,98 @@
+"""README and docs: every table is one, every link leads somewhere, and README is short."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LONGEST_README = 900
+"""Words: half of what it once had."""
+
+FENCE = re.compile(r"^( *)(```+|~~~+)")
+DELIMITER = re.compile(r"\|( *:?-+:? *\|)+")
+LINK = re.compile(r"!?\[(?:[^\]`]|`[^`]*`)*\]\(([^)\s]+)\)")
+
+
+@cache
+def prose(page: Path) -> list[tuple[int, str]]:
+    """Return the lines of a page that are in no block of code, with their numbers."""
+    lines, fence = [], ""
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        found = FENCE.match(line)
+        if found and not fence:
+            fence = found[2]
+        elif found and line.strip() == fence:
+            fence = ""
+        elif not fence:
+            lines.append((number, line))
+    assert not fence, f"{page}: a block of code does not end"
+    return lines
+
+
+def tables(page: Path) -> Iterator[list[tuple[int, str]]]:
+    """Yield the runs of lines that begin with a bar."""
+    run: list[tuple[int, str]] = []
+    for number, line in prose(page):
+        if line.startswith("|"):
+            run.append((number, line))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def cells(row: str) -> int:
+    """Return how many cells a row has, as GitHub counts: a bar in code is one as well."""
+    return len(re.sub(r"\\\|", "", row.strip()).strip("|").split("|"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link to a heading of a page may say, as GitHub makes it."""
+    titles = [line.lstrip("#").strip() for _, line in prose(page) if re.match("#{1,6} ", line)]
+    plain = [re.sub(r"[^\w\- ]", "", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", t)) for t in titles]
+    return {title.lower().replace(" ", "-") for title in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_table_is_one(page: Path) -> None:
+    for table in tables(page):
+        number, head = table[0]
+        where = f"{page.name}:{number}"
+        assert len(table) > 2, f"{where}: a table that was torn, or has no rows"
+        assert DELIMITER.fullmatch(table[1][1].strip()), f"{where}: no line of dashes below"
+        for at, row in table:
+            assert row.rstrip().endswith("|"), f"{page.name}:{at}"
+            assert cells(row) == cells(head), f"{page.name}:{at}: another number of cells"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for number, line in prose(page):
+        for target in LINK.findall(re.sub(r"`[^`]*`", "``", line)):
+            where = f"{page.name}:{number}: {target}"
+            if "://" in target:
+                continue
+            path, _, anchor = target.partition("#")
+            file = (page.parent / path).resolve() if path else page
+            assert file.exists(), where
+            if anchor:
+                assert anchor in anchors(file), where
+
+
+def test_every_page_and_picture_is_found_from_another() -> None:
+    linked = set()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        found = (target.partition("#")[0] for target in LINK.findall(text))
+        linked |= {(page.parent / path).resolve() for path in found if "://" not in path}
+    there = {path for path in (ROOT / "docs").rglob("*") if path.suffix in {".md", ".png", ".svg"}}
+    assert {str(path.relative_to(ROOT)) for path in there - linked} == set()
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < LONGEST_README
