@@ -9,7 +9,10 @@ all. So what failed is run once more when nothing else runs, in a process of its
 * a test that fails twice fails the suite;
 * more than five that failed are no accident: they fail the suite, and none is tried again.
 
-As a plugin (`-p tests.second_try --failed-to FILE`) this writes which tests failed; as a program
+The file is given with "=": pytest takes a path that stands alone for one of its own, looks there
+for its settings, and does without those of pyproject.toml.
+
+As a plugin (`-p tests.second_try --failed-to=FILE`) this writes which tests failed; as a program
 (`python -m tests.second_try FILE`) it tries them again.
 """
 

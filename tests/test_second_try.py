@@ -86,3 +86,10 @@ def python(where: Path, *module_and_arguments: str) -> subprocess.CompletedProce
         text=True,
         check=False,
     )
+
+
+def test_the_suite_runs_with_the_settings_of_the_project() -> None:
+    """A path that stands alone would be taken for one of tests, and its directory for the root."""
+    script = (Path(__file__).parents[1] / "scripts/test").read_text(encoding="utf-8")
+    assert f"{FAILED_TO}=" in script
+    assert f"{FAILED_TO} " not in script

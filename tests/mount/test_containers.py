@@ -23,7 +23,7 @@ SOON = 60.0
 STRANGER = 100_000
 """A user that root of a container is outside of it."""
 
-BOTH = pytest.mark.services("oss", "fuse3")
+BOTH = pytest.mark.services("oss", "fuse2")
 """Marks what is tested on libfuse 2 and on libfuse 3."""
 
 
