@@ -75,14 +75,14 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
         tree=tree,
         replaced=replaced,
         heritage=heritage,
-        creator=Creator(env, tree, due.uploads, replaced, heritage),
+        creator=Creator(env, tree, due, heritage),
         remover=remover,
         renamer=Renamer(env, tree, files, due, remover, heritage),
         prefetcher=SiblingPrefetcher(env, tree),
         xattrs=XattrDispatcher(
-            env, tree, _xattr_families(env, tree, files, markers, edits), status
+            env, tree, due, _xattr_families(env, tree, files, markers, edits), status
         ),
-        attributes=AttributeSetter(env, tree, files, markers, edits, due.attributes),
+        attributes=AttributeSetter(env, tree, files, markers, edits, due),
         kernel_sizes=KernelSizes(env.clock),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from tagfs.fs.build import Parts
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.stats import stat_of
 
 
@@ -16,8 +17,7 @@ class DirectoryCalls:
     def __init__(self, parts: Parts) -> None:
         self._tree = parts.tree
         self._files = parts.files
-        self._replaced = parts.replaced
-        self._write_back = parts.due.uploads
+        self._due = parts.due
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
         self._open: dict[int, str] = {}
@@ -53,9 +53,8 @@ class DirectoryCalls:
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
         path = self._open[fh]
-        self._replaced.flush_below(path)
-        self._write_back.flush(path)
-        self._write_back.flush_below(path)
+        self._due.settle(path, Kind.UPLOAD)
+        self._due.settle_below(path, Kind.DELETE, Kind.UPLOAD)
 
     def _known_stat(self, path: str) -> Stat | None:
         entry = self._tree.known(path)

@@ -22,6 +22,7 @@ from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.copied_content import Copies
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
+from tagfs.fs.pending.change import Kind
 from tagfs.store.objects import ObjectInfo
 
 BRIEFLY = 0.05
@@ -38,7 +39,7 @@ class FileCalls:
         self._creator = parts.creator
         self._heritage = parts.heritage
         self._replaced = parts.replaced
-        self._deferred_attributes = parts.due.attributes
+        self._due = parts.due
         self._write_back = parts.due.uploads
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
@@ -59,8 +60,7 @@ class FileCalls:
         if writable:
             self._env.check_writable()
             self.copies.settle(path)
-            self._deferred_attributes.flush(path)
-            self._write_back.flush(path)
+            self._due.settle(path, Kind.ATTRIBUTES, Kind.UPLOAD)
         handle = self._files.open(
             path,
             lambda: self._find_for_open(path, writable=writable),
@@ -85,18 +85,18 @@ class FileCalls:
         """
         self._env.check_writable()
         key = self._env.root.to_key(path)
-        self._replaced.flush(path)
+        attributes = self._creator.prepare(path, stat.S_IFREG | stat.S_IMODE(mode))
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
             raise ObjectChanged(f"{path}: another client has made it")
         handle = self._files.create(
             path,
-            self._creator.new_attributes(path, stat.S_IFREG | stat.S_IMODE(mode)),
+            attributes,
             exclusive=bool(flags & os.O_EXCL) or self._guard.keeps_content,
             append=bool(flags & os.O_APPEND),
         )
         self._heritage.inherit(handle.node)
         if self._env.choices.stored:
-            self._deferred_attributes.on_create(path)
+            self._due.attributes.on_create(path)
         return handle.fh
 
     def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
@@ -116,7 +116,7 @@ class FileCalls:
         if not handle.writable:
             raise BadHandle("not open for writing")
         self._kernel_sizes.discard(handle.node.path)
-        self._deferred_attributes.flush(handle.node.path)
+        self._settle(handle.node)
         done = handle.node.write(offset, data, append=handle.append and not mapped)
         if mapped and done < len(data):
             raise StagingFull(f"{handle.node.path}: the local disk took {done} bytes of a page")
@@ -138,7 +138,7 @@ class FileCalls:
         if info is None or not able or info.size <= self._env.choices.part_size:
             raise Unsupported(f"{copy.node.path}: not copied by the service")
         self._kernel_sizes.discard(copy.node.path)
-        self._deferred_attributes.flush(copy.node.path)
+        self._settle(copy.node)
         end = min(start + length, info.size)
         if start < end and not self.copies.take(copy.node, info, start, end):
             raise Unsupported(f"{copy.node.path}: not copied by the service")
@@ -155,9 +155,7 @@ class FileCalls:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
         self._env.check_writable()
         if fh is not None:
-            opened = self._files.handle(fh).node
-            self._deferred_attributes.flush(opened.path)
-            opened.truncate(size)
+            self._settle(self._files.handle(fh).node).truncate(size)
             return
         if path is None:
             raise BadHandle("neither a path nor a handle")
@@ -185,12 +183,12 @@ class FileCalls:
         """
         handle = self._files.handle(fh)
         node = handle.node
-        if self._is_due(handle) or self._deferred_attributes.attributes(node.path) is not None:
+        if self._is_due(handle) or self._due.attributes.attributes(node.path) is not None:
             if self._env.caller_execs():
                 if self._is_due(handle):
                     self._leave_to_release(node)
                 return
-            self._deferred_attributes.flush(node.path)
+            self._settle(node)
         if not self._is_due(handle):
             return
         node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
@@ -201,6 +199,11 @@ class FileCalls:
                 self._prefetcher.on_rename_target(destination(node.path))
             node.flush()
             self._write_back.start_now(node)
+
+    def _settle(self, node: OpenFile) -> OpenFile:
+        """Set what waits to be set on an open file: what it becomes now must not undo that."""
+        self._due.settle(node.path, Kind.ATTRIBUTES)
+        return node
 
     @staticmethod
     def _is_due(handle: Handle) -> bool:
@@ -218,9 +221,7 @@ class FileCalls:
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
-        node = self._files.handle(fh).node
-        self._deferred_attributes.flush(node.path)
-        node.flush()
+        self._settle(self._files.handle(fh).node).flush()
 
     def release(self, fh: int) -> None:
         """Forget a handle; its last descriptor is closed."""

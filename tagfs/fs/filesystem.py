@@ -23,6 +23,7 @@ from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.stats import stat_of
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,7 @@ class FileSystem:
         self._edits = parts.attributes
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
-        self._deferred_attributes = parts.due.attributes
-        self._write_back = parts.due.uploads
-        self._pending = parts.due.changes
+        self._due = parts.due
         self._directories = DirectoryCalls(parts)
 
     # Looking
@@ -239,7 +238,7 @@ class FileSystem:
         """Return the value of an extended attribute."""
         self._prefetcher.on_getxattr(path, name)
         if name.startswith("user.object."):
-            self._write_back.flush(path)  # what only an object has
+            self._due.settle(path, Kind.UPLOAD)  # what only an object has
         return self._xattrs.getxattr(path, name)
 
     def listxattr(self, path: str, size: int = 0) -> list[str]:
@@ -258,14 +257,12 @@ class FileSystem:
         """Set an extended attribute."""
         if name != "user.tagfs.refresh":
             self._env.check_writable()
-        self._deferred_attributes.flush(path)
         self._calls.copies.settle(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
         self._env.check_writable()
-        self._deferred_attributes.flush(path)
         self._calls.copies.settle(path)
         self._xattrs.removexattr(path, name)
 
@@ -273,7 +270,7 @@ class FileSystem:
         """Return what the status tells of open files; sizes in bytes."""
         return {
             **self.files.state(),
-            **self._write_back.state(),
+            **self._due.uploads.state(),
             "staging": self._env.staging.shown,
             "hidden_keys": self.tree.odd_keys.hidden,
         }
@@ -285,12 +282,12 @@ class FileSystem:
 
         `give_up` lets all later requests fail at once; it is called when the service is dead.
         """
-        for error in self._pending.drain():
+        for error in self._due.changes.drain():
             if isinstance(error, Unreachable):
                 give_up()
         self.files.close(give_up)
         self._prefetcher.close()
-        self._pending.close()
+        self._due.changes.close()
 
     # Inside
 

@@ -111,14 +111,6 @@ class DeferredAttributes:
             yield None if change is None else self.attributes(path)
         self._created.pop(path, None)
 
-    def flush(self, path: str) -> None:
-        """Send what waits for a path, because the object is about to be changed otherwise."""
-        self._pending.flush(path, Kind.ATTRIBUTES)
-
-    def flush_below(self, directory: str) -> None:
-        """Send what waits for the files in a directory, at any depth."""
-        self._pending.flush_below(directory, Kind.ATTRIBUTES)
-
     def _send(self, path: str) -> None:
         waiting = self._waiting[path]
         is_late = self._clock() - waiting.since > FRESH_WITHIN

@@ -144,14 +144,6 @@ class WriteBack:
         if node is not None:
             self._pending.flush(node, Kind.UPLOAD)
 
-    def flush_below(self, directory: str) -> None:
-        """Wait until the service has all files that are held of a directory, at any depth.
-
-        Raises:
-            TagfsError: it does not take one.
-        """
-        self._pending.flush_below(directory, Kind.UPLOAD)
-
     def state(self) -> dict[str, int]:
         """Return what the status tells: files and bytes that are held, and uploads that fail."""
         held = list(self._held.values())

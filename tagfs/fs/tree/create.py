@@ -8,11 +8,11 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.inheritance import new_headers
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import Attributes
-from tagfs.fs.openfiles.write_back import WriteBack
+from tagfs.fs.openfiles.deferred_work import DeferredWork
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.markers import EMPTY, new_object
-from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.symlinks import write_symlink
 from tagfs.store.objects import MARKER_TYPE
 
@@ -24,14 +24,13 @@ class Creator:
         self,
         env: FsContext,
         tree: TreeLookup,
-        write_back: WriteBack,
-        replaced: ReplacedFiles,
+        due: DeferredWork,
         heritage: Heritage,
     ) -> None:
         self._env = env
         self._tree = tree
-        self._write_back = write_back
-        self._replaced = replaced
+        self._due = due
+        self._write_back = due.uploads
         self._heritage = heritage
 
     def mkdir(self, path: str, mode: int) -> None:
@@ -40,8 +39,7 @@ class Creator:
         Raises:
             AlreadyExists
         """
-        self._replaced.flush(path)
-        attributes = self.new_attributes(path, stat.S_IFDIR | stat.S_IMODE(mode))
+        attributes = self.prepare(path, stat.S_IFDIR | stat.S_IMODE(mode))
         marker = self._env.root.to_prefix(path)
         if self._write_back.accepts():
             self._write_back.make_directory(path, attributes, {"content-type": MARKER_TYPE})
@@ -57,12 +55,11 @@ class Creator:
         Raises:
             NotPermitted: not a plain file, and attributes are not stored on this mount.
         """
-        self._replaced.flush(path)
         if not stat.S_IFMT(mode):
             mode |= stat.S_IFREG
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
             raise NotPermitted(f"{path}: special files need attributes=stored")
-        attributes = replace(self.new_attributes(path, mode), rdev=rdev)
+        attributes = replace(self.prepare(path, mode), rdev=rdev)
         new = new_object(self._env, attributes)
         new = replace(new, headers=new_headers(path, typed=self._heritage.is_typed(attributes)))
         self._env.bucket.put(self._env.root.to_key(path), EMPTY, new)
@@ -73,17 +70,19 @@ class Creator:
         Raises:
             AlreadyExists, NotPermitted
         """
-        self._replaced.flush(path)
         key = self._env.root.to_key(path)
-        attributes = self.new_attributes(path, stat.S_IFLNK | 0o777)
+        attributes = self.prepare(path, stat.S_IFLNK | 0o777)
         write_symlink(self._env.bucket, key, text, new_object(self._env, attributes))
 
-    def new_attributes(self, path: str, mode: int) -> Attributes:
-        """Return the attributes of something that the calling process makes at `path` now.
+    def prepare(self, path: str, mode: int) -> Attributes:
+        """Make a path free; return the attributes of what the calling process makes there now.
+
+        What waits to be deleted there is deleted first: later it would strike what is made.
 
         A set-group-ID directory gives its group, and to directories its bit: inode(7). The kernel
         has just looked the directory up, so what it is is known.
         """
+        self._due.settle(path, Kind.DELETE)
         made = self._env.new_attributes(mode)
         if not self._env.choices.stored:
             return made

@@ -9,6 +9,7 @@ from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.replaced_files import ReplacedFiles
@@ -36,14 +37,14 @@ class Remover:
         self._env = env
         self._tree = tree
         self._files = files
-        self._deferred_attributes = due.attributes
+        self._due = due
         self._write_back = due.uploads
         self.replaced = replaced
         self.parents = parents
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file, link or special file; open handles of it go on."""
-        with self._deferred_attributes.claim(path), self._paused_uploads(path) as node:
+        with self._due.attributes.claim(path), self._paused_uploads(path) as node:
             self._remove(path, node)
             self._files.unlink(path)
         self._files.inodes.removed(path)
@@ -81,7 +82,7 @@ class Remover:
         By `alias` what is asked of the open file (fstat, fchmod) still reaches it. On the service
         there is nothing of that name. `is_replaced` is None where nothing tells.
         """
-        self._deferred_attributes.flush(path)
+        self._due.settle(path, Kind.ATTRIBUTES)
         if is_replaced is False:
             with self._paused_uploads(path) as node:
                 self._remove(path, node)
@@ -89,7 +90,7 @@ class Remover:
                 if node is not None:
                     node.unlink()
             return
-        self._write_back.flush(path)
+        self._due.settle(path, Kind.UPLOAD)
         self.replaced.hide(path, alias, may_be_unlinked=is_replaced is None)
 
     def rmdir(self, path: str) -> None:
@@ -101,8 +102,8 @@ class Remover:
         prefix = self._env.root.to_prefix(path)
         if path == "/":
             raise NotPermitted("the root of a mount cannot be removed")
-        self._write_back.flush(path)
-        self.replaced.flush_below(path)
+        self._due.settle(path, Kind.UPLOAD)
+        self._due.settle_below(path, Kind.DELETE)
         if self._files.unsaved_names(path):
             raise NotEmpty(path)
         left = [key for key in self.parents.keys_in(prefix, limit=2) if key != prefix]

@@ -11,6 +11,7 @@ from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.object_draft import ObjectDraft
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.directory_copy import CopyingRename
 from tagfs.fs.tree.file_copy import CopyingFileRename
 from tagfs.fs.tree.heritage import Heritage
@@ -38,7 +39,7 @@ class Renamer:
         self._env = env
         self._tree = tree
         self._files = files
-        self._deferred_attributes = due.attributes
+        self._due = due
         self._write_back = due.uploads
         self._remover = remover
         self._replaced = remover.replaced
@@ -61,37 +62,36 @@ class Renamer:
 
     def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
         if exclusive:
-            self._replaced.flush(new)
+            self._due.settle(new, Kind.DELETE)
             self._rename(old, new, exclusive=True)
             return
         if new in self._replaced:
             source = self._tree.find(old)
             if source is not None and source.is_dir:
-                self._replaced.flush(new)  # no directory is renamed over a file: it was unlinked
+                # No directory is renamed over a file: that was unlinked.
+                self._due.settle(new, Kind.DELETE)
         with self._replaced.rename_over(new):
             self._rename(old, new)
 
     def _rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
-        self._replaced.flush_below(old)
-        self._replaced.flush_below(new)
-        self._write_back.flush(new)
+        for path in (old, new):
+            self._due.settle_below(path, Kind.DELETE)
+        self._due.settle(new, Kind.UPLOAD, Kind.ATTRIBUTES)
         if self._rename_new(old, new, exclusive=exclusive):
             return
-        self._write_back.flush(old)
+        self._due.settle(old, Kind.UPLOAD)
         if self._env.bucket.capabilities.rename:
-            self._write_back.flush(split(new)[0])
-            self._deferred_attributes.flush(old)
-        self._deferred_attributes.flush(new)
+            self._due.settle(split(new)[0], Kind.UPLOAD)
+            self._due.settle(old, Kind.ATTRIBUTES)
         # What waits to be set on the file goes along, and is not sent by itself from here on.
-        with self._deferred_attributes.claim(old) as attributes:
+        with self._due.attributes.claim(old) as attributes:
             node = self._files.node(old)
             for opened in (*self._files.below(old), *(() if node is None else (node,))):
                 opened.find_uncertain()  # or another version of it would be moved than is there
             source, target = self._look_at_both(old, new)
             self._check_types(source, target, exclusive=exclusive)
             if source.is_dir:
-                self._deferred_attributes.flush_below(old)
-                self._write_back.flush_below(old)
+                self._due.settle_below(old, Kind.ATTRIBUTES, Kind.UPLOAD)
                 self._rename_directory(source, new, target)
                 return
             replaced = self._files.node(new)
@@ -179,8 +179,7 @@ class Renamer:
         node = self._files.node(old)
         if node is None or node.is_dir or not node.is_new:
             return False
-        self._deferred_attributes.flush(new)
-        with self._deferred_attributes.claim(old), node.lock:
+        with self._due.attributes.claim(old), node.lock:
             if node.draft.replaces is not None:
                 node.flush()  # or what it was renamed over would be seen again at its old name
             if node.info is not None:

@@ -7,8 +7,9 @@ the same thread, and then the object is replaced whole, tags kept. If none follo
 and the object is deleted.
 
 That deletion is late by nature, so it strikes nothing that is newer than itself. Whatever is made
-here at its path waits for it first (`flush`), or takes it back (`rename_over`). What another
-host made is recognised by its version, once the deletion comes later than an answer is fresh.
+here at its path has it done first (`Creator.prepare`), or takes it back (`rename_over`). What
+another host made is recognised by its version, once the deletion comes later than an answer is
+fresh.
 """
 
 import contextlib
@@ -107,22 +108,6 @@ class ReplacedFiles:
             if hidden.node is node:
                 hidden.unlink()
         self._files.unlink(alias)
-
-    def flush(self, path: str) -> None:
-        """Delete now what waits at a path, before something new is made there.
-
-        Raises:
-            TagfsError: it is still there.
-        """
-        self._pending.flush(path, Kind.DELETE)
-
-    def flush_below(self, directory: str) -> None:
-        """Delete now what waits in a directory, at any depth.
-
-        Raises:
-            TagfsError: something is still there.
-        """
-        self._pending.flush_below(directory, Kind.DELETE)
 
     @contextmanager
     def rename_over(self, path: str) -> Iterator[None]:

@@ -8,6 +8,8 @@ from typing import Any
 from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import XattrKind, XattrName, parse_name
+from tagfs.fs.openfiles.deferred_work import DeferredWork
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.desktop import DesktopTagXattrs
 from tagfs.fs.xattr.object_facts import ObjectXattrs
@@ -37,11 +39,13 @@ class XattrDispatcher:
         self,
         env: FsContext,
         tree: TreeLookup,
+        due: DeferredWork,
         families: XattrFamilies,
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._env = env
         self._tree = tree
+        self._due = due
         self._tags = families.tags
         self._metadata = families.metadata
         self._others = families.others
@@ -91,7 +95,7 @@ class XattrDispatcher:
         Raises:
             InvalidTag and what is below it, TagExists, NoSuchTag, Unsupported, NotPermitted
         """
-        self._check_link(path)
+        self._prepare(path)
         parsed = self._parse(name)
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.RESERVED_USER:
@@ -119,7 +123,7 @@ class XattrDispatcher:
         Raises:
             NoSuchTag: there is none of this name.
         """
-        self._check_link(path)
+        self._prepare(path)
         parsed = self._parse(name)
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.REFRESH:
@@ -145,6 +149,16 @@ class XattrDispatcher:
         if parsed.kind is XattrKind.DESKTOP_TAGS and not self._env.choices.desktop_tags:
             return XattrName(XattrKind.OTHER_USER)
         return parsed
+
+    def _prepare(self, path: str) -> None:
+        """See that a path may be changed, and that nothing waits to be set on it by an edit before.
+
+        Raises:
+            NotPermitted
+            TagfsError: what waits cannot be set.
+        """
+        self._check_link(path)
+        self._due.settle(path, Kind.ATTRIBUTES)
 
     def _check_link(self, path: str) -> None:
         """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would.

@@ -9,9 +9,10 @@ from dataclasses import replace
 from tagfs.errors import AlreadyExists, ObjectChanged
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes, with_attributes
-from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
+from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.markers import MarkerWriter
 from tagfs.fs.tree.sticky import StickyBits
@@ -78,15 +79,16 @@ class AttributeSetter:
         files: HandleTable,
         markers: MarkerWriter,
         edits: MetadataWriter,
-        temporaries: DeferredAttributes,
+        due: DeferredWork,
     ) -> None:
         self._env = env
         self._tree = tree
         self._files = files
         self._markers = markers
         self._edits = edits
-        self._deferred_attributes = temporaries
-        temporaries.send = self._send
+        self._due = due
+        self._deferred_attributes = due.attributes
+        due.attributes.send = self._send
         self._logged_listing = False
         self._sticky = StickyBits()
 
@@ -136,7 +138,7 @@ class AttributeSetter:
         node = self._files.dirty(path)
         if self._waits(path, node, stamped):
             return
-        self._deferred_attributes.flush(path)
+        self._due.settle(path, Kind.ATTRIBUTES)
         if node is not None:
             node.set_attributes(stamped, times=times)
             return

@@ -183,7 +183,7 @@ def test_what_fails_is_tried_again_and_nothing_else_waits_meanwhile(
     bucket.refuses = False
     clock.advance(FIRST_RETRY * 2)
     wait_for(lambda: kept(bucket, TEMPORARY[1:]) == ALL)
-    wait_for(lambda: tree._pending.is_trusted)
+    wait_for(lambda: tree._due.changes.is_trusted)
     bucket.calls.clear()
     write(tree, "/d/.h.Ab12xY")
     tree.chmod("/d/.h.Ab12xY", 0o640)
@@ -230,7 +230,7 @@ def test_an_object_that_is_gone_is_no_failure(
     edit(tree)
     bucket.delete(TEMPORARY[1:])
     clock.advance_when_waited_for(GRACE)
-    wait_for(lambda: tree._deferred_attributes.attributes(TEMPORARY) is None)
+    wait_for(lambda: tree._due.attributes.attributes(TEMPORARY) is None)
     assert caplog.records == []
 
 
@@ -259,7 +259,7 @@ def test_an_unlinked_one_takes_them_with_it(
     edit(tree)
     tree.unlink(TEMPORARY)
     clock.advance_when_waited_for(2 * GRACE)
-    assert tree._deferred_attributes.attributes(TEMPORARY) is None
+    assert tree._due.attributes.attributes(TEMPORARY) is None
     assert bucket.calls == []
 
 

@@ -411,7 +411,7 @@ def test_rm_of_a_rewritten_file_fetches_nothing(tree: FileSystem, bucket: Bucket
 def test_a_small_disk_holds_little(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree._write_back, "_free_bytes", lambda: 10)
+    monkeypatch.setattr(tree._due.uploads, "_free_bytes", lambda: 10)
     with bucket.slow():
         write(tree, "/f", b"x" * 6)
         writer = meanwhile(lambda: write(tree, "/g", b"x" * 6))
@@ -432,7 +432,7 @@ def test_a_slow_look_at_the_disk_keeps_nobody_else_waiting(
 
     with bucket.slow():
         write(tree, "/held", b"x")
-        monkeypatch.setattr(tree._write_back, "_free_bytes", free_bytes)
+        monkeypatch.setattr(tree._due.uploads, "_free_bytes", free_bytes)
         writer = meanwhile(lambda: write(tree, "/f"))
         assert looking.wait(60)
     until_settled(tree)
