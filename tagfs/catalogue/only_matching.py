@@ -38,6 +38,7 @@ class OnlyMatching:
         self._catalogue = catalogue
         self.name, self.limits = inner.name, inner.limits
         self.object_tag_rules = inner.object_tag_rules
+        self.default_tags = inner.default_tags
         self.bucket_tag_rules = inner.bucket_tag_rules
         self._bind(inner)
 

@@ -12,6 +12,7 @@ from tagfs.store.credentials.chain import CredentialsChoice
 from tagfs.store.http.encryption import EncryptionChoice
 from tagfs.store.http.messages import Attempt
 from tagfs.store.proxies import DIRECT
+from tagfs.store.tags import parse_tagging
 
 UPLOAD_THREADS = 16
 
@@ -48,6 +49,7 @@ def bucket_settings(
         parallel=settings.parallel + UPLOAD_THREADS,
         timeout=settings.timeout,
         tags_denied=settings.tags_denied,
+        default_tags=parse_tagging(settings.default_tags),
         storage_class=settings.storage_class,
         acl=settings.acl,
         encryption=EncryptionChoice(

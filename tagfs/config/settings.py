@@ -74,6 +74,7 @@ class Settings:
     sse_c_key_file: Path | None = None
     requester_pays: Literal["off", "on"] = "off"
     content_type: Literal["auto", "off"] = "auto"
+    default_tags: str = ""
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.catalogue.expression import parse_expression
-from tagfs.errors import SettingsError
+from tagfs.errors import InvalidTag, SettingsError
 from tagfs.localfiles.trusted import home
 from tagfs.store.proxies import Direct, Proxy, parse_proxy, read_proxy
+from tagfs.store.tags import parse_tagging
 
 MAX_PARALLEL: Final = 1024
 MAX_NAME: Final = 255
@@ -144,6 +145,15 @@ def acl(text: str) -> str:
     """Read keep, off or a canned word; which there are is the service's to say."""
     if not re.fullmatch("[a-z]+(-[a-z]+)*", text):
         raise ValueError(text)
+    return text
+
+
+def tags(text: str) -> str:
+    """Read tags as `user.tagging` has them; what the service takes is its dialect's to say."""
+    try:
+        parse_tagging(text)
+    except InvalidTag as failure:
+        raise ValueError(text) from failure
     return text
 
 

@@ -34,7 +34,7 @@ Lasting states of the service:
     stale_list=SECONDS  objects younger than this are not listed
     deny_tags           tags may not be read: GetObjectTagging is 403, no tagging count is shown
     deny_put_tags       tags may not be set: PutObjectTagging and what brings tags along are 403
-    demand_tags         a policy denies new content that brings no tags: 403
+    demand_tags         a policy denies what makes an object and brings no tags: 403
     deny_annotations    annotations may be neither read, set, nor copied: 403
     deny_delete[=KEYS]  objects (of such keys) may not be deleted: DeleteObject is 403, and
                         DeleteMultipleObjects 200 with an error for each key (OSS: 403)

@@ -101,6 +101,7 @@ class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, Protocol):
     name: str
     limits: Limits
     object_tag_rules: TagRules
+    default_tags: TagSet
     bucket_tag_rules: TagRules
 
     @property

@@ -52,6 +52,15 @@ class TagSet(Mapping[str, str]):
         """Return this set without one tag, which need not be there."""
         return type(self)({k: v for k, v in self._pairs.items() if k != key})
 
+    def with_defaults(self, defaults: Mapping[str, str], most: int) -> Self:
+        """Return this set with those of the defaults whose keys it lacks, while there is room."""
+        lacking = [(k, v) for k, v in defaults.items() if k not in self._pairs]
+        return type(self)({**self._pairs, **dict(lacking[: max(most - len(self._pairs), 0)])})
+
+    def beyond(self, defaults: Mapping[str, str]) -> Self:
+        """Return the tags that somebody chose: those that are not just defaults."""
+        return type(self)({k: v for k, v in self._pairs.items() if defaults.get(k) != v})
+
 
 NO_TAGS = TagSet()
 

@@ -241,8 +241,11 @@ REFUSED = {
         "mkdir, rmdir",
         "symlink",
     },
-    # What has tags is written anew, and what has none is refused; the directory is made first.
+    # What has tags is written anew, and what has none is refused, and so is a copy, whose tags
+    # the service takes from its source; the directory is made first.
     "writing without a tag": {
+        "chmod",
+        "rename",
         "create",
         "create large",
         "cp in",
@@ -253,6 +256,12 @@ REFUSED = {
     },
 }
 """Calls that are EACCES, all others being done."""
+
+NOT_THERE = {
+    # There a change of metadata is no copy.
+    ("obs", "writing without a tag"): {"chmod"},
+}
+"""Calls that are done nevertheless, by service."""
 
 ELSEWHERE = {
     # Whether a change of metadata loses tags there, only reading them can tell.
@@ -314,6 +323,7 @@ def test_what_works_without_a_right(
     }
     refusals.clear()
     refused = REFUSED[right] | ELSEWHERE.get((mount.kind, right), set())
+    refused -= NOT_THERE.get((mount.kind, right), set())
     expected = {name: "EACCES" if name in refused else "ok" for name in CALLS}
     differ = {name: told for name, told in found.items() if told != expected[name]}
     assert differ == {}, mount.log()
@@ -321,6 +331,37 @@ def test_what_works_without_a_right(
         if name in refused:
             assert mount.content(f"t/{number:02}") == b"old", name
             assert mount.tags(f"t/{number:02}") == TAGS, name
+
+
+@ALL
+def test_default_tags_are_what_a_policy_demands(
+    mount_with: MountFactory, refusals: Faults, tmp_path: Path
+) -> None:
+    """Every call works, with the defaults beside tags that were there; they replace none (G5)."""
+    mount = mount_with("default_tags=cost=42&team=none")
+    there = [f"t/{number:02}" for number in range(len(CALLS))]
+    for key in there:
+        mount.judge.put(key, b"old", TAGS)
+    refusals.set("demand_tags")
+    bench = Bench(mount, tmp_path / "out")
+    bench.out.mkdir()
+    found = {
+        name: outcome(call, bench, bench.path(f"{number:02}"))
+        for number, (name, call) in enumerate(CALLS.items())
+    }
+    refusals.clear()
+    assert found == dict.fromkeys(CALLS, "ok"), mount.log()
+    both = {**TAGS, "cost": "42"}
+    for name in ("overwrite", "append", "rename over"):
+        assert mount.tags(there[list(CALLS).index(name)]) == both, name
+    assert mount.tags(there[list(CALLS).index("rename")] + ".moved") == both
+    keys = set(mount.judge.keys()) - set(there)
+    made = {key for key in keys if not key.endswith(".moved")}
+    assert {key.rpartition(".")[2] for key in made} == {"new", "big", "copied", "e/", "e/x", "link"}
+    defaults = {"cost": "42", "team": "none"}
+    assert {key: mount.tags(key) for key in made} == dict.fromkeys(made, defaults)
+    shown = os.getxattr(bench.path(f"{list(CALLS).index('create'):02}.new"), "user.tagging")
+    assert shown == b"cost=42&team=none"
 
 
 @ALL

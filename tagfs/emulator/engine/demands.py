@@ -30,7 +30,9 @@ KNOWN: Final = {
 }
 _CONTENT: Final = {"PutObject": "Put Object", "UploadPart": "Put Part"}
 _SETS_TAGS: Final = frozenset({"PutObjectTagging", "DeleteObjectTagging"})
-_NEW_CONTENT: Final = frozenset({"PutObject", "InitiateMultipartUpload", "PutSymlink"})
+_BRINGS_TAGS: Final = frozenset(
+    {"PutObject", "InitiateMultipartUpload", "PutSymlink", "CopyObject", "AppendObject"}
+)
 _CREATING: Final = frozenset(
     {"PutObject", "InitiateMultipartUpload", "CopyObject", "AppendObject", "PostObject"}
 )
@@ -96,7 +98,9 @@ def _check_tags(context: Context, operation: str) -> None:
     sets = operation in _SETS_TAGS or bool(brought)
     if "deny_put_tags" in modes and sets:
         raise ServiceError("AccessDenied")
-    if "demand_tags" in modes and operation in _NEW_CONTENT and not brought:
+    extends = operation == "AppendObject" and context.parameter("position") != "0"
+    demanded = operation in _BRINGS_TAGS and not extends
+    if "demand_tags" in modes and demanded and not brought:
         raise ServiceError("AccessDenied", "explicit deny in a resource-based policy")
 
 

@@ -107,7 +107,10 @@ class CopyingFileRename:
                 tags = acl = Keep.SOURCE_OR_REPLACED
         else:
             left = self._heritage.left_to(new)
-            if left.tags and not self._env.bucket.get_tags(info.key, max_age=FRESH_WITHIN):
+            bucket = self._env.bucket
+            if left.tags and not bucket.get_tags(info.key, max_age=FRESH_WITHIN).beyond(
+                bucket.default_tags
+            ):
                 tags = left.tags
         typed = self._heritage.is_typed(source.attributes)
         renamed = typed and by_name(source.path) != by_name(new)

@@ -141,7 +141,7 @@ def copy_symlink(
     new = NewObject(
         metadata={**metadata, **link_metadata(key, text)},
         headers=dict(detail.headers) if detail else {},
-        tags=Keep.REPLACED if keep and not tags else tags,
+        tags=Keep.REPLACED if keep and not tags.beyond(bucket.default_tags) else tags,
         acl=Keep.REPLACED if keep and not acl else acl,
         exclusive=exclusive,
     )

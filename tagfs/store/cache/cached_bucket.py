@@ -81,6 +81,7 @@ class CachedBucket:
         self.name = inner.name
         self.limits: Limits = inner.limits
         self.object_tag_rules: TagRules = inner.object_tag_rules
+        self.default_tags = inner.default_tags
         self.bucket_tag_rules: TagRules = inner.bucket_tag_rules
         self._inner = inner
         self._rows: LRUCache[str, Listing] = LRUCache(max_entries, getsizeof=Listing.weight)

@@ -175,11 +175,12 @@ class EntryStore:
             entry.detail_at = at if written.detail_at is None else written.detail_at
             if written.counted and info.detail.tag_count is not None:
                 entry.counted_at = at
-        if written.tags is not None:
+        count = None if info.detail is None else info.detail.tag_count
+        if written.tags is not None and count in (None, len(written.tags)):
             self.tags[key] = (at, written.tags)
             count_tags(entry, written.tags, at)
             self._memory.learn_tags(key, written.tags, at)
-        elif not written.keeps_tags:
+        elif written.tags is not None or not written.keeps_tags:
             self.tags.pop(key, None)
             self._memory.learn_tags(key, None, at)
         elif written.counted and info.detail is not None:

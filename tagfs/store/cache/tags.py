@@ -165,6 +165,7 @@ class CachedTags:
         if tags is not Keep.SOURCE_OR_REPLACED:
             return tags
         own, replaced = self.recent_tags(source), self.recent_tags(key)
+        own = None if own is None else own.beyond(self._inner.default_tags)
         if own or replaced == NO_TAGS:
             return Keep.SOURCE
         if own is None or replaced is None:

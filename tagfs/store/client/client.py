@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tagfs.errors import SettingsError
+from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.bucket import Bucket, Capabilities
 from tagfs.store.certificates import find_trust
 from tagfs.store.client.api import Api
@@ -29,6 +29,7 @@ from tagfs.store.http.messages import Observer
 from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.proxies import Proxy, ProxyChoice, find_proxy
+from tagfs.store.tags import NO_TAGS, TagSet
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
 """The services that there are, by URL scheme."""
@@ -48,6 +49,7 @@ class BucketSettings:
         tags_denied: what to do when an object must be rewritten whose tags may not be read.
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
+        default_tags: of objects that are written, each but where they have its key.
         encryption: how new objects are encrypted, and with which key.
         requester_pays: say with every request that its sender pays for it.
         observer: called after every attempt.
@@ -68,6 +70,7 @@ class BucketSettings:
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
     acl: str = "off"
+    default_tags: TagSet = NO_TAGS
     encryption: EncryptionChoice = USUAL
     requester_pays: bool = False
     observer: Observer | None = None
@@ -95,6 +98,7 @@ class Client:
         self.name = name
         self.limits = dialect.limits
         self.object_tag_rules = dialect.object_tag_rules
+        self.default_tags = (choices or WriteChoices()).default_tags
         self.bucket_tag_rules = dialect.bucket_tag_rules
         self.transport = transport
         self._context = client_context(self.api, choices or WriteChoices())
@@ -215,6 +219,10 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
     dialect = find_dialect(settings)
     if settings.parallel < 1 or settings.timeout <= 0:
         raise SettingsError("parallel must be at least 1, and timeout more than 0 seconds")
+    try:
+        dialect.object_tag_rules.check(settings.default_tags)
+    except TagfsError as failure:
+        raise SettingsError(f"default_tags: {failure}") from failure
     endpoint, proxy = find_way(settings)
     encryption = settings.encryption.opened(dialect, endpoint)
     provider = credentials or credentials_for(settings)
@@ -233,6 +241,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         tags_denied_drop=settings.tags_denied == "drop",
         storage_class=settings.storage_class,
         acl=settings.acl,
+        default_tags=settings.default_tags,
     )
     return Client(settings.bucket, dialect, transport, choices)
 

@@ -7,6 +7,7 @@ from typing import Final
 from tagfs.store.client.api import Api
 from tagfs.store.client.features import Features
 from tagfs.store.key_locks import KeyLocks
+from tagfs.store.tags import NO_TAGS, TagSet
 
 TRIES: Final = 3
 """How often an object is read or sent at most until what arrives is what was sent.
@@ -23,11 +24,13 @@ class WriteChoices:
         tags_denied_drop: rewrite objects whose tags may not be read, and lose the tags.
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
+        default_tags: of objects that are written, each but where they have its key.
     """
 
     tags_denied_drop: bool = False
     storage_class: str | None = None
     acl: str = "off"
+    default_tags: TagSet = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

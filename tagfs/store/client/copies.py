@@ -7,6 +7,7 @@ from typing import Literal
 
 from tagfs.errors import (
     AccessDenied,
+    BadCredentials,
     FileTooLarge,
     InvalidRequest,
     TagfsError,
@@ -111,11 +112,7 @@ class ObjectCopies:
             sent = DEFAULT_ACL if late else asked()
             plan = _Plan(source, key, chosen, sent, exclusive=exclusive, described=described)
             try:
-                made = self._markers.copied_or_written(
-                    source,
-                    lambda: self._copy_small(plan, known_tags),
-                    lambda: self._write_marker(plan),
-                )
+                made = self._copy_demanded(plan, known_tags)
             except FileTooLarge:
                 return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
             if late and (wanted := asked()):
@@ -123,6 +120,28 @@ class ObjectCopies:
             else:
                 self._acls.deliver(key, sent)
             return made
+
+    def _copy_demanded(self, plan: _Plan, known_tags: TagSet | None) -> ObjectInfo:
+        """Copy, with the tags that a policy demands where one without is refused."""
+
+        def copied(plan: _Plan) -> ObjectInfo:
+            return self._markers.copied_or_written(
+                plan.source,
+                lambda: self._copy_small(plan, known_tags),
+                lambda: self._write_marker(plan),
+            )
+
+        try:
+            return copied(plan)
+        except BadCredentials:
+            raise
+        except AccessDenied as refusal:
+            if plan.tags is not None:
+                raise
+            tags = self._transfer.tags_demanded_of(plan.source.key, refusal)
+        made = copied(replace(plan, tags=tags))
+        self._features.note_demanded_tags()
+        return made
 
     def _acl_for_copy(self, source: ObjectInfo, key: str, acl: CopyAcl) -> Callable[[], Acl]:
         """Begin to ask for the ACL of a copy: the source's, else a given or the replaced one's."""

@@ -38,6 +38,7 @@ class Features:
             knows.
         keeps_metadata: user metadata is returned again; None while nobody knows. Of markers apart.
         conditional_deletes: whether deletions may name the version that is to go.
+        copies_bring_tags: copies that bring no tags are refused.
     """
 
     def __init__(self, bucket: str, dialect: Dialect) -> None:
@@ -53,6 +54,7 @@ class Features:
         self.deletes_markers: bool | None = None
         self.keeps_metadata: dict[bool, bool] = {}  # by whether it is a marker's
         self.conditional_deletes = dialect.conditional_deletes
+        self.copies_bring_tags = False
         self._bucket = bucket
         self._title = dialect.title
         self._lacks: dict[str, str] = {}  # capability -> how that was found out
@@ -149,6 +151,13 @@ class Features:
         with self._lock:
             self.conditional_deletes = False
         logger.info("bucket %r: deletions name no version: %s", self._bucket, reason)
+
+    def note_demanded_tags(self) -> None:
+        """Note that a copy was accepted with tags that was refused without."""
+        with self._lock:
+            first, self.copies_bring_tags = not self.copies_bring_tags, True
+        if first:
+            logger.info("bucket %r: copies bring tags, as a policy demands", self._bucket)
 
     def trust_etags(self) -> None:
         """Note that an ETag was seen to be the MD5 of what was sent or read."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tagfs.errors import FileTooLarge, ObjectChanged
+from tagfs.errors import AccessDenied, BadCredentials, FileTooLarge, ObjectChanged
 from tagfs.store.acl import Acl
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.heads import ObjectHeads
@@ -29,6 +29,7 @@ class MetadataEdits:
         steps: WriteSteps,
     ) -> None:
         self._api = context.api
+        self._features = context.features
         self._locks = context.locks
         self._heads = heads
         self._markers = rewrites.markers
@@ -36,6 +37,7 @@ class MetadataEdits:
         self._part_copies = rewrites.part_copies
         self._requests = rewrites.requests
         self._acls = steps.acls
+        self._transfer = steps.transfer
         self._outcomes = steps.outcomes
         self._metadata = steps.metadata
 
@@ -73,7 +75,7 @@ class MetadataEdits:
                         WriteKind.METADATA,
                         info.key,
                         known_tags,
-                        lambda: self._set_in_place(info, new, acl.result()),
+                        lambda: self._set_demanded(info, new, acl.result()),
                     ),
                     lambda: self._markers.rewrite(info, new),
                 )
@@ -107,12 +109,29 @@ class MetadataEdits:
         )
         return replace(present, last_modified_ns=made.last_modified_ns, detail=detail)
 
-    def _set_in_place(self, info: ObjectInfo, new: NewObject, acl: Acl) -> ObjectInfo:
+    def _set_demanded(self, info: ObjectInfo, new: NewObject, acl: Acl) -> ObjectInfo:
+        """Copy an object onto itself, with the tags that a policy demands where one does."""
+        if self._features.copies_bring_tags:
+            tags = self._transfer.with_defaults(self._transfer.tags_to_keep(info.key))
+            return self._set_in_place(info, new, acl, tags)
+        try:
+            return self._set_in_place(info, new, acl, None)
+        except BadCredentials:
+            raise
+        except AccessDenied as refusal:
+            tags = self._transfer.tags_demanded_of(info.key, refusal)
+        made = self._set_in_place(info, new, acl, tags)
+        self._features.note_demanded_tags()
+        return made
+
+    def _set_in_place(
+        self, info: ObjectInfo, new: NewObject, acl: Acl, tags: TagSet | None
+    ) -> ObjectInfo:
         headers = self._api.copy_source(info) | self._requests.kept_class(info)
         headers |= self._acls.headers(acl)
         headers |= render_metadata(self._api.dialect, new.metadata, new.headers)
         headers[self._api.header("metadata-directive")] = self._api.dialect.replace_metadata
-        headers.update(self._requests.tagging_headers(None))
+        headers.update(self._requests.tagging_headers(tags))
         request = self._requests.copy_to(info.key, headers, info.size)
         answer = self._acls.send(request)
         self._acls.deliver(info.key, acl)
@@ -120,7 +139,7 @@ class MetadataEdits:
         before = info.detail or Detail()
         detail = made.detail and replace(
             made.detail,
-            tag_count=before.tag_count,
+            tag_count=before.tag_count if tags is None else len(tags),
             crc64=made.detail.crc64 if made.detail.crc64 is not None else before.crc64,
         )
         edited = self._requests.completed(answer, replace(info, detail=detail))

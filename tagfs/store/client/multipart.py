@@ -66,7 +66,7 @@ class MultipartUploads:
     def _begin_tags(self, key: str, new: NewObject) -> Future[TagSet]:
         """Begin to ask for the tags to send; where nobody knows who may read them, ask first."""
         if new.tags is Keep.REPLACED and self._features.tags_readable:
-            return self._pool.submit(self._transfer.tags_to_keep, key)
+            return self._pool.submit(self._transfer.tags_for, key, new)
         answered: Future[TagSet] = Future()
         answered.set_result(self._transfer.tags_for(key, new))
         return answered
@@ -79,7 +79,7 @@ class MultipartUploads:
         Tags and ACL travel with the beginning, so to wait for them costs a round trip; most objects
         have neither.
         """
-        tags = asked_tags.result() if asked_tags.done() else NO_TAGS
+        tags = asked_tags.result() if asked_tags.done() else self._transfer.with_defaults(NO_TAGS)
         acl = asked_acl.result() if asked_acl.done() else DEFAULT_ACL
         upload = self._initiate(key, new, tags, acl)
         try:

@@ -13,7 +13,7 @@ from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
-from tagfs.store.tags import TagSet
+from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 from tagfs.store.wire.headers import render_target
 
 
@@ -102,9 +102,11 @@ class SymlinkWrites:
             FeatureMissing
         """
         trial = unused_key(key)
+        tags = self._transfer.with_defaults(NO_TAGS)
+        demanded = {self._api.header("tagging"): render_tagging(tags)} if tags else {}
         try:
             with lost_answers_logged(trial):
-                self._api.send(self._link_request(trial, TRIAL, {}))
+                self._api.send(self._link_request(trial, TRIAL, demanded))
         except (InvalidRequest, Refused) as failure:
             raise FeatureMissing(str(failure)) from failure
         try:

@@ -45,6 +45,13 @@ class TagTransfer:
         self._undelivered: dict[str, TagSet] = {}  # of objects that were written without
         self._kept: dict[WriteKind, bool] = {}  # whether tags arrive that are sent this way
 
+    def with_defaults(self, tags: TagSet) -> TagSet:
+        """Return a set as it is written: with the defaults of keys that it lacks."""
+        if not self._choices.default_tags or not self._features.capabilities.object_tags:
+            return tags
+        most = self._api.dialect.object_tag_rules.max_tags
+        return tags.with_defaults(self._choices.default_tags, most)
+
     def tags_for(self, key: str, new: NewObject) -> TagSet:
         """Return the tags to send with new content; the key's lock is held.
 
@@ -54,11 +61,11 @@ class TagTransfer:
             Unsupported: there are some, and the bucket keeps none.
         """
         if new.tags is Keep.REPLACED:
-            return self.tags_to_keep(key)
+            return self.with_defaults(self.tags_to_keep(key))
         self._api.dialect.object_tag_rules.check(new.tags)
         if new.tags and (self._proofs.is_ignored() or not self._features.capabilities.object_tags):
             raise Unsupported(f"{self._features.why_not('object_tags')}, so {key!r} can have none")
-        return new.tags
+        return self.with_defaults(new.tags)
 
     def tags_to_keep(self, key: str) -> TagSet:
         """Return the tags of what is at `key`, none if nothing is there; raises as `tags_for`."""
@@ -99,12 +106,22 @@ class TagTransfer:
         """Return the tags to set on a copy; None to have the service copy the source's."""
         if isinstance(tags, TagSet):
             self._api.dialect.object_tag_rules.check(tags)
-            return tags
-        has_tags = source.detail is not None and bool(source.detail.tag_count)
-        if tags is Keep.SOURCE or has_tags or not self._features.capabilities.object_tags:
+            return self.with_defaults(tags)
+        if not self._features.capabilities.object_tags:
+            return None
+        chosen = self._replaced_tags(source, key, tags)
+        if chosen is None and self._features.copies_bring_tags:
+            chosen = self.tags_to_keep(source.key)
+        return None if chosen is None else self.with_defaults(chosen)
+
+    def _replaced_tags(self, source: ObjectInfo, key: str, tags: CopyTags) -> TagSet | None:
+        """Return the tags of what a copy replaces, if it keeps these; None if the source's."""
+        defaults = self._choices.default_tags
+        has_tags = source.detail is not None and bool(source.detail.tag_count) and not defaults
+        if tags is Keep.SOURCE or has_tags:
             return None
         try:
-            if self._tags.get_tags(source.key):
+            if self._tags.get_tags(source.key).beyond(defaults):
                 return None
         except BadCredentials:
             raise
@@ -114,6 +131,22 @@ class TagTransfer:
                 return None
             raise
         return self.tags_to_keep(key) or None
+
+    def tags_demanded_of(self, key: str, refusal: AccessDenied) -> TagSet:
+        """Return the tags to send with a copy of `key` that was refused without any.
+
+        Whoever chose default tags may have a policy that demands some of every request; it is
+        remembered that copies are to bring them.
+
+        Raises:
+            AccessDenied: that is not why it was refused.
+        """
+        if not self._choices.default_tags or not self._features.capabilities.object_tags:
+            raise refusal
+        tags = self.with_defaults(self.tags_to_keep(key))
+        if not tags:
+            raise refusal
+        return tags
 
     def _is_reliable(self, carrier: WriteKind) -> bool:
         """Tell whether tags need no look after they were sent this way."""

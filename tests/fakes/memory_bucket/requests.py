@@ -46,6 +46,7 @@ class MemoryRequests:
         self.name = name
         self.limits: Limits = limits or Limits()
         self.object_tag_rules: TagRules = OSS.object_tag_rules
+        self.default_tags = NO_TAGS
         self.bucket_tag_rules: TagRules = OSS.bucket_tag_rules
         self.requests: Final[list[Request]] = []
         self.before: Hook | None = None

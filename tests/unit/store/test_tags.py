@@ -147,3 +147,28 @@ def test_rules_raise_nothing_but_our_errors(pairs):
         except InvalidTag:
             continue
         assert len(pairs) <= rules.max_tags
+
+
+DEFAULTS = {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("own", "written"),
+    [
+        ({}, {"a": "1", "b": "2"}),
+        ({"a": "9"}, {"a": "9", "b": "2"}),
+        ({"c": "3"}, {"a": "1", "b": "2", "c": "3"}),
+        ({"c": "3", "d": "4", "e": "5"}, {"a": "1", "c": "3", "d": "4", "e": "5"}),
+        (dict.fromkeys("cdef", "x"), dict.fromkeys("cdef", "x")),
+        (dict.fromkeys("cdefg", "x"), dict.fromkeys("cdefg", "x")),
+    ],
+)
+def test_defaults_fill_the_room_that_own_tags_leave(
+    own: dict[str, str], written: dict[str, str]
+) -> None:
+    """Of four at most; a set of its own is never cut."""
+    assert TagSet(own).with_defaults(DEFAULTS, 4) == written
+
+
+def test_chosen_tags_are_those_beyond_the_defaults() -> None:
+    assert TagSet({"a": "1", "b": "9", "c": "3"}).beyond(DEFAULTS) == {"b": "9", "c": "3"}
