@@ -202,16 +202,26 @@ def mounted(
 def unmount(mount: Mounted) -> None:
     """Unmount and wait for the process; by force if it does not go by itself."""
     if mount.process.poll() is None:
-        subprocess.run(["fusermount", "-u", str(mount.path)], check=False, capture_output=True)
         try:
+            wait_for(lambda: _is_off(mount))
             if not _ends(mount.process, 3):
                 detach_copies(mount.path)
             mount.process.wait(60)
-        except subprocess.TimeoutExpired:
+        except (AssertionError, subprocess.TimeoutExpired):
             subprocess.run(["fusermount", "-uz", str(mount.path)], check=False)
             mount.process.kill()
             mount.process.wait(60)
             raise
+
+
+def _is_off(mount: Mounted) -> bool:
+    """Take a mount off its place; False if it is in use.
+
+    It may be for a moment, by whoever looks at all mounts of the host, as `tagfs status` does.
+    """
+    command = ["fusermount", "-u", str(mount.path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return "busy" not in done.stderr
 
 
 def _ends(process: Copy, seconds: float) -> bool:

@@ -5,6 +5,7 @@ Here is decided what is asked before a file is opened, what waits for what, and 
 
 import os
 import stat
+from contextlib import suppress
 
 from tagfs.errors import (
     AccessDenied,
@@ -21,6 +22,7 @@ from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.temp_names import destination
 from tagfs.fs.openfiles.copied_content import Copies
+from tagfs.fs.openfiles.looking_opens import LookingOpens
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.fs.pending.change import Kind
 from tagfs.store.objects import ObjectInfo
@@ -36,6 +38,7 @@ class FileCalls:
         self._env = env
         self._guard = guard
         self._files = parts.files
+        self._tree = parts.tree
         self._creator = parts.creator
         self._heritage = parts.heritage
         self._replaced = parts.replaced
@@ -44,8 +47,9 @@ class FileCalls:
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
         self.copies = Copies(env.root)
+        self._looking = LookingOpens()
 
-    def open(self, path: str, flags: int) -> tuple[int, bool]:
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
         """Open a file; return its handle and whether the kernel must not trust its own size.
 
         The kernel cuts reads at the size it knows. Where the service has another one now, reads
@@ -71,10 +75,14 @@ class FileCalls:
             if writable:
                 self._guard.check_change(handle.node)
                 return handle.fh, False
-            handle.node.open_reader(handle, self._prefetcher.on_open(path))
+            if looks or self._looking.looks(flags):
+                handle.node.open_reader(handle, looks=True)
+            else:
+                handle.node.open_reader(handle, self._prefetcher.on_open(path))
         except TagfsError:
             self._files.release(handle.fh)
             raise
+        self._looking.opened(handle, flags)
         return handle.fh, self._kernel_sizes.is_outdated(path, handle.node.size)
 
     def create(self, path: str, mode: int, flags: int) -> int:
@@ -94,6 +102,7 @@ class FileCalls:
             exclusive=bool(flags & os.O_EXCL) or self._guard.keeps_content,
             append=bool(flags & os.O_APPEND),
         )
+        self._tree.times.on_entry(path)
         self._heritage.inherit(handle.node)
         if self._env.choices.stored:
             self._due.attributes.on_create(path)
@@ -225,6 +234,8 @@ class FileCalls:
 
     def release(self, fh: int) -> None:
         """Forget a handle; its last descriptor is closed."""
+        with suppress(BadHandle):
+            self._looking.released(self._files.handle(fh))
         self._files.release(fh)
 
     def _find_for_open(self, path: str, *, writable: bool) -> ObjectInfo | None:

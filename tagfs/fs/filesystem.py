@@ -115,9 +115,9 @@ class FileSystem:
 
     # Files
 
-    def open(self, path: str, flags: int) -> tuple[int, bool]:
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
         """Open a file; return its handle and whether the kernel must not trust its own size."""
-        return self._calls.open(path, flags)
+        return self._calls.open(path, flags, looks=looks)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make a new file and open it; its object is created when it is closed."""

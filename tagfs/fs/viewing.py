@@ -134,10 +134,10 @@ class ViewingFileSystem(FileSystem):
         else:
             super().rmdir(path)
 
-    def open(self, path: str, flags: int) -> tuple[int, bool]:
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
         """Open a file."""
         self._check(path)
-        return super().open(path, flags)
+        return super().open(path, flags, looks=looks)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make a new file and open it."""

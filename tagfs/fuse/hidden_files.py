@@ -52,15 +52,15 @@ class HiddenFiles:
                 self._mark.set()  # perhaps it is libfuse that looks, and takes it next
             raise
 
-    def open(self, path: str, flags: int) -> tuple[int, bool]:
-        """Open a file.
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
+        """Open a file, which nobody is going to read if somebody `looks`.
 
         Raises:
             ObjectChanged: it was hidden since the kernel looked it up, because another one takes
                 its place; with that errno the kernel looks again.
         """
         try:
-            return self._fs.open(path, flags)
+            return self._fs.open(path, flags, looks=looks)
         except NotFound as error:
             if has_hidden_name(path):
                 raise ObjectChanged(f"{path}: {error}") from error

@@ -10,10 +10,10 @@ import threading
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
-from tagfs.errors import IntegrityError, Interrupted
+from tagfs.errors import AccessDenied, IntegrityError, Interrupted
 from tagfs.fs.content.access_pattern import FIRST, RANDOM, AccessPattern, range_size
 from tagfs.fs.content.memory_budget import MemoryBudget
-from tagfs.store.object_reads import ObjectReads
+from tagfs.store.bucket import FRESH_WITHIN, CachingBucket
 from tagfs.store.objects import Content, ObjectInfo
 from tagfs.store.versions import check_same_size, is_version
 
@@ -38,11 +38,12 @@ class Reader:
 
     Attributes:
         info: the version that is read; None until the first answer came.
+        was_read: whether anything was asked of it.
     """
 
     def __init__(
         self,
-        bucket: ObjectReads,
+        bucket: CachingBucket,
         key: str,
         executor: Executor,
         budget: MemoryBudget,
@@ -50,6 +51,7 @@ class Reader:
         size_hint: int | None = None,
     ) -> None:
         self.info: ObjectInfo | None = None
+        self.was_read = False
         self._bucket = bucket
         self._key = key
         self._executor = executor
@@ -76,6 +78,20 @@ class Reader:
             else:
                 length = max(length, FIRST if offset == 0 else RANDOM)
             return self.start_with(self._bucket.get(self._key, offset, length))
+
+    def look(self) -> ObjectInfo:
+        """Ask which version is there, and for none of its bytes; it is the one to be read.
+
+        Without the right to look at objects some bytes are asked for: that is another right.
+
+        Raises:
+            NotFound, AccessDenied
+        """
+        try:
+            self.info = self._bucket.head(self._key, max_age=FRESH_WITHIN)
+        except AccessDenied:
+            return self.open()
+        return self.info
 
     def start_with(self, content: Content) -> ObjectInfo:
         """Begin with a range that is here already; it fixes the version."""
@@ -108,6 +124,7 @@ class Reader:
         Raises:
             ObjectChanged: another version took the place of the one being read.
         """
+        self.was_read = True
         info = self.info or self.open(offset, length)
         end = min(offset + length, info.size)
         if offset >= end:

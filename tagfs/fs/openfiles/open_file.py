@@ -92,20 +92,21 @@ class OpenFile(OpenContent):
                 self.find_uncertain()
             return staged.read(offset, length, self._fetch)
 
-    def open_reader(self, handle: Handle, ahead: Content | None = None) -> None:
+    def open_reader(
+        self, handle: Handle, ahead: Content | None = None, *, looks: bool = False
+    ) -> None:
         """Make a handle see what the service has now; the first range comes with the answer.
 
-        Only of an empty object nothing can be read, so a recent answer does. `ahead` is content
-        that was asked for a moment ago, before the file was opened.
+        Of an empty object nothing can be read, so a recent answer does. `ahead` is content that
+        was asked for a moment ago; who `looks` may not read at all.
         """
         if self.staged is None:
             reader = self._open_reader(handle)
+            recent = self.env.bucket.known(self.key, max_age=FRESH_WITHIN)
             if ahead is not None:
                 self._refresh(reader.start_with(ahead))
-                return
-            recent = self.env.bucket.known(self.key, max_age=FRESH_WITHIN)
-            if recent is None or recent.size:
-                self._refresh(reader.open())
+            elif looks or recent is None or recent.size:
+                self._refresh(reader.look() if looks else reader.open())
 
     def write(self, offset: int, data: bytes | memoryview, *, append: bool = False) -> int:
         """Put `data` at `offset`, or at the end if it is appended; return how many bytes fit."""

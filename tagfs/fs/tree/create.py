@@ -44,10 +44,10 @@ class Creator:
         if self._write_back.accepts():
             self._write_back.make_directory(path, attributes, {"content-type": MARKER_TYPE})
             self._env.bucket.expect_empty(marker)
-            return
-        self._env.bucket.put(
-            marker, EMPTY, new_object(self._env, attributes, content_type=MARKER_TYPE)
-        )
+        else:
+            new = new_object(self._env, attributes, content_type=MARKER_TYPE)
+            self._env.bucket.put(marker, EMPTY, new)
+        self._tree.times.on_entry(path)
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:
         """Make an empty file, fifo, socket or device node.
@@ -63,6 +63,7 @@ class Creator:
         new = new_object(self._env, attributes)
         new = replace(new, headers=new_headers(path, typed=self._heritage.is_typed(attributes)))
         self._env.bucket.put(self._env.root.to_key(path), EMPTY, new)
+        self._tree.times.on_entry(path)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink that readlink shows as `text`.
@@ -73,6 +74,7 @@ class Creator:
         key = self._env.root.to_key(path)
         attributes = self.prepare(path, stat.S_IFLNK | 0o777)
         write_symlink(self._env.bucket, key, text, new_object(self._env, attributes))
+        self._tree.times.on_entry(path)
 
     def prepare(self, path: str, mode: int) -> Attributes:
         """Make a path free; return the attributes of what the calling process makes there now.

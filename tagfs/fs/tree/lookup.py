@@ -5,7 +5,6 @@ Where both exist the directory wins and the object is shadowed. Keys that can be
 hidden. Files that are open and changed here are shown as they are here.
 """
 
-import heapq
 import logging
 import stat
 from collections.abc import Container, Iterator
@@ -24,9 +23,11 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
+from tagfs.fs.tree.directory_times import DirectoryTimes
 from tagfs.fs.tree.odd_keys import OddKeys
+from tagfs.fs.tree.page_order import in_order
 from tagfs.fs.tree.symlinks import LinkTexts, text_from_metadata
-from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.objects import Lookup, ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class TreeLookup:
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
         # mounted, so that `rsync -a` and `tar x` into the root do not fail.
         self.bucket_attributes = env.default_directory()
+        self.times = DirectoryTimes(env.clock_ns)
         self.pending_deletes: Container[str] = ()  # paths whose objects are about to be deleted
 
     def lookup(self, path: str, *, max_age: float | None = None) -> Entry:
@@ -83,6 +85,11 @@ class TreeLookup:
         Raises:
             NotFound, InvalidName, NameTooLong, AccessDenied
         """
+        entry = self._look_up(path, max_age)
+        shown = self.times.shown(path, entry.attributes) if entry.is_dir else entry.attributes
+        return entry if shown is entry.attributes else replace(entry, attributes=shown)
+
+    def _look_up(self, path: str, max_age: float | None) -> Entry:
         node = self._files.dirty(path)
         if node is not None:
             return self._open_file(node)
@@ -187,7 +194,7 @@ class TreeLookup:
         unsaved = self._files.unsaved_names(path)
         shadows: list[str] = []  # objects passed on whose directory may still follow
         for page in self._env.bucket.scan(prefix):
-            for key, info in _in_order(page):
+            for key, info in in_order(page):
                 name = key[len(prefix) :].removesuffix("/") if info is None else key[len(prefix) :]
                 if not name and info is not None:
                     continue  # the directory's own marker
@@ -212,7 +219,7 @@ class TreeLookup:
     def some_names(self, path: str) -> Iterator[tuple[str, int]]:
         """Yield the first names of a directory, those of one page, which is not remembered."""
         prefix = self._env.root.to_prefix(path)
-        for key, info in _in_order(self._env.bucket.list(prefix)):
+        for key, info in in_order(self._env.bucket.list(prefix)):
             name = key[len(prefix) :].removesuffix("/")
             if name and is_visible(name):
                 yield name, stat.S_IFDIR if info is None else self._type(info)
@@ -291,10 +298,3 @@ UNDESCRIBED = "some objects may not be looked at: shown with default owner and m
 
 MAX_LINK = 4096
 """Bytes of the longest text that a symlink can have."""
-
-
-def _in_order(page: Page) -> Iterator[tuple[str, ObjectInfo | None]]:
-    """Merge objects and common prefixes of a page in the order of their keys."""
-    objects = ((info.key, info) for info in page.objects)
-    prefixes = ((prefix, None) for prefix in page.prefixes)
-    return heapq.merge(objects, prefixes, key=lambda item: item[0])

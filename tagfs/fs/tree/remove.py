@@ -48,6 +48,7 @@ class Remover:
             self._remove(path, node)
             self._files.unlink(path)
         self._files.inodes.removed(path)
+        self._tree.times.on_entry(path)
         if node is not None:
             self._write_back.cancel(node)
 
@@ -83,6 +84,7 @@ class Remover:
         there is nothing of that name. `is_replaced` is None where nothing tells.
         """
         self._due.settle(path, Kind.ATTRIBUTES)
+        self._tree.times.on_entry(path)
         if is_replaced is False:
             with self._paused_uploads(path) as node:
                 self._remove(path, node)
@@ -116,6 +118,8 @@ class Remover:
         if old is not None:
             self._env.bucket.delete(old.key, meant=old)
         self._files.inodes.removed(path)
+        self._tree.times.forget(path)
+        self._tree.times.on_entry(path)
 
     def _explain_unseen(self, path: str, left: Sequence[str]) -> None:
         """Say why a directory is not empty that looks so."""

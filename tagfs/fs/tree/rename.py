@@ -59,6 +59,8 @@ class Renamer:
         number = self._files.number(old)
         self._rename_over(old, new, exclusive=exclusive)
         self._files.inodes.moved(number, old, new, self._files.node(new))
+        for path in (old, new):
+            self._tree.times.on_entry(path)
 
     def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
         if exclusive:
@@ -130,6 +132,10 @@ class Renamer:
         self._copying.run(source, new, made, node, attributes, exclusive=False)
 
     def _rename_directory(self, source: Entry, new: str, target: Entry | None) -> None:
+        self._move_directory(source, new, target)
+        self._tree.times.on_rename(source.path, new)
+
+    def _move_directory(self, source: Entry, new: str, target: Entry | None) -> None:
         if self._env.bucket.capabilities.rename:
             self._native.move_directory(source, new, target)
             return

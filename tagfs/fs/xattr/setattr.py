@@ -121,6 +121,8 @@ class AttributeSetter:
             return replace(a, atime_ns=atime, mtime_ns=mtime)
 
         self._change(path, changed, times=mtime_ns is not None)
+        if mtime_ns is not None and self._env.choices.stored:
+            self._tree.times.forget(path)
 
     def on_getattr(self) -> None:
         """Note that this thread was asked for attributes: what it sets next is another call."""

@@ -35,7 +35,6 @@ DEVIATIONS = {
     "rename-flags": fails("EINVAL", "services have no exchange and no whiteout"),
     "o-tmpfile": fails("ENOTSUP", "libfuse has no nameless files"),
     "fallocate": fails("ENOTSUP", "a bucket reserves no room"),
-    "directory-times": returns(0, "a directory's marker is not rewritten for its entries"),
     "removed-directory": fails("ENOENT", "libfuse knows directories by their names alone"),
     "rename-ctime": returns(0, "a rename is the service's copy, which leaves metadata alone"),
     "directory-nlink": returns(1, "a directory's subdirectories are not counted"),
