@@ -1,11 +1,16 @@
 """README and docs: every table is one, every link leads somewhere, and README is short."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
+
+from tagfs.config.settings import parse_options, parse_url, split_options
+from tagfs.errors import SettingsError
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -96,3 +101,37 @@ def test_every_page_and_picture_is_found_from_another() -> None:
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < LONGEST_README
+
+
+def test_the_example_for_kubernetes() -> None:
+    """What a cluster would refuse, or that would mount nothing: names that do not fit together."""
+    [whole] = yaml.safe_load_all((ROOT / "docs/examples/kubernetes.yaml").read_text())
+    assert (whole["apiVersion"], whole["kind"]) == ("apps/v1", "DaemonSet")
+    pod = whole["spec"]["template"]
+    assert whole["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
+    [container] = pod["spec"]["containers"]
+    [volume] = pod["spec"]["volumes"]
+    [mounted] = container["volumeMounts"]
+    assert mounted["name"] == volume["name"]
+    assert mounted["mountPropagation"] == "Bidirectional"
+    assert container["securityContext"]["privileged"]
+    words = shlex.split(container["args"][0].rpartition(";")[2])
+    assert words[:3] == ["exec", "tagfs", "mount"]
+    point = words[4]
+    assert point.startswith(mounted["mountPath"] + "/")
+    assert container["livenessProbe"]["exec"]["command"] == ["tagfs", "status", point]
+    options = split_options((words[words.index("-o") + 1],))
+    assert parse_options(parse_url(words[3]), options).fuse_options["allow_other"]
+
+
+FSTAB = re.compile(r"^(?:\| .*`)?((?:oss|obs|s3)://\S+) +\S+ +fuse\.tagfs +(\S+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_line_of_fstab_is_understood(page: Path) -> None:
+    for url, options in FSTAB.findall(page.read_text(encoding="utf-8")):
+        words = options.rstrip("`").replace('"', "").replace("endpoint=...", "endpoint=e")
+        try:
+            parse_options(parse_url(url), split_options((words,)))
+        except SettingsError as error:
+            raise AssertionError(f"{page.name}: {options}: {error}") from error
