@@ -208,7 +208,7 @@ def test_every_option_of_libfuse_is_taken(mount_with: MountFactory) -> None:
         "intr_signal": "10", "modules": None, "max_write": "65536", "max_readahead": "65536",
         "max_background": "20", "congestion_threshold": "10", "blksize": None, "blkdev": None,
         "debug": None, "allow_root": None, "auto_unmount": None, "sync_read": None,
-        "nothreads": None,
+        "nothreads": None, "max_threads": "20", "max_idle_threads": "5",
     }  # fmt: skip
     chosen = [
         name if name not in values else f"{name}={values[name]}"
