@@ -11,6 +11,7 @@ from tagfs.store.client.client import BucketSettings, find_way
 from tagfs.store.credentials.chain import CredentialsChoice
 from tagfs.store.http.encryption import EncryptionChoice
 from tagfs.store.http.messages import Attempt
+from tagfs.store.http.pacing import UNLIMITED, RateLimits
 from tagfs.store.proxies import DIRECT
 from tagfs.store.tags import parse_tagging
 
@@ -47,6 +48,7 @@ def bucket_settings(
         region=settings.region,
         addressing=settings.addressing,
         parallel=settings.parallel + UPLOAD_THREADS,
+        limits=_limits(settings),
         timeout=settings.timeout,
         tags_denied=settings.tags_denied,
         default_tags=parse_tagging(settings.default_tags),
@@ -71,3 +73,10 @@ def bucket_settings(
             anonymous=settings.anonymous == "on",
         ),
     )
+
+
+def _limits(settings: Settings) -> RateLimits:
+    chosen = RateLimits(
+        settings.max_requests_per_second, settings.upload_limit, settings.download_limit
+    )
+    return UNLIMITED if chosen == UNLIMITED else chosen

@@ -62,6 +62,9 @@ class Settings:
     catalogue_size: int = 1024**3
     memory: int = 256 * 1024**2
     parallel: int = 64
+    max_requests_per_second: float = 0.0
+    upload_limit: int = 0
+    download_limit: int = 0
     part_size: int = 8 * 1024**2
     append_objects: str = ""
     timeout: float = 60.0

@@ -81,6 +81,14 @@ def port(text: str) -> int:
     return value
 
 
+def rate(text: str) -> float:
+    """Read how many of something a second may have; 0 for no limit."""
+    value = float(text)
+    if not 0 <= value <= 1e6:  # noqa: PLR2004  (more than one host sends)
+        raise ValueError(text)
+    return value
+
+
 def memory(text: str) -> int:
     """Read bytes of memory."""
     value = size(text)

@@ -26,6 +26,7 @@ from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.encryption import USUAL, EncryptionChoice
 from tagfs.store.http.endpoints import Addressing, Endpoint, find_endpoint
 from tagfs.store.http.messages import Observer
+from tagfs.store.http.pacing import UNLIMITED, RateLimits
 from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.proxies import Proxy, ProxyChoice, find_proxy
@@ -45,6 +46,7 @@ class BucketSettings:
         region: such as "cn-hangzhou"; None to take it from the endpoint. Without it, requests
             are signed in the older way that needs none.
         parallel: requests under way at most.
+        limits: requests and bytes of a second, at most.
         timeout: seconds for one request with all its attempts, transfers not counted.
         tags_denied: what to do when an object must be rewritten whose tags may not be read.
         storage_class: of new objects; None for the bucket's own.
@@ -66,6 +68,7 @@ class BucketSettings:
     region: str | None = None
     addressing: Addressing = "auto"
     parallel: int = 32
+    limits: RateLimits = UNLIMITED
     timeout: float = 60.0
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
@@ -228,6 +231,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
     provider = credentials or credentials_for(settings)
     options = TransportOptions(
         parallel=settings.parallel,
+        limits=settings.limits,
         timeout=settings.timeout,
         observer=settings.observer,
         trust=find_trust(settings.ca_bundle, settings.service),

@@ -25,6 +25,7 @@ from tagfs.store.http.messages import (
     Response,
     repair_header,
 )
+from tagfs.store.http.pacing import UNLIMITED, Pace, RateLimits
 from tagfs.store.http.request_body import Stream
 from tagfs.store.http.retry import RetryState
 from tagfs.store.objects import NOTHING
@@ -66,6 +67,7 @@ class Attempts:
         *,
         parallel: int,
         observer: Observer | None,
+        limits: RateLimits = UNLIMITED,
     ) -> None:
         self._bucket = bucket
         self._dialect = dialect
@@ -73,6 +75,7 @@ class Attempts:
         self.server = ""  # what the last answer that named its maker called him
         self._closed = threading.Event()
         self._slots = threading.BoundedSemaphore(parallel)
+        self._pace = Pace(limits)
 
     def send(
         self,
@@ -136,6 +139,7 @@ class Attempts:
     ) -> None:
         """Give back the slot of an attempt, and tell what it was."""
         self._slots.release()
+        self._pace.received(received)
         if self._observer is None:
             return
         request = course.request
@@ -156,16 +160,23 @@ class Attempts:
         )
 
     def acquire_slot(self, course: RetryState) -> None:
-        """Wait for a connection to be free; that time is not the request's."""
+        """Wait for its turn and a free connection; that time is not the request's."""
         began = time.monotonic()
+        if wait := self._pace.turn(course.request.body_size):
+            self.pause(course, wait)
         while not self._slots.acquire(timeout=1):
             self._check_open(course)
         self._check_open(course, release=True)
         course.deadline += time.monotonic() - began
 
     def try_slot(self) -> bool:
-        """Take a connection if one is free; say whether."""
-        return self._slots.acquire(blocking=False)
+        """Take a connection for a request without a body, if one is free now; say whether."""
+        if not self._slots.acquire(blocking=False):
+            return False
+        if self._pace.turn(0, at_once=True) is None:
+            self._slots.release()
+            return False
+        return True
 
     def release_slot(self) -> None:
         """Give a connection back without an attempt."""

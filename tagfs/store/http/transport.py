@@ -22,6 +22,7 @@ from tagfs.store.http.connections import NoResponse
 from tagfs.store.http.demands import Demands
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import FIRST_FAILURE, OK, Observer, Request, Response, check_key
+from tagfs.store.http.pacing import UNLIMITED, RateLimits
 from tagfs.store.http.request_body import Body, Stream, prepare_body
 from tagfs.store.http.retry import RetryState
 from tagfs.store.http.sites import Site, Sites
@@ -40,6 +41,7 @@ class TransportOptions:
 
     Attributes:
         parallel: connections, and so requests under way, at most.
+        limits: requests and bytes of a second, at most.
         timeout: seconds that one request may take in all, its transfer not counted.
         observer: called after every attempt.
         trust: whose certificates verify the service; None for those of this host.
@@ -48,6 +50,7 @@ class TransportOptions:
     """
 
     parallel: int = 32
+    limits: RateLimits = UNLIMITED
     timeout: float = 60.0
     observer: Observer | None = None
     trust: Trust | None = None
@@ -78,6 +81,7 @@ class Transport:
             dialect,
             parallel=self.options.parallel,
             observer=self.options.observer,
+            limits=self.options.limits,
         )
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
 

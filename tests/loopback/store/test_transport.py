@@ -28,6 +28,7 @@ from tagfs.store.http import connections, retry
 from tagfs.store.http.authenticator import Authenticator
 from tagfs.store.http.endpoints import find_endpoint
 from tagfs.store.http.messages import Attempt, Request, Response
+from tagfs.store.http.pacing import RateLimits
 from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.objects import BytesSource
 from tagfs.store.wire.checksums import crc64
@@ -877,3 +878,43 @@ def test_silence_towards_several_is_waited_for_once(serve, monkeypatch):
     _, client = serve(Slow(30, answer()), parallel=6)
     assert client.request_all(gets(6)) == [None] * 6
     assert sum(waits) <= 2 * patience
+
+
+class TestLimits:
+    """What a second may have."""
+
+    def test_requests(self, serve):
+        _server, client = serve(*[answer(200)] * 9, limits=RateLimits(requests=20), parallel=4)
+        began = time.monotonic()
+        client.request(GET)
+        answers = client.request_all([GET] * 4)
+        assert [one.status for one in answers] == [200] * 4
+        for _ in range(4):
+            client.request(GET)
+        assert time.monotonic() - began >= 8 / 20
+
+    def test_bytes(self, serve):
+        _server, client = serve(
+            *[answer(200, b"x" * 1000)] * 3,
+            limits=RateLimits(upload=10_000, download=10_000),
+        )
+        put = replace(GET, operation="PutObject", method="PUT", body=BytesSource(b"x" * 2000))
+        began = time.monotonic()
+        client.request(put)  # 0.2 s for what it sends, 0.1 s for its answer
+        client.request(put)
+        client.request(GET)
+        assert time.monotonic() - began >= 0.2
+
+    def test_who_closes_waits_for_no_turn(self, serve):
+        _server, client = serve(answer(200), limits=RateLimits(requests=0.001))
+        client.request(GET)
+        waiting = threading.Thread(target=_interrupted, args=[client])
+        waiting.start()
+        client.close()
+        waiting.join(FAR)
+        assert not waiting.is_alive()
+
+
+def _interrupted(client):
+    with pytest.raises(Interrupted):
+        client.request(GET)

@@ -1,0 +1,65 @@
+"""How fast requests may follow one another: limits that whoever mounts has chosen.
+
+Each request has its turn; what it takes is counted when it begins (a request, the bytes that it
+sends) or when it is over (the bytes that came), and whoever comes next waits for that.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What a second may have, over all connections; 0 for no limit.
+
+    Attributes:
+        requests: that begin.
+        upload: bytes of bodies sent.
+        download: bytes of bodies received.
+    """
+
+    requests: float = 0.0
+    upload: int = 0
+    download: int = 0
+
+
+UNLIMITED = RateLimits()
+
+
+class Pace:
+    """Gives turns. Thread-safe."""
+
+    def __init__(self, limits: RateLimits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._request_free = self._upload_free = self._download_free = 0.0  # on the clock
+
+    def turn(self, size: int, *, at_once: bool = False) -> float | None:
+        """Take the next turn, for a body of `size` bytes; return the seconds to wait until then.
+
+        `at_once`: take none, and return None, unless it is now.
+        """
+        if self._limits is UNLIMITED:
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            start = max(now, self._request_free, self._download_free)
+            if size and self._limits.upload:
+                start = max(start, self._upload_free)
+            if at_once and start > now:
+                return None
+            if self._limits.requests:
+                self._request_free = start + 1 / self._limits.requests
+            if size and self._limits.upload:
+                self._upload_free = start + size / self._limits.upload
+            return start - now
+
+    def received(self, size: int) -> None:
+        """Note that so many bytes came."""
+        if size and self._limits.download:
+            with self._lock:
+                begin = max(self._clock(), self._download_free)
+                self._download_free = begin + size / self._limits.download
