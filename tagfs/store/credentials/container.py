@@ -14,7 +14,7 @@ from tagfs.store.credentials.field_names import parse_json, parse_key_pair
 from tagfs.store.credentials.instance_metadata import Silent, ask, check_address
 from tagfs.store.credentials.private_files import read_token
 from tagfs.store.credentials.surroundings import Surroundings
-from tagfs.store.credentials.values import Credentials, NotAvailable
+from tagfs.store.credentials.values import Credentials, NotAvailable, SourceUnreachable
 from tagfs.store.http import retry
 from tagfs.store.http.messages import FIRST_FAILURE
 
@@ -87,5 +87,5 @@ def ask_container(who: str, url: str, method: str, headers: Mapping[str, str]) -
             return text
         reason = str(status)
         if status < FIRST_FAILURE and status != _TOO_MANY:
-            break
-    raise BadCredentials(f"{who}: {reason} from {parts.netloc}")
+            raise BadCredentials(f"{who}: {reason} from {parts.netloc}")
+    raise SourceUnreachable(f"{who}: {reason} from {parts.netloc}")

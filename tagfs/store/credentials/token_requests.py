@@ -16,6 +16,7 @@ from tagfs.errors import BadCredentials, MalformedResponse, SettingsError
 from tagfs.store.certificates import Trust
 from tagfs.store.credentials.field_names import parse_json
 from tagfs.store.credentials.instance_metadata import is_near
+from tagfs.store.credentials.values import SourceUnreachable
 from tagfs.store.http import retry
 from tagfs.store.http.connection_pool import ConnectionPool
 from tagfs.store.http.connections import NoResponse, Timeouts
@@ -106,7 +107,7 @@ class HttpTokenRequests:
 
     def ask(self, who: str, write: Callable[[float], TokenRequest]) -> TokenAnswer:
         """Send a request until there is an answer that is final; see `TokenRequests.ask`."""
-        offset, reason = 0.0, ""
+        offset, reason, transient = 0.0, "", False
         for attempt in range(1, ATTEMPTS + 1):
             request = write(self._clock() + offset)
             host = urlsplit(request.url).netloc
@@ -130,7 +131,8 @@ class HttpTokenRequests:
                 break
             if attempt < ATTEMPTS:
                 self._sleep(retry.delay(attempt))
-        raise BadCredentials(f"{who}: {reason}")
+        kind = SourceUnreachable if transient else BadCredentials
+        raise kind(f"{who}: {reason}")
 
     def _skew(self, answer: TokenAnswer) -> float:
         """Return by how much the service's clock is ahead of ours, 0 if it does not tell."""

@@ -9,6 +9,8 @@ what an exception carries along: text that could not be read is never part of on
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tagfs.errors import BadCredentials
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -112,6 +114,10 @@ class NoCredentials:
     def refresh(self) -> Credentials:
         """Return the same."""
         return self._NOBODY
+
+
+class SourceUnreachable(BadCredentials):
+    """What gives out credentials does not answer now, or is in trouble: later it may."""
 
 
 @dataclass(frozen=True, slots=True)

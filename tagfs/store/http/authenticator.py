@@ -12,7 +12,7 @@ from typing import Final
 
 import tagfs
 from tagfs.errors import MalformedResponse, TagfsError
-from tagfs.store.credentials.values import Credentials, CredentialsProvider
+from tagfs.store.credentials.values import Credentials, CredentialsProvider, SourceUnreachable
 from tagfs.store.dialects.dialect import Dialect, Signable, Signer
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import Request, Response
@@ -52,6 +52,7 @@ class Authenticator:
         self._offset = 0.0  # seconds to add to our clock to get the service's
         self._renewal = threading.Lock()
         self._renewed = float("-inf")
+        self._unreachable = False  # whether the origin did not answer when it was asked last
         self._refreshing = threading.Lock()
         self._begun = float("-inf")
 
@@ -130,6 +131,11 @@ class Authenticator:
             return renewed is not None and renewed != used
         return False
 
+    def awaits_renewal(self, course: RetryState, answer: Response, used: Credentials) -> bool:
+        """Say whether a refusal is only that a pair has expired whose origin is out of reach."""
+        expired = used.expires_at is not None and used.expires_at <= self.now()
+        return expired and self._unreachable and self._may_be_expired(course, answer, used)
+
     def _may_be_expired(self, course: RetryState, answer: Response, used: Credentials) -> bool:
         if answer.code:
             return answer.code in self._dialect.expired_codes
@@ -160,7 +166,9 @@ class Authenticator:
             self._renewed = time.monotonic()
             try:
                 renewed = self._provider.refresh()
+                self._unreachable = False
             except TagfsError as error:
+                self._unreachable = isinstance(error, SourceUnreachable)
                 logger.warning("credentials could not be renewed: %s", error)
                 return None
         if renewed != used:

@@ -155,13 +155,20 @@ class Transport:
             if self._demands.learn(course, body, answer):
                 body = prepare_body(request.body, self._demands.digests(course))
                 continue
-            if not retry.is_transient(self._dialect, answer.status, answer.code):
+            passing = self._passing(course, answer, used)
+            if not passing:
                 return self._final(course, answer, body, stream)
             course.throttled = retry.is_throttling(self._dialect, answer.status, answer.code)
             least = retry.retry_after(answer.headers, self.now())
-            self._pause(course, str(answer), least=least)
+            self._pause(course, passing, least=least)
             if _is_done(course):
                 return self._assumed_success(course)
+
+    def _passing(self, course: RetryState, answer: Response, used: Credentials) -> str:
+        """Return what is wrong now and may not be later; "" if an answer is final."""
+        if self._authenticator.awaits_renewal(course, answer, used):
+            return f"{answer}: the credentials have expired, their source is away"
+        return str(answer) if retry.is_transient(self._dialect, answer.status, answer.code) else ""
 
     def request_all(self, requests: Sequence[Request]) -> list[Response | None]:
         """Deliver small requests without a body in this thread, all under way at the same time.

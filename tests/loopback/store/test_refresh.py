@@ -4,11 +4,13 @@ import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from tagfs.errors import BadCredentials
-from tagfs.store.credentials.values import Credentials
+from tagfs.errors import BadCredentials, Unreachable
+from tagfs.store.credentials.token_requests import ATTEMPTS, HttpTokenRequests, TokenRequest
+from tagfs.store.credentials.values import Credentials, SourceUnreachable
 from tagfs.store.dialects.obs import OBS
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
@@ -29,7 +31,7 @@ class Provider:
 
     origin = "the test"
 
-    def __init__(self, *pairs: Credentials, fails: bool = False) -> None:
+    def __init__(self, *pairs: Credentials, fails: bool | Exception = False) -> None:
         self.pairs = list(pairs)
         self.refreshed = 0
         self.asked = 0
@@ -45,7 +47,11 @@ class Provider:
         self.refreshed += 1
         assert self.gate.wait(60)
         if self.fails:
-            raise BadCredentials("the origin is away")
+            raise (
+                self.fails
+                if isinstance(self.fails, Exception)
+                else BadCredentials("the origin is away")
+            )
         if len(self.pairs) > 1:
             self.pairs.pop(0)
         return self.pairs[0]
@@ -150,6 +156,35 @@ def test_expired_ones_that_cannot_be_renewed_are_the_services_to_refuse(serve):
     assert provider.refreshed == 1
 
 
+def test_expired_ones_are_waited_for_while_their_origin_is_away(serve, caplog, monkeypatch):
+    """No EACCES at once: within `timeout` the request is made with the next pair."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(authenticator, "RENEW_PAUSE", 0.0)
+    provider = Provider(old(-1), new(), fails=SourceUnreachable("the origin is away"))
+
+    def comes_back(_seconds):
+        provider.fails = provider.refreshed < 4 and provider.fails
+
+    refused = [error(403, "SecurityTokenExpired")] * 3
+    server, client = serve(provider, *refused, answer(200))
+    pause = client._attempts.pause
+    monkeypatch.setattr(
+        client._attempts, "pause", lambda course, _wait: (comes_back(0), pause(course, 0.0))
+    )
+    assert client.request(GET).status == 200
+    assert signers(server)[-1] == "new"
+    assert "the credentials have expired, their source is away" in caplog.text
+
+
+def test_expired_ones_are_waited_for_no_longer_than_timeout(serve, monkeypatch):
+    monkeypatch.setattr(authenticator, "RENEW_PAUSE", 0.0)
+    provider = Provider(old(-1), fails=SourceUnreachable("the origin is away"))
+    _server, client = serve(provider, error(403, "SecurityTokenExpired"))
+    client.options = replace(client.options, timeout=0.3)
+    with pytest.raises(Unreachable, match="their source is away"):
+        client.request(GET)
+
+
 @pytest.mark.parametrize(
     ("dialect", "status", "code"),
     [
@@ -203,3 +238,15 @@ def test_a_bug_in_the_background_is_logged(serve, caplog, monkeypatch):
     _server, client = serve(provider, answer())
     assert client.request(GET).status == 200
     wait_for(lambda: "ZeroDivisionError" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, SourceUnreachable), (429, SourceUnreachable), (403, BadCredentials)]
+)
+def test_a_token_service_in_trouble_is_no_refusal(status, kind):
+    server = LoopbackServer([error(status, "Code")] * ATTEMPTS)
+    with contextlib.closing(server), pytest.raises(BadCredentials) as raised:
+        HttpTokenRequests(sleep=lambda _: None).ask(
+            "the role", lambda _now: TokenRequest(url=server.url + "/", headers={})
+        )
+    assert type(raised.value) is kind
