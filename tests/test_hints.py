@@ -64,6 +64,7 @@ def fetched(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_tells_to_install_a_strangers_package() -> None:
     wrong = []
     looked = 0

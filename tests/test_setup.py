@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+"""Each of these starts processes."""
+
 ROOT = Path(__file__).parent.parent
 
 BOOKWORM = "installed libfuse2 \ninstalled fuse3 fuse (= 3.14)\ninstalled attr \n"

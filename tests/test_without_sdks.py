@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SDKS = ("oss2", "alibabacloud_oss_v2", "obs", "boto3", "botocore", "moto")
 IN_MEMORY = ("tests/unit", "tests/filesystem", "tests/contract")
 
@@ -15,6 +17,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_tests_in_memory_need_no_sdk() -> None:
     """All are collected, and those of the contract that are in memory run."""
     one = "an_empty_bucket_lists_nothing and memory"

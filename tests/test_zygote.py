@@ -10,6 +10,9 @@ import pytest
 from tests.waiting import wait_for
 from tests.zygote import Copy, begin, run as run_to_its_end, start
 
+pytestmark = pytest.mark.slow
+"""Each of these starts processes."""
+
 
 def run(stderr: Path, *arguments: str, **environment: str) -> Copy:
     with stderr.open("ab") as file:

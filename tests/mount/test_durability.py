@@ -459,7 +459,7 @@ class TestTheEnd:
     def test_a_dead_service_takes_nothing_and_recover_does(
         self, mount_with: MountFactory, gate: Gate
     ) -> None:
-        mount = mount_with(f"{LOCAL},timeout=1")
+        mount = mount_with(f"{LOCAL},timeout=3")
         gate.shut()
         (mount.path / "d").mkdir()
         for number in range(20):

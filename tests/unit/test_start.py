@@ -13,6 +13,9 @@ from tagfs.cli import COMMANDS, main_group
 from tagfs.manual.examples import commands
 from tagfs.terminal.lazy_group import INTERRUPTED, LazyGroup
 
+pytestmark = pytest.mark.slow
+"""Each of these starts processes."""
+
 HEAVY = {"requests", "urllib3", "lxml", "fuse", "mfusepy", "rich", "aiohttp", "ssl", "fastcrc"}
 """What takes tens of milliseconds to import."""
 

@@ -19,6 +19,9 @@ from tagfs.status.render import COLUMNS, table
 from tagfs.terminal.columns import cells
 from tagfs.terminal.progress import ProgressLine
 
+pytestmark = pytest.mark.slow
+"""Each of these starts processes."""
+
 STATUS = {"uptime_seconds": 2383, "errors": 3, "dirty_files": 2, "staged_bytes": 10_000}
 REPORTS = [
     Report("/home/developer/mounts/bucket", "oss://photos/2026/", State.OK, STATUS),

@@ -255,6 +255,7 @@ def _divide(number: int) -> int:
     return 1 // number
 
 
+@pytest.mark.slow
 def test_the_package_is_on_top_and_knows_little() -> None:
     for name, path in MODULES.items():
         used = {i for i in imports(path) if i in MODULES}

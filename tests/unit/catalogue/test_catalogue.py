@@ -369,6 +369,7 @@ def test_a_catalogue_stays_below_its_size(tmp_path: Path, time: Time) -> None:
     catalogue.close()
 
 
+@pytest.mark.slow
 def test_a_million_objects_take_less_than_400_mib(tmp_path: Path, time: Time) -> None:
     catalogue = opened(tmp_path, time)
     count = 20_000

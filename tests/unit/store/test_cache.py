@@ -1197,6 +1197,7 @@ def test_what_is_expected_is_as_old_as_the_look(kit):
 # Size
 
 
+@pytest.mark.slow
 def test_a_listed_entry_takes_little_memory():
     keys = [f"d/file-{n:06}.dat" for n in range(20_000)]
     template = Kit().foreign("template")

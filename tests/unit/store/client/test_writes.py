@@ -128,7 +128,8 @@ def test_an_etag_that_is_no_md5_is_known_by_the_md5_that_was_accepted(caplog) ->
     put(script)
     put(script)
     assert script.features.md5_etags is False
-    assert [one.levelno for one in caplog.records] == [logging.WARNING]
+    told = [one.levelno for one in caplog.records if one.levelno > logging.INFO]
+    assert told == [logging.WARNING]
 
 
 @pytest.mark.parametrize(
