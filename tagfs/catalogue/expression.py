@@ -171,7 +171,9 @@ def _tokens(text: str) -> "list[_Token]":
     while position < end:
         found = _TOKEN.match(text, position)
         if found is None:
-            raise SettingsError(f"{text!r}: cannot read {text[position:].strip()!r}")
+            left = text[position:].strip()
+            hint = ": write KEY=VALUE without blanks" if left[0] in "=!~" else ""
+            raise SettingsError(f"{text!r}: cannot read {left!r}{hint}")
         position = found.end()
         if found["bracket"]:
             tokens.append(_Token(found["bracket"]))

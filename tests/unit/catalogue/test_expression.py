@@ -119,3 +119,9 @@ def test_logic(one: Expression, two: Expression, tags: dict[str, str]) -> None:
 def test_any_text_gives_an_expression_or_our_error(text: str) -> None:
     with contextlib.suppress(SettingsError):
         parse_expression(text).matches({"a": "b"})
+
+
+@pytest.mark.parametrize("text", ["team = blue", "team != blue", "a and b ~ c"])
+def test_blanks_around_an_operator_are_explained(text: str) -> None:
+    with pytest.raises(SettingsError, match="write KEY=VALUE without blanks"):
+        parse_expression(text)
