@@ -8,7 +8,6 @@ every one says how old it is.
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,7 +22,7 @@ from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
 
-EVERY: Final = 0.5
+EVERY: Final = 1.0
 """Seconds for which what is learnt is gathered."""
 
 MANY: Final = 5000
@@ -51,7 +50,8 @@ class Catalogue:
         self._pending = PendingFacts()
         self._believed_from = 0
         self._wake = threading.Event()
-        self._ending = threading.Event()
+        self._urgent = threading.Event()
+        self._ending = False
         self._turn = threading.Lock()  # one flush at a time
         self._thread = threading.Thread(target=self._run, name="tagfs-catalogue", daemon=True)
         self._thread.start()
@@ -115,6 +115,8 @@ class Catalogue:
         self._pending.add(fact)
         if not self._wake.is_set():
             self._wake.set()
+        if len(self._pending) > MANY:
+            self._urgent.set()
 
     # Scans
 
@@ -185,7 +187,8 @@ class Catalogue:
 
     def close(self) -> None:
         """Write what was learnt, and give the file back."""
-        self._ending.set()
+        self._ending = True
+        self._urgent.set()
         self._wake.set()
         self._thread.join(10)
         self.database.close()
@@ -197,17 +200,14 @@ class Catalogue:
         self.close()
 
     def _run(self) -> None:
-        while not self._ending.is_set():
+        while not self._ending:
             self._wake.wait()
-            self._gather()
+            self._urgent.wait(EVERY)
             self._wake.clear()
+            if not self._ending:
+                self._urgent.clear()
             self._flush_safely()
         self._flush_safely()
-
-    def _gather(self) -> None:
-        until = time.monotonic() + EVERY
-        while not self._ending.is_set() and len(self._pending) < MANY and time.monotonic() < until:
-            self._ending.wait(EVERY / 10)
 
     def _flush_safely(self) -> None:
         try:
