@@ -1,10 +1,7 @@
 """What all tests share: which of them need a local service, and which of them one worker runs."""
 
-import atexit
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -32,11 +29,6 @@ os.environ |= {
     "TAGFS_OBS_METADATA_ENDPOINT": "http://127.0.0.1:9",
 }
 
-
-# Nor leaves anything in its caches.
-CACHES = tempfile.mkdtemp(prefix="tagfs-tests-cache-")
-atexit.register(shutil.rmtree, CACHES, ignore_errors=True)
-os.environ["TAGFS_CACHE_DIR"] = CACHES
 
 # Nor does any go through the proxy of that machine, or trust what its user does.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

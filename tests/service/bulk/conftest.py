@@ -1,9 +1,12 @@
 """A service and a bucket for the bulk commands, and a way to run them."""
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore::SyntaxWarning"))
+
+
+CACHES = tempfile.mkdtemp(prefix="tagfs-tests-cache-")
+atexit.register(shutil.rmtree, CACHES, ignore_errors=True)
+ENVIRONMENT = {**KEYS, "TAGFS_CACHE_DIR": CACHES}
+"""No command leaves anything in the caches of who runs the tests."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,12 @@ def start_tag(
     return subprocess.Popen(
         [sys.executable, "-m", "tagfs", "tag", *map(str, words)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **KEYS, **(env or {})},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            **ENVIRONMENT,
+            **(env or {}),
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -66,7 +80,7 @@ def run_tag(
     status: int | None = 0,
 ) -> Ran:
     """Run `tagfs tag ...`; it must end with `status`."""
-    done = zygote.run("tag", *words, cwd=cwd, env={**KEYS, **(env or {})}, text=text)
+    done = zygote.run("tag", *words, cwd=cwd, env={**ENVIRONMENT, **(env or {})}, text=text)
     ran = Ran(done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in ran.err, ran.err
     assert status is None or ran.status == status, ran
