@@ -4,6 +4,7 @@ import itertools
 import stat
 from collections.abc import Iterator, Sequence
 
+from tagfs.errors import Answer
 from tagfs.fs.build import Parts
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat
@@ -57,7 +58,10 @@ class DirectoryCalls:
         self._due.settle_below(path, Kind.DELETE, Kind.UPLOAD)
 
     def _known_stat(self, path: str) -> Stat | None:
-        entry = self._tree.known(path)
+        try:
+            entry = self._tree.known(path)
+        except Answer:  # what is listed, and can be no path: it is told when it is asked for
+            return None
         if entry is None:
             return None
         self._kernel_sizes.record(path, entry.size)
