@@ -14,6 +14,7 @@ from tagfs.store.credentials.field_names import parse_json, parse_key_pair
 from tagfs.store.credentials.instance_metadata import Silent, ask, check_address
 from tagfs.store.credentials.private_files import read_token
 from tagfs.store.credentials.surroundings import Surroundings
+from tagfs.store.credentials.token_requests import TokenRequest
 from tagfs.store.credentials.values import Credentials, NotAvailable, SourceUnreachable
 from tagfs.store.http import retry
 from tagfs.store.http.messages import FIRST_FAILURE
@@ -50,10 +51,27 @@ class Container:
             raise BadCredentials(f"{left[0]} is set, and no AWS_CONTAINER_CREDENTIALS_*_URI")
         if not url:
             raise NotAvailable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (not set)")
-        if not url.startswith("https://"):  # whose certificate says who answers
+        if url.startswith("https://"):  # whose certificate says who answers
+            text = self._ask_safely(url, self._authorization())
+        else:
             check_address(url, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
-        text = ask_container(self.name, url, "GET", self._authorization())
+            text = ask_container(self.name, url, "GET", self._authorization())
         return parse_key_pair(parse_json(text, self.name), self.name)
+
+    def _ask_safely(self, url: str, headers: Mapping[str, str]) -> str:
+        """Return what an agent answers that the user's certificates vouch for.
+
+        Raises:
+            BadCredentials
+        """
+        request = TokenRequest(
+            method="GET",
+            url=url,
+            headers={"accept": "*/*", **headers},
+            secrets=tuple(headers.values()),
+            direct=True,
+        )
+        return self._around.tokens.ask(self.name, lambda _now: request).text
 
     def _authorization(self) -> dict[str, str]:
         file = self._around.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")

@@ -48,6 +48,7 @@ class TokenRequest:
     Attributes:
         url: with its query, percent-encoded.
         secrets: what is in it that no message may repeat.
+        direct: never by way of a proxy.
     """
 
     method: str = "POST"
@@ -55,6 +56,7 @@ class TokenRequest:
     headers: Mapping[str, str]
     body: bytes = b""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class HttpTokenRequests:
         if request.method != "GET":
             headers["content-length"] = str(len(request.body))
         proxy = None  # what is on this host or its link is beside the proxy's way
-        if not is_near(parts.hostname):
+        if not request.direct and not is_near(parts.hostname):
             proxy = find_proxy(parts.scheme, place.host, port, self._proxy, os.environ)
         pool = ConnectionPool(place, self._trust, proxy)
         try:

@@ -1,5 +1,6 @@
 """TLS: who the service says it is, is verified; an own CA is trusted where it is named."""
 
+import json
 import ssl
 import subprocess
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from tagfs.errors import TagfsError, Unreachable
+from tagfs.errors import BadCredentials, TagfsError, Unreachable
 from tagfs.store.certificates import find_trust
 from tagfs.store.client.client import BucketSettings, open_bucket
+from tagfs.store.credentials.container import Container
+from tagfs.store.credentials.surroundings import Surroundings
+from tagfs.store.credentials.token_requests import HttpTokenRequests
 from tagfs.store.credentials.values import Credentials, StaticCredentials
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http.connection_pool import ConnectionPool
@@ -153,3 +157,36 @@ def test_certificates_are_read_once(ours: Authority, monkeypatch: pytest.MonkeyP
     connections.close()
     server.close()
     assert (server.connections, len(made)) == (2, 1)
+
+
+def load_from_agent(context: ssl.SSLContext, ca_bundle: Path | None) -> Credentials:
+    """Ask a container's agent that shows such a certificate."""
+    keys = {"AccessKeyId": "ak", "SecretAccessKey": "sk", "Token": "t"}
+    server = TlsServer([answer(200, json.dumps(keys).encode())] * 3, context=context)
+    environment = {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.url}/keys",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "secret",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    trust = find_trust(str(ca_bundle) if ca_bundle else None, "s3")
+    tokens = HttpTokenRequests(trust, sleep=lambda _: None)
+    try:
+        return Container(Surroundings(environment=environment, tokens=tokens)).load()
+    except BadCredentials:
+        assert server.asked == []
+        raise
+    finally:
+        server.close()
+
+
+def test_a_containers_agent_is_verified_by_the_users_certificates(ours: Authority) -> None:
+    found = load_from_agent(ours.certify(LOOPBACK, NOW + DAY), ours.file)
+    assert (found.access_key_id, found.session_token) == ("ak", "t")
+
+
+def test_an_agent_with_a_wrong_certificate_is_told_nothing(
+    wrong: tuple[ssl.SSLContext, Path | None, str],
+) -> None:
+    context, ca_bundle, _reason = wrong
+    with pytest.raises(BadCredentials):
+        load_from_agent(context, ca_bundle)
