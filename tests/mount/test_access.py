@@ -187,9 +187,11 @@ class Host:
 
     def root(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
         home = self.public / "home"
+        # A user's cache is below the own home, and not where the tests have theirs.
+        others = {k: v for k, v in os.environ.items() if k != "TAGFS_CACHE_DIR"}
         return subprocess.run(
             [*self._enter, *map(str, args)],
-            env={**os.environ, **KEYS, "HOME": str(home), "TAGFS_FUSE": self.fuse},
+            env={**others, **KEYS, "HOME": str(home), "TAGFS_FUSE": self.fuse},
             capture_output=True,
             text=True,
             check=False,
