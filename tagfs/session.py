@@ -2,6 +2,7 @@
 
 import logging
 import resource
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -112,7 +113,8 @@ def _staging(settings: Settings, mountpoint: Path, stack: ExitStack) -> StagingA
 
 
 def _check(settings: Settings, client: Client) -> None:
-    client.check(settings.url.prefix)
+    if unlistable := client.check_listing(settings.url.prefix):
+        sys.stderr.write(f"tagfs: {unlistable}\n")
     client.probe(settings.url.prefix)
     if not settings.read_only:
         client.probe_deletion(settings.url.prefix)

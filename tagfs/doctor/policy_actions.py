@@ -46,7 +46,7 @@ ACTIONS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 NEEDED_FOR: Final[Mapping[str, str]] = {
-    "list": "nothing can be mounted without",
+    "list": "only names that are known can be used without, and nothing is shown",
     "head": "no file can be seen without",
     "get": "no file can be read without",
     "get tagging": "files are read, and what may have tags is not rewritten (but see tags_denied)",

@@ -551,3 +551,26 @@ def test_the_question_whether_one_may_delete_strikes_nothing(mount_with: MountFa
     assert {name: mount.content(name) for name in FORMER} == {n: n.encode() for n in FORMER}
     assert mount.keys() == sorted([*FORMER, "a"])
     assert mount.content("a") == b"b"
+
+
+@ALL
+def test_a_mount_that_may_not_list(mount_with: MountFactory, refusals: Faults) -> None:
+    """It says so; what is known by name can be used, and a listing is refused."""
+    refusals.set("deny:sub=list")
+    mount = mount_with()
+    assert "nothing can be listed" in mount.log()
+    mount.judge.put("f", b"old", TAGS)
+    mount.judge.put("d/", b"")
+    mount.judge.put("d/f", b"below")
+    file = mount.path / "f"
+    assert (file.read_bytes(), file.stat().st_size) == (b"old", 3)
+    assert (mount.path / "d/f").read_bytes() == b"below"
+    os.setxattr(file, "user.tag.more", b"red")
+    file.write_bytes(b"new")
+    (mount.path / "d/new").write_bytes(b"made")
+    for directory in (mount.path, mount.path / "d"):
+        with pytest.raises(PermissionError):
+            os.listdir(directory)
+    refusals.clear()
+    assert (mount.content("f"), mount.tags("f")) == (b"new", {**TAGS, "more": "red"})
+    assert mount.content("d/new") == b"made"

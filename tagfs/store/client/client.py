@@ -109,6 +109,7 @@ class Client:
         self._bind(Parts(self._context))
 
     def _bind(self, parts: Parts) -> None:
+        self.check_listing = parts.probes.check_listing
         self.check, self.probe, self.describe = (
             parts.probes.check,
             parts.probes.probe,

@@ -30,6 +30,7 @@ class Features:
         tags_proven: PUT ?tagging is surely no PutObject.
         tags_readable: an object's tags were read: the right to do so is there.
         listable: the bucket was listed: the right to do so is there.
+        unlistable: it may not be where it is mounted, so only what a HEAD shows is known.
         links_proven: PutSymlink surely makes a link.
         md5_etags: whether an ETag without "-" is the MD5 of content; None while nobody knows.
         sees_uncopied: an object was seen to have what no copy takes along.
@@ -47,6 +48,7 @@ class Features:
         self.tags_proven = False
         self.tags_readable = False
         self.listable = False
+        self.unlistable = False
         self.links_proven = not dialect.probes_links
         self.md5_etags: bool | None = None if dialect.md5_etags else False
         self.sees_uncopied = False
@@ -135,6 +137,11 @@ class Features:
         """Note that the bucket was listed."""
         with self._lock:
             self.listable = True
+
+    def note_unlistable(self) -> None:
+        """Note that the bucket may not be listed where it is mounted."""
+        with self._lock:
+            self.unlistable = True
 
     def note_tags_read(self) -> None:
         """Note that tags of an object were read."""

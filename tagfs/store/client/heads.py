@@ -45,21 +45,32 @@ class ObjectHeads:
             pass
         except AccessDenied as error:
             denied = error
-        first = self._first_below(below, info)
+        first = self._first_below(below, info, key + "/")
         if denied is not None:
             info = self._listing.find_instead(key, denied) if first is None else None
         marker = first if first is not None and first.key == key + "/" else None
         return Lookup(info, is_prefix=first is not None, marker=marker)
 
-    def _first_below(self, below: Future[Page], info: ObjectInfo | None) -> ObjectInfo | None:
+    def _first_below(
+        self, below: Future[Page], info: ObjectInfo | None, marker: str
+    ) -> ObjectInfo | None:
         """Return the first key of a directory; none if there is a file, and no right to list."""
         try:
             return next(iter(below.result().objects), None)
         except BadCredentials:
             raise
         except AccessDenied:
-            if info is None:
+            if info is not None:
+                return None
+            if not self._features.unlistable:
                 raise
+            return self._marker(marker)
+
+    def _marker(self, key: str) -> ObjectInfo | None:
+        """Return the marker of a directory where nothing else can show that there is one."""
+        try:
+            return self.head(key)
+        except NotFound:
             return None
 
     def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:

@@ -65,6 +65,19 @@ class BucketProbes:
             logger.warning("bucket %r: %s", self._api.name, NO_ETAGS)
         self._listed = next((info.key for info in page.objects), None)
 
+    def check_listing(self, prefix: str = "") -> str:
+        """Do the same; return what is to be said, and logged, if the bucket may not be listed."""
+        try:
+            self.check(prefix)
+        except BadCredentials:
+            raise
+        except AccessDenied as denied:
+            self._features.note_unlistable()
+            told = f"names that are known can be used, and nothing can be listed: {denied}"
+            logger.warning("%s", told)
+            return told
+        return ""
+
     def probe(self, prefix: str = "") -> None:
         """Find out what the bucket cannot do, and log it in one line.
 
