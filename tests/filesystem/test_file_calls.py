@@ -20,6 +20,7 @@ from tagfs.errors import (
 )
 from tagfs.fs.context import FsContext
 from tagfs.fs.filesystem import FileSystem
+from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of
@@ -284,3 +285,31 @@ def test_a_writer_takes_along_what_waits(tree: FileSystem, bucket: Bucket) -> No
     detail = bucket.head(name[1:]).detail
     assert detail is not None
     assert detail.metadata["mode"] == str(stat.S_IFREG | 0o640)
+
+
+# Directories
+
+
+def test_what_is_held_back_is_there_after_fsyncdir(bucket: Bucket, tmp_path: Path) -> None:
+    """durability=local answers close before the service has the file; fsyncdir waits for it."""
+    with tree_of(bucket, tmp_path, uploads_behind=4) as tree:
+        close(tree, tree.create("/d", 0o644, os.O_WRONLY | os.O_EXCL))
+        fh = tree.opendir("/")
+        tree.fsyncdir(fh)
+        assert bucket.data("d") == b""
+        tree.releasedir(fh)
+
+
+def test_of_what_is_known_no_request_is_made(bucket: Bucket, tmp_path: Path) -> None:
+    cache = CachedBucket(bucket, ttl=60, tag_ttl=60)
+    with tree_of(cache, tmp_path) as tree:
+        tree.getattr("/f")
+        new = tree.create("/new", 0o644, os.O_WRONLY | os.O_EXCL)
+        bucket.requests.clear()
+        fh = tree.opendir("/")
+        known = tree.getattr_known(fh, ["f", "new", "other"])
+        assert [one and one["st_size"] for one in known] == [7, 0, None]
+        assert bucket.requests == []
+        tree.unlink("/new")
+        tree.release(new)
+        tree.releasedir(fh)

@@ -8,8 +8,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tagfs.errors import IntegrityError, StagingFull
-from tagfs.fs.content.staged_file import StagingArea
+from tagfs.errors import FileTooLarge, IntegrityError, ReadOnly, StagingFull, TagfsError
+from tagfs.fs.content.byte_ranges import ByteRanges
+from tagfs.fs.content.staged_file import StagedSource, StagingArea, pieces
 
 BASE = bytes(range(1, 201))
 numbers = st.integers(0, 300)
@@ -129,3 +130,59 @@ def test_a_write_that_the_disk_cuts_short_is_as_long_as_it_says(
 
 def no_fetch(_start: int, _length: int) -> bytes:
     raise AssertionError("all of it is here")
+
+
+@pytest.mark.parametrize(
+    ("number", "failure"),
+    [
+        (errno.ENOSPC, StagingFull),
+        (errno.EDQUOT, StagingFull),
+        (errno.EFBIG, FileTooLarge),
+        (errno.EIO, IntegrityError),
+    ],
+)
+def test_what_the_disk_refuses_is_reported_as_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, failure: type[TagfsError]
+) -> None:
+    staged = StagingArea(tmp_path).new_file()
+
+    def refuse(_fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", refuse)
+        with pytest.raises(failure):
+            staged.sync()
+    staged.discard()
+    staged.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mount_that_only_reads_stages_nothing() -> None:
+    area = StagingArea(None)
+    assert area.shown is None
+    with pytest.raises(ReadOnly):
+        area.new_file()
+
+
+def test_a_staged_file_that_was_cut_is_not_sent(tmp_path: Path) -> None:
+    """Bytes that are gone must not be filled with zeros in an upload."""
+    staged = StagingArea(tmp_path).new_file()
+    staged.path.write_bytes(b"12345")
+    source = StagedSource(staged.fd, 1, 4)
+    assert source.read(0, 4) == b"2345"
+    os.truncate(staged.path, 3)
+    with pytest.raises(IntegrityError):
+        source.read(0, 4)
+    staged.discard()
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [(10, [(0, 5), (8, 10)]), (2, [(0, 2), (2, 4), (4, 5), (8, 10)])],
+)
+def test_ranges_are_cut_into_pieces(length: int, expected: list[tuple[int, int]]) -> None:
+    ranges = ByteRanges()
+    ranges.add(0, 5)
+    ranges.add(8, 10)
+    assert list(pieces(ranges, length)) == expected

@@ -208,7 +208,7 @@ def test_a_look_that_only_lacks_a_processor_is_waited_for() -> None:
     lookers = Lookers(threads=1, patience=0.01, longest=10)
 
     def slow() -> int:
-        time.sleep(0.2)
+        time.sleep(0.05)
         return 1
 
     assert lookers.ask(slow) == 1
