@@ -73,9 +73,9 @@ class BucketProbes:
             raise
         except AccessDenied as denied:
             self._features.note_unlistable()
-            told = f"names that are known can be used, and nothing can be listed: {denied}"
-            logger.warning("%s", told)
-            return told
+            warning = f"names that are known can be used, and nothing can be listed: {denied}"
+            logger.warning("%s", warning)
+            return warning
         return ""
 
     def probe(self, prefix: str = "") -> None:
