@@ -6,25 +6,47 @@ such key" tells of the right as well. Writing is in `scratch`.
 
 from collections.abc import Callable, Iterator
 
-from tagfs.doctor.findings import Finding, fail, ok, warning
+from tagfs.doctor.findings import Finding, Level, fail, ok, warning
 from tagfs.doctor.policy_actions import ACTIONS, NEEDED_FOR
 from tagfs.errors import AccessDenied, Archived, NotFound, TagfsError, Unsupported
 from tagfs.store.client.client import Client
 from tagfs.store.client.delete_rights import NO_OBJECT
 
-_LESSER = frozenset({"bucket tagging"})
-"""Rights that a mount can do without."""
+_LESSER = frozenset({"bucket tagging", "get tagging"})
+"""Rights without which files are still shown and read."""
 
 
 def check_rights(client: Client, prefix: str) -> Iterator[Finding]:
-    """Yield what may be read; the right to list was shown before."""
-    listed = [entry.key for entry in client.list(prefix, delimiter="", limit=10).objects]
-    key = next((name for name in listed if not name.endswith("/")), prefix + NO_OBJECT)
+    """Yield what may be read; whether the bucket may be listed was shown before."""
     service = client.dialect.service
-    yield attempt(service, "head", lambda: client.head(key))
-    yield attempt(service, "get", lambda: client.get(key, 0, 1))
-    yield attempt(service, "get tagging", lambda: client.get_tags(key))
+    try:
+        listed = [entry.key for entry in client.list(prefix, delimiter="", limit=10).objects]
+    except AccessDenied:
+        yield from _rights_unlisted(client, prefix + NO_OBJECT)
+    else:
+        key = next((name for name in listed if not name.endswith("/")), prefix + NO_OBJECT)
+        for right, call in _readings(client, key):
+            yield attempt(service, right, call)
     yield attempt(service, "bucket tagging", client.get_bucket_tags)
+
+
+def _readings(client: Client, key: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    yield "head", lambda: client.head(key)
+    yield "get", lambda: client.get(key, 0, 1)
+    yield "get tagging", lambda: client.get_tags(key)
+
+
+def _rights_unlisted(client: Client, absent: str) -> Iterator[Finding]:
+    """Yield what may be read where nothing may be listed: there is no object to try it on.
+
+    S3 tells nobody who may not list that a key is absent: 403 says nothing of the right then.
+    """
+    for right, call in _readings(client, absent):
+        found = attempt(client.dialect.service, right, call)
+        if found.level is not Level.OK:
+            advice = "without the right to list there is no object to try it on"
+            found = warning(found.check, "not known", advice)
+        yield found
 
 
 def attempt(service: str, right: str, call: Callable[[], object]) -> Finding:

@@ -24,6 +24,7 @@ _KEY: Final = (
     "the service does not know the key",
     "check its id ({key}) in {origin}, and the endpoint",
 )
+RIGHT_TO_LIST: Final = "right to list"
 _MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = {
     "InvalidSecurityToken": _TOKEN,
     "SecurityTokenExpired": _TOKEN,
@@ -46,7 +47,7 @@ _MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "the service does not accept this host's",
         "set it: timedatectl set-ntp true",
     ),
-    "AccessDenied": ("right to list", "missing", "allow {action} to this key: {needed}"),
+    "AccessDenied": (RIGHT_TO_LIST, "missing", "allow {action} to this key: {needed}"),
 }
 """What codes of a refused listing mean: the check that fails, what is wrong, what to do."""
 
@@ -97,7 +98,10 @@ def check_bucket(
         yield ok("key pair", "accepted")
         yield ok("bucket", f"{settings.bucket} is there and may be listed")
         return
-    yield _refusal(client, settings, provider, answer)
+    refusal = _refusal(client, settings, provider, answer)
+    if refusal.check == RIGHT_TO_LIST:  # a mount works without
+        refusal = warning(refusal.check, refusal.detail, refusal.advice)
+    yield refusal
 
 
 def _refusal(
