@@ -153,8 +153,8 @@ def test_umount_tells_what_is_kept(mount_with: MountFactory, refusals: Faults) -
         (mount.path / "f").write_bytes(b"x")
     done = umount(mount.path)
     assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert f"run `tagfs recover {mount.cache_dir}`" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert f"run `tagfs recover {mount.cache_dir}`" in done.stderr.splitlines()[-1]
     assert not os.path.ismount(mount.path)
 
 
@@ -163,7 +163,7 @@ def test_lazy_umount_lets_who_has_a_file_open_finish(mount: Mounted) -> None:
         file.write(b"begun")
         busy = umount(mount.path)
         assert busy.returncode == 1
-        assert "busy" in busy.stderr
+        assert "is in use: python" in busy.stderr
         with soon():
             assert umount("--lazy", mount.path).returncode == 0
         assert not os.path.ismount(mount.path)
@@ -179,4 +179,4 @@ def test_a_dead_mount_is_taken_off(mount: Mounted) -> None:
     assert list(mount.path.iterdir()) == []
     done = umount(mount.path)
     assert done.returncode == 1
-    assert "not mounted" in done.stderr or "not found" in done.stderr
+    assert "nothing is mounted on" in done.stderr
