@@ -13,7 +13,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would say what it interrupts at exit
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # Python would say what it interrupts at exit. A command that ignores one is left alone.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":
