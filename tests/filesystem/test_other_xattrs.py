@@ -8,7 +8,15 @@ from urllib.parse import quote
 
 import pytest
 
-from tagfs.errors import NoSuchTag, TagExists, TagfsError, Unsupported, XattrSpaceFull
+from tagfs.errors import (
+    InvalidName,
+    MalformedResponse,
+    NoSuchTag,
+    TagExists,
+    TagfsError,
+    Unsupported,
+    XattrSpaceFull,
+)
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.inheritance import merged_metadata
 from tagfs.fs.mapping.xattr_metadata import parse_xattrs, with_xattrs
@@ -87,6 +95,7 @@ FAILURES: list[tuple[str, str, bytes, int, type[TagfsError]]] = [
     ("/f", "user.b", b"", XATTR_REPLACE, NoSuchTag),
     ("/f", "user.b", b"v" * 9_000, 0, XattrSpaceFull),
     ("/odd", "user.b", b"", 0, Unsupported),
+    ("/f", "user.\udcff", b"", 0, InvalidName),
     ("/", "user.b", b"", 0, Unsupported),
     ("/f", "user.meta.mode", b"", 0, Unsupported),
     ("/f", "user.tagfs.none", b"", 0, Unsupported),
@@ -174,12 +183,25 @@ def test_what_takes_a_place_brings_its_own_set(
     assert merged_metadata(own, left) == merged
 
 
-@pytest.mark.parametrize("read", [[], {"user.a": 1}, {"user.a": "???"}, "text", None])
-def test_an_entry_of_another_form_is_no_attribute(tree: FileSystem, read: object) -> None:
-    text = quote(json.dumps(read))
-    assert "user.a" not in tree.listxattr("/odd")
-    with pytest.raises(TagfsError):
-        parse_xattrs({"xattr": text})
+OTHER_FORMS = [
+    *map(json.dumps, ([], {"user.a": 1}, {"user.a": "???"}, "text", None)),
+    json.dumps({"user.\ud800": ""}),
+    "[" * 8_000,
+]
+
+
+@pytest.mark.parametrize("text", OTHER_FORMS, ids=lambda text: str(text)[:20])
+def test_an_entry_of_another_form_is_no_attribute(
+    tree: FileSystem, bucket: MemoryBucket, text: str
+) -> None:
+    with pytest.raises(MalformedResponse):
+        parse_xattrs({"xattr": quote(text)})
+    metadata = {"mode": "33188", "xattr": text}
+    bucket.put("odd", BytesSource(b"data"), NewObject(metadata=metadata))
+    assert tree.listxattr("/odd") == []
+    with pytest.raises(Unsupported):
+        tree.setxattr("/odd", "user.a", b"", 0)
+    assert stored(bucket, "odd") == metadata
 
 
 def test_names_that_the_kernel_would_not_take_are_not_listed(

@@ -4,7 +4,6 @@ Pure. The form is that of s3fs, ossfs 1 and obsfs, so each reads what the others
 `xattr` is a JSON object of names (`user.` included) to values in base64, percent-encoded.
 """
 
-import binascii
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
@@ -28,8 +27,9 @@ def parse_xattrs(metadata: Mapping[str, str]) -> dict[str, bytes]:
         return {}
     try:
         read = json.loads(unquote(text, errors="strict"))
+        "".join(read).encode()  # JSON can spell names that are not UTF-8
         return {name: b64decode(value, validate=True) for name, value in read.items()}
-    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedResponse(f"user metadata {XATTR_METADATA!r}: {text[:80]!r}") from error
 
 

@@ -2,7 +2,14 @@
 
 import logging
 
-from tagfs.errors import MalformedResponse, NoSuchTag, TagExists, Unsupported, XattrSpaceFull
+from tagfs.errors import (
+    InvalidName,
+    MalformedResponse,
+    NoSuchTag,
+    TagExists,
+    Unsupported,
+    XattrSpaceFull,
+)
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_metadata import parse_xattrs, with_xattrs
 from tagfs.fs.mapping.xattr_names import MAX_NAME, XATTR_CREATE, XATTR_REPLACE
@@ -48,9 +55,14 @@ class OtherUserXattrs:
 
         Raises:
             Unsupported: the mount or the bucket keeps none, or what there is cannot be read.
+            InvalidName: it is not UTF-8.
             XattrSpaceFull, TagExists, NoSuchTag
         """
         self._check_kept(path)
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InvalidName(f"{path}: {name!a} is not UTF-8") from None
 
         def change(metadata: dict[str, str]) -> dict[str, str]:
             xattrs = _readable(path, metadata)
