@@ -53,8 +53,12 @@ class Address:
 class TagAccess(Protocol):
     """Reads and writes tags, and lists whose there are. Thread-safe but for the listings."""
 
-    object_tag_rules: TagRules
     bucket_tag_rules: TagRules
+
+    @property
+    def object_tag_rules(self) -> TagRules:
+        """What the bucket takes as tags of an object, as far as it is known."""
+        ...
 
     def entries(self, prefix: str, *, deep: bool) -> Iterator[Entry]:
         """Yield the keys that begin with `prefix`, in order; common prefixes unless `deep`."""
@@ -87,8 +91,12 @@ class DirectAccess:
     def __init__(self, bucket: Bucket, catalogue: Catalogue | None = None) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
-        self.object_tag_rules = bucket.object_tag_rules
         self.bucket_tag_rules = bucket.bucket_tag_rules
+
+    @property
+    def object_tag_rules(self) -> TagRules:
+        """What the bucket takes as tags of an object, as far as it is known."""
+        return self._bucket.object_tag_rules
 
     def entries(self, prefix: str, *, deep: bool) -> Iterator[Entry]:
         """Yield a listing's entries, the next page fetched meanwhile; see `Access.entries`."""

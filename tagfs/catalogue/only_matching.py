@@ -16,7 +16,7 @@ from tagfs.catalogue.rows import Known
 from tagfs.errors import AccessDenied, NotFound, TagfsError
 from tagfs.store.bucket import CachingBucket, Capabilities
 from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
-from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 from tagfs.store.versions import same_version
 
 AT_ONCE: Final = 128
@@ -37,7 +37,6 @@ class OnlyMatching:
         self._wanted = wanted
         self._catalogue = catalogue
         self.name, self.limits = inner.name, inner.limits
-        self.object_tag_rules = inner.object_tag_rules
         self.default_tags = inner.default_tags
         self.bucket_tag_rules = inner.bucket_tag_rules
         self._bind(inner)
@@ -59,6 +58,11 @@ class OnlyMatching:
         self.get_bucket_tags = inner.get_bucket_tags
         self.update_bucket_tags = inner.update_bucket_tags
         self.restore, self.close = inner.restore, inner.close
+
+    @property
+    def object_tag_rules(self) -> TagRules:
+        """What the bucket takes as tags of an object, as far as it is known."""
+        return self._inner.object_tag_rules
 
     @property
     def capabilities(self) -> Capabilities:

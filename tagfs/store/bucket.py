@@ -100,9 +100,13 @@ class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, Protocol):
 
     name: str
     limits: Limits
-    object_tag_rules: TagRules
     default_tags: TagSet
     bucket_tag_rules: TagRules
+
+    @property
+    def object_tag_rules(self) -> TagRules:
+        """What the bucket takes as tags of an object, as far as it is known."""
+        ...
 
     @property
     def capabilities(self) -> Capabilities:

@@ -6,7 +6,7 @@ a bucket), so they are data: a `TagRules` for each, kept in the service's dialec
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Self
 from urllib.parse import quote, unquote_to_bytes
@@ -115,6 +115,7 @@ class TagRules:
             None when the service allows every character but those in `forbidden`.
         forbidden: characters never allowed.
         reserved_prefixes: beginnings of keys, lower case, that the service keeps for itself.
+        shown: characters, and keys in whole, that the service told itself, and so allows.
         source: where the rule is written.
     """
 
@@ -127,7 +128,27 @@ class TagRules:
     symbols: str | None = None
     forbidden: str = ""
     reserved_prefixes: tuple[str, ...] = ()
+    shown: frozenset[str] = frozenset()
     source: str = ""
+
+    def allowing(self, tags: Mapping[str, str]) -> "TagRules":
+        """Return rules that allow a set which the service told, and others like it.
+
+        Servers that speak another's protocol keep more in a tag than its makers wrote down.
+        """
+        try:
+            self.check(tags)
+        except InvalidTag:
+            texts = [*tags, *tags.values()]
+            return replace(
+                self,
+                max_tags=max(self.max_tags, len(tags)),
+                max_key=max(self.max_key, *map(self._length, tags)),
+                max_value=max(self.max_value, *map(self._length, tags.values())),
+                edge_blanks=self.edge_blanks or any(text != text.strip(" ") for text in texts),
+                shown=self.shown.union(filter(self.is_reserved, tags), *texts),
+            )
+        return self
 
     def check(self, tags: Mapping[str, str], present: Mapping[str, str] = NO_TAGS) -> None:
         """Raise the error for the first rule that a set breaks.
@@ -162,7 +183,7 @@ class TagRules:
                 f"tag key {key!r}: {self._length(key)} {self._unit} long, "
                 f"at most {self.max_key} are allowed on one {self.kind}"
             )
-        if self.is_reserved(key):
+        if self.is_reserved(key) and key not in self.shown:
             raise InvalidTag(f"tag key {key!r}: the service keeps such keys to itself")
 
     def is_reserved(self, key: str) -> bool:
@@ -184,7 +205,9 @@ class TagRules:
 
     def _check_text(self, half: str, text: str, *, of: str) -> None:
         if not text.isprintable() and any(
-            "\ud800" <= c <= "\udfff" or c < " " or c == "\x7f" or c in "\ufffe\uffff" for c in text
+            "\ud800" <= c <= "\udfff" or c < " " or c == "\x7f" or c in "\ufffe\uffff"
+            for c in text
+            if c not in self.shown
         ):
             raise InvalidTag(f"{half} of tag {of!r}: not UTF-8, or has a control character")
         if not self.edge_blanks and text != text.strip(" "):
@@ -194,6 +217,8 @@ class TagRules:
             raise InvalidTag(f"{half} of tag {of!r}: {bad!r} is not allowed on one {self.kind}")
 
     def _allowed(self, char: str) -> bool:
+        if char in self.shown:
+            return True
         if char in self.forbidden:
             return False
         return self.symbols is None or char.isalnum() or char == " " or char in self.symbols

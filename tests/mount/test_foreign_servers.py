@@ -217,6 +217,30 @@ class TestFiles:
         assert os.readlink(mount.path / "ln") == "f"
 
 
+@pytest.mark.services("rgw")
+def test_tags_beyond_the_rules_of_amazon(mount: Mounted) -> None:
+    """What is there was allowed by its server, and goes wherever tags go."""
+    odd = {"note": "R&D, (Munich)", "x;y": "a=b#c"}
+    mount.judge.put("f", b"old", odd)
+    os.rename(mount.path / "f", mount.path / "f~")
+    (mount.path / "f").write_bytes(b"an editor's")
+    run("cp", "-a", "f~", "copied", cwd=mount.path)
+    run("rsync", "-aX", "f~", "synced", cwd=mount.path)
+    (mount.path / "copied").write_bytes(b"new")
+    run("sed", "-i", "s/old/new/", "synced", cwd=mount.path)
+    with (mount.path / "synced").open("ab") as file:
+        file.write(b"more")
+    os.setxattr(mount.path / "copied", "user.tag.more", b"1")
+    assert mount.content("f") == b"an editor's"
+    names = os.listdir(mount.path)
+    assert {name: mount.tags(name) for name in names} == {
+        "f": odd,
+        "f~": odd,
+        "copied": {**odd, "more": "1"},
+        "synced": odd,
+    }
+
+
 @NO_TAGS
 class TestWithoutTags:
     def test_the_first_tagged_file(self, mount: Mounted) -> None:

@@ -80,7 +80,6 @@ class CachedBucket:
     ) -> None:
         self.name = inner.name
         self.limits: Limits = inner.limits
-        self.object_tag_rules: TagRules = inner.object_tag_rules
         self.default_tags = inner.default_tags
         self.bucket_tag_rules: TagRules = inner.bucket_tag_rules
         self._inner = inner
@@ -122,6 +121,11 @@ class CachedBucket:
         self.upload_part, self.list_parts = self._inner.upload_part, self._inner.list_parts
         self.abort_upload, self.may_delete = self._inner.abort_upload, self._inner.may_delete
         self.get_acl = self._inner.get_acl
+
+    @property
+    def object_tag_rules(self) -> TagRules:
+        """What the bucket takes as tags of an object, as far as it is known."""
+        return self._inner.object_tag_rules
 
     @property
     def capabilities(self) -> Capabilities:

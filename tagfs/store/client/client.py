@@ -30,7 +30,7 @@ from tagfs.store.http.pacing import UNLIMITED, RateLimits
 from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.proxies import Proxy, ProxyChoice, find_proxy
-from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
 """The services that there are, by URL scheme."""
@@ -100,7 +100,6 @@ class Client:
         self.api = Api(name, dialect, transport)
         self.name = name
         self.limits = dialect.limits
-        self.object_tag_rules = dialect.object_tag_rules
         self.default_tags = (choices or WriteChoices()).default_tags
         self.bucket_tag_rules = dialect.bucket_tag_rules
         self.transport = transport
@@ -141,6 +140,7 @@ class Client:
             parts.deletes.may_delete,
             parts.deletes.probe_deletion,
         )
+        self._tags = parts.tags
         self.get_tags, self.get_tags_many = parts.tags.get_tags, parts.tags.get_tags_many
         self.put_tags, self.update_tags = parts.tags.put_tags, parts.tags.update_tags
         self.get_bucket_tags = parts.tags.get_bucket_tags
@@ -151,6 +151,11 @@ class Client:
     def dialect(self) -> Dialect:
         """The service's."""
         return self.api.dialect
+
+    @property
+    def object_tag_rules(self) -> TagRules:
+        """What the bucket takes as tags of an object, as far as it is known."""
+        return self._tags.rules
 
     @property
     def capabilities(self) -> Capabilities:

@@ -49,7 +49,7 @@ class TagTransfer:
         """Return a set as it is written: with the defaults of keys that it lacks."""
         if not self._choices.default_tags or not self._features.capabilities.object_tags:
             return tags
-        most = self._api.dialect.object_tag_rules.max_tags
+        most = self._tags.rules.max_tags
         return tags.with_defaults(self._choices.default_tags, most)
 
     def tags_for(self, key: str, new: NewObject) -> TagSet:
@@ -62,10 +62,21 @@ class TagTransfer:
         """
         if new.tags is Keep.REPLACED:
             return self.with_defaults(self.tags_to_keep(key))
-        self._api.dialect.object_tag_rules.check(new.tags)
+        self._check(new.tags)
         if new.tags and (self._proofs.is_ignored() or not self._features.capabilities.object_tags):
             raise Unsupported(f"{self._features.why_not('object_tags')}, so {key!r} can have none")
         return self.with_defaults(new.tags)
+
+    def _check(self, tags: TagSet) -> None:
+        """Judge an explicit set, where the rules are the service's own.
+
+        A server of others judges by its own; whoever took the tags from a program has judged them.
+
+        Raises:
+            InvalidTag and what is below it
+        """
+        if self._api.is_vouched_for:
+            self._tags.rules.check(tags)
 
     def tags_to_keep(self, key: str) -> TagSet:
         """Return the tags of what is at `key`, none if nothing is there; raises as `tags_for`."""
@@ -105,7 +116,7 @@ class TagTransfer:
     def tags_for_copy(self, source: ObjectInfo, key: str, tags: CopyTags) -> TagSet | None:
         """Return the tags to set on a copy; None to have the service copy the source's."""
         if isinstance(tags, TagSet):
-            self._api.dialect.object_tag_rules.check(tags)
+            self._check(tags)
             return self.with_defaults(tags)
         if not self._features.capabilities.object_tags:
             return None

@@ -16,7 +16,11 @@ logger = logging.getLogger(__name__)
 
 
 class ObjectTags:
-    """Tag sets; see `TagStore` for what the methods promise."""
+    """Tag sets; see `TagStore` for what the methods promise.
+
+    Attributes:
+        rules: what the bucket takes on an object: what its service documents, and what it told.
+    """
 
     def __init__(self, context: ClientContext, requests: TagRequests, uploads: OpenUploads) -> None:
         self._api = context.api
@@ -24,12 +28,19 @@ class ObjectTags:
         self._locks = context.locks
         self._requests = requests
         self._uploads = uploads
+        self.rules = context.api.dialect.object_tag_rules
         self._literal: bool | None = None  # whether encoded tags are kept as they come
 
     def get_tags(self, key: str) -> TagSet:
         """Return the tags of one object; see `TagStore.get_tags`."""
         self._api.check_key(key)
-        return self._api.dialect.tag_escape.decode(self._requests.get("GetObjectTagging", key))
+        return self._seen(self._requests.get("GetObjectTagging", key))
+
+    def _seen(self, came: TagSet) -> TagSet:
+        """Return the tags of an object that came so; what the service has it also takes."""
+        tags = self._api.dialect.tag_escape.decode(came)
+        self.rules = self.rules.allowing(tags)
+        return tags
 
     def get_tags_many(self, keys: Sequence[str]) -> Mapping[str, TagSet]:
         """Return the tag sets of several objects, all at once; see `TagStore.get_tags_many`."""
@@ -44,9 +55,7 @@ class ObjectTags:
             plain = answer is not None and (answer.error is None or answer.code in NO_TAGS_CODES)
             if answer is not None and plain:
                 with contextlib.suppress(TagfsError):
-                    found[key] = self._api.dialect.tag_escape.decode(
-                        self._requests.read(request, answer)
-                    )
+                    found[key] = self._seen(self._requests.read(request, answer))
         if found:
             self._features.note_tags_read()
         return found
@@ -56,7 +65,7 @@ class ObjectTags:
         self._api.check_key(key)
         with self._locks.hold(key):
             came = self._requests.get("GetObjectTagging", key)
-            present = self._api.dialect.tag_escape.decode(came)
+            present = self._seen(came)
             wanted = change(present)
             if wanted != present:
                 self._put_object_tags(key, wanted, came)
@@ -101,7 +110,7 @@ class ObjectTags:
         present = self._api.dialect.tag_escape.decode(came)
         literal = self._literal is True
         sent = self._escaped(
-            self._api.dialect.object_tag_rules,
+            self.rules,
             tags,
             came,
             present,

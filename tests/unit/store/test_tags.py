@@ -172,3 +172,48 @@ def test_defaults_fill_the_room_that_own_tags_leave(
 
 def test_chosen_tags_are_those_beyond_the_defaults() -> None:
     assert TagSet({"a": "1", "b": "9", "c": "3"}).beyond(DEFAULTS) == {"b": "9", "c": "3"}
+
+
+NARROW = TagRules(
+    kind="object",
+    max_tags=1,
+    max_key=3,
+    max_value=3,
+    edge_blanks=False,
+    symbols="+",
+    forbidden="|",
+    reserved_prefixes=("x:",),
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "another"),
+    [
+        ({"a": "&"}, {"b&": ""}),
+        ({"a|": ""}, {"b": "|"}),
+        ({"a": "\t"}, {"b": "\t"}),
+        ({"a": " "}, {"b": " c"}),
+        ({"long": ""}, {"more": ""}),
+        ({"a": "long"}, {"b": "more"}),
+        ({"a": "", "b": ""}, {"c": "", "d": ""}),
+        ({"x:a": "1"}, {"x:a": "2"}),
+    ],
+)
+def test_what_a_service_told_is_allowed(told: dict[str, str], another: dict[str, str]) -> None:
+    """... and what is like it: who has it in one object may copy it to another."""
+    for refused in (told, another):
+        with pytest.raises(InvalidTag):
+            NARROW.check(refused)
+    rules = NARROW.allowing(told)
+    rules.check(told)
+    rules.check(another)
+    with pytest.raises(InvalidTag):
+        rules.check({"?": ""})
+    with pytest.raises(InvalidTag):
+        rules.check({"x:": ""})
+
+
+@given(PAIRS)
+def test_what_is_allowed_already_changes_no_rules(pairs: dict[str, str]) -> None:
+    rules = NARROW.allowing(pairs)
+    assert rules.allowing({key: text for key, text in pairs.items() if key}) == rules

@@ -111,6 +111,22 @@ def test_given_tags_that_would_be_refused_are_not_sent() -> None:
     assert script.asked == []
 
 
+def test_a_server_of_others_judges_by_its_own_rules() -> None:
+    """What is given was taken from a program, and judged, or is of an object of that server."""
+    odd = TagSet({"note": "R&D"})
+    script = Script(server="Ceph").on("GetBucketTags", NO_SET)
+    assert transfer(script).tags_for("k", NewObject(tags=odd)) == odd
+    assert transfer(script).tags_for_copy(SOURCE, "k", odd) == odd
+
+
+def test_tags_that_the_service_has_are_sent_again() -> None:
+    odd = {"note": "R, D (Munich)"}
+    script = Script().on("GetObjectTagging", tag_set(**odd)).on("GetBucketTags", NO_SET)
+    kept = transfer(script).tags_for("k", NewObject())
+    assert kept == odd
+    assert transfer(script).tags_for("other", NewObject(tags=kept)) == odd
+
+
 SOURCE, TAGGED = info("s"), info("s", detail=Detail(tag_count=1))
 
 
