@@ -40,6 +40,10 @@ class BadUsage(SettingsError):
     """An option of the command line is unknown, or has a value that it cannot have."""
 
 
+class RulesError(BadUsage):
+    """A file of rules cannot be read, or is wrong."""
+
+
 class NotFound(Answer):
     """No object has this key."""
 
@@ -86,6 +90,16 @@ class TooManyTags(InvalidTag):
     """One tag more than the service keeps."""
 
     errno = errno.ENOSPC
+
+
+class ValueNotAllowed(InvalidTag):
+    """A value that a rule of the user's does not allow."""
+
+
+class RuleBroken(TagfsError):
+    """What a rule of the user's about tags forbids."""
+
+    errno = errno.EPERM
 
 
 class TagExists(Answer):

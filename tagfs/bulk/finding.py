@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tagfs.bulk.edits import read
-from tagfs.bulk.globs import Filter
 from tagfs.bulk.options import CommandRun
 from tagfs.bulk.targets import TagOwner, Target, below, find_items, is_shown
 from tagfs.catalogue import query
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
+from tagfs.globs import Filter
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 

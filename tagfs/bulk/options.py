@@ -10,7 +10,6 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import click
 
-from tagfs.bulk.globs import Filter
 from tagfs.bulk.lookahead import run_ahead
 from tagfs.bulk.opened_buckets import OpenedBuckets
 from tagfs.bulk.ordered_pool import OrderedPool, Stop, stop_on_signals
@@ -20,6 +19,7 @@ from tagfs.config.resolve import check_usage
 from tagfs.config.settings import split_options
 from tagfs.config.values import MAX_PARALLEL
 from tagfs.errors import NotFound, TagfsError
+from tagfs.globs import Filter
 from tagfs.manual.completion import complete_options
 from tagfs.store.tags import NO_TAGS, TagSet
 

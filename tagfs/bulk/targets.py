@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-from tagfs.bulk.globs import Filter, compile_glob, decode_pattern, has_magic, literal_head
 from tagfs.bulk.opened_buckets import OpenedBucket, OpenedBuckets
 from tagfs.bulk.tag_access import Address, Entry, TagAccess
 from tagfs.config.settings import parse_url
 from tagfs.errors import SettingsError
+from tagfs.globs import Filter, compile_glob, decode_pattern, has_magic, literal_head
 from tagfs.host.mount_table import find_mount, present_mounts
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import TagRules

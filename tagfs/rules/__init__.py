@@ -1,0 +1,1 @@
+"""Rules about tags: which a new file gets, which it must have, and which may not be changed."""

@@ -1,0 +1,169 @@
+"""The file of rules: TOML with a table `[[rules]]` for each, read and checked as a whole."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from tagfs.errors import InvalidTag, RulesError
+from tagfs.rules.patterns import PathPattern
+from tagfs.rules.rule import Checked, ObjectKind, Rule, RuleSet
+from tagfs.rules.templates import Template
+from tagfs.store.tags import TagRules
+
+T = TypeVar("T")
+
+_HEADER: Final = re.compile(r"\s*\[\[\s*(rules|\"rules\"|'rules')\s*\]\]")
+_NAMES: Final = ("path", "kind", *(f.name for f in fields(Rule) if f.name in {
+    "tags", "inherit", "required", "allowed", "fixed", "checked", "reset"
+}))  # fmt: skip
+
+
+def read_rules(path: Path, object_tags: TagRules) -> RuleSet:
+    """Read a file of rules; `object_tags` is what the service accepts.
+
+    Raises:
+        RulesError: names the rule, its line, and everything that is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise RulesError(f"rules={path}: {reason}") from error
+    return parse_rules(text, str(path), object_tags)
+
+
+def parse_rules(text: str, name: str, object_tags: TagRules) -> RuleSet:
+    """Read the text of such a file; `name` is what messages call it."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RulesError(f"{name}: {error}") from error
+    tables = document.pop("rules", None)
+    if document:
+        raise RulesError(f"{name}: {next(iter(document))!r} is not known: write [[rules]]")
+    if not isinstance(tables, list):
+        raise RulesError(f"{name}: no rules: write a table [[rules]] for each")
+    lines = [n for n, line in enumerate(text.splitlines(), 1) if _HEADER.match(line)]
+    mistakes: list[str] = []
+    rules = []
+    for number, table in enumerate(tables, 1):
+        line = f", line {lines[number - 1]}" if len(lines) == len(tables) else ""
+        reader = _RuleReader(f"rule {number} of {name}{line}", object_tags, mistakes)
+        rules.append(reader.read(table))
+    if mistakes:
+        raise RulesError("; ".join(mistakes))
+    return RuleSet(tuple(rules))
+
+
+class _RuleReader:
+    """Reads one table, and notes all that is wrong with it."""
+
+    def __init__(self, name: str, object_tags: TagRules, mistakes: list[str]) -> None:
+        self._name = name
+        self._object_tags = object_tags
+        self._mistakes = mistakes
+
+    def read(self, table: Any) -> Rule:
+        """Return the rule, as far as it can be read."""
+        if not isinstance(table, dict):
+            self._wrong("write it as a table [[rules]]")
+            return Rule(name=self._name)
+        for word in table.keys() - set(_NAMES):
+            near = difflib.get_close_matches(word, _NAMES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_NAMES)}"
+            self._wrong(f"{word!r} is not known: {hint}")
+        rule = Rule(
+            name=self._name,
+            paths=tuple(self._each(table, "path", PathPattern.parse)),
+            kinds=frozenset(self._each(table, "kind", ObjectKind)) or frozenset(ObjectKind),
+            tags=self._tags(table.get("tags", {})),
+            inherit=tuple(self._patterns(table, "inherit")),
+            required=tuple(self._each(table, "required", self._key)),
+            allowed=self._allowed(table.get("allowed", {})),
+            fixed=tuple(self._patterns(table, "fixed")),
+            checked=self._checked(table.get("checked")),
+            reset=self._flag(table.get("reset", False)),
+        )
+        self._check_defaults(rule)
+        return rule
+
+    def _wrong(self, text: str) -> None:
+        self._mistakes.append(f"{self._name}: {text}")
+
+    def _each(self, table: Mapping[str, Any], word: str, parse: Callable[[str], T]) -> Iterator[T]:
+        """Yield what a list of texts, or a text alone, says."""
+        given = table.get(word, [])
+        for text in given if isinstance(given, list) else [given]:
+            if not isinstance(text, str):
+                self._wrong(f"{word}: expected a text, or a list of texts")
+                return
+            try:
+                yield parse(text)
+            except InvalidTag as error:
+                self._wrong(f"{word}: {error}")
+            except ValueError:
+                self._wrong(f"{word}: {text!r} cannot be one")
+
+    def _key(self, text: str) -> str:
+        self._object_tags.check_key(text)
+        return text
+
+    def _patterns(self, table: Mapping[str, Any], word: str) -> Iterator[str]:
+        """Yield patterns of keys; true stands for all of them."""
+        if isinstance(table.get(word), bool):
+            yield from ["*"] if table[word] else []
+        else:
+            yield from self._each(table, word, str)
+
+    def _tags(self, table: Any) -> dict[str, Template]:
+        found = {}
+        for key, text in self._items("tags", table):
+            if not isinstance(text, str):
+                self._wrong(f"tags.{key}: expected a text")
+                continue
+            try:
+                template = Template.parse(text)
+                self._object_tags.check({key: template.literals})
+            except (InvalidTag, ValueError) as error:
+                self._wrong(f"tags.{key}: {error}")
+            else:
+                found[key] = template
+        return found
+
+    def _allowed(self, table: Any) -> dict[str, tuple[str, ...]]:
+        found = {}
+        for key, _ in self._items("allowed", table):
+            values = tuple(self._each(table, key, str))
+            if not values:
+                self._wrong(f"allowed.{key}: expected values, as in {key} = ['blue', 'red']")
+            found[key] = values
+        return found
+
+    def _items(self, word: str, table: Any) -> list[tuple[str, Any]]:
+        if isinstance(table, dict):
+            return list(table.items())
+        self._wrong(f"{word}: expected a table, as in {word} = {{team = 'blue'}}")
+        return []
+
+    def _checked(self, text: Any) -> Checked | None:
+        if text is None or text in tuple(Checked):
+            return None if text is None else Checked(text)
+        self._wrong(f"checked: expected 'open' or 'close', not {text!r}")
+        return None
+
+    def _flag(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            self._wrong("reset: expected true or false")
+        return value is True
+
+    def _check_defaults(self, rule: Rule) -> None:
+        """Note tags that a rule gives and forbids at once."""
+        for key, template in rule.tags.items():
+            values, text = rule.allowed.get(key, ()), template.literal
+            if values and text is not None and not any(fnmatchcase(text, v) for v in values):
+                self._wrong(f"tags.{key}: {text!r} is none of the values that it allows")
