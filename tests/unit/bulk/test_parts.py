@@ -270,6 +270,7 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs",
             "tagfs.config.resolve",
             "tagfs.errors",
+            "tagfs.globs",
             "tagfs.localfiles.append_log",
             "tagfs.host.mount_table",
             "tagfs.config.bucket_settings",
