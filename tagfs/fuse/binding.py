@@ -20,6 +20,10 @@ DEFAULTS: Mapping[str, Any] = {
 """Options that both have, as they are unless the user says otherwise."""
 
 
+NOWHERE = b"security."
+"""Names that no file has. The kernel asks for `security.capability` before every write(2), and is
+answered here: the tree below would say the same, at the price of a small write."""
+
 _Largest = ctypes.c_char * (16 * 1024 * 1024)
 """One type for buffers of all sizes: making one for each size costs more than a small read."""
 
@@ -115,6 +119,16 @@ class Callbacks:
             name = "write_page" if info.writepage else "write"
             return self._call(name, optional_text(path), data, offset, info.fh)
 
+    def getxattr(self, path: bytes, name: bytes, buf: Any, size: int, *position: int) -> int:
+        """Put the value of an extended attribute into libfuse's buffer; return its bytes.
+
+        With size 0 that is all that is asked for.
+        """
+        if name.startswith(NOWHERE):
+            return -errno.ENODATA
+        data: bytes = self._call("getxattr", text_of(path), text_of(name), *position)
+        return _put(data, buf, size)
+
     def listxattr(self, path: bytes, buf: Any, size: int) -> int:
         """Put the names of a file's extended attributes into libfuse's buffer.
 
@@ -122,11 +136,7 @@ class Callbacks:
         """
         names: list[str] = self._call("listxattr", text_of(path), size)
         data = "".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape")
-        if size and len(data) > size:
-            return -errno.ERANGE
-        if size and data:
-            ctypes.memmove(buf, data, len(data))
-        return len(data)
+        return _put(data, buf, size)
 
     def fill_directory(
         self, path: bytes | None, fh: int, stat: Any, fill: Callable[..., int]
@@ -137,6 +147,15 @@ class Callbacks:
             if fill(name.encode("utf-8", "surrogateescape"), stat) != 0:
                 break
         return 0
+
+
+def _put(data: bytes, buf: Any, size: int) -> int:
+    """Fill libfuse's buffer with all of an answer, unless it is asked only how many bytes it is."""
+    if size and len(data) > size:
+        return -errno.ERANGE
+    if size and data:
+        ctypes.memmove(buf, data, len(data))
+    return len(data)
 
 
 def text_of(path: bytes) -> str:

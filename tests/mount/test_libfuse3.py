@@ -155,6 +155,16 @@ def test_one_directory_is_looked_up_in_parallel(far_service: Emulator, tmp_path:
         assert sum(row["time"] < first_end for row in rows) >= 8, rows
 
 
+def test_a_small_write_is_one_call_of_the_tree(either: Mounted) -> None:
+    """... although the kernel asks for an attribute before each: that is answered on the way."""
+    with (either.path / "f").open("wb", buffering=0) as file:
+        for _ in range(50):
+            file.write(b"x" * 128)
+    log = either.log()
+    assert log.count("write('/f', 128 bytes") == 50
+    assert "getxattr(" not in log
+
+
 def test_what_is_agreed_upon_with_the_kernel() -> None:
     everything = (1 << 27) - 1
     connection = SimpleNamespace(

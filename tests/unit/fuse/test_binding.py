@@ -116,3 +116,29 @@ def test_a_listing_stops_where_the_buffer_is_full() -> None:
     stat = SimpleNamespace()
     assert session(lambda *_: entries).fill_directory(b"/d", 7, stat, fill) == 0
     assert seen == [(b"a", 0o040000, 1), (b"\xff", 0o100000, 2)]
+
+
+@pytest.mark.parametrize(
+    ("size", "answer", "put"),
+    [(0, 5, b""), (5, 5, b"value"), (SIZE, 5, b"value"), (4, -errno.ERANGE, b"")],
+)
+def test_a_value_is_put_whole_or_not_at_all(size, answer, put) -> None:
+    memory, pointer = filled(b".")
+    asked = []
+
+    def operations(*arguments: object) -> bytes:
+        asked.append(arguments)
+        return b"value"
+
+    name = "user.tag.é".encode()
+    assert session(operations).getxattr(b"/f", name, pointer, size) == answer
+    assert asked == [("getxattr", "/f", "user.tag.é")]
+    assert bytes(memory) == put + b"." * (SIZE - len(put))
+
+
+@pytest.mark.parametrize("name", ["capability", "selinux", "ima", ""])
+def test_what_the_kernel_asks_at_every_write_is_answered_at_once(name: str) -> None:
+    """G10."""
+    _, pointer = filled(b".")
+    name = f"security.{name}"
+    assert session(None).getxattr(b"/f", name.encode(), pointer, 8) == -errno.ENODATA
