@@ -1,7 +1,6 @@
 """Listings of a bucket, page by page."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
@@ -73,23 +72,23 @@ class ObjectListing:
             logger.info(
                 "a listing that XML cannot carry is asked for again, encoded: %s", malformed
             )
-        page = self._api.send_parsed(self._list_request(encoded), self.parse)
-        if page.token is None:
-            return page
         # Whether the marker of such a listing is encoded differs; the last entry is a marker too.
-        keys = [*(info.key for info in page.objects[-1:]), *page.prefixes[-1:]]
-        return replace(page, token=max(keys))
+        return self._api.send_parsed(self._list_request(encoded), self._parse_by_entries)
 
     def _list_request(self, query: dict[str, str]) -> Request:
         return Request(operation="ListObjects", method="GET", query=query, subresource="list")
 
-    def parse(self, body: bytes) -> Page:
+    def parse(self, body: bytes, *, trusts_marker: bool = True) -> Page:
         """Read one page; raises MalformedResponse."""
         return parse_listing(
             body,
             plus_is_blank=self._api.dialect.plus_is_blank,
             default_class=self._api.dialect.default_storage_class,
+            trusts_marker=trusts_marker,
         )
+
+    def _parse_by_entries(self, body: bytes) -> Page:
+        return self.parse(body, trusts_marker=False)
 
     def find_instead(self, key: str, denied: AccessDenied) -> ObjectInfo | None:
         """Return what a listing shows of an object that may not be looked at itself.

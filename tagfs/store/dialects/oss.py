@@ -122,7 +122,7 @@ def canonical_request_v4(
     """
     resource = f"/{request.bucket}/{request.key}" if request.bucket else "/"
     parameters = sorted(
-        (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
+        (quote(name, safe="-_.~"), quote(value, safe="-_.~", errors="surrogateescape"))
         for name, value in request.query.items()
     )
     signed = sorted(

@@ -62,7 +62,7 @@ def sign(request: Signable, credentials: Credentials, now: float, *, region: str
 def canonical_request(request: Signable, headers: Mapping[str, str]) -> str:
     """Return the canonical request; `headers` are all that are sent, the host among them."""
     parameters = sorted(
-        (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
+        (quote(name, safe="-_.~"), quote(value, safe="-_.~", errors="surrogateescape"))
         for name, value in request.query.items()
     )
     signed = _signed(headers)

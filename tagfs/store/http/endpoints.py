@@ -79,7 +79,7 @@ class Endpoint:
         """Return path and query as they go on the request line; no key means the bucket."""
         path = self.base if key is None else self.base + quote(key, safe="/-_.~")
         text = "&".join(
-            f"{name}={quote(value, safe='-_.~')}" if value else name
+            f"{name}={quote(value, safe='-_.~', errors='surrogateescape')}" if value else name
             for name, value in query.items()
         )
         return f"{path}?{text}" if text else path

@@ -5,52 +5,64 @@ from collections.abc import Callable, Mapping
 from tagfs.errors import MalformedResponse
 from tagfs.store.objects import ObjectInfo, ObjectType, Page
 from tagfs.store.wire.headers import parse_type
-from tagfs.store.wire.xml import is_no_path, key_decoder, parse_document, parse_number, parse_time
+from tagfs.store.wire.xml import (
+    fields_of,
+    key_decoder,
+    marker_decoder,
+    parse_document,
+    parse_number,
+    parse_time,
+)
 
 
 def parse_listing(
-    body: bytes, *, plus_is_blank: bool = False, default_class: str = "Standard"
+    body: bytes,
+    *,
+    plus_is_blank: bool = False,
+    default_class: str = "Standard",
+    trusts_marker: bool = True,
 ) -> Page:
     """Read one page of ListObjects, version 1 or 2.
 
-    `default_class` is the storage class of objects that are listed without one.
+    `default_class` is the storage class of objects that are listed without one. Without
+    `trusts_marker` the next page begins after the last entry, whatever the answer says.
     """
     root = parse_document(body, "ListBucketResult")
     encoded = (root.findtext("EncodingType") or "").lower() == "url"
     decode = key_decoder(plus_is_blank=plus_is_blank) if encoded else str
-    objects: list[ObjectInfo] = []
-    prefixes: list[str] = []
-    rest: dict[str, str] = {}
-    for element in root:
-        tag = element.tag
-        if tag == "Contents":
-            fields = {child.tag: child.text or "" for child in element}
-            fields["StorageClass"] = fields.get("StorageClass") or default_class
-            objects.append(_listed(fields, decode))
-        elif tag == "CommonPrefixes":
-            prefixes.extend(decode(child.text or "") for child in element if child.tag == "Prefix")
-        else:
-            rest[tag] = element.text or ""
-    token = _next_token(rest, decode)
+    place = marker_decoder(plus_is_blank=plus_is_blank) if encoded else str
+    entries = [fields_of(element) for element in root.iterfind("Contents")]
+    objects = tuple(_listed(fields, decode, default_class) for fields in entries)
+    prefixes = [element.text or "" for element in root.iterfind("CommonPrefixes/Prefix")]
+    token = _next_token(fields_of(root), place, trusts_marker=trusts_marker)
     if token == "":
         # Services that give no marker (S3 without a delimiter) go on after the last entry.
-        token = max([info.key for info in objects[-1:]] + prefixes[-1:], default="")
+        last = [fields.get("Key", "") for fields in entries[-1:]] + prefixes[-1:]
+        token = max(map(place, last), key=_in_bytes, default="")
         if not token:
             raise MalformedResponse("a truncated listing that does not say where it goes on")
-    if token is not None and is_no_path(token):
-        raise MalformedResponse("a truncated listing that goes on after a key that is not UTF-8")
-    return Page(tuple(objects), tuple(prefixes), token)
+    return Page(objects, tuple(map(decode, prefixes)), token)
 
 
-def _next_token(rest: Mapping[str, str], decode: Callable[[str], str]) -> str | None:
+def _in_bytes(key: str) -> bytes:
+    return key.encode(errors="surrogateescape")
+
+
+def _next_token(
+    rest: Mapping[str, str], place: Callable[[str], str], *, trusts_marker: bool
+) -> str | None:
     """Return where the next page begins, None after the last, "" when that was not said."""
     if rest.get("IsTruncated", "").strip().lower() != "true":
         return None
     # A continuation token is opaque, a marker is a key and encoded like one.
-    return rest.get("NextContinuationToken") or decode(rest.get("NextMarker", ""))
+    if token := rest.get("NextContinuationToken"):
+        return token
+    return place(rest.get("NextMarker", "")) if trusts_marker else ""
 
 
-def _listed(fields: Mapping[str, str], decode: Callable[[str], str]) -> ObjectInfo:
+def _listed(
+    fields: Mapping[str, str], decode: Callable[[str], str], default_class: str
+) -> ObjectInfo:
     try:
         return ObjectInfo(
             key=decode(fields["Key"]),
@@ -58,7 +70,7 @@ def _listed(fields: Mapping[str, str], decode: Callable[[str], str]) -> ObjectIn
             etag=fields.get("ETag", "").strip('"'),
             last_modified_ns=parse_time(fields["LastModified"]),
             type=parse_type(fields["Type"]) if "Type" in fields else ObjectType.NORMAL,
-            storage_class=fields["StorageClass"],
+            storage_class=fields.get("StorageClass") or default_class,
         )
     except KeyError as missing:
         raise MalformedResponse(f"a listed object without {missing}") from None

@@ -66,6 +66,20 @@ def key_decoder(*, plus_is_blank: bool) -> Callable[[str], str]:
     return decode
 
 
+def marker_decoder(*, plus_is_blank: bool) -> Callable[[str], str]:
+    """Return what decodes such a key as the place where a listing goes on.
+
+    Bytes that are not UTF-8 come as surrogates: `quote` writes them as they were.
+    """
+
+    def decode(text: str) -> str:
+        if plus_is_blank:
+            text = text.replace("+", " ")
+        return unquote_to_bytes(text).decode(errors="surrogateescape")
+
+    return decode
+
+
 _UNSENT: Final = "//"  # in no path, and sent in no request
 
 
@@ -75,11 +89,6 @@ def _no_path(text: str) -> str:
     One such key must not cost the listing of those beside it.
     """
     return unquote_to_bytes(text).decode(errors="replace") + _UNSENT
-
-
-def is_no_path(key: str) -> bool:
-    """Tell whether a key stands for one that is not UTF-8, so that nothing can begin after it."""
-    return key.endswith(_UNSENT) and "\ufffd" in key
 
 
 def parse_error(body: bytes) -> ServiceError:

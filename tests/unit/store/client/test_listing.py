@@ -85,6 +85,32 @@ def test_keys_that_xml_cannot_carry_are_asked_for_encoded() -> None:
     assert script.last.query["encoding-type"] == "url"
 
 
+@pytest.mark.parametrize(
+    ("service", "said", "marker"),
+    [
+        ("obs", "<NextMarker>n%E9.txt</NextMarker>", "n\udce9.txt"),
+        ("obs", "", "n\udce9.txt"),
+        ("s3", "<NextContinuationToken>n%E9</NextContinuationToken>", "n%E9"),
+    ],
+)
+def test_a_page_that_ends_with_a_key_that_is_not_utf8_goes_on(
+    service: str, said: str, marker: str
+) -> None:
+    """... after its bytes as they are; what begins with such a key can be mounted as well."""
+    page = ok(
+        f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>{said}"
+        "<Contents><Key>n%E9.txt</Key><Size>1</Size><ETag>e</ETag>"
+        "<LastModified>2024-01-02T03:04:05.000Z</LastModified></Contents></ListBucketResult>"
+    )
+    script = Script(service).on("ListObjects", page, page, listing("\ua000"))
+    script.parts.probes.check()
+    pages = list(script.parts.listing.scan(""))
+    assert [one.key for page in pages for one in page.objects][1:] == ["\ua000"]
+    assert marker in script.last.query.values()
+    target = script.transport.endpoint.target(None, script.last.query)
+    assert ("=n%E9.txt" if service == "obs" else "=n%25E9") in target
+
+
 def test_a_lost_page_is_asked_for_again() -> None:
     script = Script().on("ListObjects", LOST, listing("a"))
     assert len(script.parts.listing.list("").objects) == 1
