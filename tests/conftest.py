@@ -1,5 +1,6 @@
 """What all tests share: which of them need a local service, and which of them one worker runs."""
 
+import gc
 import os
 import signal
 import threading
@@ -79,6 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         over_http = where == "contract/test_bucket_contract.py" and "memory" not in str(parameters)
         if where.startswith(WITH_SERVICE) or over_http:
             item.add_marker(pytest.mark.service)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what the modules of the tests are made of."""
+    gc.collect()
+    gc.freeze()
 
 
 class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # ships no types

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.test_layers import MODULES
+from tests.test_layers import MODULES, nodes_of
 
 PRIVATE = frozenset(
     "told tell tells somebody doubt doubts spoil spoils doomed behind survivor survivors aside "
@@ -19,8 +19,8 @@ ALLOWED = frozenset({"uploads_behind", "UPLOADS_BEHIND", "tell"})
 """Names of options that stand in the code of others as well, and file.tell()."""
 
 
-def names(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+def names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name
@@ -38,11 +38,14 @@ def private_words(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)} & PRIVATE
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_names_are_the_fields_words(module: str) -> None:
-    used = {*names(MODULES[module].read_text()), *module.split(".")}
-    private = {name for name in used - ALLOWED if private_words(name)}
-    assert not private, f"{module}: name it as POSIX, HTTP, S3 or a cache does"
+def test_names_are_the_fields_words() -> None:
+    private = [
+        f"{module}: {name}"
+        for module, path in MODULES.items()
+        for name in {*names(nodes_of(path)), *module.split(".")} - ALLOWED
+        if private_words(name)
+    ]
+    assert not private, "name it as POSIX, HTTP, S3 or a cache does"
 
 
 @pytest.mark.parametrize(

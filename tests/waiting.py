@@ -9,8 +9,11 @@ wait that would be far longer than any machine needs: see `soon`.
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from sys import _current_frames
 from typing import Any
 
 SOON = 20
@@ -21,11 +24,46 @@ FAR = 3 * SOON
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = FAR, pause: float = 0.02) -> None:
-    """Return when a condition holds; fail when it does not within `seconds`."""
+    """Return when a condition holds; fail when it does not within `seconds`.
+
+    It is asked often at first, and then every `pause` seconds.
+    """
     end = time.monotonic() + seconds
+    soon = 0.001
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(pause)
+        time.sleep(min(soon, pause))
+        soon *= 1.5
+
+
+def until_blocked(thread: threading.Thread) -> bool:
+    """Return when a thread waits for something, or has ended: whether it waits.
+
+    It waits if it stays where it is, and asleep, for some looks one after the other. On a busy
+    machine a thread that is merely late may look so too: what a test says of it must hold then.
+    """
+    seen, looks = None, 0
+    while thread.is_alive() and looks < BLOCKED_LOOKS:
+        now = _whereabouts(thread)
+        looks = looks + 1 if now is not None and now == seen else 0
+        seen = now
+        time.sleep(0.003)
+    return thread.is_alive()
+
+
+BLOCKED_LOOKS = 4
+
+
+def _whereabouts(thread: threading.Thread) -> tuple[int, int] | None:
+    """Say which instruction a thread sleeps in; None if it does not."""
+    frame = _current_frames().get(thread.ident or 0)
+    try:
+        status = Path(f"/proc/self/task/{thread.native_id}/stat").read_text()
+    except OSError:
+        return None
+    if frame is None or status.rpartition(")")[2].split()[0] != "S":
+        return None
+    return id(frame), frame.f_lasti
 
 
 @contextlib.contextmanager

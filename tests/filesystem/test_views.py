@@ -263,6 +263,7 @@ def test_words_are_one_component(text: str) -> None:
     assert name is None or ("/" not in name and name not in ("", ".", ".."))
 
 
+@pytest.mark.slow
 def test_a_thousand_of_many_are_found_in_seconds(tmp_path: Path, bucket: MemoryBucket) -> None:
     """100,000 objects of which 1,000 match: no request, and less than a walk would begin with."""
     catalogue = opened(tmp_path / "cache")

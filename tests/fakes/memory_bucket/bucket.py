@@ -63,7 +63,7 @@ class MemoryBucket(MemoryRequests):
         """Return one page of the keys that begin with `prefix`."""
         objects: list[ObjectInfo] = []
         prefixes: list[str] = []
-        last = None
+        last, limit = None, min(limit, self._page)
         with self._request("list", prefix), self._lock:
             for key, is_common in self._shelf.keys.walk(prefix, delimiter, token):
                 if len(objects) + len(prefixes) == limit:

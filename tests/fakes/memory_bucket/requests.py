@@ -42,8 +42,11 @@ class MemoryRequests:
         capabilities: Capabilities | None = None,
         clock: Callable[[], int] = time.time_ns,
         counts_tags: bool = True,
+        page: int = 1000,
     ) -> None:
+        """`page`: entries of a listing's page, at most."""
         self.name = name
+        self._page = page
         self.limits: Limits = limits or Limits()
         self.object_tag_rules: TagRules = OSS.object_tag_rules
         self.default_tags = NO_TAGS

@@ -269,6 +269,7 @@ def test_a_bug_while_writing_ends_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(module, "_write", fail)
         catalogue.saw_tags("a", tags(x="1"))
+        catalogue._urgent.set()  # as for very many facts
         assert failed.wait(10)
         catalogue.close()
     assert "a bug in tagfs" in caplog.text

@@ -18,7 +18,7 @@ from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
-from tests.waiting import wait_for
+from tests.waiting import until_blocked, wait_for
 
 TEMPORARY = "/d/.f.Ab12xY"
 
@@ -300,7 +300,7 @@ def test_what_is_made_meanwhile_does_not_get_them(
     assert bucket.reached.wait(60)
     making = threading.Thread(target=make, args=(tree, bucket))
     making.start()
-    making.join(0.1)
+    until_blocked(making)
     bucket.go_on.set()
     making.join(60)
     assert not making.is_alive()

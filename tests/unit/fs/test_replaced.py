@@ -22,7 +22,7 @@ from tagfs.store.tags import TagSet
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import tree_of, write
-from tests.waiting import wait_for
+from tests.waiting import until_blocked, wait_for
 
 ALIAS = "/d/without a name"
 NEW = b"NEW CONTENT"
@@ -145,8 +145,7 @@ def test_what_is_made_meanwhile_stays(
     with deletion(service, tree, clock, when):
         making = threading.Thread(target=MAKERS[maker], args=(tree,))
         making.start()
-        making.join(0.1)
-        assert when == "waits" or making.is_alive(), "a deletion that has begun is waited for"
+        assert when == "waits" or until_blocked(making), "a deletion that has begun is waited for"
         service.go_on.set()
         making.join(60)
         assert not making.is_alive()
@@ -268,7 +267,7 @@ def test_a_file_that_was_replaced_is_not_uploaded_over_its_successor(
     assert copied.wait(60)
     syncing = threading.Thread(target=tree.fsync, args=(old,))
     syncing.start()
-    syncing.join(0.1)
+    until_blocked(syncing)
     go_on.set()
     renaming.join(60)
     syncing.join(60)

@@ -31,9 +31,11 @@ class Clock:
 class Kit:
     """A cache, what it wraps, and a hand in both."""
 
-    def __init__(self, *, ttl: float = TTL, tag_ttl: float = TAG_TTL, **kwargs) -> None:
+    def __init__(
+        self, *, ttl: float = TTL, tag_ttl: float = TAG_TTL, page: int = 1000, **kwargs
+    ) -> None:
         self.clock = Clock()
-        self.inner = MemoryBucket(clock=self.clock.ns)
+        self.inner = MemoryBucket(clock=self.clock.ns, page=page)
         self.cache = CachedBucket(
             self.inner, ttl=ttl, tag_ttl=tag_ttl, clock=self.clock, wall=self.clock.ns, **kwargs
         )

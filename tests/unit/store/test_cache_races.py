@@ -10,12 +10,13 @@ import pytest
 from tagfs.errors import Interrupted, InvalidRequest, NotFound, ObjectChanged, Unreachable
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS
+from tests.examples import rounds
 from tests.unit.store.cachekit import OTHER, TAGS, TTL, Gate, Kit, Threads
 
 
 @pytest.fixture(params=[TTL, 0])
 def kit(request):
-    return Kit(ttl=request.param, tag_ttl=request.param)
+    return Kit(ttl=request.param, tag_ttl=request.param, page=10)
 
 
 def reads(kit):
@@ -437,7 +438,7 @@ def test_when_many_threads_are_done_the_cache_tells_the_truth(seed):
 
     def work(number):
         chance = random.Random(f"{seed} {number}")
-        for _ in range(150):
+        for _ in range(rounds(150)):
             key = chance.choice(keys)
             with contextlib.suppress(NotFound, ObjectChanged, InvalidRequest):
                 any_call(kit, chance, key, keys)()
@@ -470,10 +471,10 @@ def test_when_many_threads_are_done_the_cache_tells_the_truth(seed):
 
 
 def test_readers_of_a_large_directory_share_what_is_held_and_go_on_alone():
-    kit = Kit(max_listing=1500)
-    for n in range(3000):
+    kit = Kit(max_listing=15, page=10)
+    for n in range(30):
         kit.foreign(f"d/{n:04}", b"")
-    expected = [f"d/{n:04}" for n in range(3000)]
+    expected = [f"d/{n:04}" for n in range(30)]
     one, two = kit.cache.scan("d/"), kit.cache.scan("d/")
     first = [next(one), next(two)]
     assert kit.inner.count("list") == 1
@@ -486,17 +487,17 @@ def test_readers_of_a_large_directory_share_what_is_held_and_go_on_alone():
 
 
 def test_a_scan_that_nobody_follows_to_the_end_is_no_listing(kit):
-    for n in range(1500):
+    for n in range(15):
         kit.foreign(f"d/{n:04}", b"")
     scan = kit.cache.scan("d/")
     next(scan)
     scan.close()
-    assert len(kit.scan("d/")) == 1500
+    assert len(kit.scan("d/")) == 15
     assert kit.inner.count("list") == 3
 
 
 def test_a_scan_that_fails_midway_is_no_listing(kit):
-    for n in range(1500):
+    for n in range(15):
         kit.foreign(f"d/{n:04}", b"")
     scan = kit.cache.scan("d/")
     next(scan)
@@ -508,26 +509,26 @@ def test_a_scan_that_fails_midway_is_no_listing(kit):
     with pytest.raises(Unreachable):
         next(scan)
     kit.inner.before = None
-    assert len(kit.scan("d/")) == 1500
+    assert len(kit.scan("d/")) == 15
 
 
 def test_a_follower_may_go_on_when_the_first_reader_stops(kit):
-    for n in range(2500):
+    for n in range(25):
         kit.foreign(f"d/{n:04}", b"")
     one, two = kit.cache.scan("d/"), kit.cache.scan("d/")
     next(one)
     head = next(two)
     one.close()
-    assert sum(len(page.objects) for page in (head, *two)) == 2500
+    assert sum(len(page.objects) for page in (head, *two)) == 25
     assert kit.inner.count("list") == 3
 
 
 def test_nobody_joins_a_scan_after_a_write_below_it(kit):
-    for n in range(1500):
+    for n in range(15):
         kit.foreign(f"d/{n:04}", b"")
     one = kit.cache.scan("d/")
     next(one)
     kit.put("d/0000x", tags=NO_TAGS)
     assert "d/0000x" in kit.scan("d/")
-    assert sum(len(page.objects) for page in one) == 500
+    assert sum(len(page.objects) for page in one) == 5
     assert "d/0000x" in kit.scan("d/")

@@ -201,7 +201,7 @@ class TestProcess:
         ],
     )
     def test_its_failures_do_not_repeat_what_it_said(self, tmp_path, text, said):
-        patience = 0.5 if said == "not ended after" else 10
+        patience = 0.2 if said == "not ended after" else 10
         process = Process(self.script(tmp_path, text), timeout=patience)
         with pytest.raises(BadCredentials, match=said) as raised:
             process.load()
