@@ -48,7 +48,8 @@ class ObjectWrites(Protocol):
         source: ObjectInfo,
         key: str,
         *,
-        tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
+        tags: TagSet
+        | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED, Keep.REPLACED_OR_SOURCE] = Keep.SOURCE,
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
-from tagfs.store.tags import TagSet
+from tagfs.store.tags import NO_TAGS, TagSet
 
 MARKER_TYPE: Final = "application/x-directory"
 """Content-Type of directory markers, as ossfs 1 and s3fs write it."""
@@ -138,6 +138,7 @@ class Keep(enum.Enum):
     REPLACED = "the tags of the object that is replaced, none if there is none"
     SOURCE = "the tags of the copy's source"
     SOURCE_OR_REPLACED = "the source's tags; if it has none, those of the object that is replaced"
+    REPLACED_OR_SOURCE = "those of the object that is replaced; if it has none, the source's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,7 @@ class NewObject:
         metadata: user metadata, complete.
         headers: standard headers, complete (see `Detail.headers`).
         tags: the tag set, or `Keep.REPLACED`.
+        defaults: tags that it gets besides, but where it has the key, as far as there is room.
         acl: the ACL (see `tagfs.store.acl`), or `Keep.REPLACED`.
         exclusive: fail with `AlreadyExists` when the key is taken, where the service has a
             header for it (`Capabilities.exclusive`).
@@ -156,8 +158,15 @@ class NewObject:
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     tags: TagSet | Literal[Keep.REPLACED] = Keep.REPLACED
+    defaults: TagSet = NO_TAGS
     acl: Mapping[str, str] | Literal[Keep.REPLACED] = Keep.REPLACED
     exclusive: bool = False
+
+    def all_tags(self, most: int) -> TagSet | None:
+        """Return its tags with the defaults, so many at most; None if some are to be kept."""
+        return (
+            self.tags.with_defaults(self.defaults, most) if isinstance(self.tags, TagSet) else None
+        )
 
 
 class Source(Protocol):

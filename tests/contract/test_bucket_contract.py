@@ -482,6 +482,31 @@ def test_put_keeps_the_tags_of_an_edit_just_before(bucket):
     assert bucket.get_tags("k", **fresh(bucket)) == TAGS.with_tag("n", "1")
 
 
+DEFAULTS = TagSet({**dict.fromkeys(TAGS, "default"), "given": "1"})
+
+
+def test_defaults_fill_in_what_a_new_object_lacks(bucket):
+    put(bucket, "k", tags=TAGS, defaults=DEFAULTS)
+    assert bucket.get_tags("k") == {**DEFAULTS, **TAGS}
+    assert bucket.get_tags("k", **fresh(bucket)) == {**DEFAULTS, **TAGS}
+
+
+def test_defaults_fill_in_what_a_replaced_object_lacks(bucket):
+    put(bucket, "k", b"1", OTHER)
+    bucket.put("k", BytesSource(b"2"), NewObject(defaults=DEFAULTS))
+    assert bucket.get_tags("k") == {**DEFAULTS, **OTHER}
+    assert bucket.get_tags("k", **fresh(bucket)) == {**DEFAULTS, **OTHER}
+
+
+@pytest.mark.parametrize("tags", [NO_TAGS, TAGS])
+def test_an_upload_and_an_appendable_get_defaults(bucket, tags):
+    upload(bucket, "u", tags=tags, defaults=DEFAULTS)
+    assert bucket.get_tags("u", **fresh(bucket)) == {**DEFAULTS, **tags}
+    if bucket.capabilities.append:
+        bucket.start_append("a", BytesSource(b"x"), new(tags, defaults=DEFAULTS))
+        assert bucket.get_tags("a", **fresh(bucket)) == {**DEFAULTS, **tags}
+
+
 def test_exclusive_put_replaces_nothing(bucket):
     put(bucket, "k", b"1", TAGS)
     with pytest.raises(AlreadyExists):
@@ -762,6 +787,22 @@ def test_copy_over_keeps_the_tags_of_the_source_or_of_what_it_replaces(
     bucket.copy(bucket.head("a"), "b", tags=Keep.SOURCE_OR_REPLACED)
     assert bucket.get("b").data == b"data"
     assert bucket.get_tags("b") == kept
+    assert bucket.get_tags("b", **fresh(bucket)) == kept
+
+
+@pytest.mark.parametrize("forget", [True, False])
+@pytest.mark.parametrize(
+    ("own", "replaced", "kept"),
+    [(TAGS, OTHER, OTHER), (TAGS, NO_TAGS, TAGS), (TAGS, None, TAGS), (NO_TAGS, OTHER, OTHER)],
+)
+def test_copy_over_keeps_the_tags_of_what_it_replaces_first(bucket, own, replaced, kept, forget):
+    put(bucket, "a", b"data", own)
+    if replaced is not None:
+        put(bucket, "b", b"old", replaced)
+    if forget:
+        ask_anew(bucket)
+    bucket.copy(bucket.head("a"), "b", tags=Keep.REPLACED_OR_SOURCE)
+    assert bucket.get("b").data == b"data"
     assert bucket.get_tags("b", **fresh(bucket)) == kept
 
 

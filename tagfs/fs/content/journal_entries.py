@@ -53,12 +53,12 @@ class UploadStart:
         )
 
     @classmethod
-    def by(cls, new: NewObject) -> Self:
+    def by(cls, new: NewObject, most_tags: int) -> Self:
         """Return what was sent with an object; tags that it was to keep are taken for none."""
         return cls(
             metadata=dict(new.metadata),
             headers=dict(new.headers),
-            tags=dict(new.tags) if isinstance(new.tags, TagSet) else {},
+            tags=dict(new.all_tags(most_tags) or {}),
         )
 
     def sent(self) -> NewObject:

@@ -28,7 +28,6 @@ from tagfs.fs.content.upload_plan import (
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import NewObject, ObjectInfo, Part, Upload
-from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
 
@@ -268,8 +267,10 @@ def amend(bucket: Bucket, info: ObjectInfo, begun: NewObject, new: NewObject) ->
     What travels with a multipart upload is fixed when it begins, which is while the file is
     still being written; `cp -a` sets times and tags after that, just before it closes.
     """
-    if isinstance(new.tags, TagSet) and new.tags != begun.tags:
-        bucket.put_tags(info.key, new.tags)
+    most = bucket.object_tag_rules.max_tags
+    tags = new.all_tags(most)
+    if tags is not None and tags != begun.all_tags(most):
+        bucket.put_tags(info.key, tags)
     if (new.metadata, new.headers) != (begun.metadata, begun.headers):
         return bucket.set_metadata(info, new.metadata, new.headers)
     return info

@@ -218,8 +218,12 @@ class Committer:
         if self.uploader.upload is not None:
             return UploadStart.of(self.uploader.upload)
         if self.uploader.created_key:
-            return UploadStart.by(self.uploader.begun)
-        return UploadStart.by(self._uncertain[-1][0]) if self._uncertain else None
+            return UploadStart.by(self.uploader.begun, self._most_tags)
+        return UploadStart.by(self._uncertain[-1][0], self._most_tags) if self._uncertain else None
+
+    @property
+    def _most_tags(self) -> int:
+        return self._bucket.object_tag_rules.max_tags
 
     def note_kept_tags(self, tags: TagSet) -> None:
         """Note which tags those are that an upload without an answer was to keep."""
@@ -252,11 +256,12 @@ class Committer:
         phase = Phase.COMMITTING if self._committed else Phase.OPEN
         upload = self.uploader.upload
         before = to.base or to.replaced
+        tags = to.new.all_tags(self._most_tags)
         entry = FileEntry(
             key=to.key,
             metadata=dict(to.new.metadata),
             headers=dict(to.new.headers),
-            tags=dict(to.new.tags) if isinstance(to.new.tags, TagSet) else None,
+            tags=None if tags is None else dict(tags),
             acl=None if isinstance(to.new.acl, Keep) else dict(to.new.acl),
             exclusive=to.exclusive,
             base_etag=before.etag if before else None,

@@ -17,7 +17,7 @@ from tagfs.store.objects import Keep, NewObject
 from tagfs.store.single_flight import Slot
 from tagfs.store.tags import NO_TAGS, TagSet
 
-CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
+CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED, Keep.REPLACED_OR_SOURCE]
 
 _BUCKET_TAGS: Final[Slot] = ("bucket tags", "")
 
@@ -162,9 +162,11 @@ class CachedTags:
 
     def recent_tags_for_copy(self, source: str, key: str, tags: CopyTags) -> CopyTags:
         """Return the tags of a copy, chosen by what was asked for recently."""
-        if tags is not Keep.SOURCE_OR_REPLACED:
+        if isinstance(tags, TagSet) or tags is Keep.SOURCE:
             return tags
         own, replaced = self.recent_tags(source), self.recent_tags(key)
+        if tags is Keep.REPLACED_OR_SOURCE:
+            return tags if replaced is None else replaced or Keep.SOURCE
         own = None if own is None else own.beyond(self._inner.default_tags)
         if own or replaced == NO_TAGS:
             return Keep.SOURCE

@@ -54,7 +54,9 @@ class CachedWrites:
         """Create or replace an object whole."""
         with self._rewrites.hold(key):
             new = self._tags.with_recent_tags(key, new)
-            return self._write_object(key, lambda: self._inner.put(key, source, new), _made(new))
+            return self._write_object(
+                key, lambda: self._inner.put(key, source, new), self._made(new)
+            )
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
         """Extend an appendable object at its end."""
@@ -66,7 +68,7 @@ class CachedWrites:
         """Create an appendable object where no object is."""
         with self._rewrites.hold(key):
             return self._write_object(
-                key, lambda: self._inner.start_append(key, source, new), _made(new)
+                key, lambda: self._inner.start_append(key, source, new), self._made(new)
             )
 
     def start_upload(self, key: str, new: NewObject) -> Upload:
@@ -182,7 +184,7 @@ class CachedWrites:
         with self._rewrites.hold(key):
             new = self._tags.with_recent_tags(key, new)
             return self._write_object(
-                key, lambda: self._inner.put_symlink(key, target, new), _made(new)
+                key, lambda: self._inner.put_symlink(key, target, new), self._made(new)
             )
 
     def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
@@ -219,6 +221,10 @@ class CachedWrites:
             self._known.record_write(info, replace(written, at=at), self._clocks.oldest())
 
         return self._state.write((key,), send, keep)
+
+    def _made(self, new: NewObject) -> WriteEffect:
+        most = self._inner.object_tag_rules.max_tags
+        return WriteEffect(at=0, tags=new.all_tags(most), counted=True)
 
     def _detail_age(self, info: ObjectInfo) -> float:
         with self._lock:

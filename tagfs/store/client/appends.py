@@ -77,7 +77,8 @@ class ObjectAppends:
             # There is no header that forbids to extend an empty object, whose tags and metadata
             # would stay as they are.
             self._heads.check_free(key)
-            tags = NO_TAGS if new.tags is Keep.REPLACED else self._transfer.tags_for(key, new)
+            none_kept = replace(new, tags=NO_TAGS) if new.tags is Keep.REPLACED else new
+            tags = self._transfer.tags_for(key, none_kept)
             acl = self._acls.begin_for(key, replace(new, exclusive=True)).result()
             headers = render_new(self._api.dialect, new, tags, self._choices.storage_class)
             headers |= self._acls.headers(acl)

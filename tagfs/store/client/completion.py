@@ -85,7 +85,9 @@ class UploadCompletions:
             return known  # there are only the tags that were sent at the beginning
         # Others may have edited them as well, and after a crash only the service knows of edits.
         try:
-            present = self._transfer.with_defaults(self._tags.get_tags(upload.key))
+            present = self._transfer.with_defaults(
+                self._tags.get_tags(upload.key), upload.new.defaults
+            )
         except NotFound:
             return None
         except TagfsError as failure:

@@ -79,7 +79,8 @@ class MultipartUploads:
         Tags and ACL travel with the beginning, so to wait for them costs a round trip; most objects
         have neither.
         """
-        tags = asked_tags.result() if asked_tags.done() else self._transfer.with_defaults(NO_TAGS)
+        none_kept = self._transfer.with_defaults(NO_TAGS, new.defaults)
+        tags = asked_tags.result() if asked_tags.done() else none_kept
         acl = asked_acl.result() if asked_acl.done() else DEFAULT_ACL
         upload = self._initiate(key, new, tags, acl)
         try:

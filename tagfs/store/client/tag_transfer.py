@@ -23,7 +23,7 @@ from tagfs.store.tags import NO_TAGS, TagSet, render_tagging
 
 logger = logging.getLogger(__name__)
 
-CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED]
+CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED, Keep.REPLACED_OR_SOURCE]
 
 
 class TagTransfer:
@@ -45,12 +45,16 @@ class TagTransfer:
         self._undelivered: dict[str, TagSet] = {}  # of objects that were written without
         self._kept: dict[WriteKind, bool] = {}  # whether tags arrive that are sent this way
 
-    def with_defaults(self, tags: TagSet) -> TagSet:
-        """Return a set as it is written: with the defaults of keys that it lacks."""
-        if not self._choices.default_tags or not self._features.capabilities.object_tags:
+    def with_defaults(self, tags: TagSet, own: TagSet = NO_TAGS) -> TagSet:
+        """Return a set as it is written: with the defaults of keys that it lacks.
+
+        `own` are those of this object, which go before those of all objects.
+        """
+        defaults = {**self._choices.default_tags, **own}
+        if not defaults or not self._features.capabilities.object_tags:
             return tags
         most = self._tags.rules.max_tags
-        return tags.with_defaults(self._choices.default_tags, most)
+        return tags.with_defaults(own, most).with_defaults(defaults, most)
 
     def tags_for(self, key: str, new: NewObject) -> TagSet:
         """Return the tags to send with new content; the key's lock is held.
@@ -61,11 +65,11 @@ class TagTransfer:
             Unsupported: there are some, and the bucket keeps none.
         """
         if new.tags is Keep.REPLACED:
-            return self.with_defaults(self.tags_to_keep(key))
+            return self.with_defaults(self.tags_to_keep(key), new.defaults)
         self._check(new.tags)
         if new.tags and (self._proofs.is_ignored() or not self._features.capabilities.object_tags):
             raise Unsupported(f"{self._features.why_not('object_tags')}, so {key!r} can have none")
-        return self.with_defaults(new.tags)
+        return self.with_defaults(new.tags, new.defaults)
 
     def _check(self, tags: TagSet) -> None:
         """Judge an explicit set, where the rules are the service's own.
@@ -127,6 +131,8 @@ class TagTransfer:
 
     def _replaced_tags(self, source: ObjectInfo, key: str, tags: CopyTags) -> TagSet | None:
         """Return the tags of what a copy replaces, if it keeps these; None if the source's."""
+        if tags is Keep.REPLACED_OR_SOURCE:
+            return self.tags_to_keep(key) or None
         defaults = self._choices.default_tags
         has_tags = source.detail is not None and bool(source.detail.tag_count) and not defaults
         if tags is Keep.SOURCE or has_tags:

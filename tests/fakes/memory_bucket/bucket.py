@@ -172,7 +172,7 @@ class MemoryBucket(MemoryRequests):
             raise Unsupported("this bucket has no append")
         self._check(key, new, size=source.size, limit=self.limits.max_put)
         data = source.read(0, source.size)
-        tags = NO_TAGS if new.tags is Keep.REPLACED else new.tags
+        tags = self._with_defaults(NO_TAGS if new.tags is Keep.REPLACED else new.tags, new)
         with self._edits.hold(key), self._request("start_append", key), self._lock:
             self._shelf.check_free(key)
             self._shelf.set_acl(key, new)
@@ -246,7 +246,8 @@ class MemoryBucket(MemoryRequests):
         source: ObjectInfo,
         key: str,
         *,
-        tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
+        tags: TagSet
+        | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED, Keep.REPLACED_OR_SOURCE] = Keep.SOURCE,
         exclusive: bool = False,
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,

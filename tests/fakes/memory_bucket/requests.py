@@ -137,14 +137,20 @@ class MemoryRequests:
             self._shelf.check_free(key)
 
     def _tags_for(self, key: str, new: NewObject) -> TagSet:
-        if new.tags is not Keep.REPLACED:
-            return new.tags
-        return self._tags_of(key)
+        kept = self._tags_of(key) if new.tags is Keep.REPLACED else new.tags
+        return self._with_defaults(kept, new)
+
+    def _with_defaults(self, tags: TagSet, new: NewObject) -> TagSet:
+        if not self._capabilities.object_tags:
+            return tags
+        return tags.with_defaults(new.defaults, self.object_tag_rules.max_tags)
 
     def _tags_for_copy(self, source: str, key: str, tags: TagSet | Keep) -> TagSet | None:
         # None means those of the source, which the service copies itself.
         if isinstance(tags, TagSet):
             return tags
+        if tags is Keep.REPLACED_OR_SOURCE:
+            return self._tags_of(key) or None
         if tags is Keep.SOURCE or self._tags_of(source):
             return None
         return self._tags_of(key)
