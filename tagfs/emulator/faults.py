@@ -38,6 +38,7 @@ Lasting states of the service:
     deny_annotations    annotations may be neither read, set, nor copied: 403
     deny_delete[=KEYS]  objects (of such keys) may not be deleted: DeleteObject is 403, and
                         DeleteMultipleObjects 200 with an error for each key (OSS: 403)
+    deny_versions       versions may not be deleted for ever: DELETE ?versionId is 403
     busy_delete[=KEYS]  DeleteMultipleObjects is 200 with InternalError for each of such keys
 """
 
@@ -75,6 +76,7 @@ _ACTIONS = {
     "demand_tags": _NOTHING,
     "deny_annotations": _NOTHING,
     "deny_delete": _TEXT,
+    "deny_versions": _NOTHING,
     "busy_delete": _TEXT,
 }
 _DEMANDING = frozenset({"status", "delay", "clock", "stale_list"})
@@ -87,6 +89,7 @@ MODES = frozenset(
         "demand_tags",
         "deny_annotations",
         "deny_delete",
+        "deny_versions",
         "busy_delete",
     }
 )

@@ -38,7 +38,6 @@ ELSEWHERE: dict[str, set[str]] = {
         "MalformedACLError",
         "MaxMessageLengthExceeded",
         "NoSuchTagSet",
-        "NoSuchVersion",
         "ObjectHasAlreadyRestored",
         "OwnershipControlsNotFoundError",
         "RequestHeaderSectionTooLarge",

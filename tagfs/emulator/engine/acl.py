@@ -28,7 +28,7 @@ async def GetObjectAcl(context: Context) -> Reply:
 async def PutObjectAcl(context: Context) -> Reply:
     """Set an object's ACL by a canned word, grants in headers, or a document."""
     acl = await _asked(context)
-    context.storage.objects.set_acl(context.bucket.id, context.demand().key, acl)
+    context.storage.objects.set_acl(context.bucket.id, context.demand(), acl)
     return Reply()
 
 

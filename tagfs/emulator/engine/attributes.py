@@ -118,6 +118,7 @@ def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     visible = not context.caller.anonymous and "deny_tags" not in context.request.modes
     if attributes.tags and visible and context.dialect.counts_tags:
         headers[f"{family}tagging-count"] = str(len(attributes.tags))
+    headers |= version_header(context, record)
     if state := _restore_state(record, context.now_ms):
         headers[f"{family}restore"] = state
     if record.kind in context.dialect.shown_kinds:
@@ -194,7 +195,16 @@ def stored_reply(context: Context, record: ObjectRecord) -> Reply:
     if context.dialect.answers_class:
         headers.update(class_header(context, record))
     headers |= shown_encryption(context, record.attributes.headers)
-    return Reply(headers=headers)
+    return Reply(headers={**headers, **version_header(context, record)})
+
+
+def version_header(
+    context: Context, record: ObjectRecord, *, name: str = "version-id"
+) -> dict[str, str]:
+    """Return the header of an object's version, where the bucket keeps any."""
+    if not context.bucket.versioning:
+        return {}
+    return {context.family + name: record.version}
 
 
 def shown_encryption(context: Context, headers: dict[str, str]) -> dict[str, str]:
@@ -210,6 +220,7 @@ def checksums(headers: dict[str, str]) -> dict[str, str]:
 
 def answer_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     """Return what an answer that is a document says of a new object in its headers."""
+    version = version_header(context, record)
     if not context.dialect.etag_headers:
-        return {}
-    return {"ETag": f'"{record.etag}"', **crc64_header(context, record.crc64)}
+        return version
+    return {"ETag": f'"{record.etag}"', **crc64_header(context, record.crc64), **version}

@@ -111,6 +111,8 @@ def guard_overwrite(context: Context, *, exclusive: bool = False, ec: str | None
         ServiceError: the object at the key forbids it.
     """
     exclusive = wants_exclusive(context) or exclusive
+    if context.bucket.versioning and context.dialect.versions_overwrite:
+        return
     if exclusive and context.storage.objects.exists(context.bucket.id, context.key):
         raise ServiceError(context.dialect.exists, ec=ec, extra={"Key": context.key})
 

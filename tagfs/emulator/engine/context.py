@@ -108,8 +108,27 @@ class Context:
         return min(int(text[:_DIGITS]), high)
 
     def find(self) -> ObjectRecord | None:
-        """Return the object at the key, if any."""
-        return self.storage.objects.get(self.bucket.id, self.key)
+        """Return the object at the key, if any; the version that is asked for, if one is."""
+        return self.find_version(self.bucket, self.key, self.parameter("versionId"))
+
+    def find_version(
+        self, bucket: BucketRecord, key: str, version: str | None
+    ) -> ObjectRecord | None:
+        """Return an object, or one version of it.
+
+        Raises:
+            ServiceError: there is no such version, or it says that the object was deleted.
+        """
+        objects = self.storage.objects
+        if not version or not bucket.versioning:
+            return objects.get(bucket.id, key)
+        found = objects.versions.find(bucket.id, key, version)
+        if found is None:
+            raise ServiceError("NoSuchVersion", extra={"Key": key, "VersionId": version})
+        if found.is_marker:
+            headers = {f"{self.family}delete-marker": "true"}
+            raise ServiceError("MethodNotAllowed", headers=headers, extra={"Method": "GET"})
+        return found.record
 
     def demand(self) -> ObjectRecord:
         """Return the object at the key.
@@ -119,8 +138,20 @@ class Context:
         """
         record = self.find()
         if record is None:
-            raise no_such_key(self.key)
+            raise no_such_key(self.key, self._marker())
         return record
+
+    def _marker(self) -> dict[str, str]:
+        """Return the headers that tell of a key that it was deleted."""
+        if not self.bucket.versioning:
+            return {}
+        newest = next(iter(self.storage.objects.versions.of_key(self.bucket.id, self.key)), None)
+        if newest is None:
+            return {}
+        return {
+            f"{self.family}delete-marker": "true",
+            f"{self.family}version-id": newest.record.version,
+        }
 
     def document(self, root: str, *inner: str) -> Reply:
         """Return an answer that is a document."""
@@ -140,6 +171,6 @@ def owner(context: Context) -> str:
     return group("Owner", context.dialect.owner)
 
 
-def no_such_key(key: str) -> ServiceError:
+def no_such_key(key: str, headers: dict[str, str] | None = None) -> ServiceError:
     """Return the error for a missing object."""
-    return ServiceError("NoSuchKey", extra={"Key": key})
+    return ServiceError("NoSuchKey", extra={"Key": key}, headers=headers)

@@ -11,6 +11,7 @@ from tagfs.emulator.engine.attributes import (
     read_meta,
     read_tags,
     refuse_archived,
+    version_header,
 )
 from tagfs.emulator.engine.body_upload import SINGLE_LIMIT
 from tagfs.emulator.engine.conditions import (
@@ -38,13 +39,13 @@ def find_source(context: Context) -> tuple[BucketRecord, ObjectRecord]:
     Raises:
         ServiceError: there is none, or it is not the wanted one.
     """
-    path = (context.own(SOURCE) or "").partition("?versionId=")[0]
+    path, _, version = (context.own(SOURCE) or "").partition("?versionId=")
     name, _, key = decode(path).removeprefix("/").partition("/")
     if not name or not key or not is_text(key):
         message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise ServiceError("InvalidArgument", message)
     bucket = context.bucket_named(name)
-    record = context.storage.objects.get(bucket.id, key)
+    record = context.find_version(bucket, key, version)
     if record is None:
         raise no_such_key(key)
     check_key(context, record.attributes.headers, f"{SOURCE}-")
@@ -71,6 +72,9 @@ async def CopyObject(context: Context) -> Reply:
         guard_version(context)
     refuse_archived(context, source)
     is_self = bucket.name == context.call.bucket and source.key == context.key
+    if is_self and bucket.versioning:
+        current = context.storage.objects.get(bucket.id, source.key)
+        is_self = current is not None and current.version == source.version
     if is_self and not rules.edits_in_place:
         _refuse_idle(context)
     edits = is_self and rules.edits_in_place
@@ -89,7 +93,7 @@ async def CopyObject(context: Context) -> Reply:
     takes = rules.annotations and _directive(context, "object-annotation", "COPY") != "EXCLUDE"
     if takes:
         _check_annotations(context, bucket, source)
-    context.storage.objects.share(context.bucket.id, record)
+    record = context.storage.objects.share(context.bucket.id, record)
     if takes:
         kept = context.storage.annotations
         kept.copy(bucket.id, source, context.bucket.id, record)
@@ -99,6 +103,7 @@ async def CopyObject(context: Context) -> Reply:
         element("ETag", quoted(context, record.etag)),
     )
     reply.headers |= answer_headers(context, record)
+    reply.headers |= version_header(context, source, name="copy-source-version-id")
     return reply
 
 

@@ -54,6 +54,7 @@ class Dialect:
             lower case.
         bucket_first: whether a bucket that does not exist is reported before the caller is known.
         versions: whether a version that does not exist is an error.
+        versions_overwrite: whether a bucket that keeps versions ignores `forbid-overwrite`.
         dotted_buckets: whether the names of buckets may have dots.
         check_key: raises an error if an object must not be called so.
         blank: a space in a listing with `encoding-type=url`.
@@ -156,6 +157,7 @@ class Dialect:
     signed_parameters: frozenset[str] = frozenset()
     bucket_first: bool = False
     versions: bool = True
+    versions_overwrite: bool = False
     dotted_buckets: bool = True
     check_key: Callable[[str], None]
     blank: str = "+"

@@ -124,8 +124,7 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
     make_parents(context)
     record = _joined(context, upload, used)
     check_crc64(context, record.crc64 or 0)
-    context.storage.uploads.complete(upload, record, used)
-    return _completed(context, record)
+    return _completed(context, context.storage.uploads.complete(upload, record, used))
 
 
 def _repeated(context: Context, data: bytes) -> ObjectRecord | None:

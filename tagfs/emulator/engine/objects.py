@@ -56,7 +56,7 @@ async def PutObject(context: Context) -> Reply:
             mtime_ms=context.now_ms,
             attributes=replace(attributes, headers=kept),
         )
-        context.storage.objects.put(context.bucket.id, record, staged)
+        record = context.storage.objects.put(context.bucket.id, record, staged)
     finally:
         staged.discard()
     return stored_reply(context, record)
@@ -129,6 +129,8 @@ def _override(context: Context, reply: Reply) -> None:
 
 async def DeleteObject(context: Context) -> Reply:
     """Remove an object; a missing one is removed as well as any."""
+    if (version := context.parameter("versionId")) is not None and context.bucket.versioning:
+        return _delete_version(context, version)
     if _is_kept(context, context.key):
         raise ServiceError("AccessDenied")
     wanted = context.header("If-Match")
@@ -137,9 +139,31 @@ async def DeleteObject(context: Context) -> Reply:
         if record is not None and not matches(wanted, record.etag):
             raise ServiceError("PreconditionFailed")
     refuse_directory(context, context.key)
-    if not _stays(context, context.key, bulk=False):
-        context.storage.objects.delete(context.bucket.id, context.key)
-    return Reply(status=204)
+    if _stays(context, context.key, bulk=False):
+        return Reply(status=204)
+    marker = context.storage.objects.delete(context.bucket.id, context.key, context.now_ms)
+    return Reply(status=204, headers=_marker_headers(context, marker))
+
+
+def _delete_version(context: Context, version: str) -> Reply:
+    """Remove one version for ever; a marker's, and what it hid is there again."""
+    if "deny_versions" in context.request.modes:
+        raise ServiceError("AccessDenied")
+    objects = context.storage.objects
+    with objects.changing():
+        found = objects.versions.delete(context.bucket.id, context.key, version)
+    if found is not None and found.is_marker:
+        return Reply(status=204, headers=_marker_headers(context, version))
+    return Reply(status=204, headers={f"{context.family}version-id": version})
+
+
+def _marker_headers(context: Context, version: str) -> dict[str, str]:
+    if not version:
+        return {}
+    return {
+        f"{context.family}delete-marker": "true",
+        f"{context.family}version-id": version,
+    }
 
 
 async def DeleteMultipleObjects(context: Context) -> Reply:
@@ -205,10 +229,10 @@ def _delete(context: Context, keys: list[str]) -> dict[str, ServiceError]:
     if context.dialect.kept_markers:
         for key in free:
             if not _stays(context, key, bulk=True):
-                context.storage.objects.delete(context.bucket.id, key)
+                context.storage.objects.delete(context.bucket.id, key, context.now_ms)
         return failed
     if not context.is_posix:
-        context.storage.objects.delete_many(context.bucket.id, free)
+        context.storage.objects.delete_many(context.bucket.id, free, context.now_ms)
         return failed
     for key in sorted(free, reverse=True):
         try:

@@ -29,7 +29,7 @@ async def RestoreObject(context: Context) -> Reply:
     if is_restored and until < record.restored_until_ms and not rules.shortens:
         raise ServiceError("ObjectHasAlreadyRestored")
     since = record.restored_from_ms if is_restored else ready
-    context.storage.objects.set_restored(context.bucket.id, record.key, since, until)
+    context.storage.objects.set_restored(context.bucket.id, record, since, until)
     headers = {f"{context.family}object-restore-priority": tier} if tier else {}
     return Reply(status=200 if is_restored else 202, headers=headers)
 

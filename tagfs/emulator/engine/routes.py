@@ -15,6 +15,7 @@ from tagfs.emulator.engine import (
     copying,
     list_objects,
     list_uploads,
+    list_versions,
     multipart,
     objects,
     restoring,
@@ -62,6 +63,7 @@ _PARAMETERS = frozenset(
     """
     continuation-token delimiter encoding-type fetch-owner key-marker list-type marker max-keys
     max-parts max-uploads part-number-marker prefix start-after upload-id-marker versionId
+    version-id-marker
     security-token x-oss-security-token x-obs-security-token X-Amz-Security-Token
     """.split()
 )
@@ -89,6 +91,9 @@ BUCKET: Table = {
     ("DELETE", "tagging"): tagging.DeleteBucketTags,
     ("GET", "uploads"): list_uploads.ListMultipartUploads,
     ("POST", "delete"): objects.DeleteMultipleObjects,
+    ("GET", "versions"): list_versions.ListObjectVersions,
+    ("GET", "versioning"): buckets.GetBucketVersioning,
+    ("PUT", "versioning"): buckets.PutBucketVersioning,
     ("GET", "acl"): acl.GetBucketAcl,
     ("PUT", "acl"): acl.PutBucketAcl,
 }

@@ -130,7 +130,10 @@ class EngineService:
             self._dialect.check_key(call.key)
         if not all(map(is_text, request.query.values())):
             raise ServiceError("InvalidArgument", "A parameter is not UTF-8.")
-        if self._dialect.versions and request.query.get("versionId", "null") != "null":
+        bucket = self._storage.buckets.get(call.bucket or "")
+        keeps = bucket is not None and bool(bucket.versioning)
+        asked = request.query.get("versionId", "null") != "null"
+        if self._dialect.versions and asked and not keeps:
             raise ServiceError("NoSuchVersion")
 
     def _check_bucket(self, call: Call) -> None:

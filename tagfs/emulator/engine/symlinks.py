@@ -11,6 +11,7 @@ from tagfs.emulator.engine.attributes import (
     md5_header,
     object_headers,
     read_attributes,
+    version_header,
 )
 from tagfs.emulator.engine.conditions import guard_overwrite, refuse_conditions
 from tagfs.emulator.engine.context import Context
@@ -100,8 +101,9 @@ async def PutSymlink(context: Context) -> Reply:
         attributes=attributes,
         target=target,
     )
-    context.storage.objects.put(context.bucket.id, record, stage_bytes(b""))
+    record = context.storage.objects.put(context.bucket.id, record, stage_bytes(b""))
     headers = {"ETag": f'"{record.etag}"', **crc64_header(context, record.crc64)}
+    headers |= version_header(context, record)
     return Reply(headers=headers)
 
 

@@ -1,5 +1,6 @@
 """Object and bucket tagging: PUT, GET and DELETE of `?tagging`."""
 
+from tagfs.emulator.engine.attributes import version_header
 from tagfs.emulator.engine.body_upload import read_document
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
@@ -11,8 +12,7 @@ async def PutObjectTagging(context: Context) -> Reply:
     """Replace an object's tag set; a link's own, not its target's. OBS answers 200, as S3 does."""
     _refuse_without_tagging(context)
     tags = await _read(context, context.dialect.object_tags)
-    _set(context, tags)
-    return Reply()
+    return Reply(headers=_set(context, tags))
 
 
 async def GetObjectTagging(context: Context) -> Reply:
@@ -31,8 +31,7 @@ async def GetObjectTagging(context: Context) -> Reply:
 async def DeleteObjectTagging(context: Context) -> Reply:
     """Remove an object's tag set; 204 even if there is none."""
     _refuse_without_tagging(context)
-    _set(context, {})
-    return Reply(status=204)
+    return Reply(status=204, headers=_set(context, {}))
 
 
 async def PutBucketTags(context: Context) -> Reply:
@@ -60,10 +59,11 @@ async def DeleteBucketTags(context: Context) -> Reply:
     return Reply(status=204)
 
 
-def _set(context: Context, tags: dict[str, str]) -> None:
+def _set(context: Context, tags: dict[str, str]) -> dict[str, str]:
     record = context.demand()
     moved = context.now_ms if context.dialect.tagging_modifies else None
-    context.storage.objects.set_tags(context.bucket.id, record.key, tags, moved)
+    context.storage.objects.set_tags(context.bucket.id, record, tags, moved)
+    return version_header(context, record)
 
 
 def _refuse_without_tagging(context: Context) -> None:

@@ -4,7 +4,6 @@ import time
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import appending, symlinks
-from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.context import POSIX
 from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Handler, NotOffered, Routes, Table
@@ -32,7 +31,6 @@ _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
     ("HEAD", None): buckets.HeadBucket,
-    ("GET", "versioning"): GetBucketVersioning,
     ("HEAD", "apiversion"): buckets.ApiVersion,
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "storageinfo"): buckets.GetBucketStorageInfo,

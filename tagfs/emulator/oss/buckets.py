@@ -142,7 +142,7 @@ async def GetObjectAcl(context: Context) -> Reply:
 async def PutObjectAcl(context: Context) -> Reply:
     """Set an object's ACL."""
     acl = read_acl(context)
-    context.storage.objects.set_acl(context.bucket.id, context.demand().key, acl)
+    context.storage.objects.set_acl(context.bucket.id, context.demand(), acl)
     return Reply()
 
 

@@ -38,6 +38,7 @@ def make_dialect() -> Dialect:
         reports_server_time=True,
         bucket_first=True,
         versions=False,
+        versions_overwrite=True,
         dotted_buckets=False,
         check_key=check_key,
         blank="%20",  # some SDKs decode `+` and some do not

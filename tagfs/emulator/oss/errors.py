@@ -75,6 +75,7 @@ ERRORS = {
         "or the upload may have been aborted or completed.",
         "0042-00000201",
     ),
+    "NoSuchVersion": ErrorEntry(404, "The specified version does not exist."),
     "NotImplemented": ErrorEntry(
         400, "A header you provided implies functionality not implemented."
     ),

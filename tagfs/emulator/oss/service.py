@@ -13,7 +13,7 @@ from tagfs.emulator.storage.engine import Storage
 
 _NOT_EMULATED = frozenset(
     """
-    versions versioning lifecycle policy cors website logging referer encryption replication
+    lifecycle policy cors website logging referer encryption replication
     inventory worm requestPayment transferAcceleration accessmonitor resourceGroup
     publicAccessBlock cname metaQuery x-oss-process x-oss-dir x-oss-rename x-oss-delete seal
     callback

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import acl
-from tagfs.emulator.engine.buckets import GetBucketVersioning
 from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
@@ -17,7 +16,7 @@ from tagfs.emulator.storage.engine import Storage
 
 NOT_EMULATED = frozenset(
     """
-    versions lifecycle policy policyStatus cors website logging notification encryption replication
+    lifecycle policy policyStatus cors website logging notification encryption replication
     inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
     publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
     customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
@@ -35,7 +34,6 @@ _BUCKET: Table = {
     **BUCKET,
     ("PUT", None): buckets.PutBucket,
     ("HEAD", None): buckets.HeadBucket,
-    ("GET", "versioning"): GetBucketVersioning,
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "ownershipControls"): acl.GetBucketOwnershipControls,
 }

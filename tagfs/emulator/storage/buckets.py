@@ -1,8 +1,8 @@
 """The buckets table. Buckets are few and asked for at every request, so they are in memory too."""
 
 from tagfs.emulator.storage.database import Database
-from tagfs.emulator.storage.objects import dump, load
 from tagfs.emulator.storage.records import BucketRecord
+from tagfs.emulator.storage.rows import dump, load
 
 
 class Buckets:
@@ -15,7 +15,7 @@ class Buckets:
 
     def _read(self) -> None:
         rows = self._db.all(
-            "SELECT id, name, created_ms, storage_class, acl, tags, kind FROM buckets"
+            "SELECT id, name, created_ms, storage_class, acl, tags, kind, versioning FROM buckets"
         )
         self._known = {
             row[1]: BucketRecord(
@@ -26,6 +26,7 @@ class Buckets:
                 acl=row[4],
                 tags=load(row[5]),
                 kind=row[6],
+                versioning=row[7],
             )
             for row in rows
         }
@@ -63,7 +64,10 @@ class Buckets:
 
     def holds_no_object(self, bucket: int) -> bool:
         """Tell whether a bucket has nothing but perhaps uploads."""
-        return self._db.one("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,)) is None
+        return not any(
+            self._db.one(f"SELECT 1 FROM {table} WHERE bucket = ? LIMIT 1", (bucket,))  # noqa: S608
+            for table in ("objects", "versions")
+        )
 
     def delete(self, bucket: int) -> None:
         """Remove an empty bucket."""
@@ -73,6 +77,11 @@ class Buckets:
     def set_tags(self, bucket: int, tags: dict[str, str]) -> None:
         """Replace a bucket's tag set."""
         self._db.execute("UPDATE buckets SET tags = ? WHERE id = ?", (dump(tags), bucket))
+        self._read()
+
+    def set_versioning(self, bucket: int, status: str) -> None:
+        """Say whether a bucket keeps the versions of its objects."""
+        self._db.execute("UPDATE buckets SET versioning = ? WHERE id = ?", (status, bucket))
         self._read()
 
     def set_class(self, bucket: int, storage_class: str) -> None:

@@ -14,7 +14,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets(
     id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_ms INTEGER NOT NULL,
     storage_class TEXT NOT NULL, acl TEXT NOT NULL, tags TEXT NOT NULL DEFAULT '{}',
-    kind TEXT NOT NULL DEFAULT 'OBJECT');
+    kind TEXT NOT NULL DEFAULT 'OBJECT', versioning TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS blobs(
     id INTEGER PRIMARY KEY AUTOINCREMENT, refs INTEGER NOT NULL, size INTEGER NOT NULL,
     name TEXT, data BLOB);
@@ -24,7 +24,16 @@ CREATE TABLE IF NOT EXISTS objects(
     restored_from_ms INTEGER NOT NULL, restored_until_ms INTEGER NOT NULL,
     md5 TEXT NOT NULL, crc64 INTEGER, acl TEXT NOT NULL, target TEXT NOT NULL,
     headers TEXT NOT NULL, meta TEXT NOT NULL, tags TEXT NOT NULL, extents TEXT NOT NULL,
-    PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+    version TEXT NOT NULL DEFAULT 'null', PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, marker INTEGER NOT NULL,
+    bucket INTEGER NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
+    etag TEXT NOT NULL, mtime_ms INTEGER NOT NULL, storage_class TEXT NOT NULL,
+    restored_from_ms INTEGER NOT NULL, restored_until_ms INTEGER NOT NULL,
+    md5 TEXT NOT NULL, crc64 INTEGER, acl TEXT NOT NULL, target TEXT NOT NULL,
+    headers TEXT NOT NULL, meta TEXT NOT NULL, tags TEXT NOT NULL, extents TEXT NOT NULL,
+    version TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS versions_by_key ON versions(bucket, key, id);
 CREATE TABLE IF NOT EXISTS uploads(
     id TEXT PRIMARY KEY, bucket INTEGER NOT NULL, key TEXT NOT NULL, created_ms INTEGER NOT NULL,
     exclusive INTEGER NOT NULL, attributes TEXT NOT NULL) WITHOUT ROWID;
@@ -37,6 +46,11 @@ CREATE TABLE IF NOT EXISTS annotations(
     bucket INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL,
     mtime_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(bucket, key, version, name));
 """
+_ADDED = (
+    ("buckets", "kind", "OBJECT"),
+    ("buckets", "versioning", ""),
+    ("objects", "version", "null"),
+)
 _CACHE_KIB = 64 * 1024
 
 
@@ -60,8 +74,11 @@ class Database:
 
     def _migrate(self) -> None:
         """Bring a data directory of an earlier version up to date."""
-        if "kind" not in {row[1] for row in self.all("PRAGMA table_info(buckets)")}:
-            self.execute("ALTER TABLE buckets ADD COLUMN kind TEXT NOT NULL DEFAULT 'OBJECT'")
+        for table, column, default in _ADDED:
+            if column not in {row[1] for row in self.all(f"PRAGMA table_info({table})")}:
+                self.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT '{default}'"
+                )
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, if any."""

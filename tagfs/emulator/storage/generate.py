@@ -11,8 +11,8 @@ from typing import Any
 
 from tagfs.emulator.storage.crc64 import crc64, crc64_combine
 from tagfs.emulator.storage.engine import Storage
-from tagfs.emulator.storage.objects import INSERT, to_row
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
+from tagfs.emulator.storage.rows import INSERT, to_row
 
 _SPECIFICATION = re.compile(
     r"(?P<template>.*\{[^}]*\}[^:]*|[^{}]*?):(?P<count>\d+)(?::(?P<size>\d+)(?P<unit>[kmg]?))?",

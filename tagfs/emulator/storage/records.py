@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+NO_VERSION = "null"
+"""The version of what was made while its bucket kept no versions."""
+
 
 class Kind(StrEnum):
     """How an object came to be; OSS shows it as `x-oss-object-type`."""
@@ -53,6 +56,7 @@ class ObjectRecord:
     extents: tuple[Extent, ...] = ()
     restored_from_ms: int = 0
     restored_until_ms: int = 0
+    version: str = NO_VERSION
 
 
 class ListedObject(NamedTuple):
@@ -70,7 +74,10 @@ class ListedObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketRecord:
-    """One bucket; `kind` is OBJECT, or POSIX for what OBS calls a parallel file system."""
+    """One bucket; `kind` is OBJECT, or POSIX for what OBS calls a parallel file system.
+
+    `versioning` is "Enabled" or "Suspended", or "" where it was never switched on.
+    """
 
     id: int
     name: str
@@ -79,6 +86,7 @@ class BucketRecord:
     acl: str
     tags: dict[str, str]
     kind: str = "OBJECT"
+    versioning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

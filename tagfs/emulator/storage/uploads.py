@@ -96,17 +96,20 @@ class Uploads:
         )
         return [_to_part(row) for row in rows]
 
-    def complete(self, upload: UploadRecord, record: ObjectRecord, used: list[PartRecord]) -> None:
+    def complete(
+        self, upload: UploadRecord, record: ObjectRecord, used: list[PartRecord]
+    ) -> ObjectRecord:
         """Join parts into the object `record` and end the upload."""
         extents = tuple(extent for part in used for extent in part.extents)
         numbers = {part.number for part in used}
         with self._objects.changing():
             unused = [part for part in self.parts(upload.id) if part.number not in numbers]
-            self._objects.write(upload.bucket, replace(record, extents=extents))
+            record = self._objects.write(upload.bucket, replace(record, extents=extents))
             self._end(upload.id, tuple(extent for part in unused for extent in part.extents))
         self._completed[upload.id] = (upload, record, used)
         if len(self._completed) > _REMEMBERED:
             del self._completed[next(iter(self._completed))]
+        return record
 
     def completed(
         self, bucket: int, key: str, identity: str
