@@ -54,6 +54,7 @@ ROOMS = {
         "single_flight",
         "object_reads",
         "object_writes",
+        "object_versions",
         "bucket",
         ".",
         "cache",
@@ -126,6 +127,7 @@ SEAM = {
     "tagfs.store.tags",
     "tagfs.store.object_reads",
     "tagfs.store.object_writes",
+    "tagfs.store.object_versions",
     "tagfs.store.versions",
 }
 """All that the tree knows of the store."""

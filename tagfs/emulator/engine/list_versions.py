@@ -20,7 +20,7 @@ async def ListObjectVersions(context: Context) -> Reply:
     version_marker = context.parameter("version-id-marker") or ""
     found = context.storage.objects.versions.below(context.bucket.id, prefix)
     rolled = _rolled_up(found, prefix, delimiter)
-    items = list(_behind(rolled, key_marker, version_marker))
+    items = list(_after(rolled, key_marker, version_marker))
     truncated, items = len(items) > limit, items[:limit]
     encoding, encode = encoder(context)
     return context.document(
@@ -57,17 +57,17 @@ def _rolled_up(found: Iterator[Version], prefix: str, delimiter: str) -> Iterato
             yield rolled
 
 
-def _behind(
+def _after(
     items: Iterator[Version | str], key_marker: str, version_marker: str
 ) -> Iterator[Version | str]:
     """Yield what follows the markers; without a version, all of the marker's key is before it."""
-    is_behind = False
+    found = False
     for item in items:
         key = item if isinstance(item, str) else item.record.key
-        if is_behind or key > key_marker:
+        if found or key > key_marker:
             yield item
         elif isinstance(item, Version) and key == key_marker:
-            is_behind = item.record.version == version_marker
+            found = item.record.version == version_marker
 
 
 def _next(last: Version | str, encode: Callable[[str], str]) -> str:

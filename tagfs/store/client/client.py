@@ -29,6 +29,7 @@ from tagfs.store.http.messages import Observer
 from tagfs.store.http.pacing import UNLIMITED, RateLimits
 from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
+from tagfs.store.object_versions import VersionStore
 from tagfs.store.proxies import Proxy, ProxyChoice, find_proxy
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
@@ -145,6 +146,7 @@ class Client:
         self.put_tags, self.update_tags = parts.tags.put_tags, parts.tags.update_tags
         self.get_bucket_tags = parts.tags.get_bucket_tags
         self.update_bucket_tags = parts.tags.update_bucket_tags
+        self.versions: VersionStore = parts.versions
         self.get_acl, self.restore = parts.acls.get_acl, parts.restores.restore
 
     @property

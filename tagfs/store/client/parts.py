@@ -16,6 +16,7 @@ from tagfs.store.client.markers import MarkerWrites
 from tagfs.store.client.metadata_edits import MetadataEdits
 from tagfs.store.client.multipart import MultipartUploads
 from tagfs.store.client.object_acls import ObjectAcls
+from tagfs.store.client.object_versions import ObjectVersions
 from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.outcomes import Outcomes
 from tagfs.store.client.part_copies import PartCopies
@@ -71,5 +72,6 @@ class Parts:
             links=self.links,
             markers=MarkerWrites(context, self.heads, self.writes),
         )
+        self.versions = ObjectVersions(context, self.heads, proofs, requests, steps.conditional)
         self.copies = ObjectCopies(context, self.deletes, rewrites, steps)
         self.edits = MetadataEdits(context, self.heads, rewrites, steps)

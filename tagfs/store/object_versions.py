@@ -1,0 +1,106 @@
+"""What objects were before, in buckets that keep versions: values, and what can be done with them.
+
+A version's content never changes, and neither do its metadata; its tags may.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tagfs.store.objects import Content, ObjectInfo
+from tagfs.store.tags import TagSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectVersion:
+    """One version of one key, as a listing shows it.
+
+    Attributes:
+        info: the object as it was; of a delete marker only key and time count.
+        version_id: the service's name for it; "null" for what was made before versions were kept.
+        is_latest: whether it is what who asks for no version gets.
+        is_marker: whether it says that the object was deleted then.
+    """
+
+    info: ObjectInfo
+    version_id: str
+    is_latest: bool = False
+    is_marker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """One answer to a listing of versions: by key, those of a key the newest first.
+
+    `token` is where the next page begins, None after the last.
+    """
+
+    versions: tuple[ObjectVersion, ...]
+    prefixes: tuple[str, ...] = ()
+    token: tuple[str, str] | None = None
+
+
+class VersionStore(Protocol):
+    """The versions of a bucket's objects. Nothing is remembered.
+
+    A bucket that never kept versions has one of each object; a service that knows none raises
+    `Unsupported`.
+    """
+
+    def list(
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: tuple[str, str] | None = None,
+        limit: int = 1000,
+    ) -> VersionPage:
+        """Return one page of the versions of keys that begin with `prefix`; one request.
+
+        Raises:
+            Unsupported, AccessDenied
+        """
+        ...
+
+    def of_key(self, key: str) -> Sequence[ObjectVersion]:
+        """Return all versions of one key, the newest first; a request for each 1,000."""
+        ...
+
+    def head(self, version: ObjectVersion) -> ObjectInfo:
+        """Describe one version with its detail; a link is described itself.
+
+        Raises:
+            NotFound
+        """
+        ...
+
+    def get(
+        self,
+        version: ObjectVersion,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        if_match: str | None = None,
+    ) -> Content:
+        """Return bytes of one version; see `ObjectReads.get`."""
+        ...
+
+    def get_tags(self, version: ObjectVersion) -> TagSet:
+        """Return the tags of one version."""
+        ...
+
+    def undelete(self, versions: Sequence[ObjectVersion]) -> ObjectVersion:
+        """Let an object be there again as it was before it was deleted, tags and all.
+
+        `versions` are all of its key, the newest first. What is written at the key meanwhile is
+        left alone. The delete markers are taken away, which deletes no content; without the right
+        to that the version is copied.
+
+        Returns:
+            what is there now.
+
+        Raises:
+            AlreadyExists: the object is not deleted.
+            NotFound: there is no version of it.
+        """
+        ...
