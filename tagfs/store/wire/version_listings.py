@@ -8,8 +8,8 @@ from tagfs.store.objects import ObjectInfo, ObjectType
 from tagfs.store.wire.headers import parse_type
 from tagfs.store.wire.xml import (
     fields_of,
-    is_no_path,
     key_decoder,
+    marker_decoder,
     parse_document,
     parse_number,
     parse_time,
@@ -40,14 +40,15 @@ def parse_versions(
             prefixes.extend(decode(child.text or "") for child in element if child.tag == "Prefix")
         else:
             rest[element.tag] = element.text or ""
-    return VersionPage(tuple(versions), tuple(prefixes), _token(rest, decode))
+    place = marker_decoder(plus_is_blank=plus_is_blank) if encoded else str
+    return VersionPage(tuple(versions), tuple(prefixes), _token(rest, place))
 
 
-def _token(rest: Mapping[str, str], decode: Callable[[str], str]) -> tuple[str, str] | None:
+def _token(rest: Mapping[str, str], place: Callable[[str], str]) -> tuple[str, str] | None:
     if rest.get("IsTruncated", "").strip().lower() != "true":
         return None
-    key = decode(rest.get("NextKeyMarker", ""))
-    if not key or is_no_path(key):
+    key = place(rest.get("NextKeyMarker", ""))
+    if not key:
         raise MalformedResponse("a truncated listing that does not say where it goes on")
     return key, rest.get("NextVersionIdMarker", "")
 
