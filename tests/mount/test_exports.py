@@ -26,11 +26,11 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 class Handle(ctypes.Structure):
     """struct file_handle of name_to_handle_at(2)."""
 
-    _fields_ = (
+    _fields_ = [  # noqa: RUF012  ctypes wants a list
         ("bytes", ctypes.c_uint),
         ("type", ctypes.c_int),
         ("data", ctypes.c_char * 128),
-    )
+    ]
 
 
 def handle_of(path: Path) -> Handle:
