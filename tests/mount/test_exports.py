@@ -7,6 +7,7 @@ nfs-ganesha work do. docs/access.md has what was tried of both, and of Samba.
 import ctypes
 import errno
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -23,20 +24,16 @@ AT_FDCWD = -100
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class Handle(ctypes.Structure):
-    """struct file_handle of name_to_handle_at(2)."""
+ROOM = 128
+"""Bytes of the longest handle, behind two numbers: struct file_handle."""
 
-    _fields_ = [  # noqa: RUF012  ctypes wants a list
-        ("bytes", ctypes.c_uint),
-        ("type", ctypes.c_int),
-        ("data", ctypes.c_char * 128),
-    ]
+Handle = ctypes.Array[ctypes.c_char]
 
 
 def handle_of(path: Path) -> Handle:
-    handle, mount_id = Handle(128), ctypes.c_int()
-    given = ctypes.byref(handle), ctypes.byref(mount_id)
-    if LIBC.name_to_handle_at(AT_FDCWD, os.fsencode(path), *given, 0):
+    handle = ctypes.create_string_buffer(struct.pack("Ii", ROOM, 0), 8 + ROOM)
+    mount_id = ctypes.byref(ctypes.c_int())
+    if LIBC.name_to_handle_at(AT_FDCWD, os.fsencode(path), handle, mount_id, 0):
         raise OSError(ctypes.get_errno(), "no handle", str(path))
     return handle
 
@@ -44,7 +41,7 @@ def handle_of(path: Path) -> Handle:
 def open_handle(mount: Mounted, handle: Handle, flags: int) -> int:
     root = os.open(mount.path, os.O_RDONLY)
     try:
-        opened = int(LIBC.open_by_handle_at(root, ctypes.byref(handle), flags))
+        opened = int(LIBC.open_by_handle_at(root, handle, flags))
         if opened < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         return opened
