@@ -198,6 +198,12 @@ class NotPermitted(Answer):
     errno = errno.EPERM
 
 
+class NotShown(NotPermitted):
+    """A file is in the way that this mount does not show, or one would be made (see `only`)."""
+
+    log_level = logging.WARNING
+
+
 class NotExecutable(Answer):
     """A file that nobody may execute."""
 

@@ -11,12 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tagfs.catalogue.catalogue import Catalogue
-from tagfs.catalogue.database import Unusable
 from tagfs.catalogue.expression import parse_expression
-from tagfs.catalogue.mount_memory import MountMemory
-from tagfs.catalogue.only_matching import OnlyMatching
-from tagfs.catalogue.place import open_catalogue
-from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings, catalogue_file
+from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings
 from tagfs.config.settings import Settings
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
@@ -40,13 +36,13 @@ from tagfs.host.preflight import check_host
 from tagfs.monitoring.mount_status import MountStatus
 from tagfs.monitoring.request_log import RequestLog
 from tagfs.monitoring.request_stats import RequestStats
+from tagfs.mount_catalogue import catalogue_of, memory_of, part_shown
 from tagfs.recovery.staging_directory import StagingDirectory
 from tagfs.recovery.startup_notice import notice
-from tagfs.store.bucket import CachingBucket
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.store.http.messages import Attempt, Observer
+from tagfs.store.scope import Everything
 
 log = logging.getLogger(__name__)
 
@@ -176,10 +172,10 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
 
 def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
     settings, client, vitals = parts.settings, parts.client, parts.vitals
-    catalogue = _catalogue(settings)
+    catalogue = catalogue_of(settings)
     bucket = CachedBucket(
         client,
-        memory=_memory(settings, client, catalogue),
+        memory=memory_of(settings, client, catalogue),
         ttl=settings.ttl,
         tag_ttl=settings.tag_ttl,
         negative_ttl=settings.negative_ttl,
@@ -192,8 +188,10 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
     ):
+        shown = part_shown(settings, bucket, catalogue)
         env = FsContext(
-            bucket=_shown(settings, bucket, catalogue),
+            bucket=shown or bucket,
+            scope=shown or Everything(),
             root=Root(settings.url.prefix, client.limits.max_key),
             choices=_choices(settings),
             executor=executor,
@@ -238,43 +236,6 @@ def _filesystem(
         only=only,
     )
     return ViewingFileSystem(env, vitals.without_files, views, listed=bool(settings.views))
-
-
-def _catalogue(settings: Settings) -> Catalogue | None:
-    """Open this host's catalogue of the bucket; a read-only mount needs no disk and begins none."""
-    name = catalogue_file(settings)
-    begins = (
-        not settings.read_only
-        or bool(settings.only)
-        or (settings.cache_dir / "catalogue" / name).exists()
-    )
-    if settings.catalogue == "off" or not begins:
-        return None
-    try:
-        return open_catalogue(settings.cache_dir, name, settings.catalogue_size)
-    except Unusable as error:
-        log.info("without a catalogue: %s", error)
-        return None
-
-
-def _shown(settings: Settings, bucket: CachedBucket, catalogue: Catalogue | None) -> CachingBucket:
-    if not settings.only:
-        return bucket
-    return OnlyMatching(bucket, parse_expression(settings.only), catalogue)
-
-
-def _memory(
-    settings: Settings, client: Client, catalogue: Catalogue | None
-) -> LongTermMemory | None:
-    if catalogue is None:
-        return None
-    return MountMemory(
-        catalogue,
-        time.monotonic,
-        ttl=settings.ttl,
-        tag_ttl=settings.tag_ttl,
-        edits_show=client.dialect.edits_show,
-    )
 
 
 def _choices(settings: Settings) -> FsOptions:

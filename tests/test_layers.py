@@ -33,6 +33,7 @@ FOLDERS = [
     "bulk",
     "api",
     "status",
+    "mount_catalogue",
     "session",
     "emulator",
     "demo",
@@ -128,6 +129,7 @@ SEAM = {
     "tagfs.store.object_reads",
     "tagfs.store.object_writes",
     "tagfs.store.object_versions",
+    "tagfs.store.scope",
     "tagfs.store.versions",
 }
 """All that the tree knows of the store."""

@@ -1,30 +1,43 @@
-"""A bucket that shows only the objects whose tags match: for `-o only=EXPRESSION`, read-only.
+"""A bucket that shows only the objects whose tags match: for `-o only=EXPRESSION`.
 
 What does not match is not there: neither listed nor found. Directories and their markers are. The
 catalogue says what needs no look, where all was indexed once: an object whose tags did not match
 when they were last read, and which the listing shows unchanged since. What begins to match is shown
 after the next index. Everything else is looked at, and so is all that is shown.
+
+What is not shown is not lost either. Before every request that writes, the tags of what is there
+are read, unless that was done within a second: what does not match is neither replaced, changed,
+moved nor deleted, and nothing is made that would not match.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
-from tagfs.catalogue.rows import Known
-from tagfs.errors import AccessDenied, NotFound, TagfsError
+from tagfs.catalogue.matching import Matching, is_marker
+from tagfs.errors import NotFound
 from tagfs.store.bucket import CachingBucket, Capabilities
-from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
-from tagfs.store.tags import NO_TAGS, TagRules, TagSet
-from tagfs.store.versions import same_version
-
-AT_ONCE: Final = 128
-"""Objects whose tags are asked for at once."""
+from tagfs.store.objects import (
+    NONE_MEANT,
+    Denied,
+    Keep,
+    Lookup,
+    NewObject,
+    ObjectInfo,
+    ObjectType,
+    Page,
+    Part,
+    Source,
+    Upload,
+)
+from tagfs.store.scope import Scope
+from tagfs.store.tags import TagRules, TagSet
 
 
 class OnlyMatching:
-    """A `CachingBucket` around a `CachingBucket`, for reading.
+    """A `CachingBucket` around a `CachingBucket`, and the `Scope` of a mount of it.
 
     Args:
         catalogue: what was read before; None to look at everything.
@@ -34,30 +47,24 @@ class OnlyMatching:
         self, inner: CachingBucket, wanted: Expression, catalogue: Catalogue | None
     ) -> None:
         self._inner = inner
-        self._wanted = wanted
-        self._catalogue = catalogue
+        self._matching = matching = Matching(inner, wanted, catalogue)
         self.name, self.limits = inner.name, inner.limits
         self.default_tags = inner.default_tags
         self.bucket_tag_rules = inner.bucket_tag_rules
-        self._bind(inner)
-
-    def _bind(self, inner: CachingBucket) -> None:
-        # Reached only by who was shown an object, or not at all on a mount that is read-only.
+        self.check_name, self.check_tags = matching.check_name, matching.check_tags
+        self.check_all = matching.check_all
+        # `list` and `known_keys` show all that is there: it is in the way of a removal.
+        self.list, self.known_keys = inner.list, inner.known_keys
+        # Reached only by who was shown an object, or has begun to write one.
         self.get, self.get_acl, self.may_delete = inner.get, inner.get_acl, inner.may_delete
-        self.known, self.known_keys = inner.known, inner.known_keys
         self.expect_empty, self.forget = inner.expect_empty, inner.forget
-        self.put, self.put_symlink = inner.put, inner.put_symlink
-        self.append, self.start_append = inner.append, inner.start_append
-        self.start_upload, self.upload_part = inner.start_upload, inner.upload_part
-        self.copy_part, self.list_parts = inner.copy_part, inner.list_parts
-        self.complete_upload, self.abort_upload = inner.complete_upload, inner.abort_upload
-        self.copy, self.rename, self.set_metadata = inner.copy, inner.rename, inner.set_metadata
-        self.delete, self.delete_many = inner.delete, inner.delete_many
+        self.upload_part, self.copy_part = inner.upload_part, inner.copy_part
+        self.list_parts, self.abort_upload = inner.list_parts, inner.abort_upload
         self.get_tags, self.get_tags_many = inner.get_tags, inner.get_tags_many
-        self.put_tags, self.update_tags = inner.put_tags, inner.update_tags
+        self.known_tags = inner.known_tags
         self.get_bucket_tags = inner.get_bucket_tags
         self.update_bucket_tags = inner.update_bucket_tags
-        self.restore, self.close = inner.restore, inner.close
+        self.close = inner.close
 
     @property
     def object_tag_rules(self) -> TagRules:
@@ -69,21 +76,19 @@ class OnlyMatching:
         """What the bucket is known to be able to do."""
         return self._inner.capabilities
 
-    def list(
-        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = 1000
-    ) -> Page:
-        """Return one page of the keys that begin with `prefix`, without what does not match."""
-        return self._only(self._inner.list(prefix, delimiter=delimiter, token=token, limit=limit))
+    # Looking
 
     def scan(self, prefix: str) -> Iterator[Page]:
         """Yield all pages of one directory, without what does not match."""
         for page in self._inner.scan(prefix):
-            yield self._only(page)
+            shown = self._matching.shown(page.objects)
+            objects = tuple(info for info in page.objects if info.key in shown)
+            yield Page(objects, page.prefixes, page.token)
 
     def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
         """Say what is at `key`."""
         found = self._inner.lookup(key, max_age=max_age)
-        if found.info is None or self._shown((found.info,)):
+        if found.info is None or self._matching.shown((found.info,)):
             return found
         return Lookup(None, is_prefix=found.is_prefix, marker=found.marker)
 
@@ -92,56 +97,155 @@ class OnlyMatching:
     ) -> ObjectInfo:
         """Describe one object."""
         info = self._inner.head(key, expected=expected, max_age=max_age)
-        if not self._shown((info,)):
+        if not self._matching.shown((info,)):
             raise NotFound(f"{key}: its tags do not match")
         return info
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects."""
         found = self._inner.head_many(keys)
-        shown = self._shown(tuple(found.values()))
+        shown = self._matching.shown(tuple(found.values()))
         return {key: info for key, info in found.items() if key in shown}
 
-    def _only(self, page: Page) -> Page:
-        shown = self._shown(page.objects)
-        objects = tuple(info for info in page.objects if info.key in shown)
-        return Page(objects, page.prefixes, page.token)
+    def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
+        """Return what is remembered of an object, unless it is known not to match."""
+        hidden = self._matching.is_known_hidden(key)
+        return None if hidden else self._inner.known(key, max_age=max_age)
 
-    def _shown(self, objects: Sequence[ObjectInfo]) -> set[str]:
-        """Return the keys of those that match, and of all markers."""
-        markers = {info.key for info in objects if info.key.endswith("/")}
-        known = self._known([info.key for info in objects if info.key not in markers])
-        asked = [
-            info.key
-            for info in objects
-            if info.key not in markers and not self._is_out(info, known.get(info.key))
-        ]
-        shown = set(markers)
-        for start in range(0, len(asked), AT_ONCE):
-            some = asked[start : start + AT_ONCE]
-            with contextlib.suppress(TagfsError):  # who asks singly gets the error
-                self._inner.get_tags_many(some)
-            shown |= {key for key in some if self._wanted.matches(self._tags(key))}
-        return shown
+    # Writing: what is hidden stays as it is
 
-    def _known(self, keys: Sequence[str]) -> Mapping[str, Known]:
-        if self._catalogue is None or not keys:
-            return {}
-        directory = keys[0][: keys[0].rfind("/") + 1]  # of all of them
-        return self._catalogue.known(keys) if self._catalogue.scanned_at(directory) else {}
+    def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create or replace an object whole."""
+        self._matching.check_write(key, new)
+        return self._inner.put(key, source, new)
 
-    def _is_out(self, info: ObjectInfo, known: Known | None) -> bool:
-        """Say whether an object was read, and did not match, and is what it was."""
-        if known is None or known.tags is None or known.info is None:
-            return False
-        return same_version(known.info, info) and not self._wanted.matches(known.tags)
+    def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
+        """Create or replace a symlink object."""
+        self._matching.check_write(key, new)
+        return self._inner.put_symlink(key, target, new)
 
-    def _tags(self, key: str) -> TagSet:
-        try:
-            return self._inner.get_tags(key)
-        except (NotFound, AccessDenied):  # without the right to read tags there are none
-            return NO_TAGS
+    def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
+        """Create an appendable object where no object is."""
+        self._matching.check_write(key, new)
+        return self._inner.start_append(key, source, new)
+
+    def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
+        """Extend an appendable object at its end."""
+        self._check(info.key)
+        return self._inner.append(info, source)
+
+    def start_upload(self, key: str, new: NewObject) -> Upload:
+        """Begin a multipart upload."""
+        self._matching.check_write(key, new)
+        return self._inner.start_upload(key, new)
+
+    def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
+        """Make the parts the object's content."""
+        new = upload.new
+        new = new if upload.tags is None else replace(new, tags=upload.tags)
+        self._matching.check_write(upload.key, new)
+        return self._inner.complete_upload(upload, parts)
+
+    def copy(  # noqa: PLR0913  all that a copy may have otherwise
+        self,
+        source: ObjectInfo,
+        key: str,
+        *,
+        tags: TagSet
+        | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED, Keep.REPLACED_OR_SOURCE] = Keep.SOURCE,
+        exclusive: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
+        known_tags: TagSet | None = None,
+    ) -> ObjectInfo:
+        """Copy one object on the service."""
+        self._matching.check_copy(source.key, key, tags, exclusive=exclusive)
+        return self._inner.copy(
+            source,
+            key,
+            tags=tags,
+            exclusive=exclusive,
+            metadata=metadata,
+            headers=headers,
+            acl=acl,
+            known_tags=known_tags,
+        )
+
+    def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
+        """Rename an object, or a directory with nothing hidden in it."""
+        if is_marker(key):
+            self._check_below(key)
+        else:
+            self._matching.check_copy(key, new, Keep.SOURCE, exclusive=False)
+        self._inner.rename(key, new, source=source)
+
+    def set_metadata(
+        self,
+        info: ObjectInfo,
+        metadata: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        known_tags: TagSet | None = None,
+    ) -> ObjectInfo:
+        """Replace user metadata and standard headers of one object."""
+        self._check(info.key)
+        return self._inner.set_metadata(info, metadata, headers, known_tags=known_tags)
+
+    def restore(self, key: str, days: int) -> None:
+        """Let an archived object become readable."""
+        self._check(key)
+        self._inner.restore(key, days)
+
+    def delete(self, key: str, *, meant: ObjectInfo | None = None) -> None:
+        """Delete one object."""
+        self._check(key)
+        self._inner.delete(key, meant=meant)
+
+    def delete_many(
+        self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
+    ) -> Mapping[str, str]:
+        """Delete objects in batches, whose tags are believed for `tag_ttl`: they were copied."""
+        self._inner.get_tags_many([key for key in keys if not is_marker(key)])
+        hidden = {key for key in keys if self._matching.is_known_hidden(key)}
+        failed = self._inner.delete_many([key for key in keys if key not in hidden], meant=meant)
+        return {**failed, **dict.fromkeys(hidden, Denied("its tags do not match"))}
+
+    def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
+        """Read the tag set afresh, change it to one that matches as well, and write it."""
+
+        def judged(tags: TagSet) -> TagSet:
+            self._matching.check_shown(key, tags)
+            changed = change(tags)
+            self._matching.check_set(key, changed)
+            return changed
+
+        return self._inner.update_tags(key, change if is_marker(key) else judged)
+
+    def put_tags(self, key: str, tags: TagSet) -> None:
+        """Replace the tag set by one that matches as well."""
+        self.update_tags(key, lambda _: tags)
+
+    def _check(self, key: str) -> None:
+        """See that an object is none that is hidden.
+
+        Raises:
+            NotFound
+        """
+        if not is_marker(key):
+            self._matching.check_shown(key, self._matching.current(key))
+
+    def _check_below(self, prefix: str) -> None:
+        page = self._inner.list(prefix, delimiter="")
+        self._matching.check_all(page.objects)
+        while page.token is not None:
+            page = self._inner.list(prefix, delimiter="", token=page.token)
+            self._matching.check_all(page.objects)
 
 
 def _keeps_the_contract(bucket: OnlyMatching) -> CachingBucket:
+    return bucket
+
+
+def _is_a_scope(bucket: OnlyMatching) -> Scope:
     return bucket

@@ -159,7 +159,7 @@ TOPICS: Final = (
         (
             _value("cache_dir", values.path, "a directory", "", "Directory of staged files; /var/cache/tagfs for root, else ~/.cache/tagfs."),
             _word("catalogue", "on", ("on", "off"), "Whether what is learnt of attributes and tags is kept in cache_dir, as an index of the bucket on this host (docs/find.md)."),
-            _value("only", values.expression, "an expression as of tagfs tag find", "", "Show only the files whose tags match, such as only='team=blue and not retention'; the mount is read-only (docs/find.md)."),
+            _value("only", values.expression, "an expression as of tagfs tag find", "", "Show only the files whose tags match, such as only='team=blue and not retention'. All others are neither replaced nor deleted; new files need default_tags that match (docs/find.md)."),
             _value("views", values.view_name, "off, or a name without /", "", "Directory of views in the root, where the files are that have a tag, or match a query (docs/find.md): a name under which it is listed, or off. Unless it is chosen, .tagfs, which is not listed."),
             _value("catalogue_size", values.size, "a size such as 1G", "1G", "Size of that index; a million objects take some 300M."),
             _value("memory", values.memory, "a size of at least 16M, such as 256M", "256M", "Read-ahead over the whole mount, at least 16M."),

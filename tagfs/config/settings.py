@@ -190,7 +190,7 @@ def check_options(
         raise (BadUsage if usage else SettingsError)("; ".join(dict.fromkeys(wrong)))
     chosen = {name: value for name, (_, value) in taken.items() if name in PARSERS}
     passed = {name: value for name, (_, value) in taken.items() if name in FUSE_OPTIONS and value}
-    if taken.get("ro", (None, False))[1] or chosen.get("only"):
+    if taken.get("ro", (None, False))[1]:
         chosen["read_only"] = passed["ro"] = True
     if passed.get("allow_other"):
         passed.setdefault("default_permissions", True)

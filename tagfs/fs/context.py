@@ -14,6 +14,7 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.store import bucket
 from tagfs.store.bucket import CachingBucket
+from tagfs.store.scope import Everything, Scope
 
 FRESH_WITHIN: Final = bucket.FRESH_WITHIN
 """Seconds: an answer of the service at most this old counts as having asked (promise D1)."""
@@ -83,6 +84,7 @@ class FsContext:
         clock: seconds by which everything here is measured that takes time or waits.
         executor: threads for reading ahead and for many small requests.
         upload_executor: threads for parts, apart so that they never wait behind one another.
+        scope: what of the bucket this mount shows.
     """
 
     bucket: CachingBucket
@@ -98,6 +100,7 @@ class FsContext:
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
     clock: Clock = field(default_factory=MonotonicClock)
+    scope: Scope = field(default_factory=Everything)
 
     def check_writable(self) -> None:
         """Refuse a change where the mount allows none.

@@ -26,6 +26,7 @@ from tagfs.fs.openfiles.looking_opens import LookingOpens
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.fs.pending.change import Kind
 from tagfs.store.objects import ObjectInfo
+from tagfs.store.tags import NO_TAGS
 
 BRIEFLY = 0.05
 """Seconds that execve(2) may wait for what else is done with a file that it closes."""
@@ -90,12 +91,17 @@ class FileCalls:
 
         Raises:
             ObjectChanged: there is one by now; the kernel looks again and opens that.
+            AlreadyExists, NotShown: there is one that this mount does not show, or would not.
         """
         self._env.check_writable()
         key = self._env.root.to_key(path)
-        attributes = self._creator.prepare(path, stat.S_IFREG | stat.S_IMODE(mode))
+        attributes = self._creator.prepare(
+            path, stat.S_IFREG | stat.S_IMODE(mode), exclusive=bool(flags & os.O_EXCL)
+        )
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
             raise ObjectChanged(f"{path}: another client has made it")
+        left = self._heritage.left_to(path)
+        self._env.scope.check_tags(key, left.tags or NO_TAGS)
         handle = self._files.create(
             path,
             attributes,
@@ -103,7 +109,7 @@ class FileCalls:
             append=bool(flags & os.O_APPEND),
         )
         self._tree.times.on_entry(path)
-        self._heritage.inherit(handle.node)
+        self._heritage.inherit(handle.node, left)
         if self._env.choices.stored:
             self._due.attributes.on_create(path)
         return handle.fh

@@ -147,6 +147,10 @@ class RemoteCache(Protocol):
         """Return what is remembered of an object, without a request; None if nothing is."""
         ...
 
+    def known_tags(self, key: str) -> TagSet | None:
+        """Return the tags of an object, without a request; None if they are not remembered."""
+        ...
+
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
         """Return what a remembered listing of one directory shows, without a request.
 

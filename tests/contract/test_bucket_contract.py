@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tagfs.catalogue.expression import parse_expression
+from tagfs.catalogue.only_matching import OnlyMatching
 from tagfs.errors import (
     AlreadyExists,
     FileTooLarge,
@@ -49,7 +51,7 @@ SERVICES = {
 }
 """Emulated services, and those variants of them that a client must see through."""
 
-IN_MEMORY = ["memory", "cached memory", "cached memory for no time"]
+IN_MEMORY = ["memory", "cached memory", "cached memory for no time", "a part of cached memory"]
 KINDS = [
     *IN_MEMORY,
     *SERVICES,
@@ -118,13 +120,15 @@ def bucket(request, running):
     quirk = QUIRKS.get((server, request.node.originalname))
     if quirk is not None:
         request.applymarker(pytest.mark.xfail(reason=quirk, strict=True))
-    name = request.param.removeprefix("cached ")
+    name = request.param.removeprefix("a part of ").removeprefix("cached ")
     inner = MemoryBucket() if name.startswith("memory") else open_(running(name), name)
     ttl = 0 if "no time" in request.param else 60
     one = inner
     if "cached" in request.param:
         counts = inner.dialect.counts_tags if isinstance(inner, Client) else True
         one = CachedBucket(inner, ttl=ttl, tag_ttl=ttl, counts_tags=counts)
+    if "a part" in request.param:
+        one = OnlyMatching(one, parse_expression("not hidden"), None)
     yield one
     one.close()
 
@@ -132,18 +136,18 @@ def bucket(request, running):
 @pytest.fixture
 def caching(bucket):
     """Return a bucket that has what `fs` alone needs of one that remembers."""
-    remembers = isinstance(bucket, CachedBucket)
+    remembers = isinstance(bucket, CachedBucket | OnlyMatching)
     return bucket if remembers else CachedBucket(bucket, ttl=0, tag_ttl=0)
 
 
 def fresh(bucket):
     """Say how a bucket that remembers is made to ask the service; others always do."""
-    return {"max_age": 0} if isinstance(bucket, CachedBucket) else {}
+    return {"max_age": 0} if isinstance(bucket, CachedBucket | OnlyMatching) else {}
 
 
 def ask_anew(bucket):
     """See to it that the service is asked."""
-    if isinstance(bucket, CachedBucket):
+    if isinstance(bucket, CachedBucket | OnlyMatching):
         bucket.forget()
 
 
@@ -381,6 +385,7 @@ def test_many_are_not_mixed_up(bucket):
     ask_anew(bucket)
     sizes = {key: info.size for key, info in bucket.head_many(keys).items()}
     assert sizes == {f"k{n}": n for n in range(40)}
+    ask_anew(bucket)
     numbers = {key: dict(tags) for key, tags in bucket.get_tags_many(keys).items()}
     assert numbers == {f"k{n}": {"n": str(n)} for n in range(40)}
 

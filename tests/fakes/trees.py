@@ -15,6 +15,7 @@ from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.store.bucket import CachingBucket
+from tagfs.store.scope import Everything, Scope
 
 
 def environment_of(
@@ -25,6 +26,7 @@ def environment_of(
     **choices: Any,
 ) -> FsContext:
     """Return what a tree needs."""
+    scope: Scope | None = choices.pop("scope", None)
     return FsContext(
         bucket=bucket,
         root=Root(),
@@ -39,16 +41,21 @@ def environment_of(
         caller_lists=lambda: False,
         clock_ns=time.time_ns,
         clock=clock or MonotonicClock(),
+        scope=scope or Everything(),
     )
 
 
 @contextmanager
 def tree_of(
-    bucket: CachingBucket, staging: Path, clock: Clock | None = None, **choices: Any
+    bucket: CachingBucket,
+    staging: Path,
+    clock: Clock | None = None,
+    **choices: Any,
 ) -> Iterator[FileSystem]:
     """Serve a bucket as a tree."""
     with ThreadPoolExecutor(4) as executor:
-        filesystem = FileSystem(environment_of(bucket, staging, executor, clock, **choices), dict)
+        env = environment_of(bucket, staging, executor, clock, **choices)
+        filesystem = FileSystem(env, dict)
         yield filesystem
         filesystem.close()
 

@@ -145,21 +145,50 @@ def test_a_place_that_cannot_be_used_is_no_error(
     assert mount.content("f") == b"x"
 
 
+@pytest.mark.services("oss", "s3")
 def test_a_mount_of_some_objects(service: Emulator, bucket: str, tmp_path: Path) -> None:
     fill(service, bucket)
     judge = judge_of(service.service, service.url, bucket)
     judge.put("d/plain", b"p", {})
-    with mounted(service, bucket, tmp_path / "mnt", "only=n~^1.$ and not n=11") as mount:
-        wanted = ["10", *(str(number) for number in range(12, 20))]
+    wanted = ["10", *(str(number) for number in range(12, 20))]
+    hidden = {*judge.keys()} - {f"d/{name}" for name in wanted}
+    options = "only=n~^1.$ and not n=11,default_tags=n=15"
+    with mounted(service, bucket, tmp_path / "mnt", options) as mount:
         assert sorted(os.listdir(mount.path / "d")) == wanted
         assert (mount.path / "d/12").read_bytes() == b"x" * 12
         with pytest.raises(FileNotFoundError):
             (mount.path / "d/11").stat()
         with pytest.raises(FileNotFoundError):
             (mount.path / "d/plain").read_bytes()
-        with pytest.raises(OSError, match="Read-only"):
-            (mount.path / "d/11").write_bytes(b"new")
         assert run("find", mount.path, "-type", "f").count("\n") == len(wanted)
         shown = os.listdir(mount.path / ".tagfs/tag/n")
         assert sorted(name for name in shown if name[0] != "=") == wanted
+        check_changes(mount)
+    assert hidden <= set(judge.keys()) <= {"d/", *hidden}
     assert judge.get("d/11") == b"x" * 11
+
+
+def check_changes(mount: Mounted) -> None:
+    """What is shown can be changed; what is not stays, and nothing comes in its place."""
+    directory = mount.path / "d"
+    for name in ("11", "plain"):
+        with pytest.raises(PermissionError):
+            (directory / name).write_bytes(b"new")
+        with pytest.raises(FileExistsError):
+            (directory / name).mkdir()
+        with pytest.raises(PermissionError):
+            (directory / "12").rename(directory / name)
+    (directory / "new").write_bytes(b"new")
+    (directory / "12").write_bytes(b"changed")
+    os.setxattr(directory / "12", "user.tag.team", b"blue")
+    with pytest.raises(PermissionError):
+        os.setxattr(directory / "12", "user.tag.n", b"99")
+    (directory / "12").rename(directory / "moved")
+    assert mount.judge.tags("d/new") == {"n": "15"}
+    assert mount.judge.tags("d/moved") == {"n": "12", "team": "blue"}
+    assert sorted(os.listdir(directory))[-2:] == ["moved", "new"]
+    with pytest.raises(PermissionError):
+        directory.rename(mount.path / "elsewhere")
+    done = subprocess.run(["rm", "-rf", directory], capture_output=True, text=True, check=False)
+    assert "not empty" in done.stderr
+    assert os.listdir(directory) == []

@@ -22,6 +22,7 @@ from tagfs.errors import (
     AlreadyExists,
     NoSuchBucket,
     NotFound,
+    NotShown,
     ObjectChanged,
     PositionMismatch,
 )
@@ -43,7 +44,7 @@ less room on the local disk than they take."""
 DIRECTORY_GRACE = 1.0
 """Seconds in which a new directory is given its mode and times, as its tool ends."""
 
-_FINAL = (AlreadyExists, NotFound, ObjectChanged, PositionMismatch)
+_FINAL = (AlreadyExists, NotFound, NotShown, ObjectChanged, PositionMismatch)
 """Failures that mean that another client has made, changed or deleted the object. The path shows
 what the service has, and the staged file is left to `tagfs recover`."""
 

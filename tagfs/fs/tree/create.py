@@ -76,15 +76,17 @@ class Creator:
         write_symlink(self._env.bucket, key, text, new_object(self._env, attributes))
         self._tree.times.on_entry(path)
 
-    def prepare(self, path: str, mode: int) -> Attributes:
+    def prepare(self, path: str, mode: int, *, exclusive: bool = True) -> Attributes:
         """Make a path free; return the attributes of what the calling process makes there now.
 
-        What waits to be deleted there is deleted first: later it would strike what is made.
+        What waits to be deleted there is deleted first: later it would strike what is made. What
+        is not shown stays: AlreadyExists if `exclusive`, else NotShown.
 
         A set-group-ID directory gives its group, and to directories its bit: inode(7). The kernel
         has just looked the directory up, so what it is is known.
         """
         self._due.settle(path, Kind.DELETE)
+        self._env.scope.check_name(self._env.root.to_key(path), exclusive=exclusive)
         made = self._env.new_attributes(mode)
         if not self._env.choices.stored:
             return made

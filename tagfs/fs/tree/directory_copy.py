@@ -48,6 +48,7 @@ class CopyingRename:
             InvalidRequest: into itself.
             CrossDevice: too many keys.
             NotPermitted: keys that can be no file would be left behind, by mv(1) as well.
+            NotShown: there are files in it that this mount does not show.
             Unreachable: the service fell silent. If it did so while deleting, everything is at the
                 new place and some at both, until `tagfs recover` has finished.
             TagfsError: a copy failed; everything is as it was.
@@ -56,6 +57,7 @@ class CopyingRename:
             raise InvalidRequest(f"{old} cannot be moved into itself")
         source, target = self._env.root.to_prefix(old), self._env.root.to_prefix(new)
         infos = self._list(source)
+        self._env.scope.check_all(infos)
         if not self._env.bucket.may_delete(source, surely=True):
             raise AccessDenied(f"{old}: may not be deleted, so it stays where it is")
         note = RenameJournal(self._env.staging.directory, source, target, replaces=replaces)

@@ -37,9 +37,9 @@ class Heritage:
             )
         return self._backup_tags.left_to(path)
 
-    def inherit(self, node: OpenFile) -> None:
+    def inherit(self, node: OpenFile, left: Inherited) -> None:
         """Give a new file what is left to it by one that had its name."""
-        left, path = self.left_to(node.path), node.path
+        path = node.path
         typed = self.is_typed(node.attributes)
         with node.lock:
             node.draft = node.draft.inheriting(left, path, path, typed=typed)

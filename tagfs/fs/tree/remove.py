@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from tagfs.errors import IsADirectory, NotEmpty, NotFound, NotPermitted
+from tagfs.errors import IsADirectory, NotEmpty, NotFound, NotPermitted, NotShown
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
@@ -130,6 +130,11 @@ class Remover:
                 path,
                 left[0],
             )
+        elif not left[0].endswith("/"):
+            try:
+                self._env.scope.check_name(left[0], exclusive=False)
+            except NotShown as error:
+                log.warning("%s is not empty, though it looks so: %s", path, error)
 
     def _delete(self, key: str) -> None:
         """Delete what was just looked at: sent again, after an answer was lost, nothing newer."""

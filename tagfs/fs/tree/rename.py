@@ -56,6 +56,7 @@ class Renamer:
         """
         if new == old:
             return
+        self._env.scope.check_name(self._env.root.to_key(new), exclusive=exclusive)
         number = self._files.number(old)
         self._rename_over(old, new, exclusive=exclusive)
         self._files.inodes.moved(number, old, new, self._files.node(new))

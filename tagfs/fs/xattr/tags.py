@@ -241,7 +241,13 @@ class TagXattrs:
         """
         if not self._env.bucket.capabilities.object_tags:
             raise Unsupported(f"{node.path}: the bucket has no object tags")
-        return node.set_tags(change)
+
+        def judged(tags: TagSet) -> TagSet:
+            changed = change(tags)
+            self._env.scope.check_tags(node.key, changed)
+            return changed
+
+        return node.set_tags(judged)
 
     def _edit_object(self, subject: _TagTarget, change: Callable[[TagSet], TagSet]) -> None:
         try:

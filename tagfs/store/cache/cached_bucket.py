@@ -115,6 +115,7 @@ class CachedBucket:
         self.delete, self.delete_many = writes.delete, writes.delete_many
         self.get_tags, self.get_tags_many = tags.get_tags, tags.get_tags_many
         self.put_tags, self.update_tags = tags.put_tags, tags.update_tags
+        self.known_tags = tags.known_tags
         self.get_bucket_tags = tags.get_bucket_tags
         self.update_bucket_tags = tags.update_bucket_tags
         # Nothing of these is remembered.

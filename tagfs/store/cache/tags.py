@@ -75,6 +75,12 @@ class CachedTags:
             self._may_read.note_read(key)
         return found
 
+    def known_tags(self, key: str) -> TagSet | None:
+        """Return what is remembered of an object's tags, without a request."""
+        with self._lock:
+            tags = self._recall_tags(key)
+        return None if tags is UNKNOWN else tags
+
     def update_tags(self, key: str, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Change the tag set, read afresh by the inner bucket, and remember the result."""
         with self._rewrites.hold(key):

@@ -113,6 +113,10 @@ class MemoryBucket(MemoryRequests):
         """Return None: nothing is remembered."""
         return None
 
+    def known_tags(self, key: str) -> TagSet | None:  # noqa: ARG002
+        """Return None: nothing is remembered."""
+        return None
+
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:  # noqa: ARG002
         """Return None: nothing is remembered."""
         return None

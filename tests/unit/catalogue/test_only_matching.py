@@ -4,7 +4,8 @@ import pytest
 
 from tagfs.catalogue.expression import parse_expression
 from tagfs.catalogue.only_matching import OnlyMatching
-from tagfs.errors import AccessDenied, NotFound
+from tagfs.errors import AccessDenied, NotFound, NotShown
+from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.unit.catalogue.mountkit import CatalogueKit
 
@@ -64,11 +65,12 @@ def test_what_matches_is_there(
         index(kit)
     bucket = only(kit, text)
     assert shown(bucket) == wanted
-    assert [info.key for info in bucket.list("d/").objects] == wanted[:-1]
+    assert len(bucket.list("d/").objects) == 4, "what is hidden is in the way of a removal"
     for key in ("d/blue", "d/red", "d/plain"):
         there = key in wanted
         assert (bucket.lookup(key).info is not None) is there
         assert (key in bucket.head_many(["d/blue", "d/red", "d/plain"])) <= there
+        assert bucket.known(key) is None or there or indexed
         if there:
             assert bucket.head(key).key == key
         else:
@@ -120,3 +122,26 @@ def test_what_may_not_be_read_has_no_tags(kit: CatalogueKit) -> None:
     assert shown(only(kit)) == ["d/", "d/e/"]
     assert shown(only(kit, "not team")) == ["d/", "d/blue", "d/plain", "d/e/"]
     assert kit.cache.get_tags("d/plain") == NO_TAGS
+
+
+def test_what_is_hidden_while_it_is_uploaded_is_not_replaced(kit: CatalogueKit) -> None:
+    kit.foreign("d/blue", tags=BLUE)
+    bucket = only(kit)
+    upload = bucket.start_upload("d/blue", NewObject())
+    part = bucket.upload_part(upload, 1, BytesSource(b"new"))
+    kit.foreign("d/blue", b"theirs", tags=RED)
+    kit.pass_time(2)
+    with pytest.raises(NotShown):
+        bucket.complete_upload(upload, [part])
+    assert kit.inner.get("d/blue").data == b"theirs"
+
+
+def test_of_many_only_those_that_match_are_deleted(kit: CatalogueKit) -> None:
+    fill(kit)
+    failed = only(kit).delete_many(["d/", "d/blue", "d/red", "d/none"])
+    assert failed == {"d/red": "its tags do not match"}
+    assert [info.key for info in kit.inner.list("d/", delimiter="").objects] == [
+        "d/e/deep",
+        "d/plain",
+        "d/red",
+    ]

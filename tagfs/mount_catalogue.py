@@ -1,0 +1,62 @@
+"""What a mount has of this host's catalogue: its memory, and which files it shows."""
+
+import logging
+import time
+
+from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.database import Unusable
+from tagfs.catalogue.expression import parse_expression
+from tagfs.catalogue.mount_memory import MountMemory
+from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.catalogue.place import open_catalogue
+from tagfs.config.bucket_settings import catalogue_file
+from tagfs.config.settings import Settings
+from tagfs.store.cache.cached_bucket import CachedBucket
+from tagfs.store.cache.long_term import LongTermMemory
+from tagfs.store.client.client import Client
+
+log = logging.getLogger(__name__)
+
+
+def catalogue_of(settings: Settings) -> Catalogue | None:
+    """Open this host's catalogue of the bucket; a read-only mount needs no disk and begins none."""
+    name = catalogue_file(settings)
+    begins = (
+        not settings.read_only
+        or bool(settings.only)
+        or (settings.cache_dir / "catalogue" / name).exists()
+    )
+    if settings.catalogue == "off" or not begins:
+        return None
+    try:
+        return open_catalogue(settings.cache_dir, name, settings.catalogue_size)
+    except Unusable as error:
+        log.info("without a catalogue: %s", error)
+        return None
+
+
+def part_shown(
+    settings: Settings, bucket: CachedBucket, catalogue: Catalogue | None
+) -> OnlyMatching | None:
+    """Return the part of a bucket that is to be shown, None if that is all of it."""
+    if not settings.only:
+        return None
+    wanted = parse_expression(settings.only)
+    if not settings.read_only and not wanted.matches(bucket.default_tags):
+        log.info("new files would not match only=%s: none can be made (default_tags)", wanted)
+    return OnlyMatching(bucket, wanted, catalogue)
+
+
+def memory_of(
+    settings: Settings, client: Client, catalogue: Catalogue | None
+) -> LongTermMemory | None:
+    """Return what a mount's cache remembers beyond its own time, None for nothing."""
+    if catalogue is None:
+        return None
+    return MountMemory(
+        catalogue,
+        time.monotonic,
+        ttl=settings.ttl,
+        tag_ttl=settings.tag_ttl,
+        edits_show=client.dialect.edits_show,
+    )
