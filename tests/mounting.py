@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ import oss2
 
 from tests.emulated import Emulator
 from tests.judges import KEY_ID, REGIONS, SECRET, Judge, OssJudge, judge_of
-from tests.waiting import wait_for as wait_for  # noqa: PLC0414  (for those who import it from here)
+from tests.waiting import until_the_kernel_asks, wait_for as wait_for  # noqa: PLC0414  (for those who import it from here)
 from tests.zygote import Copy, start
 
 KEYS = {
@@ -118,7 +117,7 @@ class Mounted:
         open it keeps, and only root may do so.
         """
         if os.getuid() or self.status()["open_files"] or not _remount(self.path):
-            time.sleep(1.05)
+            until_the_kernel_asks()
 
     def status(self) -> dict[str, Any]:
         """Return what the mount tells of itself."""

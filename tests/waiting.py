@@ -77,3 +77,32 @@ def soon(at_least: float = 0.0) -> Iterator[None]:
     yield
     took = time.monotonic() - began
     assert at_least <= took < SOON + at_least, f"{took:.1f} s"
+
+
+def moment() -> None:
+    """Let some time pass in which what must not come would come; too little fails no test."""
+    time.sleep(0.1)
+
+
+def until_stale() -> None:
+    """Wait until what a mount was answered counts no longer as having asked (D1).
+
+    That is a second old then, by the clock of a process that is not ours. What the kernel keeps of
+    it is as old; where that alone is in the way, `Mounted.forget_in_kernel` is quicker.
+    """
+    time.sleep(1.1)
+
+
+def until_the_kernel_asks() -> None:
+    """Wait until the kernel asks for a name again that any FUSE file system told it of."""
+    time.sleep(1.05)
+
+
+def until_listings_prove() -> None:
+    """Wait until whatever changes now shows in a listing: times there are whole seconds."""
+    time.sleep(2.1)
+
+
+def next_second() -> None:
+    """Wait for the next whole second: what is made then has another Last-Modified."""
+    time.sleep(1.01 - time.time() % 1)

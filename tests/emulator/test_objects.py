@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import random
-import time
 
 import alibabacloud_oss_v2 as v2
 import crcmod
@@ -12,6 +11,7 @@ import pytest
 import requests
 
 from tests.emulator.emulation import v2_client
+from tests.waiting import wait_for
 
 
 def crc_of(data: bytes) -> int:
@@ -276,7 +276,7 @@ def test_archived_objects_must_be_restored(bucket):
     with pytest.raises(oss2.exceptions.OssError) as caught:
         bucket.restore_object("k")
     assert caught.value.code == "RestoreAlreadyInProgress"
-    time.sleep(0.4)
+    wait_for(lambda: "expiry-date" in bucket.head_object("k").headers["x-oss-restore"])
     assert bucket.get_object("k").read() == b"cold"
     assert "expiry-date" in bucket.head_object("k").headers["x-oss-restore"]
     assert bucket.restore_object("k").status == 200

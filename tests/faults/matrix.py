@@ -18,7 +18,7 @@ from tests.faults.faults import Kind, every
 from tests.faults.operations import Operation, plain, snapshot
 from tests.faults.proxy import Board, Proxy, Rule
 from tests.judges import judge_of
-from tests.waiting import SOON
+from tests.waiting import SOON, wait_for
 
 LONGEST = 20.0
 """Seconds that any cell may take."""
@@ -283,7 +283,6 @@ def _may_leak(cell: Cell, normal: Normal, outcome: Outcome) -> bool:
 
 def _goes_idle(proxy: Proxy) -> bool:
     """Wait a moment for all connections to be given back."""
-    end = time.monotonic() + SOON
-    while proxy.connections and time.monotonic() < end:
-        time.sleep(0.001)
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: not proxy.connections, SOON)
     return not proxy.connections

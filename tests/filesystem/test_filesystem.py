@@ -15,10 +15,12 @@ from tagfs.fs.content.journal_entries import RenameEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.openfiles.open_file import Handle
+from tagfs.fs.tree.replaced_files import GRACE
 from tagfs.recovery.finish_rename import RenameFinisher
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
 from tagfs.store.tags import TagSet
+from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 from tests.fakes.trees import environment_of, tree_of, write
 from tests.waiting import wait_for
@@ -32,8 +34,13 @@ def bucket() -> MemoryBucket:
 
 
 @pytest.fixture
-def tree(bucket: MemoryBucket, tmp_path: Path) -> Iterator[FileSystem]:
-    with tree_of(bucket, tmp_path) as filesystem:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def tree(bucket: MemoryBucket, tmp_path: Path, clock: FakeClock) -> Iterator[FileSystem]:
+    with tree_of(bucket, tmp_path, clock) as filesystem:
         yield filesystem
 
 
@@ -41,14 +48,22 @@ def put(bucket: MemoryBucket, key: str, data: bytes, **tags: str) -> None:
     bucket.put(key, BytesSource(data), NewObject(tags=TagSet(tags)))
 
 
-def test_a_rename_over_an_open_file_keeps_its_tags(tree: FileSystem, bucket: MemoryBucket) -> None:
+def grace_is_over(tree: FileSystem, clock: FakeClock) -> None:
+    """Let a deletion of /f be made that was deferred, if there is one."""
+    clock.advance(3 * GRACE)
+    wait_for(lambda: "/f" not in tree.replaced)
+
+
+def test_a_rename_over_an_open_file_keeps_its_tags(
+    tree: FileSystem, bucket: MemoryBucket, clock: FakeClock
+) -> None:
     put(bucket, "f", b"old", team="blue")
     put(bucket, "new", b"new")
     fh, _ = tree.open("/f", os.O_RDONLY)
     tree.unlink_open("/f", ALIAS, is_replaced=None)
     assert bucket.get("f").data == b"old"
     tree.rename("/new", "/f")
-    time.sleep(0.3)
+    grace_is_over(tree, clock)
     assert bucket.get("f").data == b"new"
     assert bucket.get_tags("f") == {"team": "blue"}
     assert tree.read(fh, 0, 10) == b"old"
@@ -57,19 +72,24 @@ def test_a_rename_over_an_open_file_keeps_its_tags(tree: FileSystem, bucket: Mem
     assert bucket.get("f").data == b"new"
 
 
-def test_an_unlinked_open_file_is_gone_and_readable(tree: FileSystem, bucket: MemoryBucket) -> None:
+def test_an_unlinked_open_file_is_gone_and_readable(
+    tree: FileSystem, bucket: MemoryBucket, clock: FakeClock
+) -> None:
     put(bucket, "f", b"old")
     fh, _ = tree.open("/f", os.O_RDONLY)
     tree.unlink_open("/f", ALIAS, is_replaced=None)
     with pytest.raises(NotFound):
         tree.getattr("/f")
     assert [name for name, *_ in tree.readdir(tree.opendir("/"))] == [".", ".."]
+    clock.advance_when_waited_for(GRACE)
     wait_for(lambda: "f" not in {item.key for item in bucket.list("").objects})
     assert tree.read(fh, 0, 10) == b"old"
     tree.release(fh)
 
 
-def test_what_is_made_in_its_place_is_new(tree: FileSystem, bucket: MemoryBucket) -> None:
+def test_what_is_made_in_its_place_is_new(
+    tree: FileSystem, bucket: MemoryBucket, clock: FakeClock
+) -> None:
     put(bucket, "f", b"old", team="blue")
     fh, _ = tree.open("/f", os.O_RDONLY)
     tree.unlink_open("/f", ALIAS, is_replaced=None)
@@ -77,7 +97,7 @@ def test_what_is_made_in_its_place_is_new(tree: FileSystem, bucket: MemoryBucket
     tree.write(made, 0, b"made")
     tree.flush(made)
     tree.release(made)
-    time.sleep(0.3)
+    grace_is_over(tree, clock)
     assert bucket.get("f").data == b"made"
     assert bucket.get_tags("f") == {}
     tree.release(fh)
@@ -121,7 +141,7 @@ def test_attributes_set_by_many_at_once_are_all_kept(
     tree: FileSystem, bucket: MemoryBucket
 ) -> None:
     put(bucket, "f", b"x", team="blue")
-    bucket.before = lambda operation, _key: time.sleep(0.02 * (operation == "set_metadata"))
+    bucket.before = lambda operation, _key: time.sleep(0.005 * (operation == "set_metadata"))
     with ThreadPoolExecutor(8) as pool:
         for done in [
             pool.submit(tree.chmod, "/f", 0o751),

@@ -17,6 +17,7 @@ import pytest
 from tests.judges import judge_of
 from tests.mount.conftest import ALL, MountFactory
 from tests.mounting import Mounted, RequestLog, getfattr, run
+from tests.waiting import moment, until_stale
 
 THREADS = 8
 
@@ -256,7 +257,7 @@ class TestContent:
             (mount.path / name).stat()
         change(mount.path / "f", 0)
         mount.judge.set_tags("g", {"k": "v"})
-        time.sleep(1.1)
+        until_stale()
         change(mount.path / "g", size // 2)
         assert mount.tags("g") == {"k": "v"}
         assert mount.content("g")[size // 2 : size // 2 + 1] == b"!"
@@ -386,7 +387,7 @@ class TestTree:
 
     def test_rmdir_sees_what_others_have_just_made(self, mount: Mounted) -> None:
         (mount.path / "d").mkdir()
-        time.sleep(1.1)
+        until_stale()
         mount.judge.put("d/f", b"x")
         with pytest.raises(OSError, match="not empty"):
             (mount.path / "d").rmdir()
@@ -518,7 +519,7 @@ class TestTags:
         log = mount.requests()
         os.listdir(mount.path / "e")
         os.listxattr(mount.path / "e/0000")
-        time.sleep(0.1)  # what was asked for ahead would come
+        moment()  # what was asked for ahead would come
         of_tags = [row["key"] for row in log.rows() if row["subresource"] == "tagging"]
         assert [key for key in of_tags if key.startswith("e/")] == ["e/0000"]
 

@@ -12,6 +12,7 @@ from tests import zygote
 from tests.emulated import Emulator
 from tests.judges import judge_of
 from tests.mounting import KEYS, Mounted, mounted, run
+from tests.waiting import until_listings_prove
 
 COUNT = 60
 
@@ -33,7 +34,7 @@ def test_a_directory_seen_before_is_its_listing_alone(
     service: Emulator, bucket: str, tmp_path: Path
 ) -> None:
     fill(service, bucket)
-    time.sleep(2.1)  # until any later change is sure to show in the listing
+    until_listings_prove()
     with mounted(service, bucket, tmp_path / "mnt") as mount:
         run("ls", "-l", mount.path / "d")
         assert stat.S_IMODE((mount.path / "d/07").stat().st_mode) == 0o644
@@ -116,7 +117,7 @@ def test_views_are_directories_of_links(service: Emulator, bucket: str, tmp_path
             (views / "untagged/plain").unlink()
         # What this mount learns is there at once.
         os.setxattr(mount.path / "plain", "user.tag.n", b"7")
-        time.sleep(1.1)  # the kernel's memory of names
+        mount.forget_in_kernel()
         assert len(os.listdir(views / "tag/n/=7")) == 3
         assert os.listdir(views / "untagged") == []
 

@@ -12,7 +12,7 @@ from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.generate import generate
 from tests.emulated import Emulator, emulator
 from tests.mounting import Mounted, mounted
-from tests.waiting import FAR, soon
+from tests.waiting import FAR, soon, until_stale
 
 GIB = 1024**3
 
@@ -142,7 +142,7 @@ class TestSizes:
         assert os.stat(place.path / f"sizes{name}/f").st_size == before
         place.judge.put(f"sizes{name}/f", b"b" * after)
         if not before:
-            time.sleep(1.05)  # D1: of an empty file there is nothing to ask for, for a second
+            until_stale()  # of an empty file there is nothing to ask for
         assert (place.path / f"sizes{name}/f").read_bytes() == b"b" * after
 
     def test_of_what_is_gone(self, place: Mounted) -> None:

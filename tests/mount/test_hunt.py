@@ -6,7 +6,6 @@ import mmap
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ import requests
 from tests.emulated import Emulator
 from tests.mount.conftest import Faults, MountFactory
 from tests.mounting import Mounted, getfattr, run, wait_for
-from tests.waiting import FAR
+from tests.waiting import FAR, until_stale
 
 PART = 100 * 1024
 
@@ -51,7 +50,7 @@ def test_a_name_believed_free_keeps_what_another_host_put_there(mount: Mounted, 
     """Only O_TRUNC means to replace: >> and touch do not, however old the last look is."""
     assert os.listdir(mount.path) == []
     assert not (mount.path / "f").exists()
-    time.sleep(1.1)  # the kernel's own memory
+    until_stale()
     mount.sdk.put_object("f", b"one\n")
     put_tags(mount, "f", team="blue")
     fd = os.open(mount.path / "f", os.O_WRONLY | os.O_CREAT | flags, 0o600)
@@ -84,7 +83,7 @@ def test_tags_set_elsewhere_while_streaming(mount_with: MountFactory) -> None:
             file.write(b"x" * PART)
         file.flush()
         put_tags(mount, "big", a="1", b="2")
-        time.sleep(1.1)
+        until_stale()
         file.write(b"x" * PART)
     assert mount.tags("big") == {"a": "1", "b": "2"}
 
@@ -136,7 +135,7 @@ def test_link_tagged_elsewhere_is_moved(mount: Mounted) -> None:
     os.symlink("target", mount.path / "link")
     os.mkdir(mount.path / "sub")
     assert getfattr(mount.path / "link", link=True) == {}
-    time.sleep(1.1)
+    until_stale()
     put_tags(mount, "link", k="v")
     os.rename(mount.path / "link", mount.path / "sub" / "link")
     assert mount.tags("sub/link") == {"k": "v"}
@@ -149,11 +148,11 @@ def test_link_changed_elsewhere_is_moved_with_its_directory(mount: Mounted) -> N
     os.symlink("target", mount.path / "d/link")
     assert os.readlink(mount.path / "d/link") == "target"
     assert getfattr(mount.path / "d/link", link=True) == {}
-    time.sleep(1.1)
+    until_stale()
     mount.sdk.put_symlink("d/other", "d/link")
     put_tags(mount, "d/link", k="v")
     os.rename(mount.path / "d", mount.path / "e/d")
-    time.sleep(1.1)
+    mount.forget_in_kernel()
     assert mount.tags("e/d/link") == {"k": "v"}
     assert os.readlink(mount.path / "e/d/link") == "other"
 
@@ -180,8 +179,7 @@ def test_truncation_that_failed(service: Emulator, mount_with: MountFactory) -> 
     """D5: what has failed leaves the object as it was, for the next writer as well."""
     mount = mount_with("timeout=1")
     path = mount.path / "f"
-    path.write_bytes(b"content")
-    time.sleep(1.1)
+    mount.sdk.put_object("f", b"content")
     faults = f"{service.url}/-/faults"
     with path.open("rb") as reader:
         assert reader.read(1) == b"c"
@@ -301,7 +299,7 @@ def test_edit_of_a_newer_version_than_is_read(mount: Mounted, edit: str) -> None
     with path.open("rb", buffering=0) as file:
         assert file.read(1000) == old[:1000]
         mount.sdk.put_object("big", new)
-        time.sleep(1.1)
+        until_stale()
         os.setxattr(mount.path, "user.tagfs.refresh", b"")
         if edit == "chmod":
             path.chmod(0o600)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from tests.mount.conftest import MountFactory
 from tests.mounting import Mounted, run, unmount, wait_for
+from tests.waiting import next_second
 
 pytestmark = pytest.mark.services("oss", "s3", "fuse2")
 
@@ -115,7 +115,7 @@ class TestRemount:
 
         first = mount_with()
         plant(first)
-        time.sleep(1.1)
+        next_second()
         assert "./dir/f" in archive(first.path)
         unmount(first)
         assert archive(mount_with().path) == []

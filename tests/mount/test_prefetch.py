@@ -1,10 +1,10 @@
 """Fetching ahead across files: parallel where a directory is walked, nothing where it is not."""
 
 import os
-import time
 
 from tests.mount.test_budgets import fill, in_flight, round_trips
 from tests.mounting import Mounted, run, wait_for
+from tests.waiting import until_stale
 
 
 def test_cat_of_a_directory_is_parallel(far_mount: Mounted) -> None:
@@ -48,7 +48,7 @@ def test_what_was_fetched_ahead_is_never_old(mount: Mounted) -> None:
         (mount.path / f"d/{number:04}").read_bytes()
     for number in range(30):
         mount.sdk.put_object(f"d/{number:04}", b"changed")
-    time.sleep(1.1)
+    until_stale()
     for number in range(5, 30):
         assert (mount.path / f"d/{number:04}").read_bytes() == b"changed"
 
@@ -97,5 +97,4 @@ def test_looks_here_and_there_cost_one_list_more(mount: Mounted) -> None:
     log = mount.requests()
     for number in (40, 3, 20, 55, 10, 33):
         (mount.path / f"d/{number:04}").stat()
-        time.sleep(0.02)
     assert log.kinds() == {"HEAD": 6, "GET list": 7}

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,8 +16,8 @@ import pytest
 from tests import zygote
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
-from tests.mounting import KEYS, Mounted, wait_for
-from tests.waiting import FAR
+from tests.mounting import KEYS, Mounted
+from tests.waiting import FAR, wait_for
 
 EVERYWHERE = pytest.mark.services("oss", "obs", "s3")
 PART = 100 * 1024
@@ -703,7 +702,7 @@ class TestNames:
         for content in (b"first", b"second"):
             with pytest.raises(PermissionError):
                 (mount.path / "f").write_bytes(content)
-            time.sleep(1.1)  # for so long the kernel believes that the first one is there
+            mount.forget_in_kernel()  # or it believes that the first one is there
         mount.kill()
         faults.clear()
         assert recover(mount).returncode == 1

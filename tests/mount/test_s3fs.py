@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from tests.emulated import Emulator
 from tests.judges import KEY_ID, SECRET
 from tests.mounting import Mounted, run, wait_for
+from tests.waiting import until_the_kernel_asks
 
 pytestmark = [
     pytest.mark.services("s3"),
@@ -124,7 +124,7 @@ def test_edits_of_either_keep_what_the_other_made(mount: Mounted, other: Path) -
     mount.judge.set_tags("f", {"team": "blue"})
     with (mount.path / "f").open("ab") as file:
         file.write(b" and new")
-    time.sleep(1.1)  # until the kernel has forgotten the size that s3fs told it
+    until_the_kernel_asks()  # ... s3fs for the size
     assert (other / "f").read_bytes() == b"old and new"
     assert stat.S_IMODE((other / "f").stat().st_mode) == 0o600
     assert mount.tags("f") == {"team": "blue"}

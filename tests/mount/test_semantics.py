@@ -8,7 +8,6 @@ import json
 import os
 import stat
 import subprocess
-import time
 from base64 import b64decode
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,6 +16,7 @@ import pytest
 
 from tests.mount.conftest import ALL, FOREIGN, Faults, MountFactory
 from tests.mounting import Mounted, getfattr, run
+from tests.waiting import next_second, until_stale
 
 
 def failing(call, *args) -> int:
@@ -85,16 +85,17 @@ class TestData:
         `open`, on any host, sees it."""
         one, two = mount_with(), mount_with()
         (one.path / "f").write_bytes(b"first")
+        (one.path / "g").write_bytes(b"first")
         assert one.content("f") == b"first"
-        assert (two.path / "f").read_bytes() == b"first"
+        assert (two.path / "f").read_bytes() == (two.path / "g").read_bytes() == b"first"
         (one.path / "f").write_bytes(b"second, and longer")
+        one.judge.put("g", b"2")
         assert (two.path / "f").read_bytes() in (b"first", b"second, and longer")
+        assert (two.path / "g").read_bytes() in (b"first", b"2")
 
-        time.sleep(1.1)
+        until_stale()
         assert (two.path / "f").read_bytes() == b"second, and longer"
-        one.judge.put("f", b"3")
-        time.sleep(1.1)
-        assert (two.path / "f").read_bytes() == b"3"
+        assert (two.path / "g").read_bytes() == b"2"
 
     def test_d2_exclusive_creation_holds_across_hosts(self, mount_with: MountFactory) -> None:
         """D2. O_EXCL holds across hosts where the service has a forbid-overwrite header."""
@@ -317,7 +318,7 @@ class TestTags:
         """G9. Tag edits touch neither content nor Last-Modified (which Ceph moves)."""
         (mount.path / "f").write_bytes(b"x")
         before = mount.judge.head("f")
-        time.sleep(1.05)
+        next_second()
         os.setxattr(mount.path / "f", "user.tag.k", b"v")
         after = mount.judge.head("f")
         assert before.etag == after.etag

@@ -33,7 +33,7 @@ from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.objects import BytesSource
 from tagfs.store.wire.checksums import crc64
 from tests.fakes.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer, error
-from tests.waiting import FAR, soon, wait_for
+from tests.waiting import FAR, soon, until_blocked, wait_for
 
 AK = Credentials("ak", "sk")
 GET = Request(operation="GetObject", method="GET", key="k")
@@ -856,7 +856,7 @@ def test_several_wait_for_a_slot(serve):
     several: list[Response | None] = []
     asking = threading.Thread(target=lambda: several.extend(client.request_all(gets(3))))
     asking.start()
-    time.sleep(0.1)
+    assert until_blocked(asking)
     assert server.asked == []
     client._attempts._slots.release()
     asking.join()

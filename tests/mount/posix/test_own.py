@@ -10,7 +10,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.mount.conftest import MountFactory
 from tests.mount.posix.conftest import SHM, Pair
 from tests.mount.posix.syscalls import RENAME_EXCHANGE, RENAME_NOREPLACE, renameat2, utimensat
 from tests.mounting import Mounted, mounted, run
+from tests.waiting import until_stale
 
 pytestmark = pytest.mark.services("oss", "s3", "fuse2")
 
@@ -257,7 +257,7 @@ class TestNoReplace:
         theirs = key(on3, "new/" if what == "directory" else "new")
         on3.mount.judge.put(theirs, b"", {"theirs": "1"})
         if what == "directory":
-            time.sleep(1.1)  # an answer that is a second old counts as having asked
+            until_stale()
         with pytest.raises(FileExistsError):
             renameat2(on3.on_mount / "old", on3.on_mount / "new", RENAME_NOREPLACE)
         assert on3.mount.tags(theirs) == {"theirs": "1"}

@@ -11,6 +11,7 @@ from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.place import catalogue_name, open_catalogue
 from tests.service.bulk.conftest import Ran, Subject
 from tests.service.bulk.indexing import run_index, start_index
+from tests.waiting import until_listings_prove, wait_for
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_edits_by_commands_are_in_the_index(indexed: Subject, tmp_path: Path) ->
 def test_a_second_index_reads_tags_alone(indexed: Subject, tmp_path: Path) -> None:
     indexed.sdk.delete_object("d/red")
     indexed.tag("a", {"team": "new"})
-    time.sleep(2.1)  # until the attributes are proved by any listing
+    until_listings_prove()
     run_index(indexed, tmp_path)
     log = indexed.requests()
     run_index(indexed, tmp_path)
@@ -108,9 +109,9 @@ def test_what_was_cut_off_is_gone_on_with(subject: Subject, tmp_path: Path) -> N
     subject.put(*(f"k{number:03}" for number in range(400)))
     log = subject.requests()
     with start_index(subject, tmp_path, "--parallel=2", "--tags-only") as process:
-        while log.kinds()["GET tagging"] < 100:
-            assert process.poll() is None
-            time.sleep(0.005)
+        wait_for(
+            lambda: log.kinds()["GET tagging"] >= 100 or process.poll() is not None, pause=0.005
+        )
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -128,9 +129,7 @@ def test_it_watches_until_it_is_stopped(subject: Subject, tmp_path: Path) -> Non
     subject.put("a")
     log = subject.requests()
     with start_index(subject, tmp_path, "--watch", "0.001") as process:
-        while log.kinds()["GET list"] < 3:
-            assert process.poll() is None
-            time.sleep(0.01)
+        wait_for(lambda: log.kinds()["GET list"] >= 3 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130

@@ -5,6 +5,7 @@ With TAGFS_SLOW=1 also 10,000 objects at 20 ms.
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from tagfs.store.tags import NO_TAGS
 from tests.emulated import PAIR, Emulator, emulator
 from tests.mounting import RequestLog
 from tests.service.bulk.conftest import Subject, start_tag
+from tests.waiting import wait_for
 
 PARALLEL = 64
 
@@ -59,14 +61,18 @@ def settle(log: RequestLog) -> None:
         time.sleep(0.3)
 
 
+def written_until(log: RequestLog, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has written so many tag sets."""
+    wait_for(lambda: log.kinds()["PUT tagging"] >= count or process.poll() is not None, pause=0.01)
+    assert process.poll() is None, process.communicate()
+
+
 def kill_halfway(subject: Subject, dump: Path, count: int, number: int) -> tuple[str, RequestLog]:
     """Begin a restore and end it when half is written; return what it said, and its requests."""
     log = subject.requests()
     words = ["restore", "--base", subject.url, str(dump), *subject.connection]
     with start_tag(*words) as process:
-        while log.kinds()["PUT tagging"] < count // 2:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
+        written_until(log, count // 2, process)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     settle(log)
@@ -127,9 +133,7 @@ def test_interrupted_changes_are_all_in_the_audit_file(far: Subject, tmp_path: P
     log = far.requests()
     words = ["set", "-R", "team=blue", "--audit", str(audit), far.url, *far.connection]
     with start_tag(*words) as process:
-        while log.kinds()["PUT tagging"] < 200:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
+        written_until(log, 200, process)
         process.kill()
         process.communicate()
     settle(log)

@@ -1,7 +1,6 @@
 """A bucket of an emulated OSS with our client, the vendor's SDK, its request log and its faults."""
 
 import json
-import time
 import urllib.request
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ import oss2
 from tagfs.store.client.client import BucketSettings, Client, open_bucket
 from tagfs.store.http.messages import Attempt
 from tests.emulated import PAIR, Emulator
-from tests.waiting import SOON
+from tests.waiting import SOON, wait_for
 
 
 def proven(client: Client) -> Client:
@@ -56,18 +55,14 @@ class Service:
 
     def asked(self) -> list[str]:
         """Return the operations that reached the service since the last time, by our client."""
-        deadline = time.monotonic() + SOON
-        while len(lines := self._lines()) < self._seen + len(self.attempts):
-            assert time.monotonic() < deadline, (lines, self.attempts)
-            time.sleep(0.01)
-        new = lines[self._seen :]
+        wait_for(lambda: len(self._lines()) >= self._seen + len(self.attempts), SOON)
+        new = self._lines()[self._seen :]
         self._seen += len(self.attempts)
         self.attempts.clear()
         return [line["operation"].removesuffix("V2") for line in new]
 
     def skip(self) -> None:
-        """Forget what was asked until now, by anybody."""
-        time.sleep(0.05)
+        """Leave out what was asked until now, by anybody: it is written before it is answered."""
         self._seen = len(self._lines())
         self.attempts.clear()
 
