@@ -1,4 +1,4 @@
-"""No test sleeps by itself: what comes by itself is polled for, and `tests.waiting` has the rest."""
+"""No test sleeps by itself: what comes by itself is polled for; `tests.waiting` has the rest."""
 
 import ast
 from pathlib import Path
