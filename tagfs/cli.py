@@ -79,6 +79,11 @@ COMMANDS: Final = {
         "umount_command",
         "Take a mount off MOUNTPOINT, and wait until everything is uploaded.",
     ),
+    "undelete": Later(
+        "tagfs.bulk.undelete_command",
+        "undelete_command",
+        "Bring back what was deleted in a bucket that keeps versions, with its tags.",
+    ),
 }
 """Each with the first paragraph of its help."""
 

@@ -22,7 +22,9 @@ from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.viewing import ViewingFileSystem
-from tagfs.fs.views.views import Views
+from tagfs.fs.views.versions import VersionView
+from tagfs.fs.views.view_directory import ViewDirectory
+from tagfs.fs.views.views import TagLook, Views
 from tagfs.fuse import loader
 from tagfs.fuse.binding import Binding
 from tagfs.fuse.caller import Caller
@@ -220,21 +222,17 @@ def _filesystem(
     parts: _Parts, env: FsContext, catalogue: Catalogue | None, is_mkdir: Callable[[], bool]
 ) -> FileSystem:
     settings, vitals = parts.settings, parts.vitals
-    if catalogue is None or settings.views == "off":
+    if settings.views == "off":
         return FileSystem(env, vitals.without_files)
     now = env.clock_ns()
     directory = replace(env.default_directory(), mtime_ns=now, ctime_ns=now, atime_ns=now)
     name = settings.views or VIEWS
     only = parse_expression(settings.only) if settings.only else None
-    views = Views(
-        catalogue,
-        env.root,
-        name=name,
-        directory=directory,
-        clock=env.clock,
-        is_mkdir=is_mkdir,
-        only=only,
-    )
+    look = TagLook(name=name, directory=directory, is_mkdir=is_mkdir, only=only)
+    tags = None if catalogue is None else Views(catalogue, env.root, look, env.clock)
+    # What a mount of some objects hides has versions as well.
+    versions = None if only else VersionView(env, parts.client.versions, directory)
+    views = ViewDirectory(name, directory, tags, versions)
     return ViewingFileSystem(env, vitals.without_files, views, listed=bool(settings.views))
 
 

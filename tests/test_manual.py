@@ -134,7 +134,7 @@ class TestCompletion:
     @pytest.mark.parametrize(
         ("line", "offered"),
         {
-            "tagfs u": ["umount"],
+            "tagfs u": ["umount", "undelete"],
             "tagfs tag und": ["undo"],
             "tagfs help tag": ["tag"],
             "tagfs mount os": ["oss://"],

@@ -5,18 +5,22 @@ what is read may be as old as the mount's `tag_ttl`.
 """
 
 import errno
+import json
 import os
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from tagfs.bulk.tag_access import Address, Change, Entry
-from tagfs.errors import AccessDenied, NotFound, NotPermitted, Refused, TagfsError
+from tagfs.errors import AccessDenied, AlreadyExists, NotFound, NotPermitted, Refused, TagfsError
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.xattr_names import tag_name
-from tagfs.host.mount_table import Mount
+from tagfs.host.mount_table import STATUS, Mount
 from tagfs.store.dialects.dialect import Dialect
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
+
+UNDELETE: Final = "user.tagfs.undelete"
 
 
 class MountAccess:
@@ -89,6 +93,16 @@ class MountAccess:
         except OSError as error:
             raise _translate(error, path) from None
 
+    def undelete(self, address: Address) -> None:
+        """Bring an object back; see `Access.undelete`."""
+        below = self._root.to_path(address.key)
+        views = json.loads(os.getxattr(self._mount.path, STATUS)).get("views") or ".tagfs"
+        path = Path(posixpath.join(self._mount.path, views, "versions", (below or "/")[1:]))
+        try:
+            os.setxattr(path, UNDELETE, b"1")
+        except OSError as error:
+            raise _translate(error, path) from None
+
     def close(self) -> None:
         """Hold nothing; see `Access.close`."""
 
@@ -136,4 +150,5 @@ def _write(path: Path, tags: TagSet) -> None:
 
 def _translate(error: OSError, path: Path) -> TagfsError:
     kinds = {errno.ENOENT: NotFound, errno.EACCES: AccessDenied, errno.EPERM: NotPermitted}
+    kinds |= {errno.EEXIST: AlreadyExists}
     return kinds.get(error.errno or 0, Refused)(f"{path}: {error.strerror}")

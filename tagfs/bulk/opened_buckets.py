@@ -33,6 +33,7 @@ from tagfs.host.mount_table import (
 )
 from tagfs.store.bucket import Bucket
 from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
+from tagfs.store.object_versions import VersionStore
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class OpenedBucket:
         root: where the mount begins in the bucket; None for a bucket named by its URL.
         through: the mountpoint, when tags are read and written through the mount.
         bucket: the bucket itself; None when the mount is asked.
+        versions: what its objects were; None when the mount is asked.
         catalogue: what is kept of it on this host; None when there is none.
     """
 
@@ -55,6 +57,7 @@ class OpenedBucket:
     root: Root | None = None
     through: str | None = None
     bucket: Bucket | None = None
+    versions: VersionStore | None = None
     catalogue: Catalogue | None = None
 
     @property
@@ -156,6 +159,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
                 settings=settings,
                 access=DirectAccess(bucket, catalogue),
                 bucket=bucket,
+                versions=bucket.versions,
                 catalogue=catalogue,
             )
         return self._open[key]

@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TextIO
 
 from tagfs.bulk.edits import Outcome
 from tagfs.bulk.opened_buckets import OpenedBucket
+from tagfs.bulk.targets import TagOwner
 from tagfs.store.tags import TagSet
 from tagfs.terminal.progress import ProgressLine
 
@@ -93,7 +94,7 @@ class Report:
         else:
             self.changed += 1
             if not self.style.dry:
-                self._affect(outcome)
+                self._affect(outcome.item)
             self._show_change(outcome)
 
     def found(self, outcome: Outcome, line: str | bytes | None, record: Mapping[str, Any]) -> None:
@@ -106,9 +107,11 @@ class Report:
         elif line:
             self.write(line)
 
-    def did(self, shown: str, what: str) -> None:
-        """Count something that was done, which is no change of tags."""
+    def did(self, shown: str, what: str, item: TagOwner | None = None) -> None:
+        """Count something that was done, which is no change of tags: to `item`, if to any."""
         self.changed += 1
+        if item is not None:
+            self._affect(item)
         self._ticker.advance()
         if self.style.json:
             self.record({"path": shown, "done": what})
@@ -188,9 +191,9 @@ class Report:
         elif self.style.dry or self.style.verbose:
             self.write(f"{printable(outcome.item.shown)}: {describe_change(old, new)}\n")
 
-    def _affect(self, outcome: Outcome) -> None:
-        """Widen the prefix below which tags were changed."""
-        place, key = outcome.item.place, outcome.item.address.key
+    def _affect(self, item: TagOwner) -> None:
+        """Widen the prefix below which something was changed."""
+        place, key = item.place, item.address.key
         known = self._affected.get(place)
         if known is None:
             self._affected[place] = _directory(key)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from tagfs.catalogue.catalogue import Catalogue
-from tagfs.errors import AlreadyExists, NotFound, TagfsError
+from tagfs.errors import AlreadyExists, NotFound, TagfsError, Unsupported
 from tagfs.store.bucket import Bucket
 from tagfs.store.objects import MARKER_TYPE, BytesSource, NewObject, ObjectInfo, ObjectType, Page
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
@@ -80,6 +80,10 @@ class TagAccess(Protocol):
         """Let an archived object be readable for some days."""
         ...
 
+    def undelete(self, address: Address) -> None:
+        """Let a deleted object be there again."""
+        ...
+
     def close(self) -> None:
         """Give back connections."""
         ...
@@ -141,6 +145,10 @@ class DirectAccess:
     def restore(self, address: Address, days: int) -> None:
         """Restore an object; see `Access.restore`."""
         self._bucket.restore(address.key, days)
+
+    def undelete(self, address: Address) -> None:
+        """Bring an object back; who has the bucket asks for its versions instead."""
+        raise Unsupported(f"{address.key!r}: by its versions")
 
     def close(self) -> None:
         """Give back connections; see `Access.close`."""

@@ -233,6 +233,11 @@ def is_shown(place: OpenedBucket, key: str) -> bool:
     return place.root is None or place.root.to_path(key) is not None
 
 
+def item_at(target: Target, key: str) -> TagOwner:
+    """Return the item of one key, whether anything is there or not."""
+    return _item(target, Entry(key))
+
+
 def _item(target: Target, entry: Entry, *, listed: bool = False) -> TagOwner:
     shown = target.show(entry.key)
     return TagOwner(

@@ -6,23 +6,26 @@ is shown, and there are no views.
 
 import itertools
 import logging
+import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from tagfs.errors import AlreadyExists, NoSuchTag, ReadOnly
+from tagfs.errors import AlreadyExists, NoSuchTag, ReadOnly, Unsupported
+from tagfs.fs.content.reader import Reader
 from tagfs.fs.context import FsContext
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat, to_stat
-from tagfs.fs.views.views import Views
+from tagfs.fs.views.view_directory import ViewDirectory
 
 log = logging.getLogger(__name__)
 
 HANDLES: Final = 1 << 40
 """Where the numbers of handles of views begin: no other is so high."""
 
-AGE: Final = "user.tagfs.age"
+UNDELETE: Final = "user.tagfs.undelete"
+"""Set on a directory of versions, it lets the object be there again."""
 
 
 class ViewingFileSystem(FileSystem):
@@ -36,7 +39,7 @@ class ViewingFileSystem(FileSystem):
         self,
         env: FsContext,
         status: Callable[[], dict[str, Any]],
-        views: Views,
+        views: ViewDirectory,
         *,
         listed: bool,
     ) -> None:
@@ -47,12 +50,15 @@ class ViewingFileSystem(FileSystem):
         self._is_free: bool | None = None
         self._handles = itertools.count(HANDLES)
         self._opened: dict[int, str] = {}
+        self._readers: dict[int, Reader] = {}
         self._roots: set[int] = set()
 
     # Looking
 
     def getattr(self, path: str | None, fh: int | None = None) -> Stat:
         """Return the stat of a path, or of an open handle."""
+        if fh is not None and fh >= HANDLES:
+            path = self._opened[fh]
         if path is None or not self._owns(path):
             return super().getattr(path, fh)
         shown = self._views.describe(path)
@@ -103,18 +109,60 @@ class ViewingFileSystem(FileSystem):
         return self._views.read_link(path) if self._owns(path) else super().readlink(path)
 
     def getxattr(self, path: str, name: str) -> bytes:
-        """Return the value of an extended attribute: of views, how old they are in seconds."""
+        """Return the value of an extended attribute."""
         if not self._owns(path):
             return super().getxattr(path, name)
-        self._views.describe(path)
-        age = self._views.age() if name == AGE else None
-        if age is None:
+        value = self._views.getxattr(path, name)
+        if value is None:
             raise NoSuchTag(f"{path}: {name}")
-        return f"{age:.0f}".encode()
+        return value
 
     def listxattr(self, path: str, size: int = 0) -> list[str]:
         """Return the names of a file's extended attributes."""
-        return [] if self._owns(path) else super().listxattr(path, size)
+        return self._views.listxattr(path) if self._owns(path) else super().listxattr(path, size)
+
+    # Reading what objects were
+
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
+        """Open a file."""
+        if not self._owns(path):
+            return super().open(path, flags, looks=looks)
+        if flags & (os.O_ACCMODE | os.O_TRUNC) != os.O_RDONLY:
+            self._check(path)
+        reader = self._views.open(path)
+        fh = next(self._handles)
+        self._opened[fh], self._readers[fh] = path, reader
+        return fh, False
+
+    def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
+        """Return up to `length` bytes from `offset`; fewer only at the end."""
+        if fh < HANDLES:
+            return super().read(fh, offset, length)
+        return self._readers[fh].read(offset, length)
+
+    def copy_file_range(self, fh: int, start: int, target: int, offset: int, length: int) -> int:
+        """Let bytes of one file be those of another; return how many."""
+        if fh >= HANDLES:
+            raise Unsupported("of a version the bytes are copied")
+        return super().copy_file_range(fh, start, target, offset, length)
+
+    def flush(self, fh: int) -> None:
+        """Upload what a handle's file has changed."""
+        if fh < HANDLES:
+            super().flush(fh)
+
+    def fsync(self, fh: int) -> None:
+        """Upload what a handle's file has changed."""
+        if fh < HANDLES:
+            super().fsync(fh)
+
+    def release(self, fh: int) -> None:
+        """Forget a handle; its last descriptor is closed."""
+        if fh < HANDLES:
+            super().release(fh)
+            return
+        self._opened.pop(fh, None)
+        self._readers.pop(fh).close()
 
     # Changes: none but the queries that are kept
 
@@ -133,11 +181,6 @@ class ViewingFileSystem(FileSystem):
             self._views.rmdir(path)
         else:
             super().rmdir(path)
-
-    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
-        """Open a file."""
-        self._check(path)
-        return super().open(path, flags, looks=looks)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make a new file and open it."""
@@ -187,6 +230,10 @@ class ViewingFileSystem(FileSystem):
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Set an extended attribute."""
+        if name == UNDELETE and self._owns(path):
+            self._env.check_writable()
+            self._bucket.forget(self._views.undelete(path))
+            return
         self._check(path)
         super().setxattr(path, name, value, flags)
 
@@ -199,7 +246,7 @@ class ViewingFileSystem(FileSystem):
 
     def _check(self, path: str | None) -> None:
         if path is not None and self._owns(path):
-            raise ReadOnly(f"{path}: views are made of tags")
+            raise ReadOnly(f"{path}: views are made of what the service has")
 
     def _owns(self, path: str) -> bool:
         return self._views.owns(path) and self._name_is_free()

@@ -66,6 +66,7 @@ class MountStatus:
             "cache_dir": str(settings.cache_dir),
             "catalogue": settings.catalogue,
             "read_only": settings.read_only,
+            "views": settings.views,
             "library": self._library,
             "pid": os.getpid(),
         }

@@ -89,6 +89,14 @@ class VersionStore(Protocol):
         """Return the tags of one version."""
         ...
 
+    def deleted_version(self, versions: Sequence[ObjectVersion]) -> ObjectVersion:
+        """Return the version that `undelete` would bring back; no request.
+
+        Raises:
+            AlreadyExists, NotFound
+        """
+        ...
+
     def undelete(self, versions: Sequence[ObjectVersion]) -> ObjectVersion:
         """Let an object be there again as it was before it was deleted, tags and all.
 

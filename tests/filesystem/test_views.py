@@ -13,9 +13,10 @@ from hypothesis import given, strategies as st
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.errors import AlreadyExists, NoSuchTag, NotADirectory, NotFound, ReadOnly, TagfsError
-from tagfs.fs.viewing import AGE, ViewingFileSystem
+from tagfs.fs.viewing import ViewingFileSystem
+from tagfs.fs.views.view_directory import AGE, ViewDirectory
 from tagfs.fs.views.view_paths import encode, link_text, unique_names
-from tagfs.fs.views.views import Views
+from tagfs.fs.views.views import TagLook, Views
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -37,10 +38,10 @@ def viewing(
 ) -> Iterator[ViewingFileSystem]:
     with ThreadPoolExecutor(4) as executor:
         env = environment_of(bucket, staging, executor, **choices)
-        views = Views(
-            catalogue, env.root, name=name, directory=env.default_directory(), clock=env.clock
-        )
-        filesystem = ViewingFileSystem(env, dict, views, listed=name != ".tagfs")
+        look = TagLook(name=name, directory=env.default_directory())
+        views = Views(catalogue, env.root, look, env.clock)
+        shown = ViewDirectory(name, env.default_directory(), views)
+        filesystem = ViewingFileSystem(env, dict, shown, listed=name != ".tagfs")
         yield filesystem
         filesystem.close()
 
@@ -161,7 +162,7 @@ def test_queries_can_be_kept(
 CHANGES = {
     "mkdir": lambda t, p: t.mkdir(p, 0o755),
     "rmdir": lambda t, p: t.rmdir(p),
-    "open": lambda t, p: t.open(p, os.O_RDONLY),
+    "open": lambda t, p: t.open(p, os.O_RDWR),
     "create": lambda t, p: t.create(p, 0o644, os.O_WRONLY),
     "truncate": lambda t, p: t.truncate(p, 0),
     "mknod": lambda t, p: t.mknod(p, stat.S_IFREG, 0),

@@ -1,7 +1,7 @@
 """Symlinks on the service: reading what one says, and writing one under another key."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from tagfs.errors import (
     NameTooLong,
@@ -21,10 +21,22 @@ from tagfs.fs.mapping.link_targets import (
 )
 from tagfs.store.bucket import Bucket, CachingBucket
 from tagfs.store.object_reads import ObjectReads
-from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.objects import BytesSource, Content, Keep, NewObject, ObjectInfo, ObjectType
 
 MAX_TEXTS = 10_000
 """Links whose text is remembered."""
+
+
+class LinkReads(Protocol):
+    """What tells what a link says; see `ObjectReads`."""
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> Content:
+        """Return bytes of an object."""
+        ...
+
+    def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:
+        """Describe an object."""
+        ...
 
 
 def write_symlink(bucket: Bucket, key: str, text: str, new: NewObject) -> ObjectInfo:
@@ -74,7 +86,7 @@ def _check_kept(bucket: Bucket, key: str) -> None:
         raise NotPermitted(f"{key}: this bucket keeps no metadata, so a link would read as a file")
 
 
-def read_link(bucket: ObjectReads, info: ObjectInfo) -> str:
+def read_link(bucket: LinkReads, info: ObjectInfo) -> str:
     """Return a link's text, byte for byte what symlink(2) was given.
 
     Links are symlink objects, or plain ones whose text is in their metadata (ossfs 1 with

@@ -1,4 +1,4 @@
-"""The directory of views: looked at like any other, answered by the catalogue alone."""
+"""The views by tag: looked at like any other directory, answered by the catalogue alone."""
 
 import stat
 import threading
@@ -15,6 +15,7 @@ from tagfs.errors import AlreadyExists, NotADirectory, NotALink, NotFound, ReadO
 from tagfs.fs.clock import Clock
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.views.shown import Shown
 from tagfs.fs.views.view_paths import (
     KINDS,
     QUERY,
@@ -34,18 +35,11 @@ MANY: Final = 64
 """Directories of links that are held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Something among the views, as stat(2) shows it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagLook:
+    """How the views by tag look.
 
-    attributes: Attributes
-    size: int
-
-
-class Views:
-    """Answers for all paths of the directory of views. Thread-safe.
-
-    Args:
+    Attributes:
         name: of the directory, in the root of the mount.
         directory: the attributes of a directory here.
         is_mkdir: whether the calling process is in mkdir(2). The kernel looks first whether there
@@ -53,30 +47,25 @@ class Views:
         only: what the mount shows at all; None: everything.
     """
 
-    def __init__(  # noqa: PLR0913  what it shows, where, and how
-        self,
-        catalogue: Catalogue,
-        root: Root,
-        *,
-        name: str,
-        directory: Attributes,
-        clock: Clock,
-        is_mkdir: Callable[[], bool] = lambda: False,
-        only: Expression | None = None,
-    ) -> None:
-        self._only = only
-        self._is_mkdir = is_mkdir
-        self.name: Final = name
+    name: str
+    directory: Attributes
+    is_mkdir: Callable[[], bool] = lambda: False
+    only: Expression | None = None
+
+
+class Views:
+    """Answers for the paths below the directory of views that are about tags. Thread-safe."""
+
+    def __init__(self, catalogue: Catalogue, root: Root, look: TagLook, clock: Clock) -> None:
+        self._only = look.only
+        self._is_mkdir = look.is_mkdir
+        self._name = look.name
         self._catalogue = catalogue
         self._root = root
-        self._directory = replace(directory, mode=stat.S_IFDIR | 0o555)
+        self._directory = replace(look.directory, mode=stat.S_IFDIR | 0o555)
         self._clock = clock
         self._lock = threading.Lock()
         self._held: LRUCache[tuple[str, ...], tuple[float, Mapping[str, str]]] = LRUCache(MANY)
-
-    def owns(self, path: str) -> bool:
-        """Say whether a path is the directory of views, or in it."""
-        return path.startswith(f"/{self.name}") and path[len(self.name) + 1 :][:1] in ("", "/")
 
     def describe(self, path: str) -> Shown:
         """Return the attributes of something here.
@@ -86,7 +75,7 @@ class Views:
         """
         place = self._place(path)
         if place.name is not None:
-            text = link_text((self.name, *place.parts), self._target(place))
+            text = link_text((self._name, *place.parts), self._target(place))
             link = replace(self._directory, mode=stat.S_IFLNK | 0o777)
             return Shown(link, len(text.encode("utf-8", "surrogateescape")))
         self._check_there(place)
@@ -121,7 +110,7 @@ class Views:
         place = self._place(path)
         if place.name is None:
             raise NotALink(path)
-        return link_text((self.name, *place.parts), self._target(place))
+        return link_text((self._name, *place.parts), self._target(place))
 
     def mkdir(self, path: str) -> None:
         """Keep a query, so that it is listed.

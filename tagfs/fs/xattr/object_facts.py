@@ -23,7 +23,7 @@ from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.setattr import MetadataWriter
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
-from tagfs.store.objects import Detail
+from tagfs.store.objects import Detail, ObjectInfo
 
 Headers = Mapping[str, str]
 
@@ -70,20 +70,9 @@ class ObjectXattrs:
         info = self._tree.lookup(path).info
         if info is None:
             raise NoSuchTag(f"{path}: there is no object yet")
-        detail = self._metadata.detail(path)
-        match field:
-            case "acl":
-                return _acl_text(self._env.bucket.get_acl(info.key))
-            case "version_id":
-                return detail.version_id or ""
-            case "crc64":
-                return "" if detail.crc64 is None else str(detail.crc64)
-            case "encryption":
-                return detail.headers.get("server-side-encryption", "")
-            case "type":
-                return info.type.value
-            case _:
-                return info.etag if field == "etag" else info.storage_class
+        if field == "acl":
+            return _acl_text(self._env.bucket.get_acl(info.key))
+        return fact(info.with_detail(self._metadata.detail(path)), field)
 
     def set(self, path: str, field: str, text: str, flags: int) -> None:
         """Set a header by one edit, or with the next upload if one is due.
@@ -153,6 +142,20 @@ class ObjectXattrs:
         if entry.info is None:
             raise NotPermitted(f"{path}: there is no object that could have headers")
         self._edits.edit_headers(entry, change)
+
+
+def fact(info: ObjectInfo, field: str) -> str:
+    """Return what `user.object.<field>` tells of an object with its detail; "" for nothing."""
+    detail = info.detail or Detail()
+    facts = {
+        "etag": info.etag,
+        "type": info.type.value,
+        "storage_class": info.storage_class,
+        "version_id": detail.version_id or "",
+        "crc64": "" if detail.crc64 is None else str(detail.crc64),
+        "encryption": detail.headers.get("server-side-encryption", ""),
+    }
+    return facts.get(field) or detail.headers.get(OBJECT_HEADERS.get(field, ""), "")
 
 
 def _settable(field: str) -> str:

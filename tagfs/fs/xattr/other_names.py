@@ -35,7 +35,7 @@ class OtherUserXattrs:
         if not self._env.choices.stored:
             return []
         names = self._parsed(entry.path, self._metadata.shown(entry))
-        return [name for name in names if _is_listed(name)]
+        return [name for name in names if is_listed(name)]
 
     def get(self, path: str, name: str) -> bytes:
         """Return the value of one.
@@ -118,6 +118,6 @@ def _readable(path: str, metadata: dict[str, str]) -> dict[str, bytes]:
         raise Unsupported(f"{path}: {error}") from error
 
 
-def _is_listed(name: str) -> bool:
+def is_listed(name: str) -> bool:
     """Leave out what the kernel would not take, and other namespaces (s3fs keeps ACLs here)."""
     return name.startswith("user.") and "\0" not in name and len(name.encode()) <= MAX_NAME

@@ -175,13 +175,18 @@ class ObjectVersions:
         """Return the tags of one version."""
         return self._parts(version).tags.get_tags(version.info.key)
 
-    def undelete(self, versions: Sequence[ObjectVersion]) -> ObjectVersion:
-        """Let an object be there again; see `VersionStore.undelete`."""
+    def deleted_version(self, versions: Sequence[ObjectVersion]) -> ObjectVersion:
+        """Return what would be brought back; see `VersionStore.deleted_version`."""
         version = next((v for v in versions if not v.is_marker), None)
         if version is None:
             raise NotFound("there is no version to bring back")
         if not versions[0].is_marker:
             raise AlreadyExists(f"{version.info.key!r} is not deleted")
+        return version
+
+    def undelete(self, versions: Sequence[ObjectVersion]) -> ObjectVersion:
+        """Let an object be there again; see `VersionStore.undelete`."""
+        version = self.deleted_version(versions)
         try:
             for marker in markers_over(version, versions):
                 self._drop(marker)

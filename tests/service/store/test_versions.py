@@ -11,7 +11,9 @@ from tagfs.store.client.object_versions import in_order, markers_over
 from tagfs.store.object_versions import ObjectVersion
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
+from tests import zygote
 from tests.emulated import Emulator, emulator
+from tests.mounting import KEYS
 from tests.service.store.service import Service
 from tests.versioned import VersionedBucket
 
@@ -166,6 +168,44 @@ def test_a_bucket_without_versions_has_one_of_each(service: Service) -> None:
     assert (only.version_id, only.is_latest) == ("null", True)
     assert versions.get(only).data == b"content"
     assert versions.get_tags(only) == TAGS
+
+
+def command(service: Service, *words: str) -> tuple[int, str, str]:
+    kind = service.emulator.service
+    connection = f"endpoint={service.emulator.url},addressing=path,catalogue=off"
+    done = zygote.run("undelete", *words, "-o", connection, env=KEYS)
+    return done.returncode, done.stdout, done.stderr.replace(f"{kind}://{service.name}", "URL")
+
+
+def test_the_command(service: Service, kept: VersionedBucket) -> None:
+    url = f"{service.emulator.service}://{service.name}"
+    for key in ("d", "d/a", "d/e/b.txt", "d/stays", "dd"):
+        put(service, key, key.encode(), TAGS)
+        if key != "d/stays":
+            service.client.delete(key)
+    status, shown, said = command(service, "-R", "-n", f"{url}/d")
+    assert (status, said) == (0, "3 would be undeleted\n")
+    assert [line.partition(": as of 2")[0] for line in shown.splitlines()] == [
+        f"{url}/d",
+        f"{url}/d/a",
+        f"{url}/d/e/b.txt",
+    ]
+    assert len([v for v in kept.versions() if v.is_marker]) == 4
+    assert command(service, "-R", "--include", "*.txt", f"{url}/d/")[2] == "1 undeleted\n"
+    assert service.client.get_tags("d/e/b.txt") == TAGS
+    assert command(service, f"{url}/d/a", f"{url}/dd")[:2] == (0, "")
+    assert service.client.get("dd").data == b"dd"
+    assert command(service, "-R", url)[2] == "1 undeleted\n"
+    assert not [v for v in kept.versions() if v.is_marker]
+    status, _, said = command(service, f"{url}/d/a", f"{url}/none", f"{url}/d/", f"{url}/*")
+    assert status == 1
+    assert sorted(said.splitlines()) == [
+        "0 undeleted, 4 failed",
+        "tagfs: URL/*: no glob matches what is deleted: -R with --include does",
+        "tagfs: URL/d/: -R brings back what is below a directory",
+        "tagfs: URL/d/a: 'd/a' is not deleted",
+        "tagfs: URL/none: there is no version to bring back",
+    ]
 
 
 @pytest.mark.parametrize("service", ["s3"], indirect=True)
