@@ -115,6 +115,20 @@ class TestDirectories:
         mount.forget()
         assert tree(mount.path / "synced") == before
 
+    def test_the_last_file_of_a_directory_of_others_is_replaced(
+        self, mount: Mounted, local: Path
+    ) -> None:
+        """There is no marker: the server would have the directory go with it."""
+        (local / "new").write_bytes(b"new")
+        for number, tool in enumerate(("install", "cp --remove-destination")):
+            mount.judge.put(f"q{number}/f", b"old")
+            run(*tool.split(), local / "new", f"q{number}/f", cwd=mount.path)
+            assert mount.content(f"q{number}/f") == b"new"
+            (mount.path / f"q{number}/f").unlink()
+            assert os.listdir(mount.path / f"q{number}") == []
+            (mount.path / f"q{number}").rmdir()
+        assert os.listdir(mount.path) == []
+
     def test_tags_of_a_directory(self, mount: Mounted) -> None:
         """They are there, or are refused at once."""
         (mount.path / "d").mkdir()

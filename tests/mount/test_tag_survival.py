@@ -256,11 +256,6 @@ CASES = [
 
 KNOWN = {
     ("moto", "mv of one with tags over it"): "moto merges the tags of a copy with those replaced",
-    (
-        "seaweedfs",
-        "cp --remove-destination",
-    ): "a directory without a marker goes with its last file",
-    ("seaweedfs", "install over it"): "a directory without a marker goes with its last file",
 }
 """What a server does wrong whatever it is told."""
 

@@ -2,12 +2,14 @@
 
 Chosen by `--option NAME=VALUE`:
 
-directories=keys|seaweedfs|minio
+directories=keys|seaweedfs|minio|files|refused
                        real directories behind the keys that end in "/". seaweedfs: markers keep
                        neither metadata nor tags, a copy of one is 404, tagging one 500, and one
-                       with something below it is not deleted, though the answer says so. minio:
+                       with something below it is not deleted, though the answer says so; what has
+                       something below it looks as if it had one. minio:
                        answers about markers have no ETag, a copy onto another key is 500, and
-                       DeleteObjects never deletes one, though it says so
+                       DeleteObjects never deletes one, though it says so. files: as rclone's: the
+                       marker of "d/" is the file "d", below which nothing can be. refused: 400
 tagging=full|none|no_delete
                        none: as OpenStack Swift: GET ?tagging is an empty set even of what is not
                        there, everything else about tags 501. no_delete: as s3rver: DELETE
@@ -21,15 +23,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Literal
-from urllib.parse import unquote
 
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.routes import Route
 from tagfs.emulator.messages import Reply
+from tagfs.emulator.s3.real_directories import RealDirectories
 
 KNOWN: Final = {
-    "directories": ("keys", "seaweedfs", "minio"),
+    "directories": ("keys", "seaweedfs", "minio", "files", "refused"),
     "tagging": ("full", "none", "no_delete"),
     "part_copies": ("on", "off"),
     "metadata": ("kept", "dropped"),
@@ -39,6 +41,8 @@ KEPT_MARKERS: Final[Mapping[str, Literal["", "occupied", "bulk"]]] = {
     "keys": "",
     "seaweedfs": "occupied",
     "minio": "bulk",
+    "files": "",
+    "refused": "",
 }
 """Which markers are not deleted by whom."""
 
@@ -52,7 +56,6 @@ _TAG_WRITES: Final = frozenset(
     }
 )
 _ETAG: Final = re.compile(rb"<ETag>[^<]*</ETag>")
-_INTERNAL: Final = "We encountered an internal error, please try again."
 
 
 class _Without(Mapping[str, str]):
@@ -83,7 +86,7 @@ class Foreign:
     """How a service answers whose makers are others."""
 
     def __init__(self, chosen: Mapping[str, str]) -> None:
-        self._directories = chosen["directories"]
+        self._directories = RealDirectories(chosen["directories"])
         self._tagging = chosen["tagging"]
         self._part_copies = chosen["part_copies"] == "on"
         self._keeps_metadata = chosen["metadata"] == "kept"
@@ -95,17 +98,17 @@ class Foreign:
         if operation == "GetObjectTagging" and self._tagging == "none":
             return context.document("Tagging", "<TagSet></TagSet>")
         self._refuse(operation, context)
-        if self._is_marker(context):
-            self._refuse_marker(operation, context)
-        reply = await route.handler(self._drop(context))
-        if not self._reports_etags or (self._is_marker(context) and self._directories == "minio"):
+        is_marker = self._directories.is_marker(context)
+        if is_marker:
+            self._directories.refuse(context)
+            if reply := self._directories.answer_itself(context):
+                return reply
+        reply = await route.handler(self._directories.place(self._drop(context)))
+        if not self._reports_etags or (is_marker and self._directories.drops_etags):
             reply.headers.pop("ETag", None)
         if not self._reports_etags and reply.headers.get("Content-Type") == "application/xml":
             reply.body = _ETAG.sub(b"", reply.body)
         return reply
-
-    def _is_marker(self, context: Context) -> bool:
-        return self._directories != "keys" and (context.call.key or "").endswith("/")
 
     def _refuse(self, operation: str, context: Context) -> None:
         if self._tagging == "none":
@@ -118,21 +121,14 @@ class Foreign:
         if operation == "UploadPartCopy" and not self._part_copies:
             raise ServiceError("NotImplemented")
 
-    def _refuse_marker(self, operation: str, context: Context) -> None:
-        if self._directories == "seaweedfs":
-            if operation == "CopyObject":
-                raise ServiceError("NoSuchKey")
-            if operation == "PutObjectTagging":
-                raise ServiceError("InternalError", _INTERNAL)
-        elif operation == "CopyObject":
-            source = unquote(context.own("copy-source") or "").lstrip("/")
-            if source != f"{context.call.bucket}/{context.call.key}":
-                raise ServiceError("InternalError", f"{_INTERNAL}: cause(invalid argument)")
-
     def _drop(self, context: Context) -> Context:
         """Take away from a request what such a server does not look at."""
         ignored: tuple[str, ...] = ()
-        drops = self._is_marker(context) and context.call.operation == "PutObject"
+        drops = (
+            self._directories.drops_metadata
+            and self._directories.is_marker(context)
+            and context.call.operation == "PutObject"
+        )
         if drops or not self._keeps_metadata:
             ignored += ("x-amz-meta-",)
         if drops or self._tagging == "no_delete":

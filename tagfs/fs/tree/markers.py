@@ -1,5 +1,8 @@
 """What a new object carries, and the markers of directories that exist only through their keys."""
 
+from dataclasses import replace
+
+from tagfs.errors import AlreadyExists
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.tree.lookup import TreeLookup
@@ -35,6 +38,21 @@ class MarkerWriter:
         Raises:
             AlreadyExists: it has one.
         """
+        key = self._env.root.to_prefix(path)
         attributes = self._tree.directory(path).attributes
         new = new_object(self._env, attributes, tags=tags, content_type=MARKER_TYPE)
-        return self._env.bucket.put(self._env.root.to_prefix(path), EMPTY, new)
+        try:
+            return self._env.bucket.put(key, EMPTY, new)
+        except AlreadyExists:
+            if self._is_listed(key):
+                raise
+            return self._env.bucket.put(key, EMPTY, replace(new, exclusive=False))
+
+    def _is_listed(self, key: str) -> bool:
+        """Tell whether there is a marker, and not just a directory.
+
+        Where directories are real one is there as soon as it has a file, and goes with its last:
+        what that server says of a condition is of the directory.
+        """
+        page = self._env.bucket.list(key, limit=1)
+        return any(info.key == key for info in page.objects)

@@ -119,3 +119,33 @@ def test_no_copies_of_parts(make: Make) -> None:
     upload = client.create_multipart_upload(Bucket="bbb", Key="g")["UploadId"]
     words = {"Key": "g", "UploadId": upload, "PartNumber": 1, "CopySource": "bbb/f"}
     assert refused(client.upload_part_copy, **words) == (501, "NotImplemented")
+
+
+def test_seaweedfs_shows_a_directory_that_has_only_files(make: Make) -> None:
+    client = make("directories=seaweedfs")
+    client.put_object(Bucket="bbb", Key="d/f", Body=b"1")
+    assert client.head_object(Bucket="bbb", Key="d/")["ETag"].endswith('-0"')
+    assert keys(client) == ["d/f"]
+    made = refused(client.put_object, Key="d/", IfNoneMatch="*")
+    assert made == (412, "PreconditionFailed")
+    client.put_object(Bucket="bbb", Key="d/")
+    assert keys(client) == ["d/", "d/f"]
+
+
+def test_markers_that_become_files(make: Make) -> None:
+    client = make("directories=files")
+    client.put_object(Bucket="bbb", Key="d/")
+    assert keys(client) == ["d"]
+    assert client.head_object(Bucket="bbb", Key="d/")["ContentLength"] == 0
+    assert refused(client.put_object, Key="d/x", Body=b"1") == (500, "InternalError")
+    client.delete_object(Bucket="bbb", Key="d/")
+    client.put_object(Bucket="bbb", Key="d/x", Body=b"1")
+    assert refused(client.put_object, Key="d/") == (500, "InternalError")
+    assert keys(client) == ["d/x"]
+
+
+def test_markers_that_are_refused(make: Make) -> None:
+    client = make("directories=refused")
+    assert refused(client.put_object, Key="d/") == (400, "InvalidArgument")
+    client.put_object(Bucket="bbb", Key="d/x", Body=b"1")
+    assert keys(client) == ["d/x"]
