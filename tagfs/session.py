@@ -96,17 +96,18 @@ def serve(
         if settings.metrics:
             stack.enter_context(_metrics(settings.metrics, vitals))
         lifetime.commit()
-        staging = _staging(settings, mountpoint, stack)
+        staging = _staging(settings, mountpoint, client, stack)
         part = _Parts(settings, binding, mountpoint, client, staging, vitals, lifetime)
         _serve(part, ready)
 
 
-def _staging(settings: Settings, mountpoint: Path, stack: ExitStack) -> StagingArea:
+def _staging(settings: Settings, mountpoint: Path, client: Client, stack: ExitStack) -> StagingArea:
     """Return where this mount stages files: a read-only one nowhere, so it needs no disk."""
     if settings.read_only:
         return StagingArea(None)
     own = StagingDirectory(settings, mountpoint)
     stack.callback(own.close)
+    client.save_annotations_in(own.path)
     return StagingArea(own.path)
 
 
@@ -247,6 +248,7 @@ def _choices(settings: Settings) -> FsOptions:
         keep_replaced_tags=settings.replace_tags == "keep",
         typed_by_name=settings.content_type == "auto",
         desktop_tags="" if settings.desktop_tags == "off" else settings.desktop_tags,
+        lists_annotations=settings.annotations == "on",
         part_size=settings.part_size,
         uploads_behind=UPLOADS_BEHIND if settings.durability == "local" else 0,
         append_objects=settings.append_objects,

@@ -64,6 +64,10 @@ class OnlyMatching:
         self.known_tags = inner.known_tags
         self.get_bucket_tags = inner.get_bucket_tags
         self.update_bucket_tags = inner.update_bucket_tags
+        self.list_annotations = inner.list_annotations
+        self.known_annotations = inner.known_annotations
+        self.get_annotation, self.put_annotation = inner.get_annotation, inner.put_annotation
+        self.delete_annotation = inner.delete_annotation
         self.close = inner.close
 
     @property

@@ -54,6 +54,7 @@ def bucket_settings(
         default_tags=parse_tagging(settings.default_tags),
         storage_class=settings.storage_class,
         acl=settings.acl,
+        annotations=settings.annotations,
         encryption=EncryptionChoice(
             method=settings.sse,
             key_id=settings.sse_kms_key_id,

@@ -72,6 +72,7 @@ class Settings:
     replace_tags: Literal["keep", "drop"] = "keep"
     desktop_tags: str = "off"
     acl: str = "keep"
+    annotations: Literal["auto", "on", "off"] = "auto"
     sse: str | None = None
     sse_kms_key_id: str | None = None
     sse_c_key_file: Path | None = None

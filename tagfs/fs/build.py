@@ -24,6 +24,7 @@ from tagfs.fs.tree.remove import Remover
 from tagfs.fs.tree.rename import Renamer
 from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.save_patterns import BackupTags
+from tagfs.fs.xattr.annotations import AnnotationXattrs
 from tagfs.fs.xattr.desktop import DesktopTagXattrs
 from tagfs.fs.xattr.dispatch import XattrDispatcher, XattrFamilies
 from tagfs.fs.xattr.object_facts import ObjectXattrs
@@ -98,10 +99,12 @@ def _xattr_families(
     labels = DesktopLabels(choice, env.bucket.object_tag_rules.is_reserved)
     tags = TagXattrs(env, tree, markers, labels if choice else None)
     metadata = UserMetadataXattrs(env, tree, files, markers, edits)
+    others = OtherUserXattrs(env, metadata)
     return XattrFamilies(
         tags=tags,
+        annotations=AnnotationXattrs(env, tree, markers, others),
         labels=DesktopTagXattrs(tags, labels),
         metadata=metadata,
-        others=OtherUserXattrs(env, metadata),
+        others=others,
         objects=ObjectXattrs(env, tree, files, metadata, edits),
     )

@@ -41,6 +41,7 @@ class FsOptions:
         typed_by_name: a new file gets the Content-Type that its name stands for.
         desktop_tags: how `user.xdg.tags` is kept: as the tag of this key, as one tag for each label
             ("keys"), or ("") like any other attribute.
+        lists_annotations: the names of annotations are listed, for which each file is asked.
         append_objects: pattern of names (of paths, if it has a "/") whose new files become
             appendable objects, so that what is added later is sent alone; "" for none.
         uploads_behind: how many files are uploaded at once after their close was answered; 0: close
@@ -60,6 +61,7 @@ class FsOptions:
     keep_replaced_tags: bool = True
     typed_by_name: bool = True
     desktop_tags: str = ""
+    lists_annotations: bool = False
     append_objects: str = ""
     uploads_behind: int = 0
     part_size: int = 8 * 1024**2

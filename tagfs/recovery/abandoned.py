@@ -12,7 +12,6 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +34,7 @@ from tagfs.localfiles.private import (
     read_text,
     write_text,
 )
+from tagfs.recovery.left_files import AbandonedFile, Contents, InterruptedRename, Problem
 from tagfs.recovery.staging_directory import LOCK, RECORD, MountRecord, staging_base
 
 BEGINNING = 60.0
@@ -42,69 +42,7 @@ BEGINNING = 60.0
 
 MISSING = f"{RECORD} is missing"
 
-_NAME = re.compile(r"((?:rename-)?[0-9a-f]{24})\.(data|json|tmp)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AbandonedFile:
-    """A staged file that was left.
-
-    Attributes:
-        token: its name without the suffix.
-        entry: what it is for; None when nothing was noted of it.
-        disk_size: bytes of the local file.
-        when_ns: when it was noted, or changed last.
-        settled: the service has all of it.
-    """
-
-    token: str
-    entry: FileEntry | None
-    disk_size: int
-    when_ns: int
-    settled: bool = False
-
-    @property
-    def is_promised(self) -> bool:
-        """Whether its fsync or close had begun."""
-        return self.entry is not None and self.entry.phase is Phase.COMMITTING
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptedRename:
-    """A directory rename that was left half done."""
-
-    token: str
-    entry: RenameEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in a staging directory that cannot be acted on.
-
-    Attributes:
-        token: of the staged file that it is about; "" when it is about none.
-    """
-
-    name: str
-    reason: str
-    token: str = ""
-
-
-@dataclass(slots=True)
-class Contents:
-    """All that one directory holds."""
-
-    files: list[AbandonedFile] = field(default_factory=list)
-    renames: list[InterruptedRename] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.files or self.renames or self.problems)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is there that a user could want."""
-        return not (self.renames or self.problems) and all(f.settled for f in self.files)
+_NAME = re.compile(r"((?:rename-)?[0-9a-f]{24})\.(data|json|saved|tmp)")
 
 
 class AbandonedDirectory:
@@ -162,6 +100,10 @@ class AbandonedDirectory:
                 continue
             if match[2] == "data" and f"{match[1]}.json" in present:
                 continue  # comes with its note
+            if match[2] == "saved":
+                if not self.live:
+                    found.annotations.append(name)
+                continue
             with suppress(FileNotFoundError):  # a running mount has just finished it
                 try:
                     self._read(found, match[1], noted=match[2] == "json")

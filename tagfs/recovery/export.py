@@ -14,8 +14,9 @@ from tagfs.errors import NotFound, ObjectChanged, SettingsError
 from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.content.staged_file import Fetch
 from tagfs.localfiles.private import UnsafeFile
-from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Problem
+from tagfs.recovery.abandoned import AbandonedDirectory
 from tagfs.recovery.abandoned_file import BLOCK, StagedContent
+from tagfs.recovery.left_files import AbandonedFile, Problem
 from tagfs.recovery.listing import rename_line
 from tagfs.recovery.resume_upload import UploadResumer, fetch_from
 from tagfs.recovery.run import OpenBucket, RecoveryRun, open_content

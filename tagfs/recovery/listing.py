@@ -2,7 +2,8 @@
 
 from tagfs.fs.content.byte_ranges import ByteRanges
 from tagfs.fs.content.journal_entries import Phase
-from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, InterruptedRename
+from tagfs.recovery.abandoned import AbandonedDirectory
+from tagfs.recovery.left_files import AbandonedFile, InterruptedRename
 from tagfs.recovery.run import RecoveryRun, bucket_name, staged_name
 from tagfs.terminal.format import shown, size_text, time_text
 
@@ -19,6 +20,9 @@ def show(sweep: RecoveryRun) -> None:
             if not staged.settled:
                 sweep.count("file")
                 sweep.output.say(file_line(directory, staged))
+        for name in contents.annotations:
+            sweep.count("file of annotations")
+            sweep.output.say(f"annotations of an object: {directory.path / name}")
         sweep.problems(directory, contents)
         if directory.record is None:
             sweep.problem(f"{directory.path}: {directory.trouble}")

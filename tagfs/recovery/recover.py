@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from tagfs.errors import TagfsError
 from tagfs.fs.content.journal_entries import Phase, RenamePhase
-from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Contents, InterruptedRename
+from tagfs.recovery.abandoned import AbandonedDirectory
+from tagfs.recovery.annotations import set_annotations
 from tagfs.recovery.finish_file import Conflict, FileFinisher
 from tagfs.recovery.finish_rename import RenameFinisher
+from tagfs.recovery.left_files import AbandonedFile, Contents, InterruptedRename
 from tagfs.recovery.listing import rename_line
 from tagfs.recovery.resume_upload import UploadResumer
 from tagfs.recovery.run import OpenBucket, RecoveryRun, bucket_name, open_content, staged_name
@@ -26,12 +28,14 @@ def finish(sweep: RecoveryRun, *, force: bool) -> None:
     """Finish everything that can be; tell what cannot, and why."""
     for directory, contents in sweep.directories():
         sweep.problems(directory, contents)
-        if contents.renames or any(_is_due(staged) for staged in contents.files):
+        due = any(_is_due(staged) for staged in contents.files)
+        if contents.renames or contents.annotations or due:
             with sweep.opened(directory) as opened:
                 if opened is None:
                     continue
                 _finish_renames(sweep, directory, opened, contents)
                 _finish_files(sweep, directory, opened, contents, force=force)
+                set_annotations(sweep, directory, opened.bucket, contents)
         for staged in contents.files:
             if not staged.settled and not _is_due(staged):
                 sweep.problem(

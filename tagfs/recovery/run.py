@@ -16,9 +16,10 @@ from tagfs.errors import SettingsError, TagfsError
 from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.mapping.paths import Root
 from tagfs.localfiles.private import UnsafeFile
-from tagfs.recovery.abandoned import AbandonedDirectory, AbandonedFile, Contents, Problem, find
+from tagfs.recovery.abandoned import AbandonedDirectory, find
 from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.recovery.finish_file import Conflict
+from tagfs.recovery.left_files import AbandonedFile, Contents, Problem
 from tagfs.recovery.output import Output
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.terminal.format import shown

@@ -21,6 +21,7 @@ from tagfs.config.resolve import choose
 from tagfs.config.settings import Settings, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.private import write_text
+from tagfs.store.client.annotation_file import SUFFIX
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class StagingDirectory:
 
     def close(self) -> None:
         """Give the directory back, and delete it unless something in it is still to be saved."""
-        kept = [p for p in self.path.iterdir() if p.suffix in (".data", ".json")]
+        kept = [p for p in self.path.iterdir() if p.suffix in (".data", ".json", SUFFIX)]
         if [path for path in kept if path.name != RECORD]:
             log.warning(
                 "%s: holds what could not be uploaded: run `tagfs recover %s`",

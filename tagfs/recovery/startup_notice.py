@@ -8,7 +8,7 @@ from tagfs.terminal.format import count_text
 
 def notice(settings: Settings) -> str | None:
     """Return one line if a mount of the same bucket left something that is not finished."""
-    files = renames = unfinished = 0
+    files = renames = annotated = unfinished = 0
     try:
         for found in find(settings.cache_dir):
             if not isinstance(found, AbandonedDirectory):
@@ -22,6 +22,7 @@ def notice(settings: Settings) -> str | None:
                     not staged.is_promised and not staged.settled for staged in contents.files
                 )
                 renames += len(contents.renames)
+                annotated += len(contents.annotations)
                 unfinished += len(contents.problems)
     except SettingsError:
         return None  # the mount itself will say it
@@ -30,6 +31,7 @@ def notice(settings: Settings) -> str | None:
         for count, what in (
             (files, "file"),
             (renames, "directory rename"),
+            (annotated, "file of annotations"),
             (unfinished, "unfinished file"),
         )
         if count

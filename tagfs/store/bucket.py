@@ -37,6 +37,7 @@ class Capabilities:
         exclusive_copies: a copy as well.
         metadata: objects keep metadata of the user's.
         part_copies: parts of an upload can be copied from another object.
+        annotations: objects have named texts beside them (S3).
         rename: one request renames a file, or a directory with all that is in it. Directories
             are real there: they are not gone with the last of their entries.
     """
@@ -49,6 +50,7 @@ class Capabilities:
     exclusive_copies: bool = True
     metadata: bool = True
     part_copies: bool = True
+    annotations: bool = False
     rename: bool = False
 
 
@@ -95,7 +97,38 @@ class TagStore(Protocol):
         ...
 
 
-class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, Protocol):
+class AnnotationStore(Protocol):
+    """Named texts beside an object, changed without it; every rewrite here keeps them.
+
+    The methods may raise NotFound, AccessDenied and (what has none) Unsupported.
+    """
+
+    def list_annotations(self, key: str) -> Mapping[str, int]:
+        """Return the size of each annotation of an object by its name."""
+        ...
+
+    def get_annotation(self, key: str, name: str) -> bytes:
+        """Return one annotation.
+
+        Raises:
+            NoSuchTag: there is none of this name.
+        """
+        ...
+
+    def put_annotation(self, key: str, name: str, data: bytes) -> None:
+        """Set one annotation, of 1 byte to 1 MiB of UTF-8.
+
+        Raises:
+            InvalidTag and what is below it
+        """
+        ...
+
+    def delete_annotation(self, key: str, name: str) -> None:
+        """Remove one annotation; a missing one need be no error."""
+        ...
+
+
+class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, AnnotationStore, Protocol):
     """A bucket. All methods are thread-safe and may block for one or more round trips."""
 
     name: str
@@ -141,6 +174,14 @@ class RemoteCache(Protocol):
 
     def get_bucket_tags(self, *, max_age: float | None = None) -> TagSet:
         """See `TagStore.get_bucket_tags`."""
+        ...
+
+    def list_annotations(self, key: str, *, max_age: float | None = None) -> Mapping[str, int]:
+        """See `AnnotationStore.list_annotations`."""
+        ...
+
+    def known_annotations(self, key: str) -> Mapping[str, int]:
+        """Return what is remembered of an object's, without a request; empty if nothing is."""
         ...
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:

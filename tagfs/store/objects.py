@@ -153,6 +153,8 @@ class NewObject:
         acl: the ACL (see `tagfs.store.acl`), or `Keep.REPLACED`.
         exclusive: fail with `AlreadyExists` when the key is taken, where the service has a
             header for it (`Capabilities.exclusive`).
+        annotations_of: the key whose annotations the object gets, or (it has none) a further one's;
+            () for those of the object that is replaced.
     """
 
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
@@ -161,6 +163,12 @@ class NewObject:
     defaults: TagSet = NO_TAGS
     acl: Mapping[str, str] | Literal[Keep.REPLACED] = Keep.REPLACED
     exclusive: bool = False
+    annotations_of: tuple[str, ...] = ()
+
+    @property
+    def keeps_replaced(self) -> bool:
+        """Whether there may be an object at the key which leaves this one what is its own."""
+        return self.acl is Keep.REPLACED and not self.exclusive
 
     def all_tags(self, most: int) -> TagSet | None:
         """Return its tags with the defaults, so many at most; None if some are to be kept."""

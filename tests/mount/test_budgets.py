@@ -22,13 +22,15 @@ from tests.waiting import moment, until_stale
 THREADS = 8
 
 
-def besides_acls(log: RequestLog, *, reads: int = 1) -> Counter[str]:
-    """Return what was asked besides the objects' ACLs, which cost `reads` at most.
+def besides_what_is_kept(log: RequestLog, *, reads: int = 1) -> Counter[str]:
+    """Return what was asked besides ACLs and annotations, which cost `reads` at most each.
 
-    They are asked for beside other requests (`mount/test_acl.py`); S3, once, if there are any.
+    They are asked for beside other requests (`mount/test_acl.py`, `mount/test_annotations.py`).
+    S3 alone has annotations, and is asked once whether there are ACLs.
     """
     kinds = log.kinds()
     assert kinds.pop("GET acl", 0) <= reads
+    assert kinds.pop("GET annotation", 0) <= reads
     assert kinds.pop("GET ownershipControls", 0) <= 1
     return kinds
 
@@ -182,7 +184,7 @@ class TestContent:
         (mount.path / "f").stat()
         log = mount.requests()
         (mount.path / "f").write_bytes(b"y")
-        assert besides_acls(log) == {"GET tagging": 1, "PUT": 1}
+        assert besides_what_is_kept(log) == {"GET tagging": 1, "PUT": 1}
         assert mount.tags("f") == {"k": "v"}
 
     @ALL
@@ -192,7 +194,7 @@ class TestContent:
         assert getfattr(mount.path / "f") == {}
         log = mount.requests()
         (mount.path / "f").write_bytes(b"y")
-        assert besides_acls(log) == {"PUT": 1}
+        assert besides_what_is_kept(log) == {"PUT": 1}
 
     @ALL
     def test_append_to_a_small_file(self, mount: Mounted) -> None:
@@ -200,7 +202,7 @@ class TestContent:
         (mount.path / "f").stat()
         log = mount.requests()
         run("sh", "-c", "echo y >> f", cwd=mount.path)
-        assert besides_acls(log) == {"GET": 1, "PUT": 1, "GET tagging": 1}
+        assert besides_what_is_kept(log) == {"GET": 1, "PUT": 1, "GET tagging": 1}
         assert mount.content("f") == b"xy\n"
         assert mount.tags("f") == {"k": "v"}
 
@@ -225,7 +227,7 @@ class TestContent:
             file.write(b"!")
         # Where an upload may drop tags, they are read back once on a mount, and where copies may
         # ignore a condition, that is tried once; and a busy machine looks at what it opens again.
-        assert sum(besides_acls(log).values()) <= (10 if mount.kind == "s3" else 7)
+        assert sum(besides_what_is_kept(log).values()) <= (10 if mount.kind == "s3" else 7)
         moved = sum(row["bytes_in"] + row["bytes_out"] for row in log.rows())
         assert moved <= 2 * 8 * 1024**2
         content = mount.content("f")
@@ -282,7 +284,7 @@ class TestContent:
             log = mount.requests()
             run(*command, mount.path / "d/source", mount.path / name)
             mount.released()
-            kinds = besides_acls(log)
+            kinds = besides_what_is_kept(log)
             writes = {kind: n for kind, n in kinds.items() if not kind.startswith(("GET", "HEAD"))}
             if name == "installed":  # install(1) sets the mode after it has closed the file
                 assert writes.pop("PUT copy", 0) + writes.pop("PUT metadata", 0) == 1
@@ -401,7 +403,7 @@ class TestTree:
         assert not (mount.path / "d/g").exists()
         log = mount.requests()
         (mount.path / "d/f").rename(mount.path / "d/g")
-        assert besides_acls(log) == {"PUT copy": 1, "DELETE": 1}
+        assert besides_what_is_kept(log) == {"PUT copy": 1, "DELETE": 1}
 
     @ALL
     def test_mv_of_a_small_directory(self, mount: Mounted) -> None:
@@ -410,7 +412,7 @@ class TestTree:
         assert not (mount.path / "e").exists()
         log = mount.requests()
         (mount.path / "d").rename(mount.path / "e")
-        kinds = besides_acls(log, reads=12)
+        kinds = besides_what_is_kept(log, reads=12)
         assert (kinds["PUT copy"], kinds["POST delete"]) == (12, 1)
         assert sum(kinds.values()) <= 16
 
@@ -421,7 +423,7 @@ class TestTree:
         assert not (mount.path / "e").exists()
         log = mount.requests()
         (mount.path / "d").rename(mount.path / "e")
-        kinds = besides_acls(log, reads=60)
+        kinds = besides_what_is_kept(log, reads=60)
         assert kinds["PUT copy"] == 60
         assert kinds["POST delete"] == 1
         assert sum(kinds.values()) <= 64

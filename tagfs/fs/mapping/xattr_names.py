@@ -26,6 +26,7 @@ class XattrKind(enum.Enum):
     TAG = "one tag of the object"
     TAGGING = "the whole tag set, as the service writes it in a header"
     BUCKET_TAG = "one tag of the bucket"
+    ANNOTATION = "one annotation of the object (S3)"
     META = "one entry of the user metadata"
     OBJECT = "a fact about the object, or a header that is kept with it"
     STATUS = "the state of the mount, as JSON"
@@ -52,10 +53,14 @@ _WHOLE: Final = {
     "user.tagfs.status": XattrKind.STATUS,
     "user.tagfs.refresh": XattrKind.REFRESH,
 }
+ANNOTATION: Final = "user.annotation."
+"""What names of annotations begin with; where there are none, such a name is like any other."""
+
 _PREFIXES: Final = (
     ("user.tag.", XattrKind.TAG),
     ("tag.", XattrKind.TAG),
     ("user.bucket.tag.", XattrKind.BUCKET_TAG),
+    (ANNOTATION, XattrKind.ANNOTATION),
     ("user.meta.", XattrKind.META),
     ("user.object.", XattrKind.OBJECT),
     ("user.tagfs.", XattrKind.RESERVED_USER),

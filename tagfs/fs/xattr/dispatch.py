@@ -11,6 +11,7 @@ from tagfs.fs.mapping.xattr_names import XattrKind, XattrName, parse_name
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.xattr.annotations import AnnotationXattrs
 from tagfs.fs.xattr.desktop import DesktopTagXattrs
 from tagfs.fs.xattr.object_facts import ObjectXattrs
 from tagfs.fs.xattr.other_names import OtherUserXattrs
@@ -23,6 +24,7 @@ class XattrFamilies:
     """Who answers for each kind of name."""
 
     tags: TagXattrs
+    annotations: AnnotationXattrs
     labels: DesktopTagXattrs
     metadata: UserMetadataXattrs
     others: OtherUserXattrs
@@ -47,6 +49,7 @@ class XattrDispatcher:
         self._tree = tree
         self._due = due
         self._tags = families.tags
+        self._annotations = families.annotations
         self._metadata = families.metadata
         self._others = families.others
         self._labels = families.labels
@@ -66,8 +69,8 @@ class XattrDispatcher:
                 raise NoSuchTag(name)
             case XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
-            case XattrKind.OTHER_USER:
-                return self._others.get(path, name)
+            case XattrKind.OTHER_USER | XattrKind.ANNOTATION:
+                return self._keeper(parsed).get(path, name)
             case XattrKind.DESKTOP_TAGS:
                 return self._labels.get(path)
             case XattrKind.STATUS:
@@ -83,8 +86,10 @@ class XattrDispatcher:
 
     def listxattr(self, path: str) -> list[str]:
         """Return the names that are listed: tags, and what known user metadata holds."""
+        asked = self._annotations.begin_names(path)
         entry, names = self._tags.names(path)
         if not entry.is_link:
+            names += self._annotations.names(entry, asked)
             names += [f"user.meta.{key}" for key in self._metadata.visible(entry)]
             names += [n for n in self._others.visible(entry) if n not in names]
         return names
@@ -100,8 +105,8 @@ class XattrDispatcher:
         match parsed.kind:
             case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
-            case XattrKind.OTHER_USER:
-                self._others.set(path, name, value, flags)
+            case XattrKind.OTHER_USER | XattrKind.ANNOTATION:
+                self._keeper(parsed).set(path, name, value, flags)
             case XattrKind.DESKTOP_TAGS:
                 self._labels.set(path, _decode(path, value), flags)
             case XattrKind.OBJECT:
@@ -130,8 +135,8 @@ class XattrDispatcher:
                 raise NoSuchTag(name)
             case XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
-            case XattrKind.OTHER_USER:
-                self._others.remove(path, name)
+            case XattrKind.OTHER_USER | XattrKind.ANNOTATION:
+                self._keeper(parsed).remove(path, name)
             case XattrKind.DESKTOP_TAGS:
                 self._labels.remove(path)
             case XattrKind.OBJECT:
@@ -142,6 +147,9 @@ class XattrDispatcher:
                 self._metadata.remove(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 self._tags.remove(path, parsed)
+
+    def _keeper(self, parsed: XattrName) -> AnnotationXattrs | OtherUserXattrs:
+        return self._annotations if parsed.kind is XattrKind.ANNOTATION else self._others
 
     def _parse(self, name: str) -> XattrName:
         """Say what a name stands for on this mount."""

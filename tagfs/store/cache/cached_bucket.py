@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from tagfs.store.bucket import Bucket, CachingBucket, Capabilities, Limits
+from tagfs.store.cache.annotations import CachedAnnotations
 from tagfs.store.cache.cache_clock import CacheClock
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import EntryStore
@@ -96,6 +97,7 @@ class CachedBucket:
         scans = Scans(state.lock, clocks, state.counts, listings, max_listing)
         rewrites, recollection = KeyLocks(), Recollection(state, memory)
         self._tags = CachedTags(inner, state, rewrites, recollection, counts_tags=counts_tags)
+        self._bind_annotations(CachedAnnotations(inner, state))
         self._bind(
             CachedReads(inner, state, scans, recollection),
             CachedWrites(inner, state, self._tags, rewrites, memory),
@@ -122,6 +124,13 @@ class CachedBucket:
         self.upload_part, self.list_parts = self._inner.upload_part, self._inner.list_parts
         self.abort_upload, self.may_delete = self._inner.abort_upload, self._inner.may_delete
         self.get_acl = self._inner.get_acl
+
+    def _bind_annotations(self, annotations: CachedAnnotations) -> None:
+        self.list_annotations = annotations.list_annotations
+        self.known_annotations = annotations.known_annotations
+        self.get_annotation = annotations.get_annotation
+        self.put_annotation = annotations.put_annotation
+        self.delete_annotation = annotations.delete_annotation
 
     @property
     def object_tag_rules(self) -> TagRules:

@@ -5,8 +5,11 @@ held while such a function runs.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeVar, cast
+
+from cachetools import LRUCache
 
 from tagfs.errors import (
     AccessDenied,
@@ -39,7 +42,25 @@ _HARMLESS = (
 MAX_DENIALS: Final = 100_000
 """Refused questions that are remembered."""
 
+ANNOTATED: Final = 1000
+"""Objects whose annotations are remembered."""
+
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class KnownAnnotations:
+    """What is remembered of the annotations of one object.
+
+    Attributes:
+        at: when the names were asked for.
+        sizes: sizes by name; None if nobody asked.
+        values: what was just read, and when.
+    """
+
+    at: float = 0.0
+    sizes: Mapping[str, int] | None = None
+    values: Mapping[str, tuple[float, bytes]] = field(default_factory=dict)
 
 
 def _is_denial(error: BaseException) -> bool:
@@ -55,6 +76,7 @@ class Coalescer:
         self.known: Final = known
         self.flights: Final = CallTable()
         self.counts: Final = CacheCounts()
+        self.annotations: Final[MutableMapping[str, KnownAnnotations]] = LRUCache(ANNOTATED)
         self._denials: dict[Slot, tuple[float, str]] = {}
 
     # Asking
@@ -221,6 +243,8 @@ class Coalescer:
     def invalidate_prefix(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix` (under the lock)."""
         self.known.invalidate_prefix(prefix)
+        for key in [key for key in self.annotations if key.startswith(prefix)]:
+            del self.annotations[key]
         self._denials.clear()
         self.flights.invalidate_prefix(prefix)
 
@@ -235,7 +259,8 @@ class Coalescer:
 
     def _invalidate_calls(self, keys: Sequence[str]) -> None:
         for key in keys:
-            for kind in ("write", "head", "tags", "lookup"):
+            self.annotations.pop(key, None)
+            for kind in ("write", "head", "tags", "lookup", "annotations"):
                 self.flights.invalidate((kind, key))
                 self._denials.pop((kind, key), None)
             at = key.find("/")

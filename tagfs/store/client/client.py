@@ -6,11 +6,13 @@ what it promises stands in the protocols of `tagfs.store.bucket`.
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.bucket import Bucket, Capabilities
 from tagfs.store.certificates import find_trust
+from tagfs.store.client.annotation_file import AnnotationFile
 from tagfs.store.client.api import Api
 from tagfs.store.client.context import WriteChoices, client_context
 from tagfs.store.client.parts import Parts
@@ -53,6 +55,7 @@ class BucketSettings:
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         default_tags: of objects that are written, each but where they have its key.
+        annotations: see `WriteChoices`.
         encryption: how new objects are encrypted, and with which key.
         requester_pays: say with every request that its sender pays for it.
         observer: called after every attempt.
@@ -75,6 +78,7 @@ class BucketSettings:
     storage_class: str | None = None
     acl: str = "off"
     default_tags: TagSet = NO_TAGS
+    annotations: str = "auto"
     encryption: EncryptionChoice = USUAL
     requester_pays: bool = False
     observer: Observer | None = None
@@ -106,7 +110,9 @@ class Client:
         self.transport = transport
         self._context = client_context(self.api, choices or WriteChoices())
         self.features = self._context.features
-        self._bind(Parts(self._context))
+        parts = Parts(self._context)
+        self._kept_annotations = parts.kept_annotations
+        self._bind(parts)
 
     def _bind(self, parts: Parts) -> None:
         self.check_listing = parts.probes.check_listing
@@ -148,6 +154,23 @@ class Client:
         self.update_bucket_tags = parts.tags.update_bucket_tags
         self.versions: VersionStore = parts.versions
         self.get_acl, self.restore = parts.acls.get_acl, parts.restores.restore
+        self.list_annotations = parts.annotations.list_annotations
+        self.get_annotation = parts.annotations.get_annotation
+        self.put_annotation = parts.annotations.put_annotation
+        self.delete_annotation = parts.annotations.delete_annotation
+
+    def save_annotations_in(self, directory: Path) -> None:
+        """Save annotations there while their objects are rewritten, where recovery finds them."""
+        self._kept_annotations.directory = directory
+
+    def set_saved_annotations(self, saved: AnnotationFile) -> int:
+        """Set those of a file that was left which the object has not; return how many.
+
+        Raises:
+            NotFound: there is no object any more.
+            TagfsError
+        """
+        return self._kept_annotations.set_missing(saved, self.head(saved.key))
 
     @property
     def dialect(self) -> Dialect:
@@ -254,6 +277,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         storage_class=settings.storage_class,
         acl=settings.acl,
         default_tags=settings.default_tags,
+        annotations=settings.annotations,
     )
     return Client(settings.bucket, dialect, transport, choices)
 

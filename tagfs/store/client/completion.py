@@ -49,6 +49,7 @@ class UploadCompletions:
         self._tags = tags
         self._uploads = uploads
         self._acls = steps.acls
+        self._annotations = steps.annotations
         self._transfer = steps.transfer
         self._conditional = steps.conditional
         self._outcomes = steps.outcomes
@@ -57,11 +58,14 @@ class UploadCompletions:
         """Make the parts an object; see `MultipartUploads.complete_upload`."""
         self._api.check_key(upload.key)
         ordered = sorted(parts, key=lambda part: part.number)
-        with self._locks.hold(upload.key):
+        key = upload.key
+        with self._locks.hold(key), self._annotations.keeping(key, upload.new) as kept:
             wanted = self._newer_tags(upload)
+            kept.save()
             made = self._uploads.made(upload.upload_id) or self._complete(upload, ordered)
             # Should what is left to do fail, the caller's next try does only that.
             self._uploads.record_completed(upload.upload_id, made)
+            kept.replaced = True
             if wanted is None:
                 tags = upload.tags or NO_TAGS
                 dialect, chosen = self._api.dialect, self._choices.storage_class
@@ -72,6 +76,7 @@ class UploadCompletions:
                 detail = made.detail and replace(made.detail, tag_count=len(wanted))
                 made = replace(made, detail=detail)
             self._acls.deliver(upload.key, upload.acl)
+            self._annotations.deliver(kept, made)
             self._uploads.end(upload.key, upload.upload_id)
             return made
 

@@ -25,12 +25,14 @@ class WriteChoices:
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         default_tags: of objects that are written, each but where they have its key.
+        annotations: "auto": where AWS answers; "on": where any server has them; "off".
     """
 
     tags_denied_drop: bool = False
     storage_class: str | None = None
     acl: str = "off"
     default_tags: TagSet = NO_TAGS
+    annotations: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ class ObjectCopies:
         self._part_copies = rewrites.part_copies
         self._requests = rewrites.requests
         self._acls = steps.acls
+        self._annotations = steps.annotations
         self._transfer = steps.transfer
         self._conditional = steps.conditional
         self._outcomes = steps.outcomes
@@ -99,26 +100,31 @@ class ObjectCopies:
         described = metadata is not None or headers is not None
         if described or self._may_be_uncopied(source):
             source = self._describe(source, metadata, headers)
-        with self._locks.hold(source.key, key):
+        left = self._annotations.left_to_copy(source.key, key, keep=acl is Keep.SOURCE_OR_REPLACED)
+        with self._locks.hold(source.key, key), left as kept:
             asked = self._acl_for_copy(source, key, acl)
             chosen = self._transfer.tags_for_copy(source, key, tags)
             if source.type is ObjectType.SYMLINK and not self._api.dialect.copies_links:
                 return self._links.copy(source, key, chosen, asked(), exclusive=exclusive)
+            of = (source.key, key) if acl is Keep.SOURCE_OR_REPLACED else (source.key,)
             if self._requests.is_large(source):
-                return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
+                return self._copy_large(source, key, chosen, asked(), of, exclusive=exclusive)
             # Nothing is replaced: the copy need not wait for the answer, because the source is
             # there, with its ACL, until its copy has it too.
             late = acl is Keep.SOURCE and self._choices.acl == KEPT
             sent = DEFAULT_ACL if late else asked()
+            kept.save()
             plan = _Plan(source, key, chosen, sent, exclusive=exclusive, described=described)
             try:
                 made = self._copy_demanded(plan, known_tags)
             except FileTooLarge:
-                return self._copy_large(source, key, chosen, asked(), exclusive=exclusive)
+                return self._copy_large(source, key, chosen, asked(), of, exclusive=exclusive)
+            kept.replaced = True
             if late and (wanted := asked()):
                 self._set_acl_of_copy(made, wanted)
             else:
                 self._acls.deliver(key, sent)
+            self._annotations.deliver(kept, made)
             return made
 
     def _copy_demanded(self, plan: _Plan, known_tags: TagSet | None) -> ObjectInfo:
@@ -209,7 +215,9 @@ class ObjectCopies:
         """Copy in one request."""
         headers = without_long_tags(self._api.dialect, self._headers(plan))
         request = self._requests.copy_to(plan.key, headers, plan.source.size)
-        answer = self._conditional.send_guarded(request, self._conditional.send)
+        answer = self._annotations.send_copy(
+            request, lambda copy: self._conditional.send_guarded(copy, self._conditional.send)
+        )
         made = plan.expected()
         if answer.error is not None:
             made = self._outcomes.resolve_conflict(request, answer, made)
@@ -238,7 +246,14 @@ class ObjectCopies:
         )
 
     def _copy_large(
-        self, source: ObjectInfo, key: str, tags: TagSet | None, acl: Acl, *, exclusive: bool
+        self,
+        source: ObjectInfo,
+        key: str,
+        tags: TagSet | None,
+        acl: Acl,
+        annotations_of: tuple[str, ...],
+        *,
+        exclusive: bool,
     ) -> ObjectInfo:
         detail = self._requests.detailed(source).detail or Detail()
         new = NewObject(
@@ -247,6 +262,7 @@ class ObjectCopies:
             tags=self._transfer.tags_to_keep(source.key) if tags is None else tags,
             acl=acl,
             exclusive=exclusive,
+            annotations_of=annotations_of,
         )
         logger.info("copying %r in parts: %d bytes", source.key, source.size)
         return self._part_copies.copy_by_parts(source, key, new)

@@ -17,7 +17,7 @@ from tagfs.store.dialects.dialect import Dialect
 
 logger = logging.getLogger(__name__)
 
-_NEEDS_SUBRESOURCES: Final = ("object_tags", "bucket_tags", "symlinks", "append")
+_NEEDS_SUBRESOURCES: Final = ("object_tags", "bucket_tags", "symlinks", "append", "annotations")
 _NOT_IN_HIERARCHIES: Final = ("object_tags", "append", "symlinks")
 
 
@@ -158,6 +158,11 @@ class Features:
         with self._lock:
             self.conditional_deletes = False
         logger.info("bucket %r: deletions name no version: %s", self._bucket, reason)
+
+    def forgo_annotations(self) -> None:
+        """Note that annotations are not wanted, or not of this server."""
+        with self._lock:
+            self.capabilities = replace(self.capabilities, annotations=False)
 
     def note_demanded_tags(self) -> None:
         """Note that a copy was accepted with tags that was refused without."""

@@ -37,6 +37,7 @@ class MetadataEdits:
         self._part_copies = rewrites.part_copies
         self._requests = rewrites.requests
         self._acls = steps.acls
+        self._annotations = steps.annotations
         self._transfer = steps.transfer
         self._outcomes = steps.outcomes
         self._metadata = steps.metadata
@@ -133,7 +134,7 @@ class MetadataEdits:
         headers[self._api.header("metadata-directive")] = self._api.dialect.replace_metadata
         headers.update(self._requests.tagging_headers(tags))
         request = self._requests.copy_to(info.key, headers, info.size)
-        answer = self._acls.send(request)
+        answer = self._annotations.send_copy(request, self._acls.send)
         self._acls.deliver(info.key, acl)
         made = self._outcomes.describe_created(info.key, answer, new, NO_TAGS)
         before = info.detail or Detail()

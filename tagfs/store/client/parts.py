@@ -1,5 +1,8 @@
 """The parts of a client, from those that ask to those that write, and who uses whom."""
 
+from tagfs.store.client.annotation_requests import AnnotationRequests
+from tagfs.store.client.annotation_transfer import AnnotationTransfer
+from tagfs.store.client.annotations import ObjectAnnotations
 from tagfs.store.client.appends import ObjectAppends
 from tagfs.store.client.batch_deletes import BatchDeletes
 from tagfs.store.client.completion import UploadCompletions
@@ -46,7 +49,10 @@ class Parts:
         self.content = ObjectContent(context, self.heads)
         self.acls = ObjectAcls(context)
         self.tags = ObjectTags(context, tag_requests, uploads)
-        self.probes = BucketProbes(context, self.listing, tag_requests, proofs)
+        annotation_requests = AnnotationRequests(context)
+        self.kept_annotations = AnnotationTransfer(context, annotation_requests)
+        self.annotations = ObjectAnnotations(context, annotation_requests, self.kept_annotations)
+        self.probes = BucketProbes(context, self.listing, tag_requests, proofs, annotation_requests)
         self.deletes = ObjectDeletes(context, self.heads, self.acls)
         self.batch_deletes = BatchDeletes(context, self.heads, self.acls, self.deletes)
         self.renames = ObjectRenames(context, self.heads, self.acls)
@@ -55,6 +61,7 @@ class Parts:
         steps = WriteSteps(
             acls=self.acls,
             transfer=TagTransfer(context, self.heads, self.tags, proofs),
+            annotations=self.kept_annotations,
             conditional=ConditionalWrites(context, self.heads, self.acls),
             outcomes=Outcomes(context, self.heads),
             metadata=KeptMetadata(context, self.heads),

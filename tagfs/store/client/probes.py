@@ -10,6 +10,7 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
+from tagfs.store.client.annotation_requests import AnnotationRequests
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.delete_rights import NO_OBJECT
@@ -33,12 +34,14 @@ class BucketProbes:
         listing: ObjectListing,
         requests: TagRequests,
         proofs: SubresourceProofs,
+        annotations: AnnotationRequests,
     ) -> None:
         self._api = context.api
         self._features = context.features
         self._listing = listing
         self._requests = requests
         self._proofs = proofs
+        self._annotations = annotations
         self._listed: str | None = None  # an object that is there
 
     def check(self, prefix: str = "") -> None:
@@ -84,6 +87,7 @@ class BucketProbes:
         What is not found out now shows at first use.
         """
         lacks = []
+        self._annotations.settle()
         try:
             if self.describe().hierarchical:
                 kind = self._api.dialect.hierarchical

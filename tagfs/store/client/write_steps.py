@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tagfs.store.client.annotation_transfer import AnnotationTransfer
 from tagfs.store.client.conditional_writes import ConditionalWrites
 from tagfs.store.client.kept_metadata import KeptMetadata
 from tagfs.store.client.object_acls import ObjectAcls
@@ -16,6 +17,7 @@ class WriteSteps:
     Attributes:
         acls: asks for the ACL to send along, and sets what no header could say.
         transfer: chooses the tags, and makes sure that they arrive.
+        annotations: keeps those of what is replaced.
         conditional: sends, exclusively where asked, until all of it is there.
         outcomes: says what was made.
         metadata: looks once whether it was kept.
@@ -23,6 +25,7 @@ class WriteSteps:
 
     acls: ObjectAcls
     transfer: TagTransfer
+    annotations: AnnotationTransfer
     conditional: ConditionalWrites
     outcomes: Outcomes
     metadata: KeptMetadata

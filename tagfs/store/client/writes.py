@@ -17,6 +17,7 @@ class ObjectWrites:
         self._api = context.api
         self._locks = context.locks
         self._acls = steps.acls
+        self._annotations = steps.annotations
         self._transfer = steps.transfer
         self._conditional = steps.conditional
         self._outcomes = steps.outcomes
@@ -27,10 +28,11 @@ class ObjectWrites:
         self._api.check_key(key)
         if source.size > self._api.limits.max_put:
             raise FileTooLarge(f"{source.size} bytes in one PutObject of {key!r}")
-        with self._locks.hold(key):
+        with self._locks.hold(key), self._annotations.keeping(key, new) as kept:
             asked_acl = self._acls.begin_for(key, new)
             tags = self._transfer.tags_for(key, new)
             acl = asked_acl.result()
+            kept.save()
             headers = self._conditional.headers_for("PutObject", key, new, tags)
             headers |= self._acls.headers(acl)
             request = Request(
@@ -46,7 +48,9 @@ class ObjectWrites:
             made = replace(made, size=source.size)
             if answer.error is not None:
                 made = self._outcomes.resolve_conflict(request, answer, made)
+            kept.replaced = True
             self._transfer.ensure(WriteKind.PUT, key, tags, headers)
             self._acls.deliver(key, acl)
+            self._annotations.deliver(kept, made)
             self._metadata.check(made, new.metadata)
             return made

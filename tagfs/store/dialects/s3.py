@@ -120,7 +120,7 @@ S3: Final = Dialect(
         max_head=8 * 1024,
     ),
     # There is neither a link nor an append in S3.
-    capabilities=Capabilities(symlinks=False, append=False),
+    capabilities=Capabilities(symlinks=False, append=False, annotations=True),
     object_tag_rules=TagRules(
         kind="object",
         max_tags=10,

@@ -271,6 +271,9 @@ class MemoryBucket(MemoryRequests):
                 if acl is Keep.SOURCE_OR_REPLACED:
                     left = self._shelf.acls.get(key, {})
                 self._shelf.acls[key] = self._shelf.acls.get(source.key) or left
+                brought = self._shelf.annotations.get(source.key)
+                if brought or acl is not Keep.SOURCE_OR_REPLACED:
+                    self._shelf.annotations[key] = dict(brought or {})
                 appendable = found.info.type is ObjectType.APPENDABLE
                 detail = found.detail
                 if metadata is not None:

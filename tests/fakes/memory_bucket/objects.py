@@ -103,6 +103,7 @@ class Shelf:
         self.keys = SortedKeys()
         self.uploads: dict[str, StoredUpload] = {}
         self.acls: dict[str, Mapping[str, str]] = {}
+        self.annotations: dict[str, dict[str, bytes]] = {}
         self._objects: dict[str, StoredObject] = {}
         self._clock = clock
         self._counts_tags = counts_tags
@@ -173,6 +174,7 @@ class Shelf:
         if self._objects.pop(key, None) is not None:
             self.keys.discard(key)
             self.acls.pop(key, None)
+            self.annotations.pop(key, None)
 
     def upload(self, upload: Upload) -> StoredUpload:
         """Return an upload that must be there."""

@@ -1,4 +1,4 @@
-"""The base of `MemoryBucket`: requests that are noted and checked, and the tags.
+"""The base of `MemoryBucket`: requests that are noted and checked; tags and annotations.
 
 Every request that a client would send passes the hooks `before` and `after`, which may raise or
 block: what `before` raises never happened, what `after` raises did happen and the answer was lost.
@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
-from tagfs.errors import FileTooLarge, NameTooLong, NotFound, Unsupported, ValueTooLarge
+from tagfs.errors import (
+    FileTooLarge,
+    NameTooLong,
+    NoSuchTag,
+    NotFound,
+    Unsupported,
+    ValueTooLarge,
+)
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.key_locks import KeyLocks
@@ -115,6 +122,42 @@ class MemoryRequests:
                 with self._request("put_bucket_tags", ""), self._lock:
                     self._bucket_tags = after
             return after
+
+    # Annotations
+
+    def list_annotations(self, key: str, *, max_age: float | None = None) -> Mapping[str, int]:  # noqa: ARG002
+        """Return the sizes of an object's annotations by name."""
+        with self._annotating("list_annotations", key) as found:
+            return {name: len(data) for name, data in found.items()}
+
+    def known_annotations(self, key: str) -> Mapping[str, int]:  # noqa: ARG002
+        """Return nothing: nothing is remembered."""
+        return {}
+
+    def get_annotation(self, key: str, name: str) -> bytes:
+        """Return one annotation."""
+        with self._annotating("get_annotation", key) as found:
+            if name not in found:
+                raise NoSuchTag(f"{key}: no annotation {name}")
+            return found[name]
+
+    def put_annotation(self, key: str, name: str, data: bytes) -> None:
+        """Set one annotation."""
+        with self._annotating("put_annotation", key) as found:
+            found[name] = data
+
+    def delete_annotation(self, key: str, name: str) -> None:
+        """Remove one annotation, if it is there."""
+        with self._annotating("delete_annotation", key) as found:
+            found.pop(name, None)
+
+    @contextmanager
+    def _annotating(self, operation: str, key: str) -> Iterator[dict[str, bytes]]:
+        if not self._capabilities.annotations:
+            raise Unsupported("this bucket has no annotations")
+        with self._request(operation, key), self._lock:
+            self._shelf.get(key)
+            yield self._shelf.annotations.setdefault(key, {})
 
     # What a request may be, and what it is answered
 

@@ -22,7 +22,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def service(running: Emulator) -> Iterator[Service]:
-    one = Service(running)
+    one = Service(running, annotations="off")
     yield one
     one.faults()
     one.client.close()

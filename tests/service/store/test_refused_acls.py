@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tagfs.errors import AccessDenied
-from tagfs.store.client import acl_memory
+from tagfs.store.client import acl_memory, refusals
 from tagfs.store.objects import BytesSource, NewObject
 from tests.emulated import Emulator, emulator
 from tests.service.store.service import Service
@@ -78,7 +78,7 @@ def test_reading_is_not_asked_for_ever(rewriting: Service, monkeypatch) -> None:
     assert rewriting.asked().count("GetObjectAcl") == 2
     rewrite(rewriting, "b/g")
     assert acl(rewriting, "b/g") == "public-read"
-    monkeypatch.setattr(acl_memory, "REFUSED", 0.0)
+    monkeypatch.setattr(refusals, "REFUSED", 0.0)
     rewriting.skip()
     rewrite(rewriting, "a/f")
     assert rewriting.asked().count("GetObjectAcl") == 1

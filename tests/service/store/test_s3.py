@@ -45,7 +45,9 @@ def script():
 
     def start(*steps, **chosen):
         server = LoopbackServer(list(steps))
-        settings = BucketSettings(service="s3", bucket="bkt", endpoint=server.url, timeout=2)
+        settings = BucketSettings(
+            service="s3", bucket="bkt", endpoint=server.url, timeout=2, annotations="off"
+        )
         client = open_bucket(replace(settings, **chosen), PAIR)
         opened.extend([client, server])
         return client, server

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings, strategies as st
 from tagfs.errors import SettingsError
 from tagfs.fs.content.checked_fields import InvalidEntry
 from tagfs.fs.content.journal_entries import parse_note
-from tagfs.recovery.abandoned import AbandonedDirectory, Problem, find
+from tagfs.recovery.abandoned import AbandonedDirectory, find
+from tagfs.recovery.left_files import Problem
 from tagfs.recovery.staging_directory import MountRecord
 from tests.examples import examples
 

@@ -77,7 +77,7 @@ def test_a_copy_is_one_request_and_of_one_version() -> None:
 def test_a_copy_that_is_none(step: Step, kind: type[TagfsError]) -> None:
     """... is an error: the caller deletes the source next."""
     with pytest.raises(kind):
-        Script().on("CopyObject", step).parts.copies.copy(SOURCE, "k")
+        Script("s3", "Odd").on("CopyObject", step).parts.copies.copy(SOURCE, "k")
 
 
 @pytest.mark.parametrize("step", [LOST, BUSY, ok("<Error><Code>InternalError</Code></Error>")])
@@ -240,8 +240,9 @@ def test_that_request_knows_no_condition_so_it_is_looked_at_first() -> None:
     [(TAKEN, ObjectChanged), (GONE, NotFound), (DENIED, AccessDenied), (ok(""), MalformedResponse)],
 )
 def test_an_edit_that_is_refused(step: Raw, kind: type[TagfsError]) -> None:
+    script = Script("s3", "Odd").on("CopyObject", step)
     with pytest.raises(kind):
-        Script().on("CopyObject", step).parts.edits.set_metadata(info(), {}, {}, known_tags=NO_TAGS)
+        script.parts.edits.set_metadata(info(), {}, {}, known_tags=NO_TAGS)
 
 
 def test_tags_that_may_not_be_read_stop_an_edit_that_may_drop_them() -> None:
