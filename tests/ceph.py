@@ -29,7 +29,7 @@ DAEMONS = {"rgw": "radosgw", "osd": "ceph-osd", "mon": "ceph-mon"}
 
 SETUP = Path(__file__).parent.parent / "scripts/setup"
 
-# Without cephx all connections must be told to be plain ("crc"), or the gateway hangs with -13;
+# Without cephx all connections must be set to be plain ("crc"), or the gateway hangs with -13;
 # without tcp_nodelay every GET waits 40 ms. The admin sockets' paths would be too long.
 CONFIGURATION = """\
 [global]
@@ -224,7 +224,7 @@ def _wait_for_puts(url: str) -> None:
 
 
 def _is_ours(pid: int, directory: Path, program: str = "") -> bool:
-    """Tell whether a process works for the cluster there."""
+    """Say whether a process works for the cluster there."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -75,7 +75,7 @@ def with_buckets(url: str, buckets: int, directory: Path) -> Emulator:
 
 @contextlib.contextmanager
 def seaweedfs(directory: Path, buckets: int = 30) -> Iterator[Emulator]:
-    """Run SeaweedFS: its directories are real ones, and its ETags of parts are strange.
+    """Run SeaweedFS: its directories are real ones, and its ETags of parts are odd.
 
     Every collection (here: bucket) takes volumes of its own, and without a free one all writes
     are 500: hence the small volumes and the large number of them.
@@ -103,7 +103,7 @@ def seaweedfs(directory: Path, buckets: int = 30) -> Iterator[Emulator]:
 
 
 def takes_content(url: str, bucket: str) -> bool:
-    """Tell whether a server that answers has a place for what is written."""
+    """Say whether a server that answers has a place for what is written."""
     try:
         s3_client(url).put_object(Bucket=bucket, Key="f", Body=b"1")
     except ClientError:

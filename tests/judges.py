@@ -33,11 +33,11 @@ Tags = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An object as a HEAD tells it.
+    """An object as a HEAD reports it.
 
     Attributes:
-        type: the service's word for how it came to be, "" where it tells none.
-        modified: Last-Modified, as it is told.
+        type: the service's word for how it came to be, "" where it reports none.
+        modified: Last-Modified, as it is reported.
         meta: user metadata, names in lower case without prefix.
     """
 
@@ -253,7 +253,7 @@ class ObsJudge:
     def head(self, key: str) -> Seen:
         answer = self._call("getObjectMetadata", key)
         headers = {name.lower(): value for name, value in answer.header}
-        told = {"content-type", "content-length", "last-modified", "etag", "date", "connection"}
+        reported = {"content-type", "content-length", "last-modified", "etag", "date", "connection"}
         return Seen(
             size=answer.body.contentLength,
             etag=answer.body.etag.strip('"'),
@@ -261,7 +261,7 @@ class ObsJudge:
             type="Appendable" if answer.body.isAppendable else "",
             content_type=answer.body.contentType,
             # The SDK takes the prefix off names, whatever they mean.
-            meta={name: value for name, value in headers.items() if name not in told},
+            meta={name: value for name, value in headers.items() if name not in reported},
         )
 
     def keys(self, prefix: str = "") -> list[str]:

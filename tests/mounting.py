@@ -120,9 +120,9 @@ class Mounted:
             until_the_kernel_asks()
 
     def status(self) -> dict[str, Any]:
-        """Return what the mount tells of itself."""
-        told: dict[str, Any] = json.loads(os.getxattr(self.path, "user.tagfs.status"))
-        return told
+        """Return what the mount reports of itself."""
+        reported: dict[str, Any] = json.loads(os.getxattr(self.path, "user.tagfs.status"))
+        return reported
 
     def staged(self) -> list[Path]:
         """Return the files with content that is not on the service, or not yet let go."""
@@ -131,7 +131,7 @@ class Mounted:
     def released(self, still_open: int = 0) -> None:
         """Wait until the mount knows that all files but `still_open` are closed.
 
-        The kernel tells it after close(2) has returned.
+        The kernel reports it after close(2) has returned.
         """
         wait_for(lambda: self.status()["open_files"] <= still_open)
 

@@ -1,4 +1,4 @@
-"""Ports of loopback for servers that have to be told which one to take."""
+"""Ports of loopback for servers that have to be given which one to take."""
 
 import contextlib
 import random
@@ -16,7 +16,7 @@ def free_port() -> int:
 
     One that the kernel chose, and that is let go of again, may be the near end of anybody's
     connection a moment later: hence those below the range that it chooses from. An abstract socket
-    with the port in its name, held as long as this process lives, tells others that it is taken.
+    with the port in its name, held as long as this process lives, shows others that it is taken.
     """
     lowest = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
     for _ in range(1000):
@@ -31,7 +31,7 @@ def _reserve(port: int) -> None:
     """Take a port for this process.
 
     Raises:
-        OSError: somebody else has it.
+        OSError: another process has it.
     """
     with contextlib.ExitStack() as stack:
         mark = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))

@@ -1,6 +1,6 @@
-"""What our messages and pages tell people to install is what we mean, whoever owns which name.
+"""What our messages and pages advise people to install is what we mean, whoever owns which name.
 
-`tagfs` on PyPI is a stranger's package, and `tagfs-mount` may become anybody's: neither is ever to
+`tagfs` on PyPI is a foreign package, and `tagfs-mount` may become anybody's: neither is ever to
 be fetched from an index. A library is named by its own name; tagfs is installed from a checkout.
 """
 
@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 COMMAND = re.compile(
     r"\b(?:pip3?|pipx|uv|uvx)\"?,?(?: \S+?)?? (?:install|inject|run|upgrade)\b([^\n`;#|&)]*)"
 )
-"""A command that fetches packages, and what it is told to fetch."""
+"""A command that fetches packages, and what it is to fetch."""
 
 EXTRA = re.compile(r"\btagfs(?:-mount)?\[(?!\{?os\.getpid|PID\])")
 """Extras of ours by name: `.[extra]` is how they are asked for."""
@@ -47,7 +47,7 @@ def libraries() -> set[str]:
 
 
 def is_safe(word: str) -> bool:
-    """Say whether a word of such a command can fetch nothing of a stranger's."""
+    """Say whether a word of such a command can fetch no foreign package."""
     if word.startswith(("-", "/", "./", "{", "$")) or re.fullmatch(r"\.(\[[\w,$-]+\])?", word):
         return True
     return word in libraries()
@@ -65,7 +65,7 @@ def fetched(text: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_nothing_tells_to_install_a_strangers_package() -> None:
+def test_no_advice_is_to_install_a_foreign_package() -> None:
     wrong = []
     looked = 0
     for name, text in texts():

@@ -91,7 +91,7 @@ def test_help_shows_an_example(path: str) -> None:
     assert has_example(path, done.output), done.output
 
 
-def test_help_of_mount_tells_every_option() -> None:
+def test_help_of_mount_shows_every_option() -> None:
     text = " ".join(CliRunner().invoke(main_group, ["mount", "--help"]).output.split())
     for option in TABLE.values():
         assert " ".join(option.text.split()) in text
@@ -99,9 +99,9 @@ def test_help_of_mount_tells_every_option() -> None:
 
 def test_the_guide_does_not_drift() -> None:
     rows = re.findall(r"^\| (`[^|]+`) \| ([^|]*) \|", _options_of_guide(), re.MULTILINE)
-    told = [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)]
-    assert len(told) > 10
-    assert set(told) <= set(TABLE)
+    reported = [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)]
+    assert len(reported) > 10
+    assert set(reported) <= set(TABLE)
     for names, default in rows:
         name = names.strip("`")
         if name in TABLE and re.fullmatch(r"`\w+` *", default):

@@ -1,8 +1,8 @@
 """Waiting for what comes by itself, soon after a call has returned; and for nothing else.
 
-The kernel tells a mount that a file is closed for good (RELEASE) after close(2) has returned, and
-that it has forgotten one (FORGET) whenever it likes: whoever asks a mount right after a call asks
-too early. So does whoever asks of a thread or a process that was only told to do something.
+The kernel reports to a mount that a file is closed for good (RELEASE) after close(2) has returned,
+and that it has forgotten one (FORGET) whenever it likes: whoever asks a mount right after a call
+asks too early. So does whoever asks of a thread or a process that was only asked to do something.
 
 How long a thing takes says how busy a machine is. That something is not waited for is shown by a
 wait that would be far longer than any machine needs: see `soon`.
@@ -94,7 +94,7 @@ def until_stale() -> None:
 
 
 def until_the_kernel_asks() -> None:
-    """Wait until the kernel asks for a name again that any FUSE file system told it of."""
+    """Wait until the kernel asks for a name again that any FUSE file system gave it."""
     time.sleep(1.05)
 
 

@@ -73,7 +73,7 @@ class Copy:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._descriptor = os.pidfd_open(pid)  # it is not reaped before somebody asks
+        self._descriptor = os.pidfd_open(pid)  # it is not reaped before it is asked for
 
     def poll(self) -> int | None:
         """Return the exit status, None while it runs."""

@@ -1,6 +1,6 @@
 """`scripts/bench`: tagfs, s3fs and rclone mount side by side: cold mounts, medians, ratios.
 
-Writes results.json, results.md and charts into --out; README.md there tells how to read them.
+Writes results.json, results.md and charts into --out; README.md there says how to read them.
 """
 
 import argparse

@@ -126,21 +126,23 @@ def _every(run: Run, text: str, ids: list[str], bar: Bar) -> Claim:
     shown = bad or ratios
     figures = ", ".join(f"{i} {r}" for i, r in shown.items())
     missing = len(ids) - len(ratios)
-    told = f"{len(bad)} of {len(ratios)} rows miss it: " if bad else ""
-    return Claim(text, not bad, told + figures + (f" ({missing} not measured)" if missing else ""))
+    reported = f"{len(bad)} of {len(ratios)} rows miss it: " if bad else ""
+    return Claim(
+        text, not bad, reported + figures + (f" ({missing} not measured)" if missing else "")
+    )
 
 
 def _fetched(run: Run) -> Claim:
     text = f"random 4 KiB reads fetch at most {FETCHED_PER_BYTE} bytes for each asked for"
-    told, met = [], True
+    reported, met = [], True
     for latency in run.latencies():
         for subject in ("tagfs", *PEERS):
             runs = [r for r in run.of("random-4k", subject, latency) if r.asked and not r.error]
             if runs:
                 factor = max(r.bytes_out / r.asked for r in runs)
-                told.append(f"{subject} {factor:.0f} at {latency * 1000:g} ms")
+                reported.append(f"{subject} {factor:.0f} at {latency * 1000:g} ms")
                 met = met and (subject != "tagfs" or factor <= FETCHED_PER_BYTE)
-    return Claim(text, met if told else None, ", ".join(told) or "not measured")
+    return Claim(text, met if reported else None, ", ".join(reported) or "not measured")
 
 
 def _linear(run: Run) -> Claim:
@@ -166,6 +168,6 @@ def _memory(run: Run, words: str, limit: int) -> Claim:
 
 
 def rows_of(run: Run) -> Sizes:
-    """Return the sizes that titles are made of, as far as the facts tell them."""
+    """Return the sizes that titles are made of, as far as the facts have them."""
     known = {k.removeprefix("size "): int(v) for k, v in run.facts.items() if k.startswith("size ")}
     return Sizes(**{k: v for k, v in known.items() if k in Sizes.__dataclass_fields__})

@@ -19,9 +19,9 @@ _IDLE = 2.0
 
 
 def measure(
-    subjects: list[Subject], *, large: int, files: int, tell: Callable[[str, float | str], None]
+    subjects: list[Subject], *, large: int, files: int, report: Callable[[str, float | str], None]
 ) -> None:
-    """Tell resident MiB by what was done, the largest that there was but for idle; or an error."""
+    """Report resident MiB by what was done, the largest of each but for idle; or an error."""
     fills = [Fill(f"small/f{{:05d}}:{files}:10000")]
     fills += [Fill(f"large{n}:1:{large // 4}") for n in range(4)]
     for subject in (s for s in subjects if s.id in ("tagfs", "fuse2", "oss")):
@@ -36,9 +36,9 @@ def measure(
                     works[label] = partial(_loaded, at, subject, size, work / size, large)
                 for label, one in works.items():
                     try:
-                        tell(label, one())
+                        report(label, one())
                     except (OSError, RuntimeError) as error:
-                        tell(label, str(error))
+                        report(label, str(error))
 
 
 def _idle(service: Service, subject: Subject, work: Path) -> float:

@@ -31,7 +31,7 @@ def _four_readers(place: Place) -> None:
 
 
 def _random_reads(block: int, count: int) -> Callable[[Place], float]:
-    """Return a run of fio; its own time is told, for it takes half a second to start."""
+    """Return a run of fio; its own time is reported, for it takes half a second to start."""
 
     def run(place: Place) -> float:
         command = ["fio", "--name=r", f"--filename={place.point}/huge", "--readonly"]

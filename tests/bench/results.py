@@ -18,7 +18,7 @@ class Result:
         settled_seconds: until the content was on the service as well.
         cpu_seconds: of the subject's process; `service_cpu_seconds`: of the service's.
         peak_mib: the subject's largest resident set; 0 where there is no mount.
-        asked: bytes that the workload asked for, 0: not told.
+        asked: bytes that the workload asked for, 0: not known.
         timed_out: it was ended when it had taken `seconds`.
         error: why the run counts as failed, "" if it does not.
     """

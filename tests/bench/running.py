@@ -66,9 +66,9 @@ def _child(work: Callable[[], float | None], sender: Connection) -> None:
     wall, began = time.time(), time.monotonic()
     try:
         own = work()
-    except Exception as failure:  # noqa: BLE001  (a failed row is told, not fatal)
-        told = isinstance(failure, OSError) or traceback.format_exc()
-        error = str(failure) if told is True else str(told)
+    except Exception as failure:  # noqa: BLE001  (a failed row is reported, not fatal)
+        reported = isinstance(failure, OSError) or traceback.format_exc()
+        error = str(failure) if reported is True else str(reported)
     seconds = time.monotonic() - began
     sender.send((seconds if own is None else own, _usage() - before, error, wall))
 

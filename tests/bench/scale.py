@@ -35,15 +35,15 @@ SHAPES: dict[str, Callable[[int], tuple[Fill, ...]]] = {"flat": flat, "deep": de
 
 
 def measure(
-    subject: Subject, counts: list[int], timeout: float, tell: Callable[[dict[str, Any]], None]
+    subject: Subject, counts: list[int], timeout: float, report: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Measure each shape and count, and tell every row as soon as it is known."""
+    """Measure each shape and count, and report every row as soon as it is known."""
     for count in counts:
         for shape, fills in SHAPES.items():
             with tempfile.TemporaryDirectory(prefix="tagfs-bench-") as name:
                 work = Path(name)
                 with serving(work / "service", "s3", 0.0, {BUCKET: fills(count)}) as service:
-                    tell({"shape": shape, "objects": count,
+                    report({"shape": shape, "objects": count,
                           **_row(service, subject, work, shape, count, timeout)})  # fmt: skip
 
 

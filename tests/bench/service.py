@@ -32,7 +32,7 @@ class Fill(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """What a listing tells of an object; `modified` is the service's own text."""
+    """What a listing reports of an object; `modified` is the service's own text."""
 
     size: int
     etag: str

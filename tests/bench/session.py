@@ -91,19 +91,19 @@ class Session:
     def memory(self) -> None:
         """Measure the mounts' memory."""
 
-        def tell(name: str, value: float | str) -> None:
+        def report(name: str, value: float | str) -> None:
             if isinstance(value, float):
                 self.run.memory[name] = value
             self.note(f"{name}: {value if isinstance(value, str) else f'{value:.0f} MiB'}")
             self.save()
 
         sizes = self.profile.sizes
-        memory.measure(list(self.subjects), large=sizes.large, files=sizes.small, tell=tell)
+        memory.measure(list(self.subjects), large=sizes.large, files=sizes.small, report=report)
 
     def scale(self, counts: list[int]) -> None:
         """Measure cost against the number of objects."""
 
-        def tell(row: dict[str, object]) -> None:
+        def report(row: dict[str, object]) -> None:
             self.run.scale.append(row)
             self.note(", ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}"
                                 for k, v in row.items()))  # fmt: skip
@@ -111,7 +111,7 @@ class Session:
             self.save()
 
         listing = next(s for s in self.subjects if s.id == "listing")
-        scale.measure(listing, counts, 120.0, tell)
+        scale.measure(listing, counts, 120.0, report)
 
     def save(self) -> None:
         """Write what there is so far."""

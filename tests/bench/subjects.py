@@ -47,7 +47,7 @@ class Subject:
         command: what mounts; None: no mount, an SDK's loop in its place.
         settled: True when close(2) means that the content is on the service.
         peer: True for what tagfs is compared with.
-        main: measured in every row with all repeats; others once, where they tell something.
+        main: measured in every row with all repeats; others once, where they report something.
         repeats: as often as main ones, where it is measured.
     """
 

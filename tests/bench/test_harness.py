@@ -1,4 +1,4 @@
-"""The benchmark itself: what it counts, what it calls met, and how a failing row is told."""
+"""The benchmark itself: what it counts, what it calls met, and how a failing row is reported."""
 
 import json
 import os

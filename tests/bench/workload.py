@@ -80,7 +80,7 @@ class Workload:
         main: False: the extras only, for the others would take minutes.
         mounted: False: tagfs works on the URL, the others do not take part.
         patience: seconds after which a run is ended, where that is earlier than usual.
-        asked: bytes that the workload asks for, to tell what was fetched in vain.
+        asked: bytes that the workload asks for, to report what was fetched in vain.
     """
 
     id: str

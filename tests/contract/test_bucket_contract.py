@@ -188,14 +188,14 @@ def upload(bucket: Bucket, key, chunks=(CHUNK, b"end"), tags=NO_TAGS, **kwargs):
 
 
 def counts(bucket: Bucket, number: int):
-    """Return what may be told as the number of tags."""
+    """Return what may be reported as the number of tags."""
     inner = getattr(bucket, "_inner", bucket)
     sure = not isinstance(inner, Client) or inner.dialect.counts_tags
     return {number} if sure else {number, None}
 
 
 def uploaded_type(bucket: Bucket):
-    """Return the type of what a multipart upload makes: not every service tells."""
+    """Return the type of what a multipart upload makes: not every service reports."""
     inner = getattr(bucket, "_inner", bucket)
     tells = not isinstance(inner, Client) or inner.dialect.types_uploads
     return ObjectType.MULTIPART if tells else ObjectType.NORMAL
@@ -282,7 +282,7 @@ def test_any_key_goes_there_and_back(bucket, key):
         bucket.head(key)
 
 
-def test_lookup_tells_objects_prefixes_both_and_nothing(bucket):
+def test_lookup_reports_objects_prefixes_both_and_nothing(bucket):
     put(bucket, "both")
     put(bucket, "both/x")
     put(bucket, "dir/")
@@ -308,7 +308,7 @@ def test_lookup_tells_objects_prefixes_both_and_nothing(bucket):
     assert marker.key == "dir/"
 
 
-def test_head_tells_what_was_put(bucket):
+def test_head_reports_what_was_put(bucket):
     made = put(
         bucket,
         "k",
@@ -390,7 +390,7 @@ def test_many_are_not_mixed_up(bucket):
     assert numbers == {f"k{n}": {"n": str(n)} for n in range(40)}
 
 
-def test_head_many_after_a_change_tells_of_it(bucket):
+def test_head_many_after_a_change_reports_it(bucket):
     put(bucket, "k", b"1")
     bucket.head_many(["k"])
     put(bucket, "k", b"22", metadata=META)
@@ -473,7 +473,7 @@ def test_put_keeps_tags_of_nothing(bucket):
     assert bucket.get_tags("k") == NO_TAGS
 
 
-def test_put_drops_tags_when_told(bucket):
+def test_put_drops_tags_when_asked_to(bucket):
     put(bucket, "k", b"1", TAGS)
     put(bucket, "k", b"2", NO_TAGS)
     assert bucket.get_tags("k") == NO_TAGS
@@ -1110,7 +1110,7 @@ def test_update_tags(bucket):
     assert bucket.get_tags("k") == NO_TAGS
 
 
-def test_get_tags_many_tells_what_get_tags_does(bucket):
+def test_get_tags_many_reports_what_get_tags_does(bucket):
     put(bucket, "a", b"1", TAGS)
     put(bucket, "b", b"1", OTHER)
     put(bucket, "none", b"1")
@@ -1126,7 +1126,7 @@ def test_get_tags_many_tells_what_get_tags_does(bucket):
     assert bucket.get_tags_many([]) == {}
 
 
-def test_get_tags_many_after_a_change_tells_of_it(bucket):
+def test_get_tags_many_after_a_change_reports_it(bucket):
     put(bucket, "k", b"1", TAGS)
     bucket.get_tags_many(["k"])
     bucket.put_tags("k", OTHER)
@@ -1243,7 +1243,7 @@ def test_expecting_a_directory_to_be_empty_changes_no_answer(caching):
     assert not caching.lookup("none").is_prefix
 
 
-def test_names_and_rules_are_told(bucket):
+def test_names_and_rules_are_reported(bucket):
     assert bucket.name
     assert bucket.limits.max_key in {1023, 1024}
     assert bucket.object_tag_rules.max_tags == 10

@@ -95,7 +95,7 @@ def v4_auth() -> oss2.AuthV4:
 
 
 def oss2_bucket(emulator: Emulator, name: str, auth: object | None = None) -> oss2.Bucket:
-    """Return a bucket of the old SDK; it signs V4 unless told otherwise."""
+    """Return a bucket of the old SDK; it signs V4 unless asked otherwise."""
     return oss2.Bucket(auth or v4_auth(), emulator.url, name, region=REGION)
 
 

@@ -133,14 +133,14 @@ def test_buckets_may_be_called_after_the_service(wire: Wire, host: str, bucket: 
     assert wire("GET", "/", host=host).text("Name") == bucket
 
 
-def test_oss_tells_the_md5_of_a_part(wires: Wires) -> None:
+def test_oss_reports_the_md5_of_a_part(wires: Wires) -> None:
     wire = wires["oss"]
     identity, _ = upload(wire, "md5")
     answer = wire("PUT", f"/bkt/md5?partNumber=1&uploadId={identity}", body=b"part")
     assert answer.headers["Content-MD5"] == md5_of(b"part")
 
 
-def test_oss_tells_the_last_upload_even_of_a_whole_listing(wires: Wires) -> None:
+def test_oss_reports_the_last_upload_even_of_a_whole_listing(wires: Wires) -> None:
     wire = wires["oss"]
     identity, _ = upload(wire, "zz-last")
     listed = wire("GET", "/bkt?uploads&prefix=zz-last")
@@ -220,7 +220,7 @@ def test_oss_deletes_keys_that_xml_cannot_hold(wires: Wires, shown: bytes, key: 
 
 
 @pytest.mark.parametrize(
-    ("storage_class", "tier", "status", "code", "told"),
+    ("storage_class", "tier", "status", "code", "reported"),
     [
         ("ColdArchive", "Bulk", 202, None, "Bulk"),
         ("ColdArchive", "wrong-tier", 400, "InvalidArgument", None),
@@ -228,7 +228,7 @@ def test_oss_deletes_keys_that_xml_cannot_hold(wires: Wires, shown: bytes, key: 
     ],
 )
 def test_oss_restores_by_tiers(
-    wires: Wires, storage_class: str, tier: str, status: int, code: str | None, told: str | None
+    wires: Wires, storage_class: str, tier: str, status: int, code: str | None, reported: str | None
 ) -> None:
     wire, key = wires["oss"], f"/bkt/{storage_class}-{tier}"
     wire("PUT", key, {"x-oss-storage-class": storage_class}, b"1")
@@ -236,7 +236,7 @@ def test_oss_restores_by_tiers(
     body = f"<RestoreRequest><Days>2</Days>{tiers}</RestoreRequest>".encode()
     answer = wire("POST", f"{key}?restore", body=body)
     assert (answer.status, answer.code) == (status, code)
-    assert answer.headers["x-oss-object-restore-priority"] == told
+    assert answer.headers["x-oss-object-restore-priority"] == reported
 
 
 def test_oss_keeps_the_type_of_a_copy_that_names_none(wires: Wires) -> None:

@@ -89,6 +89,6 @@ def test_any_bytes(data: bytes) -> None:
     parse(data)
 
 
-def test_it_listens_on_loopback_unless_told() -> None:
+def test_it_listens_on_loopback_unless_asked_to() -> None:
     host, _port = EmulatorConfig(data=Path("unused")).address()
     assert host == "127.0.0.1"

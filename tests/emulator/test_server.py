@@ -63,7 +63,7 @@ def test_big_answers_are_in_the_log_too(emulator, bucket):
 
 
 def test_a_client_that_leaves_midway_through_an_answer_is_in_the_log(tmp_path):
-    """Read-ahead ends its requests that way; nothing is told on stderr, or `Emulator` fails."""
+    """Read-ahead ends its requests that way; nothing is reported on stderr, or `Emulator` fails."""
     size = 50_000_000
     with Emulator(
         tmp_path / "d", "--bucket", "bkt", "--no-verify", "--generate", f"k:1:{size}",

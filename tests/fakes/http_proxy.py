@@ -125,8 +125,8 @@ class HttpProxy(Listener):
         finally:
             service.close()
         kept = [(n, v) for n, v in answer.getheaders() if n.lower() not in _OF_ONE_HOP]
-        told = next((v for n, v in answer.getheaders() if n.lower() == "content-length"), None)
-        kept += [("content-length", told or str(len(body))), ("connection", "close")]
+        reported = next((v for n, v in answer.getheaders() if n.lower() == "content-length"), None)
+        kept += [("content-length", reported or str(len(body))), ("connection", "close")]
         lines = [f"HTTP/1.1 {answer.status} {answer.reason}", *(f"{n}: {v}" for n, v in kept)]
         client.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
         return False

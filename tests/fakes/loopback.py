@@ -34,7 +34,7 @@ class Asked:
 def answer(status: int = 200, body: bytes = b"", **headers: str) -> bytes:
     """Write an answer; `content_length=...` overrides the true one.
 
-    It is the service's own, as far as S3 tells; `server="..."` makes it another's.
+    It is the service's own, as far as S3 reports; `server="..."` makes it another's.
     """
     fields = {
         "server": "AmazonS3",

@@ -17,7 +17,7 @@ class MetadataService:
 
     Attributes:
         pairs: the members of the answers to come; the last repeats.
-        hardened: whether nothing is told without a session's token.
+        hardened: whether nothing is reported without a session's token.
         sessions: whether there are any.
         asked: method and path of each request.
     """

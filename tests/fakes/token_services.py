@@ -155,8 +155,8 @@ class TokenServices:
             if not self._is_signed(request, body, by):
                 return _aws_error(403, "SignatureDoesNotMatch", "what you signed is " + str(form))
         elif form.get("WebIdentityToken") not in self.bearers:
-            told = f"who is {form.get('WebIdentityToken')}"
-            return _aws_error(400, "InvalidIdentityToken", told)
+            reported = f"who is {form.get('WebIdentityToken')}"
+            return _aws_error(400, "InvalidIdentityToken", reported)
         self.asked.append(Asked(action, form, by, request.path))
         key_id, secret, token, moment = self.next_pair()
         arn = f"{form['RoleArn'].replace(':role/', ':assumed-role/')}/{form['RoleSessionName']}"
@@ -214,11 +214,15 @@ class TokenServices:
             if late:
                 return 400, json.dumps({"Code": "InvalidTimeStamp.Expired", "Message": "late"}), {}
             if not secret or signature != right or form.get("SecurityToken", "") != token:
-                told = f"server string to sign is:{text}"
-                return 400, json.dumps({"Code": "SignatureDoesNotMatch", "Message": told}), {}
+                reported = f"server string to sign is:{text}"
+                return 400, json.dumps({"Code": "SignatureDoesNotMatch", "Message": reported}), {}
         elif form.get("OIDCToken") not in self.bearers:
-            told = f"The token {form.get('OIDCToken')} is no good"
-            return 400, json.dumps({"Code": "AuthenticationFail.OIDCToken", "Message": told}), {}
+            reported = f"The token {form.get('OIDCToken')} is no good"
+            return (
+                400,
+                json.dumps({"Code": "AuthenticationFail.OIDCToken", "Message": reported}),
+                {},
+            )
         self.asked.append(Asked(action, form, by))
         arn = f"{form['RoleArn']}/{form['RoleSessionName']}"
         return 200, json.dumps({"Credentials": self._words(), "AssumedRoleUser": {"Arn": arn}}), {}

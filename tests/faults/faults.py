@@ -1,6 +1,6 @@
 """What a fault does to an exchange: the vocabulary of the matrices.
 
-`done` tells whether the service has done the work when the client meets the fault; that decides
+`done` says whether the service has done the work when the client meets the fault; that decides
 what may be found there afterwards.
 """
 
@@ -48,13 +48,13 @@ def refusal(status: int, code: str, **headers: str) -> Fault:
     def fault(exchange: Exchange) -> None:
         exchange.read()
         body = b"" if exchange.asked.method == "HEAD" else error_document(code)
-        told = [("Date", formatdate(usegmt=True)), ("Content-Type", "application/xml")]
-        told += [(name.replace("_", "-"), value) for name, value in headers.items()]
+        reported = [("Date", formatdate(usegmt=True)), ("Content-Type", "application/xml")]
+        reported += [(name.replace("_", "-"), value) for name, value in headers.items()]
         head = exchange.asked.method == "HEAD"
         if head:  # OSS says in a header what HEAD has no body for
-            told.append(("x-oss-err", base64.b64encode(error_document(code)).decode()))
-            told.append(("Content-Length", "0"))
-        exchange.send(Answer(status, "Fault", told, body, to_head=head))
+            reported.append(("x-oss-err", base64.b64encode(error_document(code)).decode()))
+            reported.append(("Content-Length", "0"))
+        exchange.send(Answer(status, "Fault", reported, body, to_head=head))
 
     return fault
 
@@ -174,10 +174,10 @@ def impostor(body: bytes) -> Fault:
 
 def _answer_with(exchange: Exchange, body: bytes) -> None:
     head = exchange.asked.method == "HEAD"
-    told = [("Date", formatdate(usegmt=True)), ("Content-Type", "application/xml")]
+    reported = [("Date", formatdate(usegmt=True)), ("Content-Type", "application/xml")]
     if head:
-        told.append(("Content-Length", str(len(body))))
-    exchange.send(Answer(200, "OK", told, b"" if head else body, to_head=head))
+        reported.append(("Content-Length", str(len(body))))
+    exchange.send(Answer(200, "OK", reported, b"" if head else body, to_head=head))
 
 
 GARBAGE = b"<html>\x00 this is no XML & never was <oops"
@@ -234,7 +234,7 @@ class Lag:
 
 
 class Meanwhile:
-    """Somebody else does something at the service, and then the fault goes its way."""
+    """Another client does something at the service, and then the fault goes its way."""
 
     def __init__(self, act: Callable[[], object], fault: Fault) -> None:
         self._act = act

@@ -117,7 +117,7 @@ class Field:
         self.operation = operation
         self.clean = self._adapted(emulator.open(self._bucket))
         if self.clean.dialect.error_header is None:
-            self.operation = replace(operation, told_by_head=False)
+            self.operation = replace(operation, head_names_error=False)
         self._with_bucket = "bucket" in operation.name
         self._alone = threading.Lock()
 
@@ -218,7 +218,7 @@ def problem(cell: Cell, normal: Normal, outcome: Outcome) -> str:
     """Say what is wrong with how a cell ended; "" for nothing.
 
     A success means that all is done, once. A failure means that nothing is done, or that all is
-    where the service had done it before the client was told. Nothing is ever half done.
+    where the service had done it before the client heard of it. Nothing is ever half done.
     """
     checks = {
         "the fault never struck": outcome.hits > 0,
@@ -238,14 +238,14 @@ def problem(cell: Cell, normal: Normal, outcome: Outcome) -> str:
 
 
 def _allowed(cell: Cell, normal: Normal) -> frozenset[str]:
-    nameless = cell.target == "HEAD" and not cell.operation.told_by_head
+    nameless = cell.target == "HEAD" and not cell.operation.head_names_error
     if (
         cell.times is not None
         and cell.times <= cell.kind.heals
         and not (nameless and cell.kind.name.startswith("403"))
     ):
         return frozenset({""})
-    # Where ETags follow from parts, the object itself tells that an upload became it.
+    # Where ETags follow from parts, the object itself shows that an upload became it.
     seen = cell.kind.done and cell.hits_the_change and cell.target == "POST uploadId"
     harmless = (
         seen
@@ -274,8 +274,8 @@ def _comes_after(cell: Cell, normal: Normal) -> bool:
 
 
 def _may_leak(cell: Cell, normal: Normal, outcome: Outcome) -> bool:
-    """An upload whose id never arrived cannot be told from another host's; a lifecycle rule ends
-    it, and the log names the key."""
+    """An upload whose id never arrived cannot be distinguished from another host's; a
+    lifecycle rule ends it, and the log names the key."""
     begun = "POST uploads"
     again = outcome.asked.count(begun) > normal.asked.count(begun)
     return again or (cell.target == begun and cell.kind.done)

@@ -47,7 +47,7 @@ class Operation:
             be refused, which is an answer, and the operation goes on; a regular expression.
         errors: what it may fail with besides.
         unverified: whether what is read is covered by no checksum.
-        told_by_head: whether the answer to HEAD names the error.
+        head_names_error: whether the answer to HEAD names the error.
         settings: fields of the dialect that are other than usual.
     """
 
@@ -61,7 +61,7 @@ class Operation:
     probes: str = "never"
     errors: frozenset[str] = frozenset()
     unverified: bool = False
-    told_by_head: bool = True
+    head_names_error: bool = True
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -160,7 +160,7 @@ PUT = "PUT"
 COPY = "PUT copy"
 PROBES = "GET( tagging)?"
 KNOWN_TO_BE_DONE = frozenset({""})
-"""No failure, though no answer ever comes: a look between two attempts tells that it is done."""
+"""No failure, though no answer ever comes: a look between two attempts shows that it is done."""
 
 LINKS: Any = {
     "tolerates": "DELETE|(PUT|GET) symlink",

@@ -273,7 +273,7 @@ def test_a_service_that_copies_no_parts(bucket: MemoryBucket, tmp_path: Path) ->
 
 
 def test_a_source_that_others_replace_meanwhile(tree: FileSystem, bucket: MemoryBucket) -> None:
-    """Whoever closes the copy is told, and no object is made of a mix."""
+    """Whoever closes the copy gets an error, and no object is made of a mix."""
     source, copy = opened(tree), made(tree)
     assert tree.copy_file_range(source, 0, copy, 0, SIZE) == SIZE
     put(bucket, "d/source", b"theirs" * PART)

@@ -128,7 +128,7 @@ def test_a_directory_takes_its_time_along(tree: FileSystem) -> None:
     assert mtime(tree, "/implicit/d") != moved
 
 
-def test_a_later_mount_tells_what_every_host_does(
+def test_a_later_mount_shows_what_every_host_does(
     tree: FileSystem, bucket: MemoryBucket, tmp_path: Path
 ) -> None:
     tree.symlink("/implicit/new", "x")

@@ -158,7 +158,7 @@ def test_attributes_set_by_many_at_once_are_all_kept(
 
 
 @pytest.mark.parametrize(
-    ("lists", "size", "told"),
+    ("lists", "size", "reported"),
     [
         (True, 0, False),
         (True, 152, False),
@@ -171,18 +171,18 @@ def test_attributes_set_by_many_at_once_are_all_kept(
         (None, 1024, True),
     ],
 )
-def test_who_lists_a_directory_is_told_no_names(
-    bucket: MemoryBucket, tmp_path: Path, *, lists: bool | None, size: int, told: bool
+def test_who_lists_a_directory_gets_no_names(
+    bucket: MemoryBucket, tmp_path: Path, *, lists: bool | None, size: int, reported: bool
 ) -> None:
-    """G15. Of a process in another PID namespace nothing but the size of its buffer tells."""
+    """G15. Of a process in another PID namespace nothing but the size of its buffer shows it."""
     put(bucket, "f", b"x", team="blue")
     asked: list[str] = []
     bucket.before = lambda operation, _key: asked.append(operation)
     with ThreadPoolExecutor(1) as executor:
         env = replace(environment_of(bucket, tmp_path, executor), caller_lists=lambda: lists)
         tree = FileSystem(env, dict)
-        assert tree.listxattr("/f", size) == (["user.tag.team"] if told else [])
-        assert ("get_tags" in asked) is told
+        assert tree.listxattr("/f", size) == (["user.tag.team"] if reported else [])
+        assert ("get_tags" in asked) is reported
         tree.close()
 
 

@@ -128,7 +128,7 @@ def test_an_exclusive_rename_says_what_it_always_says(tmp_path: Path) -> None:
         ({"file_mode": 0, "dir_mode": 0o777}, 0, 0o777),
     ],
 )
-def test_modes_where_no_metadata_tells_one(choices, file, directory, tmp_path: Path) -> None:
+def test_modes_where_no_metadata_has_one(choices, file, directory, tmp_path: Path) -> None:
     bucket = MemoryBucket()
     bucket.put("d/f", BytesSource(b"x"), NewObject())
     with tree_of(bucket, tmp_path, **choices) as tree:

@@ -100,7 +100,7 @@ CALLS: dict[str, Callable[[Host, int], str]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_file_goes_on(host: Host, call: str) -> None:
-    """D3, D5: not ESTALE, which is for what somebody else has done."""
+    """D3, D5: not ESTALE, which is for what another client has done."""
     host.bucket.put("d/f", BytesSource(OLD), NewObject(tags=TagSet({"k": "v"})))
     fh, _ = host.tree.open("/d/f", os.O_RDWR)
     host.tree.write(fh, 500, b"!")
@@ -116,7 +116,7 @@ def test_the_file_goes_on(host: Host, call: str) -> None:
     assert [key for key in keys if key != "d/"] == ([path[1:]] if path else [])
 
 
-def test_what_somebody_else_has_made_is_stale(host: Host) -> None:
+def test_what_another_client_has_made_is_stale(host: Host) -> None:
     host.bucket.put("d/f", BytesSource(OLD), NewObject())
     fh, _ = host.tree.open("/d/f", os.O_RDWR)
     host.tree.write(fh, 500, b"!")

@@ -326,7 +326,7 @@ def test_nothing_is_copied(native_tree: FileSystem, native: MemoryBucket, what: 
 
 
 @pytest.mark.parametrize("what", ["/d", "/d/f"])
-def test_a_rename_that_fails_is_told_and_open_files_stay(
+def test_a_rename_that_fails_is_reported_and_open_files_stay(
     native_tree: FileSystem, native: MemoryBucket, what: str
 ) -> None:
     fh, _ = native_tree.open("/d/f", os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Fetching ahead over a bucket in memory, with no threads and a clock that moves when told."""
+"""Fetching ahead over a bucket in memory, with no threads and a clock that a test moves on."""
 
 import os
 from collections.abc import Callable, Iterator

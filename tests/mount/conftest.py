@@ -145,8 +145,8 @@ class Faults:
 
     def by_fault(self) -> dict[str, int]:
         """Return how many requests each fault struck."""
-        told = requests.get(self._url, timeout=60).json()
-        return {fault["fault"]: fault["hits"] for fault in told}
+        reported = requests.get(self._url, timeout=60).json()
+        return {fault["fault"]: fault["hits"] for fault in reported}
 
     def clear(self) -> None:
         requests.delete(self._url, timeout=60)

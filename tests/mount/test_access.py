@@ -272,7 +272,7 @@ def test_a_normal_user_who_lets_others_in(host: Host, service: Emulator, bucket:
 
 
 def test_without_a_setuid_fusermount(host: Host, service: Emulator, bucket: str) -> None:
-    """... a normal user is told so, by it and by us."""
+    """... a normal user gets an error that says so, by it and by us."""
     for name in ("fusermount", "fusermount3"):
         tool = shutil.which(name)
         if tool is not None:

@@ -1,4 +1,4 @@
-"""cp between mounts of different services: what is carried, and what is told of the rest."""
+"""cp between mounts of different services: what is carried, and what is reported of the rest."""
 
 import os
 import stat
@@ -75,8 +75,8 @@ def attempt(*command: str | Path) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("pair", ["oss obs"], indirect=True)
-def test_what_the_other_service_refuses_is_told_of_each_file(pair: Pair) -> None:
-    """What the other service's rules refuse is told by the tool's exit status and stderr (where
+def test_what_the_other_service_refuses_is_reported_of_each_file(pair: Pair) -> None:
+    """What the other service's rules refuse is reported by the tool's exit status and stderr (where
     tags were asked for: plain `cp -a` makes do without) and by the mount's log, file by file;
     everything else is carried."""
     source, target = pair
@@ -86,14 +86,16 @@ def test_what_the_other_service_refuses_is_told_of_each_file(pair: Pair) -> None
         os.setxattr(source.path / "tree" / name, "user.tag.team", b"blue")
     os.setxattr(source.path / "tree/bad", "user.tag.sum", b"1=2")
     os.setxattr(source.path / "tree/worse", "user.tag.a/b", b"c")
-    status, told = attempt("cp", "-a", "--preserve=xattr", source.path / "tree", target.path / "cp")
-    assert (status, len(told)) == (1, 2)
-    # cp tells the tag where the file should be, and leaves the file to the log.
-    assert all(any(tag in line for line in told) for tag in ("user.tag.sum", "user.tag.a/b"))
-    status, told = attempt("rsync", "-aX", f"{source.path}/tree/", target.path / "rsync")
+    status, reported = attempt(
+        "cp", "-a", "--preserve=xattr", source.path / "tree", target.path / "cp"
+    )
+    assert (status, len(reported)) == (1, 2)
+    # cp reports the tag where the file should be, and leaves the file to the log.
+    assert all(any(tag in line for line in reported) for tag in ("user.tag.sum", "user.tag.a/b"))
+    status, reported = attempt("rsync", "-aX", f"{source.path}/tree/", target.path / "rsync")
     assert status == 23  # "partial transfer due to error"
-    assert any("bad" in line and "user.tag.sum" in line for line in told)
-    assert any("worse" in line and "user.tag.a/b" in line for line in told)
+    assert any("bad" in line and "user.tag.sum" in line for line in reported)
+    assert any("worse" in line and "user.tag.a/b" in line for line in reported)
     run("cp", "-a", source.path / "tree", target.path / "quiet")
     for directory in ("cp", "rsync", "quiet"):
         for name in ("good", "bad", "worse"):

@@ -252,7 +252,7 @@ class TestContent:
         assert far_mount.tags("f") == {"k": "v"}
 
     @ALL
-    def test_edits_keep_tags_that_no_count_told_of(self, mount: Mounted) -> None:
+    def test_edits_keep_tags_that_no_count_reported(self, mount: Mounted) -> None:
         size = 20 * 1024**2
         for name in ("f", "g"):
             mount.judge.put(name, bytes(size))
@@ -445,7 +445,7 @@ class TestTree:
         mount.forget()
         os.listdir(mount.path)
         if not mount.has("symlinks"):
-            (mount.path / "m").lstat()  # nothing but its metadata tells what it is
+            (mount.path / "m").lstat()  # nothing but its metadata shows what it is
         log = mount.requests()
         os.readlink(mount.path / "m")
         assert log.kinds() == {"GET symlink" if mount.has("symlinks") else "GET": 1}
@@ -486,7 +486,7 @@ class TestTags:
         (mount.path / "untagged").stat()
         log = mount.requests()
         assert getfattr(mount.path / "untagged") == {}
-        # OSS's HEAD told no tags, and the right to read them is known; others may tell nothing.
+        # OSS's HEAD reported no tags, and the right to read them is known; others report nothing.
         assert len(log) == (0 if mount.kind == "oss" else 1)
 
     def test_getfattr_of_a_directory_is_parallel(self, far_mount: Mounted) -> None:

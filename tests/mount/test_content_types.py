@@ -1,4 +1,4 @@
-"""A new file has the Content-Type of its name; a type that somebody chose stays."""
+"""A new file has the Content-Type of its name; a type that was chosen stays."""
 
 import os
 import shutil

@@ -162,7 +162,7 @@ PODS = {
         "HUAWEICLOUD_OIDC_TOKEN_FILE": "HOME/token",
     },
 }
-"""What a cluster gives a pod that is to be somebody, for each service."""
+"""What a cluster gives a pod that is to have an identity, for each service."""
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -221,7 +221,7 @@ NAMED = {
     ),
     "a profile that is not there": ("s3", {"AWS_PROFILE": "typo"}, "AWS_PROFILE=typo: "),
 }
-"""Whom somebody named, and the error that it is."""
+"""An identity that was named, and the error that it is."""
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -305,7 +305,7 @@ def test_a_password_file_sends_no_secret(running, tmp_path, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path, service):
+def test_a_mount_at_boot_shows_no_secrets(running, tmp_path, service):
     """With an empty environment, in the background, and with everything logged."""
     one, tokens = running(service)
     words = tokens.hand_out("SECRET")
@@ -335,7 +335,7 @@ def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path, service):
         status = os.getxattr(mountpoint, "user.tagfs.status").decode()
         pid = json.loads(status)["pid"]
         assert mountpoint.joinpath("a").stat().st_mode & 0o777 == 0o640
-        told = {
+        reported = {
             "status": status,
             "cmdline": Path(f"/proc/{pid}/cmdline").read_text(),
             "environ": Path(f"/proc/{pid}/environ").read_text(),
@@ -345,17 +345,17 @@ def test_a_mount_at_boot_tells_nobody_its_secrets(running, tmp_path, service):
         }
         for file in (tmp_path / "cache").rglob("*"):
             if file.is_file():
-                told[str(file)] = file.read_text(errors="replace")
+                reported[str(file)] = file.read_text(errors="replace")
         limits = Path(f"/proc/{pid}/limits").read_text()
     finally:
         subprocess.run(["fusermount", "-u", str(mountpoint)], check=True, timeout=30)
     assert (
-        "TokenExpired" in told["log"] or "ExpiredToken" in told["log"]
-    )  # so that there was something to tell
-    assert "DEBUG" in told["log"]
-    assert any(name.endswith("mount.json") for name in told)
+        "TokenExpired" in reported["log"] or "ExpiredToken" in reported["log"]
+    )  # so that there was something to report
+    assert "DEBUG" in reported["log"]
+    assert any(name.endswith("mount.json") for name in reported)
     secrets = ("s3cret-of", "t0ken-of", "4-HMAC", "OBS STS", "Signature=", "uthorization")
-    found = [(place, s) for place, text in told.items() for s in secrets if s in text]
+    found = [(place, s) for place, text in reported.items() for s in secrets if s in text]
     assert found == []
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core.split()[4:6] == ["0", "0"]

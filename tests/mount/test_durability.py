@@ -63,8 +63,8 @@ def mount(service: Emulator, bucket: str, tmp_path: Path, gate: Gate) -> Iterato
 
 
 def status(mount: Mounted) -> dict[str, int]:
-    told = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
-    return {name: told[name] for name in ("held_files", "held_bytes", "failing_uploads")}
+    reported = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
+    return {name: reported[name] for name in ("held_files", "held_bytes", "failing_uploads")}
 
 
 def all_is_uploaded(mount: Mounted) -> bool:
@@ -138,8 +138,8 @@ class TestClose:
         assert getfattr(directory) == {"user.tag.of": "directory"}
         assert stat.S_IMODE(directory.stat().st_mode) == 0o750
         assert not (directory / "g").exists()
-        told = {"held_files": UPLOADS + 2, "held_bytes": 4 * UPLOADS + 7, "failing_uploads": 0}
-        assert status(mount) == told
+        reported = {"held_files": UPLOADS + 2, "held_bytes": 4 * UPLOADS + 7, "failing_uploads": 0}
+        assert status(mount) == reported
         assert mount.keys() == []
 
         gate.open()
@@ -614,7 +614,7 @@ class TestFailures:
         return mount_with(f"{LOCAL},timeout=1")
 
     @pytest.mark.parametrize("how", [DENIED, UNAVAILABLE])
-    def test_it_is_told_and_tried_again(self, mount: Mounted, gate: Gate, how: str) -> None:
+    def test_it_is_reported_and_retried(self, mount: Mounted, gate: Gate, how: str) -> None:
         gate.shut("bad*", how=how)
         write(mount.path / "bad", b"bad", k="v")
         wait_for(lambda: status(mount)["failing_uploads"] == 1)
@@ -644,7 +644,7 @@ class TestFailures:
         wait_for(lambda: all_is_uploaded(mount))
         assert mount.content("later") == b"later"
         umount(mount)
-        recovered(mount)  # what was told to have failed
+        recovered(mount)  # what was reported to have failed
         assert mount.content("bad2") == b"bad2"
 
     def test_a_file_that_fails_may_be_removed(self, mount: Mounted, gate: Gate) -> None:
@@ -668,7 +668,9 @@ class TestFailures:
         assert mount.keys() == ["good"]
         assert mount.content("good") == b"bad"
 
-    def test_who_must_wait_for_a_failing_file_is_told(self, mount: Mounted, gate: Gate) -> None:
+    def test_who_must_wait_for_a_failing_file_gets_its_error(
+        self, mount: Mounted, gate: Gate
+    ) -> None:
         gate.shut("d/*", how=DENIED)
         (mount.path / "d").mkdir()
         sync_failed = failing(lambda: sync(mount.path / "d"))
@@ -705,7 +707,7 @@ class TestFailures:
         assert_nothing_left(mount)
 
     @ALL
-    def test_somebody_else_made_it_first(
+    def test_another_client_made_it_first(
         self, mount_with: MountFactory, gate: Gate, tmp_path: Path
     ) -> None:
         """O_EXCL: the other's object stays, and ours is kept for `tagfs recover`."""

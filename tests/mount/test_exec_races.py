@@ -197,7 +197,7 @@ WORKER = textwrap.dedent(
 
 
 def work(mount: Mounted, directory: Path) -> list[dict[str, Any]]:
-    """Run all workers in a directory; return what they tell. Whoever hangs is a failure."""
+    """Run all workers in a directory; return what they report. Whoever hangs is a failure."""
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, str(n), str(NOBODY if n % 2 else 0), str(SECONDS)],
@@ -233,19 +233,19 @@ def test_every_byte_that_was_fsynced_is_on_the_service(
     directory.mkdir()
     directory.chmod(0o777)
     refusals.set(*FAULTS)
-    told = work(mount, directory)
+    reported = work(mount, directory)
     assert refusals.hits() > 0
     refusals.clear()
     unmount(mount)
-    acts = [act for one in told for act in one["done"]]
+    acts = [act for one in reported for act in one["done"]]
     assert len(set(acts)) == 11, "each of them succeeds"
     keys = set(mount.keys())
-    for one in told:
+    for one in reported:
         for name, content in one["expected"].items():
             key = f"d/{name}"
             if content is None:
                 assert key not in keys, (name, one["failures"])
             else:
                 assert mount.content(key) == bytes.fromhex(content), (name, one["failures"])
-    for one in told:
+    for one in reported:
         assert len(one["failures"]) <= sum(one["done"].values()) / 10, one["failures"]

@@ -83,7 +83,7 @@ def test_without_noforget_a_handle_goes_stale(mount: Mounted) -> None:
     mount.released()
     mount.forget_in_kernel()
     try:
-        told = read_by(mount, handle).decode()  # by a kernel that did not forget it
+        reported = read_by(mount, handle).decode()  # by a kernel that did not forget it
     except OSError as error:
-        told = errno.errorcode[error.errno or 0]
-    assert told in {"old", "ESTALE"}
+        reported = errno.errorcode[error.errno or 0]
+    assert reported in {"old", "ESTALE"}

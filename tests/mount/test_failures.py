@@ -1,4 +1,4 @@
-"""D5, D7: the service refuses. Who wrote is told, nothing is changed, nothing is lost."""
+"""D5, D7: the service refuses. Who wrote gets an error, nothing is changed, nothing is lost."""
 
 import errno
 import itertools

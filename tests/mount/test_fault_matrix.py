@@ -37,7 +37,7 @@ WRITES = {"create", "rewrite", "create, large", "rewrite, large", "edit, large",
 
 TAKEN = {"create, large": {errno.EEXIST}, "edit, large": {errno.ESTALE}}
 """What the next close says of an upload that was completed without an answer: what is at the key
-now is the upload's own, but nothing tells that."""
+now is the upload's own, but nothing shows that."""
 
 Services = Callable[[str], Emulator]
 
@@ -101,7 +101,7 @@ def test_calls_on_a_mount(field: tuple[Ground, Mounted]) -> None:
 
 
 def test_what_another_host_makes_at_the_old_name(field: tuple[Ground, Mounted]) -> None:
-    """The reply to a rename's deletion is lost, and somebody makes a file there: it stays."""
+    """The reply to a rename's deletion is lost, and another client makes a file there: it stays."""
     ground, mount = field
     wrong = []
     for act in ACTS:

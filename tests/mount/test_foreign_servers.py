@@ -64,7 +64,7 @@ def plant(top: Path) -> dict[str, bytes | None]:
 
 @pytest.fixture
 def mount(mount_with: MountFactory) -> Mounted:
-    """A bucket, mounted by somebody who does not wait a minute for what never works."""
+    """A bucket, mounted by a user who does not wait a minute for what never works."""
     return mount_with("timeout=4")
 
 

@@ -158,7 +158,7 @@ def test_link_changed_elsewhere_is_moved_with_its_directory(mount: Mounted) -> N
 
 
 def test_mapped_pages_with_a_reader_open(mount: Mounted) -> None:
-    """D4: pages of a shared mapping are uploaded though somebody else reads the file."""
+    """D4: pages of a shared mapping are uploaded though another process reads the file."""
     path = mount.path / "f"
     path.write_bytes(b"a" * 4096)
     libc = ctypes.CDLL(None)  # Python's own mmap keeps a descriptor

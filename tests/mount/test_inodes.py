@@ -43,7 +43,7 @@ def plant(mount: Mounted) -> None:
 
 
 class TestListings:
-    def test_they_tell_the_numbers_that_stat_does(self, mount: Mounted) -> None:
+    def test_they_show_the_numbers_that_stat_does(self, mount: Mounted) -> None:
         plant(mount)
         for directory in (mount.path, mount.path / "dir", mount.path / "unmarked"):
             with os.scandir(directory) as entries:

@@ -16,10 +16,10 @@ SECONDS = 5.0
 
 def test_sixty_four_processes(mount_with: MountFactory) -> None:
     mount = mount_with("part_size=102400")
-    told, usage = run_load(mount.path, mount.process.pid, SECONDS)
-    assert told.errors == []
-    assert told.calls > 500
-    assert told.slowest < 60
+    reported, usage = run_load(mount.path, mount.process.pid, SECONDS)
+    assert reported.errors == []
+    assert reported.calls > 500
+    assert reported.slowest < 60
     wait_for(lambda: not mount.staged(), 10)
     assert max(usage.descriptors) < 600
     assert mount.judge.uploads() == []

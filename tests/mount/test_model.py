@@ -211,7 +211,7 @@ class FilePrograms(RuleBasedStateMachine):
     # What must be so
 
     def teardown(self) -> None:
-        if sys.exception() is not None:  # a step has failed, and that is what to tell
+        if sys.exception() is not None:  # a step has failed, and that is what to report
             self._drop_all()
             return
         try:

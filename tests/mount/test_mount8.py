@@ -157,7 +157,7 @@ def test_unless_root_says_so(host: Host, way: str, fuse: str) -> None:
 @needs_mount8
 @pytest.mark.parametrize("fuse", ["2", "3"])
 def test_no_value_is_taken_for_an_option(host: Host, fuse: str) -> None:
-    """... the bucket's prefix neither, which is the name that the mount table tells."""
+    """... the bucket's prefix neither, which is the name that the mount table reports."""
     host.judge.put("a,suid,dev/f", b"x")
     url = f"{host.url}/a,suid,dev"
     options = f"{host.options},fuse={fuse}"
@@ -211,7 +211,7 @@ LABELS = {
     "2": 'context="system_u:object_r:httpd_sys_content_t:s0:c1,c2"',
     "3": "fscontext=system_u:object_r:a_t:s0,defcontext=system_u:object_r:b_t:s0",
 }
-"""What SELinux is told of a mount, for each libfuse."""
+"""What SELinux sees of a mount, for each libfuse."""
 
 
 @needs_mount8
@@ -225,10 +225,12 @@ def test_labels_of_selinux_are_the_kernels(host: Host, fuse: str) -> None:
     if "selinuxfs" in Path("/proc/filesystems").read_text():
         pytest.skip("SELinux runs here: it knows no such labels")
     mount = f"tagfs mount {host.url} {host.point} -o {host.options},fuse={fuse}"
-    told = host.run(f"{mount},'{LABELS[fuse]}'")
+    reported = host.run(f"{mount},'{LABELS[fuse]}'")
     name = LABELS[fuse].partition("=")[0]
-    assert told.returncode == 1
-    assert told.stderr.startswith(f"tagfs: {name} is a label of SELinux, which this kernel does")
+    assert reported.returncode == 1
+    assert reported.stderr.startswith(
+        f"tagfs: {name} is a label of SELinux, which this kernel does"
+    )
     believed = f"{host.public}/file-systems"
     pretend = (
         f"printf 'nodev\\tselinuxfs\\n' >{believed}; mount --bind {believed} /proc/filesystems"

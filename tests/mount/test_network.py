@@ -55,8 +55,8 @@ class Way:
         assert (done.returncode, done.stderr) == (0, "")
 
     def status(self) -> dict[str, object]:
-        told: dict[str, object] = json.loads(os.getxattr(self.path, "user.tagfs.status"))
-        return told
+        reported: dict[str, object] = json.loads(os.getxattr(self.path, "user.tagfs.status"))
+        return reported
 
     def use(self) -> None:
         """Write, tag and read back, past all caches."""
@@ -102,9 +102,9 @@ def test_a_password_of_the_command_line_is_seen_nowhere(way: Way) -> None:
         shown = Path(f"/proc/{pid}/cmdline").read_bytes()
         assert b"user:***" in shown
         assert SECRET.encode() not in shown
-        told = json.dumps(way.status()) + Path("/proc/self/mountinfo").read_text()
-        assert SECRET not in told
-        assert "p@ss" not in told
+        reported = json.dumps(way.status()) + Path("/proc/self/mountinfo").read_text()
+        assert SECRET not in reported
+        assert "p@ss" not in reported
         (record,) = way.cache.glob("staging/*/mount.json")
         assert "ss-word" not in record.read_text()
         run(sys.executable, "-m", "tagfs", "umount", way.path)
@@ -130,7 +130,7 @@ def test_https_goes_through_a_tunnel(way: Way, tmp_path: Path) -> None:
 
 
 def test_a_ca_of_the_environment_is_remembered(way: Way, tmp_path: Path) -> None:
-    """The mount tells its commands, and its recovery, which one it was."""
+    """The mount names to its commands, and its recovery, which one it was."""
     ours = Authority(tmp_path, "ours")
     with TlsFront(ours.certify(LOOPBACK, NOW + DAY), way.place) as front:
         way.mount(

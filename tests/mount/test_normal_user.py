@@ -1,4 +1,4 @@
-"""Everything works for a user without rights: mounting, looking, taking off, being told."""
+"""Everything works for a user without rights: mounting, looking, taking off, being informed."""
 
 import os
 import shutil

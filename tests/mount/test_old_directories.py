@@ -1,4 +1,4 @@
-"""Directories as s3fs wrote them long ago: empty objects without a slash, told by Content-Type.
+"""Directories as s3fs wrote them long ago: empty objects without a slash, of a type of their own.
 
 Also what Hadoop and EMR leave beside a directory, which stays a file.
 """

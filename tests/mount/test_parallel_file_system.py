@@ -39,7 +39,7 @@ def home(mount: Mounted, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 def keys(mount: Mounted, home: Path) -> list[str]:
-    """Return the keys below a directory, as the SDK tells them."""
+    """Return the keys below a directory, as the SDK reports them."""
     return [key[len(home.name) + 1 :] for key in mount.judge.keys(f"{home.name}/")][1:]
 
 
@@ -235,9 +235,9 @@ class TestTags:
         assert getfattr(home / "l", link=True) == {}
         assert "PUT tagging" not in log.kinds()
         assert "GET tagging" not in log.kinds()
-        told = [line for line in mount.log().splitlines() if "WARNING" in line]
-        assert len([line for line in told if "no object tags" in line]) == 1
-        assert "parallel file system" in told[0]
+        reported = [line for line in mount.log().splitlines() if "WARNING" in line]
+        assert len([line for line in reported if "no object tags" in line]) == 1
+        assert "parallel file system" in reported[0]
 
     def test_the_bucket_has_them(self, mount: Mounted) -> None:
         os.setxattr(mount.path, "user.tag.team", b"blue")

@@ -83,7 +83,7 @@ def test_names_from_elsewhere_are_walked_too(far_mount: Mounted) -> None:
     assert round_trips(log) <= 16
 
 
-def test_such_a_look_tells_nothing_of_what_is_missing(mount: Mounted) -> None:
+def test_such_a_look_proves_nothing_of_what_is_missing(mount: Mounted) -> None:
     fill(mount, 20)
     for number in range(10):
         (mount.path / f"d/{number:04}").stat()

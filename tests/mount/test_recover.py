@@ -410,7 +410,7 @@ class TestDirectoryRename:
             assert tree.tags(f"old/f{number:02}") == {"number": str(number)}
         assert_nothing_left(tree)
 
-    def test_a_copy_that_somebody_changed_stays(self, tree: Mounted, faults: Faults) -> None:
+    def test_a_copy_that_another_client_changed_stays(self, tree: Mounted, faults: Faults) -> None:
         crash_during(
             tree,
             faults,
@@ -720,8 +720,8 @@ class TestAtTheStart:
         file = Writing(mount.path / "f").write(b"ours")
         crash_during(mount, faults, "hang:op=PutObject", file.close)
         again = mount_with(f"cache_dir={mount.cache_dir}")
-        told = f"an earlier mount of '{mount.bucket}' left 1 file: run `tagfs recover"
-        assert told in again.log()
+        reported = f"an earlier mount of '{mount.bucket}' left 1 file: run `tagfs recover"
+        assert reported in again.log()
         other = mount_with(f"cache_dir={mount.cache_dir}", on=service.take())
         assert "tagfs recover" not in other.log()
         recovered(mount)

@@ -264,7 +264,7 @@ NOT_THERE = {
 """Calls that are done nevertheless, by service."""
 
 ELSEWHERE = {
-    # Whether a change of metadata loses tags there, only reading them can tell.
+    # Whether a change of metadata loses tags there, only reading them can show.
     ("s3", "tags"): {"chmod"},
     ("obs", "tags"): {"chmod"},
     # The text of a link is what cannot be read; OBS is asked for one on trial first.
@@ -325,7 +325,7 @@ def test_what_works_without_a_right(
     refused = REFUSED[right] | ELSEWHERE.get((mount.kind, right), set())
     refused -= NOT_THERE.get((mount.kind, right), set())
     expected = {name: "EACCES" if name in refused else "ok" for name in CALLS}
-    differ = {name: told for name, told in found.items() if told != expected[name]}
+    differ = {name: reported for name, reported in found.items() if reported != expected[name]}
     assert differ == {}, mount.log()
     for number, name in enumerate(CALLS):  # whatever was refused has changed nothing
         if name in refused:
@@ -540,7 +540,7 @@ def test_a_copy_whose_source_may_not_be_deleted_is_taken_away(
 
 @ALL
 def test_the_question_whether_one_may_delete_strikes_nothing(mount_with: MountFactory) -> None:
-    """G13. Whatever an object is called: a name that is always the same may be somebody's."""
+    """G13. Whatever an object is called: a name that is always the same may be another's."""
     mount = mount_with("")
     for name in (*FORMER, "a", "b"):
         (mount.path / name).write_text(name)

@@ -1,6 +1,6 @@
 """The promise, sentence by sentence, on a real mount; outcomes judged by the vendor's SDK.
 
-Every test runs on every service; `Mounted.has` tells the fall-backs apart.
+Every test runs on every service; `Mounted.has` distinguishes the fall-backs.
 """
 
 import errno
@@ -263,7 +263,7 @@ class TestTags:
         assert mount.tags("f") == {}
         assert failing(os.removexattr, mount.path / "f", "user.tagging") == errno.ENODATA
 
-    @ALL  # moto keeps replaced tags whatever it is told
+    @ALL  # moto keeps replaced tags whatever it is asked
     def test_g5_rename_over_keeps_the_replaced_tags(self, mount_with: MountFactory) -> None:
         """G5. When a file is renamed over one that has tags and itself has none, the replaced
         file's tags are kept (`-o replace_tags=keep`; `drop` gives the plain POSIX meaning)."""
@@ -496,8 +496,8 @@ class TestLinks:
 
     @pytest.mark.services("s3")
     def test_l5_no_link_is_made_that_would_read_as_a_file(self, mount_with: MountFactory) -> None:
-        """Without symlink objects only metadata tells a link, which a listing mount does not keep:
-        EPERM, as symlink(2) has it for a file system without links."""
+        """Without symlink objects only metadata distinguishes a link, which a listing mount does
+        not keep: EPERM, as symlink(2) has it for a file system without links."""
         mount = mount_with("attributes=listing")
         assert failing(os.symlink, "f", mount.path / "l") == errno.EPERM
         assert mount.keys() == []

@@ -1,4 +1,4 @@
-"""What a running mount does when it is told to end, or anything else, by a signal."""
+"""What a running mount does when it is asked to end, or anything else, by a signal."""
 
 import contextlib
 import json
@@ -175,7 +175,7 @@ class Supervisor:
         self.socket.bind(str(path))
         self.socket.settimeout(FAR)
 
-    def told(self) -> dict[str, str]:
+    def reported(self) -> dict[str, str]:
         lines = self.socket.recv(4096).decode().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
@@ -189,7 +189,7 @@ def supervisor() -> Iterator[Supervisor]:
     path.unlink()
 
 
-def test_systemd_is_told(
+def test_systemd_is_notified(
     service: Emulator, bucket: str, tmp_path: Path, supervisor: Supervisor
 ) -> None:
     """READY=1 when the mount answers, STOPPING=1 when it ends."""
@@ -201,15 +201,15 @@ def test_systemd_is_told(
         stderr=subprocess.DEVNULL,
     )
     try:
-        told = supervisor.told()
-        assert told["READY"] == "1"
+        reported = supervisor.reported()
+        assert reported["READY"] == "1"
         assert os.path.ismount(point)
-        assert told["MAINPID"] == str(process.pid)
-        assert told["STATUS"] == f"oss://{bucket} is mounted on {point}"
+        assert reported["MAINPID"] == str(process.pid)
+        assert reported["STATUS"] == f"oss://{bucket} is mounted on {point}"
         process.send_signal(signal.SIGTERM)
-        told = supervisor.told()
-        assert told["STOPPING"] == "1"
-        assert int(supervisor.told()["EXTEND_TIMEOUT_USEC"]) > 0
+        reported = supervisor.reported()
+        assert reported["STOPPING"] == "1"
+        assert int(supervisor.reported()["EXTEND_TIMEOUT_USEC"]) > 0
         assert process.wait(FAR) == 0
         assert not os.path.ismount(point)
     finally:

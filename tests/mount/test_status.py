@@ -48,8 +48,8 @@ def status(*args: str | Path) -> "subprocess.CompletedProcess[str]":
 
 
 def own_status(mount: Mounted) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
-    return told
+    reported: dict[str, Any] = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
+    return reported
 
 
 def test_a_page_about_one_mount(shared: Mounted) -> None:
@@ -60,7 +60,7 @@ def test_a_page_about_one_mount(shared: Mounted) -> None:
         file.write(b"y" * 4096)
         assert own_status(shared)["dirty_files"] == 1
         done = status(shared.path)
-        told = json.loads(status(shared.path, "--json").stdout)
+        reported = json.loads(status(shared.path, "--json").stdout)
     assert done.returncode == 0, done.stderr
     page = done.stdout
     assert page.startswith(f"oss://{shared.bucket} on {shared.path}\n")
@@ -73,11 +73,11 @@ def test_a_page_about_one_mount(shared: Mounted) -> None:
     )
     assert re.search(r"by kind .*PUT [12]", page)
     assert re.search(r"sent +[26]\.\d KiB", page)
-    assert told["mountpoint"] == str(shared.path)
-    assert told["state"] == "ok"
-    assert told["status"]["bytes_out"] >= 2048
-    assert told["status"]["capabilities"]["object_tags"] is True
-    assert KEYS["OSS_ACCESS_KEY_SECRET"] not in page + json.dumps(told)
+    assert reported["mountpoint"] == str(shared.path)
+    assert reported["state"] == "ok"
+    assert reported["status"]["bytes_out"] >= 2048
+    assert reported["status"]["capabilities"]["object_tags"] is True
+    assert KEYS["OSS_ACCESS_KEY_SECRET"] not in page + json.dumps(reported)
 
 
 def test_the_last_errors_are_shown_and_each_is_one_line_of_the_log(

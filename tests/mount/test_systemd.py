@@ -146,7 +146,7 @@ def test_umount_returns_when_everything_is_uploaded(mount: Mounted, refusals: Fa
     assert mount.content("mapped")[:5] == b"later"
 
 
-def test_umount_tells_what_is_kept(mount_with: MountFactory, refusals: Faults) -> None:
+def test_umount_reports_what_is_kept(mount_with: MountFactory, refusals: Faults) -> None:
     mount = mount_with("timeout=1")
     refusals.set("status=503:op=PutObject")
     with pytest.raises(OSError, match="Input/output error"):

@@ -229,7 +229,7 @@ class TestWithoutCredentials:
         assert "OSS_ACCESS_KEY_ID" in ran.err
 
 
-def test_the_status_tells_how_the_bucket_is_reached(mount: Mounted) -> None:
+def test_the_status_shows_how_the_bucket_is_reached(mount: Mounted) -> None:
     status = json.loads(os.getxattr(mount.path, "user.tagfs.status"))
     assert status["url"] == f"oss://{mount.bucket}"
     assert status["endpoint"] == mount.service.url

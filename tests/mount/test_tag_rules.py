@@ -121,8 +121,8 @@ def test_rule(shared: Mounted, case: Case, of: str) -> None:
     looks = {("HEAD", None), ("GET", "list")}
     assert {(row["method"], row["subresource"]) for row in requests.rows()} <= looks
     assert tags_of(shared, key) == {"before": "1"}
-    told = shared.log().splitlines()[lines:]
-    assert any("setxattr(" in line and str(key or "/") in line for line in told), told
+    reported = shared.log().splitlines()[lines:]
+    assert any("setxattr(" in line and str(key or "/") in line for line in reported), reported
 
 
 @pytest.mark.parametrize("of", ["object", "bucket"])

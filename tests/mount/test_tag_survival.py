@@ -257,7 +257,7 @@ CASES = [
 KNOWN = {
     ("moto", "mv of one with tags over it"): "moto merges the tags of a copy with those replaced",
 }
-"""What a server does wrong whatever it is told."""
+"""What a server does wrong whatever it is asked."""
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ class Twins:
         self.roots = (local, mounted)
 
     def path(self, name: str) -> Outcome:
-        """Compare what stat tells of a path."""
+        """Compare what stat reports of a path."""
         return self.both(lambda root: facts(os.lstat(root / name)))
 
     def both(self, call: Callable[[Path], Any]) -> Outcome:
@@ -95,7 +95,7 @@ def shown(result: Outcome) -> str:
 
 
 def facts(found: os.stat_result) -> tuple[Any, ...]:
-    """Return what stat must tell alike: of directories no size; times if a program set them."""
+    """Return what stat must report alike: of directories no size; times if a program set them."""
     mtime = found.st_mtime_ns if found.st_mtime_ns <= LONG_AGO else "now"
     kind = stat.S_IFMT(found.st_mode)
     if kind == stat.S_IFDIR:

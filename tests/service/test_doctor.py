@@ -68,7 +68,7 @@ class Faults:
 
 
 class Examined:
-    """What was found, as programs are told it."""
+    """What was found, as programs get it."""
 
     def __init__(self, findings: list[dict[str, Any]]) -> None:
         self.findings = findings
@@ -362,7 +362,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def tls_server(authority: Path) -> Iterator[int]:
-    """A server that tells the time by HTTPS."""
+    """A server that gives the time by HTTPS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
     answer = b"HTTP/1.1 403 No\r\nDate: Tue, 02 Jan 2024 03:04:05 GMT\r\nContent-Length: 0\r\n\r\n"
@@ -483,11 +483,11 @@ def test_no_libfuse(tmp_path: Path) -> None:
         "print(next(f for f in check_host(s, Host()) if f.check == 'libfuse'))"
     )
     env = {**os.environ, "FUSE_LIBRARY_PATH": "libnone.so"}
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
     ).stdout
-    assert told.startswith("FAIL     libfuse: none can be loaded")
-    assert "apt install libfuse2" in told
+    assert reported.startswith("FAIL     libfuse: none can be loaded")
+    assert "apt install libfuse2" in reported
 
 
 def test_a_bug_is_not_hidden() -> None:

@@ -62,21 +62,23 @@ def main() -> int:
 
 
 def run(phases: dict[str, Any], chosen: argparse.Namespace, directory: Path) -> dict[str, Any]:
-    """Give each phase its share of the time; return what they tell."""
+    """Give each phase its share of the time; return what they report."""
     watchdog = Watchdog()
     shares = sum(phase.share for phase in phases.values())
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     for name, phase in phases.items():
         seconds = chosen.minutes * 60 * phase.share / shares
         place = directory / name.replace(" ", "-")
         place.mkdir()
-        told[name] = _one(phase.run, Beat(place, chosen.seed, seconds, watchdog.beat, chosen.fuse))
-        print(f"{name}: {told[name]}", flush=True)
+        reported[name] = _one(
+            phase.run, Beat(place, chosen.seed, seconds, watchdog.beat, chosen.fuse)
+        )
+        print(f"{name}: {reported[name]}", flush=True)
     totals = {
-        key: sum(int(one.get(key, 0)) for one in told.values())
+        key: sum(int(one.get(key, 0)) for one in reported.values())
         for key in ("steps", "faults", "kills", "calls")
     }
-    problems = [f"{name}: {text}" for name, one in told.items() for text in one["problems"]]
+    problems = [f"{name}: {text}" for name, one in reported.items() for text in one["problems"]]
     problems += [f"{watchdog.hangs} hangs"] * bool(watchdog.hangs)
     return {
         "seed": chosen.seed,
@@ -84,17 +86,17 @@ def run(phases: dict[str, Any], chosen: argparse.Namespace, directory: Path) -> 
         "fuse": chosen.fuse,
         "totals": {**totals, "hangs": watchdog.hangs, "problems": len(problems)},
         "problems": problems,
-        "phases": told,
+        "phases": reported,
     }
 
 
 def _one(phase: Callable[[Beat], dict[str, Any]], beat: Beat) -> dict[str, Any]:
     began = time.monotonic()
     try:
-        told = phase(beat)
-    except Exception as error:  # noqa: BLE001  a phase that breaks is a problem to be told
-        told = {"problems": [f"{type(error).__name__}: {error}"]}
-    return {**told, "seconds": round(time.monotonic() - began)}
+        reported = phase(beat)
+    except Exception as error:  # noqa: BLE001  a phase that breaks is a problem to be reported
+        reported = {"problems": [f"{type(error).__name__}: {error}"]}
+    return {**reported, "seconds": round(time.monotonic() - began)}
 
 
 if __name__ == "__main__":

@@ -285,9 +285,9 @@ def run_hosts(
             ground.judge.put(f"worker-{number}/", b"")
         all_of_them = [Worker(ground, mounts, number, seed) for number in range(workers)]
         with ThreadPoolExecutor(workers) as executor:
-            told = list(executor.map(lambda worker: worker.run(goes_on), all_of_them))
+            reported = list(executor.map(lambda worker: worker.run(goes_on), all_of_them))
         steps = sum(worker.steps for worker in all_of_them)
-        return steps, sum(worker.faults for worker in all_of_them), [t for t in told if t]
+        return steps, sum(worker.faults for worker in all_of_them), [t for t in reported if t]
 
 
 def shown(data: bytes | None) -> str:

@@ -30,7 +30,7 @@ class Usage:
 
     def grows(self) -> str:
         """Say what still grew over the second half: its last quarter against the one before."""
-        told = []
+        reported = []
         for name, values, slack in (
             ("memory", self.memory, 8 * 1024**2),
             ("descriptors", self.descriptors, 40),
@@ -38,12 +38,12 @@ class Usage:
             quarter = max(len(values) // 4, 1)
             before, last = values[-2 * quarter : -quarter] or values[:1], values[-quarter:]
             if min(last) > max(before) * 1.05 + slack:
-                told.append(f"{name} from {max(before)} to {min(last)}")
-        return ", ".join(told)
+                reported.append(f"{name} from {max(before)} to {min(last)}")
+        return ", ".join(reported)
 
 
 @dataclass
-class Told:
+class Reported:
     """What all workers together did."""
 
     calls: int = 0
@@ -57,7 +57,7 @@ def run_load(
     seconds: float,
     processes: int = PROCESSES,
     beat: Callable[[], None] = lambda: None,
-) -> tuple[Told, Usage]:
+) -> tuple[Reported, Usage]:
     """Let processes work for so long; the mount has this `pid`."""
     context = multiprocessing.get_context("fork")
     results = context.SimpleQueue()
@@ -67,29 +67,29 @@ def run_load(
     ]
     for worker in workers:
         worker.start()
-    usage, told = Usage(pid), Told()
+    usage, reported = Usage(pid), Reported()
     end = time.monotonic() + seconds + SLOW
     while any(worker.is_alive() for worker in workers) and time.monotonic() < end:
         usage.sample()
         beat()
-        _gather(results, told)
+        _gather(results, reported)
         time.sleep(min(1.0, seconds / 10))
-    _gather(results, told)
+    _gather(results, reported)
     for worker in workers:
         if worker.is_alive():
-            told.errors.append(f"process {worker.pid} hangs")
+            reported.errors.append(f"process {worker.pid} hangs")
             worker.kill()
         worker.join(5)
-    return told, usage
+    return reported, usage
 
 
-def _gather(results, told: Told) -> None:
+def _gather(results, reported: Reported) -> None:
     while not results.empty():
         calls, slowest, error = results.get()
-        told.calls += calls
-        told.slowest = max(told.slowest, slowest)
+        reported.calls += calls
+        reported.slowest = max(reported.slowest, slowest)
         if error:
-            told.errors.append(error)
+            reported.errors.append(error)
 
 
 def _work(path: Path, number: int, seconds: float, results) -> None:
@@ -100,7 +100,7 @@ def _work(path: Path, number: int, seconds: float, results) -> None:
         while time.monotonic() < end:
             worker.step()
         worker.finish()
-    except BaseException as failure:  # noqa: BLE001  told by the parent
+    except BaseException as failure:  # noqa: BLE001  reported by the parent
         error = f"worker {number}: {failure!r}"
     results.put((worker.calls, worker.slowest, error))
     os._exit(0)  # nothing of the parent's is to be cleaned up here

@@ -1,9 +1,9 @@
 """Two file systems over one bucket against a model, in one process: thousands of steps a second.
 
-The bucket is `MemoryBucket`, which loses replies and refuses requests as told, and the clock moves
-only when told, so that what each host may remember is known. After a failure the bucket itself
-says whether the step took effect: the old or the new, and never anything else, or nothing was
-promised and it is kept on the local disk.
+The bucket is `MemoryBucket`, which loses replies and refuses requests as asked, and the clock moves
+only when a test moves it on, so that what each host may remember is known. After a failure the
+bucket itself says whether the step took effect: the old or the new, and never anything else, or
+nothing was promised and it is kept on the local disk.
 """
 
 import itertools
@@ -55,7 +55,7 @@ class File:
 class Opened:
     """A file that is open for writing on one host.
 
-    `unheard`: an upload of it was done and nobody was told. If it was one in parts, the next may
+    `unanswered`: an upload of it was done and no answer came. If it was one in parts, the next may
     be refused because of it, which docs/reliability.md says; all is there and all is kept.
     """
 
@@ -64,7 +64,7 @@ class Opened:
     path: str
     data: bytearray
     tags: dict[str, str]
-    unheard: bool = False
+    unanswered: bool = False
 
 
 class Wrong(AssertionError):
@@ -234,7 +234,7 @@ class World:
         try:
             call()
         except TagfsError as error:
-            # A part that failed in an earlier step is told by the close of its file.
+            # A part that failed in an earlier step is reported by the close of its file.
             if not self.trouble.struck and not self._is_explained(name, error):
                 raise Wrong(f"{name}: {type(error).__name__}: {error}") from error
             if error.errno <= 0:
@@ -245,8 +245,8 @@ class World:
 
     def _is_explained(self, name: str, error: TagfsError) -> bool:
         refused = isinstance(error, AlreadyExists | ObjectChanged)
-        unheard = {one.path for one in self.opened if one.unheard}
-        return "injected" in str(error) or (refused and name.partition(" ")[2] in unheard)
+        unanswered = {one.path for one in self.opened if one.unanswered}
+        return "injected" in str(error) or (refused and name.partition(" ")[2] in unanswered)
 
     def _create(self, host: int, fs: FileSystem, path: str) -> None:
         exclusive = os.O_EXCL * self.chance.randrange(2)
@@ -308,14 +308,14 @@ class World:
         old = self.files.get(one.path)
         found = self._found(one.path)
         new = File(bytes(one.data), one.tags)
-        one.unheard = not done and (one.unheard or found == new)
+        one.unanswered = not done and (one.unanswered or found == new)
         if found != new and (done or found != old):
             raise Wrong(f"{one.path}: {_shown(found)}, was {_shown(old)}, written {_shown(new)}")
         if found is not None:
             self.files[one.path] = found
 
     def _kept(self, fs: FileSystem, one: Opened) -> None:
-        """Whoever was told of failure finds what was written on the local disk."""
+        """Whoever got an error finds what was written on the local disk."""
         if self._found(one.path) == File(bytes(one.data), one.tags):
             return
         node = fs.files.handle(one.fh).node

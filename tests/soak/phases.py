@@ -1,4 +1,4 @@
-"""The phases of a long run. Each works until its time is up and tells what it did."""
+"""The phases of a long run. Each works until its time is up and reports what it did."""
 
 import os
 import random
@@ -30,7 +30,7 @@ TOGETHER = 16
 
 @dataclass
 class Beat:
-    """What a phase is given: a place, a seed, seconds, and whom to tell that it goes on."""
+    """What a phase is given: a place, a seed, seconds, and what to call as it goes on."""
 
     place: Path
     seed: int
@@ -131,15 +131,15 @@ def load(beat: Beat) -> dict[str, Any]:
     with emulator(beat.place, 5) as running:
         path = beat.place / "mnt"
         with mounted(running, running.take(), path, _options(beat)) as mount:
-            told, usage = run_load(
+            reported, usage = run_load(
                 path, mount.process.pid, max(beat.seconds - 10, 5), beat=beat.beat
             )
-            problems = list(told.errors)
+            problems = list(reported.errors)
             if usage.grows():
                 problems.append(f"the mount grows: {usage.grows()}")
     return {
-        "calls": told.calls,
-        "slowest_seconds": round(told.slowest, 2),
+        "calls": reported.calls,
+        "slowest_seconds": round(reported.slowest, 2),
         "memory_mib": [max(usage.memory[: len(usage.memory) // 2]) >> 20, usage.memory[-1] >> 20],
         "descriptors": [max(usage.descriptors), usage.descriptors[-1]],
         "problems": problems,
@@ -186,15 +186,15 @@ def two_mounts(beat: Beat) -> dict[str, Any]:
         place.mkdir()
         end = time.monotonic() + beat.seconds / len(SERVICES)
         with emulator(place, 5, service=kind) as running:
-            told = run_hosts(
+            reported = run_hosts(
                 running,
                 place,
                 beat.seed + number,
                 lambda end=end: beat.goes_on() and time.monotonic() < end,  # type: ignore[misc]
                 fuse=beat.fuse,
             )
-        steps, faults = steps + told[0], faults + told[1]
-        problems += [f"{kind}: {text}" for text in told[2]]
+        steps, faults = steps + reported[0], faults + reported[1]
+        problems += [f"{kind}: {text}" for text in reported[2]]
     return {"steps": steps, "faults": faults, "problems": problems}
 
 

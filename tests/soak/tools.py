@@ -171,8 +171,8 @@ def build(place: Path, seconds: float, beat: Beat) -> None:
     (place / "Makefile").write_text(f"CC={compiler}\nprogram: main.o {objects}\n\t$(CC) -o $@ $^\n")
     run(beat, seconds + 120, make, "-j4", cwd=place)
     assert "up to date" in run(beat, 60, make, cwd=place)
-    told = run(beat, 60, str(place / "program")).strip()
-    assert told == str(sum(n + n for n in range(units))), told
+    reported = run(beat, 60, str(place / "program")).strip()
+    assert reported == str(sum(n + n for n in range(units))), reported
 
 
 PROJECT = "markupsafe==2.1.5"

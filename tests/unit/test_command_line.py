@@ -1,4 +1,4 @@
-"""Commands as somebody finds them who does not know them: help by every way, and what is in use."""
+"""Commands as a newcomer finds them: help by every way, and what is in use."""
 
 import os
 from pathlib import Path

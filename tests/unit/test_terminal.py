@@ -63,7 +63,7 @@ def test_nothing_in_a_name_moves_the_cursor() -> None:
     assert "\x1b" not in "".join(table([report], 80))
 
 
-def test_progress_tells_total_rate_and_time_left() -> None:
+def test_progress_shows_total_rate_and_time_left() -> None:
     now = [0.0]
     line = ProgressLine(io.StringIO(), lambda: now[0])
     line.start()

@@ -22,7 +22,7 @@ def test_obs_decodes_the_keys_that_it_deletes(wires: Wires) -> None:
     assert wire("GET", "/bkt/a%2541").status == 404
 
 
-def test_obs_tells_the_crc64_of_parts_and_ranges(wires: Wires) -> None:
+def test_obs_reports_the_crc64_of_parts_and_ranges(wires: Wires) -> None:
     wire, name = wires["obs"], "x-obs-checksum-crc64ecma"
     whole = wire("PUT", "/bkt/whole", body=b"onetwo").headers[name]
     ranged = wire("GET", "/bkt/whole", {"Range": "bytes=0-1"})

@@ -21,7 +21,7 @@ def keys(one: Sdk) -> list[str]:
     return [item.key for item in one.listObjects("files").body.contents]
 
 
-def test_it_can_be_told_from_a_bucket(one: Sdk, files: Raw, raw: Raw) -> None:
+def test_it_can_be_distinguished_from_a_bucket(one: Sdk, files: Raw, raw: Raw) -> None:
     head = files("HEAD")
     assert head.headers["x-obs-fs-file-interface"] == "Enabled"
     assert head.headers["x-obs-bucket-type"] == "POSIX"

@@ -223,7 +223,7 @@ def test_listing(sdk: Sdk, name: str) -> None:
     assert seen == keys
 
 
-def test_what_a_listing_tells(raw: Raw) -> None:
+def test_what_a_listing_reports(raw: Raw) -> None:
     raw("PUT", "n", body=b"x")
     raw("POST", "a", "append&position=0", body=b"x")
     raw("PUT", "l", "symlink", headers={"x-obs-symlink-target": "n"})

@@ -94,7 +94,7 @@ def test_bad_signatures(obs: Emulator, raw: Raw, name: str) -> None:
     assert requests.get(f"{obs.url}/{name}", timeout=60).status_code == 403
 
 
-def test_strangers_read_what_is_public(obs: Emulator, raw: Raw, name: str) -> None:
+def test_anonymous_requests_read_what_is_public(obs: Emulator, raw: Raw, name: str) -> None:
     raw("PUT", "open", headers={"x-obs-acl": "public-read"}, body=b"x")
     raw("PUT", "closed", body=b"x")
     url = f"{obs.url}/{name}"

@@ -136,10 +136,10 @@ def test_the_tagging_header_and_copies(sdk: Sdk, name: str) -> None:
     sdk.putContent(name, "k", "x", extensionHeaders=header)
     assert sdk.object_tags(name, "k") == tags
     sdk.copyObject(name, "k", name, "plain")
-    with pytest.raises(Refused):  # a copy drops tags unless told
+    with pytest.raises(Refused):  # a copy drops tags unless asked to keep them
         sdk.getObjectTagging(name, "plain")
-    told = {f"{family}tagging-directive": "COPY"}
-    sdk.copyObject(name, "k", name, "kept", extensionHeaders=told)
+    reported = {f"{family}tagging-directive": "COPY"}
+    sdk.copyObject(name, "k", name, "kept", extensionHeaders=reported)
     assert sdk.object_tags(name, "kept") == tags
     sdk.copyObject(name, "k", name, "new", extensionHeaders={f"{family}tagging": "n=1"})
     assert sdk.object_tags(name, "new") == {"n": "1"}

@@ -65,7 +65,7 @@ def test_acl_of_copies_and_uploads(each: Any, name: str) -> None:
     assert grants(each, name, "parts") == [(EVERYONE, "READ")]
 
 
-def test_strangers_read_by_grants(aws: Emulator, s3: Any, name: str) -> None:
+def test_anonymous_requests_read_by_grants(aws: Emulator, s3: Any, name: str) -> None:
     s3.put_object(Bucket=name, Key="open", Body=b"x", GrantRead=f"uri={EVERYONE}")
     s3.put_object(Bucket=name, Key="closed", Body=b"x", GrantRead=f"id={STRANGER}")
     assert requests.get(f"{aws.url}/{name}/open", timeout=60).content == b"x"

@@ -6,7 +6,7 @@ from tests.emulator.wire import Wires, md5_of, upload
 
 
 @pytest.mark.parametrize("text", ["YWJyYWNhZGFicmE=", "garbage", ""])
-def test_s3_tells_a_malformed_md5_from_a_wrong_one(wires: Wires, text: str) -> None:
+def test_s3_distinguishes_a_malformed_md5_from_a_wrong_one(wires: Wires, text: str) -> None:
     wire = wires["s3"]
     assert wire("PUT", "/bkt/k", {"Content-MD5": text}, b"body").code == "InvalidDigest"
     assert wire("PUT", "/bkt/k", {"Content-MD5": md5_of(b"other")}, b"body").code == "BadDigest"
@@ -43,7 +43,7 @@ def test_s3_shows_metadata_beyond_ascii_as_encoded_words(
 
 
 @pytest.mark.parametrize(
-    ("query", "names", "told"),
+    ("query", "names", "reported"),
     [
         ("max-buckets=1&prefix=page-", ["page-1"], "page-1"),
         ("max-buckets=1&prefix=page-&continuation-token=page-1", ["page-2"], None),
@@ -51,13 +51,13 @@ def test_s3_shows_metadata_beyond_ascii_as_encoded_words(
     ],
 )
 def test_s3_lists_buckets_by_pages(
-    wires: Wires, query: str, names: list[str], told: str | None
+    wires: Wires, query: str, names: list[str], reported: str | None
 ) -> None:
     wire = wires["s3"]
     for name in ("page-1", "page-2"):
         wire("PUT", f"/{name}")
     answer = wire("GET", f"/?{query}")
-    assert (answer.texts("Name"), answer.text("ContinuationToken")) == (names, told)
+    assert (answer.texts("Name"), answer.text("ContinuationToken")) == (names, reported)
 
 
 def test_s3_deletes_a_bucket_with_an_upload_under_way(wires: Wires) -> None:

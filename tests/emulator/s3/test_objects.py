@@ -314,12 +314,14 @@ def test_deletes_that_are_denied(aws: Emulator, s3: Any, name: str) -> None:
     s3.put_object(Bucket=name, Key="k", Body=b"x")
     aws.faults(f"deny_delete:bucket={name}")
     try:
-        told = s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "k"}, {"Key": "none"}]})
-        assert [(e["Key"], e["Code"]) for e in told["Errors"]] == [
+        reported = s3.delete_objects(
+            Bucket=name, Delete={"Objects": [{"Key": "k"}, {"Key": "none"}]}
+        )
+        assert [(e["Key"], e["Code"]) for e in reported["Errors"]] == [
             ("k", "AccessDenied"),
             ("none", "AccessDenied"),
         ]
-        assert "Deleted" not in told
+        assert "Deleted" not in reported
         assert code_of(s3.delete_object, Bucket=name, Key="k") == (403, "AccessDenied")
     finally:
         aws.faults()

@@ -19,7 +19,7 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object: what a HEAD tells (but the number of tags), its bytes and its tags."""
+    """One object: what a HEAD reports (but the number of tags), its bytes and its tags."""
 
     info: ObjectInfo
     data: bytes
@@ -27,16 +27,16 @@ class StoredObject:
 
     @property
     def detail(self) -> Detail:
-        """What a HEAD tells of it, but for the number of tags."""
+        """What a HEAD reports of it, but for the number of tags."""
         return self.info.detail or Detail()
 
     def listed(self) -> ObjectInfo:
-        """Return what a listing tells of it."""
+        """Return what a listing reports of it."""
         at = self.info.last_modified_ns
         return replace(self.info, detail=None, last_modified_ns=at - at % _MILLISECOND)
 
     def described(self, *, counts_tags: bool) -> ObjectInfo:
-        """Return what HEAD and GET tell of it; a service that counts tags is silent about none."""
+        """Return what HEAD and GET report of it; of no tags no service that counts them does."""
         at = self.info.last_modified_ns
         count = (len(self.tags) or None) if counts_tags else None
         detail = replace(self.detail, tag_count=count)
@@ -141,7 +141,7 @@ class Shelf:
         etag: str,
         kind: ObjectType = ObjectType.NORMAL,
     ) -> ObjectInfo:
-        """Create or replace an object; return what a HEAD tells of it."""
+        """Create or replace an object; return what a HEAD reports of it."""
         info = ObjectInfo(
             key=key,
             size=len(data),
@@ -158,7 +158,7 @@ class Shelf:
             self.acls[key] = new.acl
 
     def place(self, stored: StoredObject) -> ObjectInfo:
-        """Keep an object as it is; return what a HEAD tells of it."""
+        """Keep an object as it is; return what a HEAD reports of it."""
         key = stored.info.key
         if key not in self._objects:
             self.keys.add(key)
@@ -166,7 +166,7 @@ class Shelf:
         return self.describe(stored)
 
     def describe(self, stored: StoredObject) -> ObjectInfo:
-        """Return what a HEAD tells of an object."""
+        """Return what a HEAD reports of an object."""
         return stored.described(counts_tags=self._counts_tags)
 
     def remove(self, key: str) -> None:
@@ -184,7 +184,7 @@ class Shelf:
         return found
 
     def retag(self, key: str, tags: TagSet) -> None:
-        """Give an object other tags, and tell the uploads that will replace it."""
+        """Give an object other tags, and note it for the uploads that will replace it."""
         self.place(replace(self.get(key), tags=tags))
         for upload in self.uploads.values():
             if upload.key == key:

@@ -1,4 +1,4 @@
-"""Connections: which are used again, what a failure tells, and what is closed when."""
+"""Connections: which are used again, what a failure reports, and what is closed when."""
 
 import gc
 import itertools
@@ -20,7 +20,7 @@ from tests.fakes.loopback import CLOSE, RESET, Cut, LoopbackServer, Slow, answer
 PATIENCE = Timeouts(connect=5.0, read=5.0)
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
 LARGE = 20_000_000
-"""More bytes than a socket takes before somebody reads them."""
+"""More bytes than a socket takes before they are read."""
 
 
 class Pieces(LoopbackServer):
@@ -457,8 +457,8 @@ def test_threads_never_share_a_connection(opened):
         return [ask(connections, target=f"/{thread}/{number}")[1].decode() for number in range(100)]
 
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(walk, range(8)))
-    assert told == [[f"/{thread}/{number}" for number in range(100)] for thread in range(8)]
+        reported = list(pool.map(walk, range(8)))
+    assert reported == [[f"/{thread}/{number}" for number in range(100)] for thread in range(8)]
     assert len(connections._idle) == server.connections <= 8
 
 

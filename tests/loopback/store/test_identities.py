@@ -96,7 +96,7 @@ VARIABLES = {
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
     ),
 }
-"""Variables that name somebody, or a part of somebody, or where to find one."""
+"""Variables that name an identity, or a part of one, or where to find one."""
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_a_variable_that_cannot_be_used(service, variable, tmp_path, machine) ->
     value = url if variable.endswith("FULL_URI") else "/nonexistent/file"
     with pytest.raises(BadCredentials) as raised:
         find(service, tmp_path, machine, {variable: value}).get()
-    told = str(raised.value)
+    reported = str(raised.value)
     halves = ("_ID", "_SECRET", "_AK", "_SK", "SECRET_ACCESS_KEY", "_TOKEN")
     assert (
-        variable in told
-        or (variable.endswith(halves) and "set " in told)
-        or ("CONTAINER_CREDENTIALS" in variable and "the container's role" in told)
-    ), told
+        variable in reported
+        or (variable.endswith(halves) and "set " in reported)
+        or ("CONTAINER_CREDENTIALS" in variable and "the container's role" in reported)
+    ), reported
     assert [path for _, path in machine[service].asked if path != "/none"] == []
 
 

@@ -51,7 +51,7 @@ def test_the_bucket_goes_into_the_host_where_no_path_may_have_it() -> None:
         ]
 
 
-def test_who_chose_the_path_is_told() -> None:
+def test_who_chose_the_path_gets_an_error() -> None:
     server = LoopbackServer([FORBIDDEN])
     with (
         closing(server),
@@ -63,7 +63,7 @@ def test_who_chose_the_path_is_told() -> None:
     assert len(server.asked) == 1
 
 
-def test_requests_are_signed_for_the_region_that_is_told() -> None:
+def test_requests_are_signed_for_the_region_that_is_reported() -> None:
     server = LoopbackServer([answer(400, REGION), LISTING, answer(200, b"content")])
     with closing(server), behind(server) as proxy, closing(client_of(proxy)) as client:
         client.check()
@@ -73,7 +73,7 @@ def test_requests_are_signed_for_the_region_that_is_told() -> None:
     assert {asked.headers["host"] for asked in server.asked} == {HOST}
 
 
-def test_who_chose_a_region_is_told_the_right_one() -> None:
+def test_who_chose_a_region_gets_an_error_with_the_right_one() -> None:
     server = LoopbackServer([answer(400, REGION)])
     with (
         closing(server),

@@ -1,4 +1,4 @@
-"""Requests through a proxy: what it is asked, who gets its password, and what its refusals tell."""
+"""Requests through a proxy: what it is asked, who gets its password, and how it refuses."""
 
 from collections.abc import Iterator
 from contextlib import closing

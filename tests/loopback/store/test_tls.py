@@ -125,12 +125,12 @@ def test_a_directory_of_cas(ours: Authority, tmp_path: Path) -> None:
     assert ask(ours.certify(LOOPBACK, NOW + DAY), tmp_path) == b"content"
 
 
-def test_what_is_not_trusted_is_told_with_what_is(
+def test_what_is_not_trusted_is_reported_with_what_is(
     ours: Authority, theirs: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(theirs.file))
-    told = f"trusted is {theirs.file} .SSL_CERT_FILE., another CA is named by ca_bundle"
-    with pytest.raises(Unreachable, match=told):
+    reported = f"trusted is {theirs.file} .SSL_CERT_FILE., another CA is named by ca_bundle"
+    with pytest.raises(Unreachable, match=reported):
         ask(ours.certify(LOOPBACK, NOW + DAY), None)
 
 
@@ -184,7 +184,7 @@ def test_a_containers_agent_is_verified_by_the_users_certificates(ours: Authorit
     assert (found.access_key_id, found.session_token) == ("ak", "t")
 
 
-def test_an_agent_with_a_wrong_certificate_is_told_nothing(
+def test_an_agent_with_a_wrong_certificate_gets_no_request(
     wrong: tuple[ssl.SSLContext, Path | None, str],
 ) -> None:
     context, ca_bundle, _reason = wrong

@@ -297,7 +297,7 @@ def test_backoff_grows_with_jitter_and_ends():
     assert min(retry.delay(50) for _ in range(2000)) < 1
 
 
-def test_uncertainty_is_told(serve):
+def test_uncertainty_is_reported(serve):
     for trouble, uncertain in [(CLOSE, True), (error(500, "x"), True), (error(429, "x"), False)]:
         _, client = serve(trouble, answer())
         assert client.request(GET).may_have_happened is uncertain
@@ -497,7 +497,7 @@ def test_every_attempt_is_observed(serve):
     assert seen[0][:5] == ("Op", "PUT", "bkt", "k", "tagging")
 
 
-def test_retries_are_told_at_info(serve, caplog):
+def test_retries_are_logged_at_info(serve, caplog):
     caplog.set_level(logging.INFO)
     _, client = serve(error(503, "TotalQpsLimitExceeded"), answer())
     client.request(GET)
@@ -826,12 +826,12 @@ def test_what_was_begun_ends_with_what_cannot_begin(serve, failure):
 
 def test_what_was_begun_ends_with_what_cannot_end(serve, monkeypatch):
     _, client = serve(answer(), parallel=4)
-    told: list[object] = []
+    reported: list[object] = []
 
     def fail(*_args):
-        if told:
+        if reported:
             raise KeyboardInterrupt
-        told.append(None)
+        reported.append(None)
         return False
 
     monkeypatch.setattr("tagfs.store.http.attempts.is_foreign_page", fail)

@@ -506,7 +506,7 @@ class TestReaddir:
 
         pair.works(attempt)
 
-    def test_inode_numbers_tell_files_apart(self, pair: Pair) -> None:
+    def test_inode_numbers_distinguish_files(self, pair: Pair) -> None:
         """What is linked once must not look linked: tar and du go by device and inode."""
         pair.works(plant)
 

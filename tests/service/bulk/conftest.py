@@ -45,7 +45,7 @@ class Ran:
 
     @property
     def records(self) -> list[Any]:
-        """What --json told."""
+        """What --json reported."""
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property

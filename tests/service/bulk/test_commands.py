@@ -172,7 +172,7 @@ class TestTelling:
         found = tree.run("find", "--json", "team", tree.url).records
         assert [record["path"] for record in found] == [f"{tree.url}/a"]
 
-    def test_failures_are_told_and_the_rest_is_done(self, tree: Subject) -> None:
+    def test_failures_are_reported_and_the_rest_is_done(self, tree: Subject) -> None:
         tree.tag("logs/y.gz", {f"k{n}": "v" for n in range(10)})
         ran = tree.run("set", "team=blue", "-R", f"{tree.url}/logs", status=1)
         assert "3 changed, 0 unchanged, 1 failed" in ran.err

@@ -14,7 +14,7 @@ BARE = dict.fromkeys(KEYS, "")
 
 @pytest.fixture
 def config(subject: Subject, tmp_path: Path) -> Path:
-    """A settings file that tells where the bucket is, and names a file with its key pair."""
+    """A settings file that says where the bucket is, and names a file with its key pair."""
     keys = tmp_path / "keys"
     keys.touch(0o600)
     keys.write_text(f"{KEY_ID}:{SECRET}")
@@ -31,7 +31,7 @@ def config(subject: Subject, tmp_path: Path) -> Path:
     return file
 
 
-def test_a_settings_file_tells_all(subject: Subject, config: Path) -> None:
+def test_a_settings_file_has_all(subject: Subject, config: Path) -> None:
     subject.put("a", team="blue")
     env = {**BARE, "TAGFS_CONFIG": str(config)}
     assert run_tag("get", f"{subject.url}/a", env=env).lines[-1].endswith("team=blue")

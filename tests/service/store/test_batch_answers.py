@@ -51,7 +51,7 @@ def test_an_answer_that_says_nothing_is_not_believed(
     assert client.list("").objects == ()
 
 
-def test_where_no_answer_tells_what_another_made_stays(service: Service) -> None:
+def test_where_no_answer_says_so_what_another_made_stays(service: Service) -> None:
     client = service.client
     meant = {key: client.put(key, OLD, PLAIN) for key in KEYS}
     client.put("b", NEW, PLAIN)
@@ -61,7 +61,7 @@ def test_where_no_answer_tells_what_another_made_stays(service: Service) -> None
     assert client.get("b").data == b"new"
 
 
-def test_what_cannot_be_deleted_is_told_though_no_answer_is(service: Service) -> None:
+def test_what_cannot_be_deleted_is_reported_though_no_answer_says_so(service: Service) -> None:
     client = service.client
     for key in KEYS:
         client.put(key, OLD, PLAIN)

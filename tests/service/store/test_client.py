@@ -401,7 +401,7 @@ def test_an_append_whose_answer_was_lost_is_made_once(service, client):
         assert service.tags(key) == RED
 
 
-def test_an_append_after_somebody_elses_is_refused(service, client):
+def test_an_append_after_another_clients_is_refused(service, client):
     info = client.start_append("k", data(b"one"), PLAIN)
     service.sdk.append_object("k", 3, b"XXX")
     with pytest.raises(PositionMismatch) as caught:
@@ -410,7 +410,7 @@ def test_an_append_after_somebody_elses_is_refused(service, client):
     assert service.sdk.get_object("k").read() == b"oneXXX"
 
 
-def test_a_lost_append_is_not_mistaken_for_somebody_elses(service, client):
+def test_a_lost_append_is_not_mistaken_for_another_clients(service, client):
     info = client.start_append("k", data(b"one"), PLAIN)
     service.sdk.append_object("k", 3, b"XXX")
     service.faults("reset:when=before:times=1:op=AppendObject")
@@ -440,7 +440,7 @@ def test_an_exclusive_put_whose_answer_was_lost(service, client, source):
 @pytest.mark.parametrize(
     "theirs", [(b"theirs", {}), (b"ours", {"x-oss-meta-a": "c"}), (b"sruo", {})]
 )
-def test_an_exclusive_put_that_lost_to_somebody_else(service, client, theirs):
+def test_an_exclusive_put_that_lost_to_another_client(service, client, theirs):
     content, headers = theirs
     service.sdk.put_object("k", content, headers)
     service.faults("reset:when=before:times=1:op=PutObject")
@@ -478,7 +478,7 @@ def test_a_completion_whose_answer_was_lost(service, client, exclusive):
     assert service.tags("k") == RED
 
 
-def test_a_completion_of_an_upload_that_somebody_aborted(service, client):
+def test_a_completion_of_an_upload_that_another_client_aborted(service, client):
     tagged(service, "k")
     begun = client.start_upload("k", NewObject())
     part = client.upload_part(begun, 1, data(b"new"))
@@ -650,7 +650,7 @@ STRANGE_NAMES = ["a b", "a+b", "a%20b", "ü中", "a\x01b", "a\r\nb\tc", "<&>\"'"
 
 
 @pytest.mark.parametrize("key", STRANGE_NAMES)
-def test_strange_keys_survive(service, client, key):
+def test_odd_keys_survive(service, client, key):
     client.put(f"d/{key}", data(key.encode()), NewObject(tags=RED))
     assert service.sdk.get_object(f"d/{key}").read() == key.encode()
     assert service.tags(f"d/{key}") == RED
@@ -685,8 +685,8 @@ def test_metadata_is_text_of_any_kind(service, client):
     assert found.detail is not None
     assert found.detail.metadata == {"mode": "33188", "note": "wért 中 <&> %41", "empty": ""}
     assert found.detail.headers == headers
-    told = service.sdk.head_object("k").headers["x-oss-meta-note"]
-    assert told.encode("latin-1").decode() == "wért 中 <&> %41"
+    reported = service.sdk.head_object("k").headers["x-oss-meta-note"]
+    assert reported.encode("latin-1").decode() == "wért 中 <&> %41"
 
 
 @pytest.mark.parametrize(
@@ -717,7 +717,7 @@ def test_many_are_deleted_in_batches(service, client):
     assert service.sdk.list_objects().object_list == []
 
 
-def test_batches_that_fail_are_told(service, client):
+def test_batches_that_fail_are_reported(service, client):
     keys = [f"d/{n}" for n in range(1500)]
     service.faults("deny:op=DeleteMultipleObjects:after=1")
     failed = client.delete_many(keys)
@@ -832,8 +832,8 @@ def test_a_hierarchical_bucket_is_recognised(caplog):
     client = probed(answer(200, body + b"</BucketInfo>"))
     able = client.capabilities
     assert (able.object_tags, able.symlinks, able.append, able.rename) == (False,) * 4
-    (told,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert "hierarchical namespace" in told
+    (reported,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert "hierarchical namespace" in reported
 
 
 @pytest.mark.parametrize("script", [b"<BucketInfo><Bucket/></BucketInfo>", b""])

@@ -106,7 +106,7 @@ def test_servers_without_conditions_of_deletions(service: Service, case: str) ->
 
 
 def test_servers_without_conditions_in_batches(service: Service) -> None:
-    """Batches stay: the same one without conditions is what tells."""
+    """Batches stay: the same one without conditions is what shows it."""
     client = service.client
     service.faults("status=400:code=MalformedXML:op=DeleteMultipleObjects:times=1")
     for again in (False, True):

@@ -119,7 +119,7 @@ def test_what_was_written_is_what_was_sent(service: Service) -> None:
 
 
 def test_a_missing_right_stays_one(service: Service) -> None:
-    """A refusal that is no demand is told, after one try more at most."""
+    """A refusal that is no demand is reported, after one try more at most."""
     service.faults("deny:op=PutObject")
     with pytest.raises(AccessDenied):
         service.client.put("k", LARGE, NewObject(tags=TagSet({})))

@@ -99,8 +99,8 @@ def strike(proxy: Proxy, kinds: str, fault: Fault, meanwhile: Callable[[], objec
     proxy.board.set(Rule(Meanwhile(meanwhile, fault), kinds, times=1))
 
 
-class TestToldApart:
-    """Between a reply that is lost and the next attempt somebody else does the same."""
+class TestDistinguished:
+    """Between a reply that is lost and the next attempt another client does the same."""
 
     def test_an_exclusive_file_that_another_made_first(self, pair: Pair) -> None:
         here, there, proxy = pair
@@ -156,7 +156,7 @@ class TestToldApart:
         info = here.head("f")
         strike(proxy, "PUT copy", dropped, lambda: put(there, "g", b"theirs"))
         if "CopyObject" not in here.dialect.exclusive_operations:
-            return  # there is no header for it: somebody may come between the look and the copy
+            return  # there is no header for it: another client may come in between
         with pytest.raises(AlreadyExists):
             here.copy(info, "g", exclusive=True)
         assert there.get("g").data == b"theirs"

@@ -86,7 +86,7 @@ def test_tags_that_fit_go_along(service: Service) -> None:
 
 @pytest.mark.parametrize("status", [400, 405, 501])
 def test_without_batches_objects_go_one_by_one(service: Service, status: int) -> None:
-    """The batch is tried once; what each deletion says is told of its key."""
+    """The batch is tried once; what each deletion says is reported of its key."""
     keys = ["a", "b", "c/d"]
     service.faults(
         f"status={status}:code=InvalidArgument:op=DeleteMultipleObjects", "deny_delete=kept"

@@ -22,7 +22,7 @@ def _utf8(text: str) -> str:
     return text.encode("latin-1").decode()
 
 
-# How what an SDK tells is to be read; esdk-obs-python decodes by itself.
+# How what an SDK reports is to be read; esdk-obs-python decodes by itself.
 TOLD: dict[str, Callable[[str], str]] = {"oss": _utf8, "obs": str, "s3": _words}
 
 
@@ -52,8 +52,8 @@ def test_what_we_write_is_what_the_sdk_reads(service: Emulator) -> None:
     rewrite(client, client.put("k", BytesSource(b"x"), NewObject(metadata=TEXTS)))
     for key in ("k", "copy"):
         assert metadata(client, key) == TEXTS
-        told = {name: TOLD[service.service](text) for name, text in sdk.head(key).meta.items()}
-        assert {name: told[name] for name in TEXTS} == TEXTS
+        reported = {name: TOLD[service.service](text) for name, text in sdk.head(key).meta.items()}
+        assert {name: reported[name] for name in TEXTS} == TEXTS
     client.close()
 
 

@@ -366,9 +366,9 @@ def test_a_parallel_file_system_is_recognised(tmp_path, caplog):
         assert client.describe().hierarchical
         able = client.capabilities
         assert able == Capabilities(object_tags=False, append=False, symlinks=False, rename=True)
-        told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-        assert len(told) == 1
-        assert "parallel file system" in told[0]
+        reported = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+        assert len(reported) == 1
+        assert "parallel file system" in reported[0]
         with pytest.raises(Unsupported):
             client.update_tags("k", lambda tags: tags.with_tag("a", "1"))
         client.put("d/k", data(b"1"), NewObject())
@@ -518,7 +518,7 @@ def test_a_whole_read_is_compared_with_its_etag(script):
     whole = hashlib.md5(b"right").hexdigest()
     client, server = script(answer(200, b"wrong", etag=whole), answer(200, b"right", etag=whole))
     assert client.get("k").data == b"right"
-    # What was wrong may have been decompressed on the way: HEAD tells if it is stored so.
+    # What was wrong may have been decompressed on the way: HEAD reports if it is stored so.
     assert [asked.method for asked in server.asked] == ["GET", "HEAD", "GET"]
     client, _ = script(answer(200, b"wrong", etag=whole))
     with pytest.raises(IntegrityError):
@@ -543,7 +543,7 @@ def test_a_copy_that_fails_late_is_a_failure(script):
         client.copy(SOURCE, "b")
 
 
-def test_a_copy_is_told_the_storage_class(script):
+def test_a_copy_gets_the_storage_class(script):
     """Without it the copy gets the bucket's."""
     copied = answer(200, b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>")
     client, server = script(copied)

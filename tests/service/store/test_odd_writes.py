@@ -87,7 +87,7 @@ def test_an_answer_that_is_not_due_is_an_error(script, operation, odd):
     assert not [asked for asked in server.asked if asked.method == "DELETE"]
 
 
-def test_a_copy_that_does_not_tell_its_etag_is_looked_at(script):
+def test_a_copy_answered_without_an_etag_is_looked_at(script):
     client, _ = script(COPIED, answer(200, content_length="10", etag='"new"'))
     assert client.copy(SOURCE, "other").etag == "new"
     client, _ = script(COPIED, answer(200, content_length="0"))

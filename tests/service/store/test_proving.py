@@ -110,9 +110,9 @@ def test_a_mount_finds_out_by_the_bucket(script, caplog):
     assert {asked.method for asked in server.asked} <= {"GET", "HEAD"}
     with pytest.raises(Unsupported, match="sub-resources are ignored"):
         client.put_tags("k", RED)
-    told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert len(told) == 1
-    assert "no tags" in told[0]
+    reported = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(reported) == 1
+    assert "no tags" in reported[0]
 
 
 def test_a_tag_set_proves_tags_once(script):
@@ -181,7 +181,7 @@ def test_a_page_where_tags_are_due_is_no_sign_that_there_are_none(script, page, 
 
 
 @pytest.mark.parametrize("write", ["with content", "with an upload"])
-def test_a_probe_that_is_not_answered_tells_nothing_and_is_made_again(script, write):
+def test_a_probe_that_is_not_answered_proves_nothing_and_is_made_again(script, write):
     failed = error(503, "ServiceUnavailable")
     client, server = script(*[failed] * 400, timeout=0.1)
     with pytest.raises(TagfsError) as caught:

@@ -170,7 +170,7 @@ def test_tags_are_read_back_once(service, name):
     assert reads == (1 if name == "upload" else 0)  # the tags to keep
 
 
-def test_a_server_that_drops_tags_is_told_of_once_and_set_right_each_time(rgw, caplog):
+def test_a_server_that_drops_tags_is_logged_once_and_set_right_each_time(rgw, caplog):
     caplog.set_level(logging.INFO)
     for _ in range(2):
         upload(rgw.client, "k", new(RED))
@@ -181,7 +181,7 @@ def test_a_server_that_drops_tags_is_told_of_once_and_set_right_each_time(rgw, c
     assert operations.count("GetObjectTagging") == 1 + 2  # read back once, and by this test
 
 
-def test_the_etag_of_an_upload_is_known_where_it_is_not_told(rgw):
+def test_the_etag_of_an_upload_is_known_where_no_answer_has_it(rgw):
     """Ceph RGW 16 leaves it empty."""
     made = upload(rgw.client, "k", new())
     assert made.etag == rgw.client.head("k").etag
@@ -295,9 +295,9 @@ def test_a_bucket_without_object_tags_is_found_out_once(script, caplog):
     with pytest.raises(Unsupported):
         client.put_tags("k", RED)
     assert len(server.asked) == 2
-    told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert len(told) == 1
-    assert "no object tags" in told[0]
+    reported = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(reported) == 1
+    assert "no object tags" in reported[0]
 
 
 # Exclusive creation

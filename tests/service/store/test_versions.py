@@ -141,7 +141,7 @@ def test_undeleting_without_the_right_to_delete_versions_copies(
     assert service.client.get_tags("f") == TAGS
     assert (after.detail and after.detail.metadata) == (before.detail and before.detail.metadata)
     assert len(kept.versions()) == 3
-    with pytest.raises(AlreadyExists):  # somebody was faster
+    with pytest.raises(AlreadyExists):  # another client was faster
         versions.undelete(listed)
 
 

@@ -134,7 +134,7 @@ class TestDurableLines:
                 thread.join()
         assert len(set(path.read_bytes().splitlines())) == 320
 
-    def test_a_torn_line_does_not_spoil_the_next(self, tmp_path: Path) -> None:
+    def test_a_torn_line_does_not_damage_the_next(self, tmp_path: Path) -> None:
         path = tmp_path / "lines"
         path.write_bytes(b"one\ntor")
         with DurableLines(path) as lines:
@@ -142,7 +142,7 @@ class TestDurableLines:
         assert path.read_bytes() == b"one\ntor\ntwo\n"
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-    def test_a_full_disk_is_told_to_all(self, tmp_path: Path) -> None:
+    def test_a_full_disk_fails_all(self, tmp_path: Path) -> None:
         lines = DurableLines(tmp_path / "lines")
         full = os.open("/dev/full", os.O_WRONLY)
         os.dup2(full, lines._file)

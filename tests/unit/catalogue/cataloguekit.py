@@ -1,4 +1,4 @@
-"""A catalogue in a temporary folder, with a clock that moves only when told."""
+"""A catalogue in a temporary folder, with a clock that only a test moves on."""
 
 import secrets
 from dataclasses import dataclass, field

@@ -143,9 +143,9 @@ def test_what_reaches_a_bucket_goes_from_mount_to_command(monkeypatch: pytest.Mo
     assert reaching(asked) == reaching(settings) == CHOSEN
 
 
-def test_a_status_that_tells_nonsense_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = b'{"url": "oss://b", "addressing": "sideways"}'
-    monkeypatch.setattr(os, "getxattr", lambda _path, _name: told)
+def test_a_status_of_nonsense_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported = b'{"url": "oss://b", "addressing": "sideways"}'
+    monkeypatch.setattr(os, "getxattr", lambda _path, _name: reported)
     with pytest.raises(SettingsError, match="addressing=sideways"):
         mount_table.ask_settings(mount_table.Mount("/mnt", "oss://b"))
 

@@ -139,7 +139,7 @@ def test_a_label_of_selinux_may_have_commas_within_quotes(env, options, label):
     assert bare.fuse_options["rootcontext"] == '"a,b"'
 
 
-def test_all_mistakes_are_told_at_once_each_with_its_place(env):
+def test_all_mistakes_are_reported_at_once_each_with_its_place(env):
     file = own_file(
         env,
         """
@@ -340,7 +340,7 @@ def test_the_cache_directory_of_any_bucket(env, tmp_path):
 
 
 def test_homes_that_are_none_are_passed_over(monkeypatch):
-    """Service users have such ones: a device, a missing directory, somebody else's."""
+    """Service users have such ones: a device, a missing directory, another user's."""
     for home in ("/dev/null", "/nonexistent", "/proc/1/cwd/root"):
         assert choose(URL, {}, {"HOME": home}).ttl == 60
 

@@ -63,7 +63,7 @@ def test_a_wrong_option_is_bad_usage(run, command, option):
 
 
 @pytest.mark.parametrize("option", WRONG)
-def test_mount8_is_told_its_own_status(run, option):
+def test_mount8_gets_its_own_status(run, option):
     """2 is an error of the system there; what is wrong with an invocation is 1."""
     for name in ("tagfs", "/sbin/mount.fuse.tagfs"):
         status, said = run("oss://bucket", "MNT", "-o", option, name=name)
@@ -79,7 +79,7 @@ def test_a_mistake_in_another_place_is_a_failure(run, monkeypatch, command):
     assert "TAGFS_TTL=soon" in said
 
 
-def test_other_places_are_told_along():
+def test_other_places_are_named_as_well():
     environment = {"TAGFS_TTL": "soon", "HOME": "/none"}
     check_usage({"region": "x"}, environment)
     check_usage({"config": "/no/such/file"}, environment)

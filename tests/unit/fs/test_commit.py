@@ -1,4 +1,4 @@
-"""What is uploaded when somebody else has made the same thing, and what becomes of the note."""
+"""What is uploaded when another client has made the same thing, and what becomes of the note."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -147,7 +147,7 @@ def test_an_open_handle_sends_them_when_it_goes_on_writing(
     assert kept(bucket, TEMPORARY[1:])["mtime"] != "1", "the write came after it"
 
 
-def test_the_rename_tells_of_a_failure_and_they_wait_on(tree: FileSystem, bucket: Bucket) -> None:
+def test_the_rename_reports_a_failure_and_they_wait_on(tree: FileSystem, bucket: Bucket) -> None:
     write(tree, TEMPORARY)
     edit(tree)
     bucket.refuses = True

@@ -166,7 +166,7 @@ class TestOrderOfInodes:
     def test_looks_here_and_there_are_no_walk(self, directory: ListedDirectory) -> None:
         assert self.walk(directory, ["040", "003", "020", "055", "010"]) == []
 
-    def test_nobody_was_told_of_numbers(self) -> None:
+    def test_jumps_in_a_small_directory_are_no_walk(self) -> None:
         directory = ListedDirectory(0.0)
         for at in range(10):
             directory.add(str(at), 0)

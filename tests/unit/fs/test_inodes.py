@@ -103,7 +103,7 @@ def test_there_and_back(numbers: Inodes) -> None:
 def test_back_over_another(numbers: Inodes) -> None:
     own = numbers.at("/a")
     numbers.moved(own, "/a", "/b", None)
-    assert numbers.at("/a") != own  # somebody made it anew
+    assert numbers.at("/a") != own  # another client made it anew
     numbers.moved(own, "/b", "/a", None)
     assert numbers.at("/a") == own
 

@@ -120,11 +120,15 @@ class TestTarget:
         assert (to.new.metadata == to.streamed.metadata) is times_set
         assert times_set or not TIMES & to.streamed.metadata.keys()
 
-    def test_the_size_of_an_appendable_object_tells_how_old_its_times_are(self) -> None:
+    def test_the_size_of_an_appendable_object_shows_how_old_its_times_are(self) -> None:
         old = version(ObjectType.APPENDABLE)
-        for base, appendable, told in ((old, False, "3"), (None, True, "3"), (None, False, None)):
+        for base, appendable, reported in (
+            (old, False, "3"),
+            (None, True, "3"),
+            (None, False, None),
+        ):
             to = DRAFT.to_target("k", base, 3, stored=True, appendable=appendable)
-            assert to.new.metadata.get("mtime-size") == told
+            assert to.new.metadata.get("mtime-size") == reported
 
     def test_what_is_not_kept_here_is_not_thrown_away(self) -> None:
         base = version(mode="33152", uid="7", mtime="1", cost="low")

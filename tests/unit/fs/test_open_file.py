@@ -313,13 +313,13 @@ class TestRenamedOver:
         bench.fs.release(fh)
         assert bench.bucket.list("").objects == ()
 
-    @pytest.mark.parametrize("told", [False, None])
+    @pytest.mark.parametrize("reported", [False, None])
     def test_it_is_unlinked_while_libfuse_has_it_open(
-        self, bench: Bench, *, told: bool | None
+        self, bench: Bench, *, reported: bool | None
     ) -> None:
-        """`told`: what is known of whether the call is a rename; None: not for a moment."""
+        """`reported`: what is known of whether the call is a rename; None: not for a moment."""
         fh = self.save(bench)
-        bench.fs.unlink_open("/f", "/alias", is_replaced=told)
+        bench.fs.unlink_open("/f", "/alias", is_replaced=reported)
         bench.fs._due.settle("/f", Kind.DELETE)
         bench.fs.release(fh)
         assert bench.bucket.list("").objects == ()

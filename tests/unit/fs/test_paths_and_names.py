@@ -65,7 +65,7 @@ class TestLinks:
         assert read_text(key, target, link_metadata(key, given_text)) == given_text
 
     @given(keys, keys)
-    def test_links_of_others_tell_their_target(self, key: str, target: str) -> None:
+    def test_links_of_others_have_their_target(self, key: str, target: str) -> None:
         assume(target != UNRESOLVABLE)
         assert to_target(key, read_text(key, target, {})) == target
 

@@ -363,7 +363,7 @@ def test_who_flushes_in_vain_puts_off_no_other_try(
     assert state(queue, "/f") is None
 
 
-def test_one_that_fails_behind_is_tried_again_ever_later(
+def test_one_that_fails_in_the_background_is_retried_ever_later(
     queue: PendingChanges,
     clock: FakeClock,
     pool: ScriptedPool,
@@ -439,7 +439,7 @@ def test_whoever_ends_the_failing_one_restores_trust(queue: PendingChanges, way:
 # The end
 
 
-def test_the_end_makes_everything_and_tells_what_fails(
+def test_the_end_makes_everything_and_reports_what_fails(
     queue: PendingChanges, pool: ScriptedPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     good, bad = Act(), Act(Unreachable("no answer"))

@@ -87,7 +87,7 @@ def test_here_and_there_little_is_fetched(bucket: Counting, executor: ThreadPool
 def test_what_is_read_after_every_jump_is_fetched_at_once(
     bucket: Counting, executor: ThreadPoolExecutor
 ) -> None:
-    """A database's blocks, a video's frames: the first two jumps tell, then each is one range."""
+    """A database's blocks, a video's frames: two jumps show it, then each is one range."""
     reader = Reader(bucket, "f", executor, MemoryBudget(64 * 1024**2))
     block = 1024**2
     for place in (17, 3, 12, 7, 1, 9, 14):
@@ -120,7 +120,7 @@ def test_any_reads(
     reader.close()
 
 
-def test_another_version_is_told(bucket: Counting, executor: ThreadPoolExecutor) -> None:
+def test_another_version_is_reported(bucket: Counting, executor: ThreadPoolExecutor) -> None:
     reader = Reader(bucket, "f", executor, MemoryBudget(0))
     assert reader.read(0, 10) == DATA[:10]
     bucket.put("f", BytesSource(DATA[::-1]), NewObject())

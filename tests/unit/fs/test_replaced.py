@@ -1,7 +1,7 @@
 """F8. Deferred work knows what was made meanwhile: it never strikes something newer than itself.
 
-Here: the deletion of a file that was unlinked while it was open, where nothing tells an unlink
-from a rename over it.
+Here: the deletion of a file that was unlinked while it was open, where nothing distinguishes an
+unlink from a rename over it.
 """
 
 import os
@@ -83,7 +83,7 @@ def tree(service: Service, tmp_path: Path, clock: FakeClock) -> Iterator[FileSys
 
 
 def unlink_open(tree: FileSystem, path: str = "/d/f") -> int:
-    """Unlink a file that somebody has open, or begin to replace it; return their handle."""
+    """Unlink a file that is open, or begin to replace it; return their handle."""
     fh, _ = tree.open(path, os.O_RDONLY)
     tree.unlink_open(path, ALIAS, is_replaced=None)
     return fh
@@ -221,7 +221,7 @@ def test_a_deletion_that_fails(
     failure: TagfsError,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is tried again until somebody makes something there; one that is refused is given up."""
+    """It is tried again until something is made there; one that is refused is given up."""
     service.fails = failure
     with deletion(service, tree, clock, "delete"):
         service.go_on.set()
@@ -250,7 +250,7 @@ def test_a_deletion_that_comes_late_spares_what_another_host_made(
 def test_a_file_that_was_replaced_is_not_uploaded_over_its_successor(
     service: Service, tree: FileSystem
 ) -> None:
-    """Somebody still writes to it: what is synced while the rename is under way goes nowhere."""
+    """It is still written to: what is synced while the rename is under way goes nowhere."""
     old, _ = tree.open("/d/f", os.O_RDWR)
     tree.write(old, 0, b"written to the old one")
     tree.unlink_open("/d/f", ALIAS, is_replaced=None)

@@ -63,7 +63,7 @@ def test_a_bucket_that_has_links_gets_one():
 
 
 def test_a_link_s_text_is_read_once_for_each_version() -> None:
-    """What only content tells; what the metadata tells needs no memory."""
+    """What only content shows; what the metadata shows needs no memory."""
     bucket = MemoryBucket()
     texts = LinkTexts(bucket)
     for text in ("one", "another"):

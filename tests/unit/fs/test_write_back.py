@@ -444,7 +444,7 @@ def test_a_slow_look_at_the_disk_keeps_nobody_else_waiting(
 # What fails
 
 
-def test_a_failure_is_told_and_tried_again(
+def test_a_failure_is_reported_and_retried(
     tree: FileSystem, bucket: Bucket, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket.failure = Unreachable("out of reach")
@@ -452,7 +452,7 @@ def test_a_failure_is_told_and_tried_again(
     until(tree, lambda: len(bucket.begun) > 3)
     assert tree.state()["failing_uploads"] == 1
     assert read(tree, "/f") == b"one"
-    with pytest.raises(Unreachable):  # nobody is told "done" any more
+    with pytest.raises(Unreachable):  # no success is reported any more
         write(tree, "/g")
     with pytest.raises(Unreachable):
         tree.mkdir("/d", 0o755)
@@ -460,8 +460,10 @@ def test_a_failure_is_told_and_tried_again(
     bucket.failure = None
     until_settled(tree)
     assert bucket.get("f").data == b"one"
-    told = [r for r in caplog.records if "/f: not uploaded" in r.message and r.levelname == "ERROR"]
-    assert len(told) == 1
+    reported = [
+        r for r in caplog.records if "/f: not uploaded" in r.message and r.levelname == "ERROR"
+    ]
+    assert len(reported) == 1
     with bucket.slow():
         write(tree, "/h")  # trusted again
     until_settled(tree)
@@ -489,7 +491,7 @@ def test_a_file_that_fails_can_be_deleted(tree: FileSystem, bucket: Bucket) -> N
     assert "f" not in bucket.puts
 
 
-def test_what_somebody_else_made_is_not_replaced(
+def test_what_another_client_made_is_not_replaced(
     tree: FileSystem, bucket: Bucket, tmp_path: Path
 ) -> None:
     with bucket.slow():
@@ -559,7 +561,7 @@ def rewrite(tree: FileSystem, data: bytes) -> None:
     tree.release(fh)
 
 
-def test_a_directory_that_somebody_else_made_stays_theirs(
+def test_a_directory_that_another_client_made_stays_theirs(
     tree: FileSystem, bucket: Bucket, tmp_path: Path
 ) -> None:
     theirs = NewObject(metadata={"note": "n", "mode": "16877"}, tags=TagSet({"team": "green"}))

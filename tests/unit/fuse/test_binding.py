@@ -81,7 +81,7 @@ TEXT = b"user.tag.a\0user.tag.\xff\0"
 
 
 @pytest.mark.parametrize(
-    ("names", "size", "told", "kept"),
+    ("names", "size", "reported", "kept"),
     [
         (NAMES, 0, len(TEXT), b""),
         (NAMES, SIZE, len(TEXT), TEXT),
@@ -91,7 +91,7 @@ TEXT = b"user.tag.a\0user.tag.\xff\0"
         ([], SIZE, 0, b""),
     ],
 )
-def test_names_are_put_into_the_buffer_if_they_fit(names, size, told, kept) -> None:
+def test_names_are_put_into_the_buffer_if_they_fit(names, size, reported, kept) -> None:
     """... and whoever answers knows how large it is."""
     memory, pointer = filled(b".")
     asked = []
@@ -100,7 +100,7 @@ def test_names_are_put_into_the_buffer_if_they_fit(names, size, told, kept) -> N
         asked.append(arguments)
         return names
 
-    assert session(operations).listxattr(b"/f", pointer if size else None, size) == told
+    assert session(operations).listxattr(b"/f", pointer if size else None, size) == reported
     assert asked == [("listxattr", "/f", size)]
     assert bytes(memory) == kept + b"." * (SIZE - len(kept))
 

@@ -1,4 +1,4 @@
-"""What /proc tells of a caller, and that nobody waits for it: on a /proc of files."""
+"""What /proc reports of a caller, and that nobody waits for it: on a /proc of files."""
 
 import os
 import subprocess

@@ -58,7 +58,7 @@ class Libfuse:
         return ""
 
     def rename(self, old: str, new: str, *, is_open: bool = False) -> str:
-        """Rename as mv(1) does; `is_open`: there is something at `new` that somebody has open."""
+        """Rename as mv(1) does; `is_open`: there is something at `new` that is open."""
         self.lookup(new)
         self.request()
         hidden = self._hide(new) if is_open else ""

@@ -106,7 +106,7 @@ KNOWN = [
 
 @pytest.mark.parametrize("known", KNOWN)
 def test_what_we_know_has_its_errno(known: type[errors.TagfsError]) -> None:
-    failure = known("told")
+    failure = known("reported")
     assert failure.errno > 0
     assert failure.errno in errno.errorcode
     with pytest.raises(OSError) as caught:

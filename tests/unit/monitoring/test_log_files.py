@@ -31,7 +31,7 @@ class TestLogFiles:
         before = os.umask(0)
         try:
             logs.to_background("info", log_file, log_file)
-            logging.getLogger("tagfs").warning("told")
+            logging.getLogger("tagfs").warning("reported")
         finally:
             os.umask(before)
             logs.close()
@@ -41,7 +41,7 @@ class TestLogFiles:
             root.handlers.clear()
             root.propagate = True
         assert mode_of(log_file) == 0o600
-        assert "told" in log_file.read_text()
+        assert "reported" in log_file.read_text()
 
     def test_what_is_there_is_appended_to(self, log_file: Path) -> None:
         log_file.write_text("before\n")

@@ -95,14 +95,14 @@ def test_what_must_be_read_one_by_one_is_never_counted(log: logging.Logger, line
     assert len(lines.lines) == BURST * 4
 
 
-def test_what_was_counted_is_told_at_the_end(log: logging.Logger, lines: Lines) -> None:
+def test_what_was_counted_is_logged_at_the_end(log: logging.Logger, lines: Lines) -> None:
     for _ in range(BURST + 3):
         log.warning("it is slow")
     log.handlers[0].close()
     assert lines.lines[BURST:] == ["it is slow (... and 2 more like it in the last 1 s)"]
 
 
-def test_what_was_counted_is_told_though_nothing_else_is_logged(lines: Lines) -> None:
+def test_what_was_counted_is_logged_though_nothing_else_is(lines: Lines) -> None:
     repeats = DeduplicatingHandler(lines, window=0.05)
     logger = logging.Logger("tagfs.test")  # noqa: LOG001
     logger.addHandler(repeats)
@@ -196,7 +196,7 @@ def test_few_failures_are_remembered_and_fit_in_an_extended_attribute() -> None:
     assert len(json.dumps(report)) < 10_000
 
 
-def test_nobody_is_told_where_nobody_listens(tmp_path: Path) -> None:
+def test_nothing_is_sent_where_nothing_listens(tmp_path: Path) -> None:
     assert not systemd.notify("READY=1", environment={})
     assert not systemd.notify("READY=1", environment={"NOTIFY_SOCKET": "vsock:2:1"})
     assert not systemd.notify("READY=1", environment={"NOTIFY_SOCKET": str(tmp_path / "gone")})

@@ -168,7 +168,7 @@ def test_a_directory_of_that_name_is_in_the_way(scene: Scene) -> None:
         scene.finish(ENTRY, force=True)
 
 
-def test_somebody_creates_it_between_the_look_and_the_upload(scene: Scene) -> None:
+def test_another_client_creates_it_between_the_look_and_the_upload(scene: Scene) -> None:
     entry = replace(ENTRY, size=4, written=[(0, 4)])
 
     def intrude(operation: str, _key: str) -> None:

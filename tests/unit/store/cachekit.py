@@ -1,4 +1,4 @@
-"""A cache over a bucket in memory, with a clock that only moves when told."""
+"""A cache over a bucket in memory, with a clock that only a test moves on."""
 
 import threading
 from collections.abc import Callable
@@ -102,7 +102,7 @@ class Threads:
         return self._pool.submit(call)
 
     def join(self, calls: list[Callable[[], object]]) -> "list[Future[object]]":
-        """Start calls and return when all of them wait for somebody else's request."""
+        """Start calls and return when all of them wait for another request."""
         wanted = self._kit.cache.stats.coalesced + len(calls)
         futures = [self.start(call) for call in calls]
         for _ in range(2000):

@@ -566,7 +566,7 @@ def test_a_directory_whose_marker_is_known_stays_without_a_question(kit):
     assert kit.cache.lookup("a/b").is_prefix
 
 
-def test_a_doubtful_name_does_not_spoil_its_siblings(kit):
+def test_an_invalidated_name_does_not_invalidate_its_siblings(kit):
     kit.foreign("a/b/k")
     kit.foreign("a/c")
     kit.scan("a/")
@@ -576,7 +576,7 @@ def test_a_doubtful_name_does_not_spoil_its_siblings(kit):
     assert kit.cost(lambda: kit.cache.lookup("a/b")) == 1
 
 
-def test_what_a_vanished_directory_tells_is_as_old_as_its_listing(kit):
+def test_what_a_vanished_directory_proves_is_as_old_as_its_listing(kit):
     kit.foreign("a/b/k")
     kit.scan("a/b/")
     kit.pass_time(TTL - 2)
@@ -694,7 +694,7 @@ def test_a_refused_write_changes_nothing(kit):
     assert kit.cost(lambda: kit.cache.lookup("d/none")) == 0
 
 
-def test_an_exclusive_write_that_meets_another_is_told_by_the_next_look(kit):
+def test_an_exclusive_write_that_meets_another_is_seen_by_the_next_look(kit):
     kit.scan("")
     kit.foreign("k", b"22")
     assert kit.cache.lookup("k").info is None
@@ -1115,8 +1115,8 @@ def test_many_do_not_wait_for_one_that_is_asked_for(kit, kind):
 
 @KINDS
 @pytest.mark.parametrize("hand", ["put", "delete", "put_tags", "forget"])
-def test_a_write_spoils_many(kit, kind, hand):
-    """What was asked before a write came back is told to nobody later, and not remembered."""
+def test_a_write_invalidates_many(kit, kind, hand):
+    """What was asked before a write came back is reported to nobody later, and not remembered."""
     for key in "ab":
         kit.foreign(key, b"1", TAGS)
     gate = kit.inner.after = Gate(kind, "b")

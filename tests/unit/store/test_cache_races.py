@@ -76,7 +76,7 @@ def test_a_failure_is_everybodys(kit, operation):
     read()
 
 
-def test_absence_is_told_to_everybody(kit):
+def test_absence_is_reported_to_all(kit):
     gate = kit.inner.before = Gate("head")
     with Threads(kit) as threads:
         first = threads.start(lambda: kit.cache.head("no"))
@@ -432,7 +432,7 @@ def any_call(kit, chance, key, keys):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_when_many_threads_are_done_the_cache_tells_the_truth(seed):
+def test_when_many_threads_are_done_the_cache_has_the_truth(seed):
     kit = Kit()
     keys = ["a", "a/", "a/b", "a/c/d", "a/c/e", "b/x/y"]
 

@@ -56,7 +56,7 @@ class Paths:
 
 
 @pytest.mark.parametrize("variable", [AWS, REQUESTS, CURL, FILE, DIRECTORY])
-def test_who_named_what_is_not_there_is_told(variable):
+def test_who_named_what_is_not_there_gets_an_error(variable):
     with pytest.raises(SettingsError, match=f"{variable}=/nowhere/ca is not there"):
         find_trust(None, "s3", {variable: "/nowhere/ca"}).context()
 

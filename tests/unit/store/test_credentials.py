@@ -125,7 +125,7 @@ class TestKeyFile:
             find("oss", tmp_path, file=file).get()
 
     @pytest.mark.skipif(os.getuid() != 0, reason="gives files away")
-    def test_a_file_of_somebody_else_is_refused(self, tmp_path):
+    def test_a_file_of_another_user_is_refused(self, tmp_path):
         file = write(tmp_path / "keys", "id:S3CRET")
         os.chown(file, 4711, -1)
         with pytest.raises(BadCredentials, match="belongs to another user"):
@@ -160,8 +160,8 @@ def test_what_cannot_be_read_is_not_repeated(tmp_path, text):
     with pytest.raises(BadCredentials) as raised:
         KeyFile(write(tmp_path / "keys", text)).load()
     assert str(tmp_path / "keys") in str(raised.value)
-    told = "".join(traceback.format_exception(raised.value)) + carried(raised.value)
-    assert "S3CRET" not in told
+    reported = "".join(traceback.format_exception(raised.value)) + carried(raised.value)
+    assert "S3CRET" not in reported
 
 
 def carried(error: BaseException | None) -> str:

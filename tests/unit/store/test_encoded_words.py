@@ -42,7 +42,7 @@ def test_ascii_stays_as_it_is(form: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("reported", "text"),
     [
         ("%C3%A4", "ä"),
         ("a%20b%2Fc", "a b/c"),
@@ -54,8 +54,8 @@ def test_ascii_stays_as_it_is(form: str, text: str) -> None:
         ("50%", "50%"),
     ],
 )
-def test_percent_is_decoded_where_it_makes_sense(told: str, text: str) -> None:
-    assert decode_percent(told) == text
+def test_percent_is_decoded_where_it_makes_sense(reported: str, text: str) -> None:
+    assert decode_percent(reported) == text
 
 
 @pytest.mark.parametrize(

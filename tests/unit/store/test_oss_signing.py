@@ -231,7 +231,7 @@ def test_v4_of_requests_that_we_send(request_, signature):
         ("storage.example.com", None),
     ],
 )
-def test_a_host_tells_its_region(host, region):
+def test_a_host_has_its_region(host, region):
     assert OSS.region(host) == region
 
 

@@ -128,13 +128,13 @@ def test_a_password_is_in_no_text_and_found_again():
     proxy = parse_proxy(FILED)
     assert isinstance(proxy, Proxy)
     assert "p@ss" not in f"{proxy} {proxy!r} {proxy.shown}"
-    told = parse_proxy(str(proxy))
-    assert isinstance(told, Proxy)
-    assert (told.user, told.password) == ("user", "")
-    found = find_proxy("https", HOST, 443, told, {"HTTPS_PROXY": FILED})
+    reported = parse_proxy(str(proxy))
+    assert isinstance(reported, Proxy)
+    assert (reported.user, reported.password) == ("user", "")
+    found = find_proxy("https", HOST, 443, reported, {"HTTPS_PROXY": FILED})
     assert found is not None
     assert found.password == "p@ss"
-    other = find_proxy("https", HOST, 443, told, {"HTTPS_PROXY": FILED.replace("proxy:", "p:")})
+    other = find_proxy("https", HOST, 443, reported, {"HTTPS_PROXY": FILED.replace("proxy:", "p:")})
     assert other is not None
     assert other.password == ""
 

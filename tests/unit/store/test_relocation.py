@@ -41,8 +41,8 @@ TELLING = {
         ("s3.us-east-1.amazonaws.com", None),
     ],
 )
-def test_a_region_that_is_told(answer, host, found):
-    """A region's own endpoint was meant; everywhere else the bucket is where it is told to be."""
+def test_a_region_that_is_reported(answer, host, found):
+    """A region's own endpoint was meant; everywhere else the bucket is where it is said to be."""
     at = relocated(find_endpoint(S3, "bkt", host), S3, answer)
     assert (at and (at.host, at.region)) == (found and (found, "eu-west-1"))
     chosen = find_endpoint(S3, "bkt", host, "us-east-1")
@@ -82,5 +82,5 @@ def test_a_path_that_is_forbidden(code, dialect, bucket, addressing, found):
     if at is not None:
         assert (at.base, at.service_host) == ("/", "store.local")
         assert relocated(at, dialect, answer) is None, "not for ever"
-    told = to_exception(Request(operation="X", method="GET"), answer)
-    assert "addressing=virtual" in str(told)
+    reported = to_exception(Request(operation="X", method="GET"), answer)
+    assert "addressing=virtual" in str(reported)

@@ -187,7 +187,7 @@ NARROW = TagRules(
 
 
 @pytest.mark.parametrize(
-    ("told", "another"),
+    ("reported", "another"),
     [
         ({"a": "&"}, {"b&": ""}),
         ({"a|": ""}, {"b": "|"}),
@@ -199,13 +199,15 @@ NARROW = TagRules(
         ({"x:a": "1"}, {"x:a": "2"}),
     ],
 )
-def test_what_a_service_told_is_allowed(told: dict[str, str], another: dict[str, str]) -> None:
+def test_what_a_service_has_shown_is_allowed(
+    reported: dict[str, str], another: dict[str, str]
+) -> None:
     """... and what is like it: who has it in one object may copy it to another."""
-    for refused in (told, another):
+    for refused in (reported, another):
         with pytest.raises(InvalidTag):
             NARROW.check(refused)
-    rules = NARROW.allowing(told)
-    rules.check(told)
+    rules = NARROW.allowing(reported)
+    rules.check(reported)
     rules.check(another)
     with pytest.raises(InvalidTag):
         rules.check({"?": ""})

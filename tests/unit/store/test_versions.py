@@ -29,7 +29,7 @@ INFO = ObjectInfo(
 LINK = replace(INFO, type=ObjectType.SYMLINK, etag="l")
 
 
-def told(**detail) -> ObjectInfo:
+def reported(**detail) -> ObjectInfo:
     """INFO with another detail."""
     assert INFO.detail is not None
     return INFO.with_detail(replace(INFO.detail, **detail))
@@ -97,7 +97,7 @@ def test_an_object_is_what_was_sent(sent, same):
     assert is_what_was_sent(INFO, sent) is same
 
 
-def test_evidence_that_is_not_told_does_not_fit():
+def test_evidence_that_is_missing_does_not_fit():
     untold = replace(INFO, detail=None)
     assert not is_what_was_sent(untold, Sent(crc64=7))
     assert not is_what_was_sent(untold, Sent(metadata={"mtime": "1"}))
@@ -113,9 +113,9 @@ def test_evidence_that_is_not_told_does_not_fit():
     [
         (INFO, True),
         (replace(INFO, etag="f"), True),  # the checksum decides
-        (told(crc64=8), False),
-        (told(crc64=None), True),  # then the ETag does
-        (replace(told(crc64=None), etag="f"), False),
+        (reported(crc64=8), False),
+        (reported(crc64=None), True),  # then the ETag does
+        (replace(reported(crc64=None), etag="f"), False),
         (replace(INFO, size=4), False),
         (replace(INFO, detail=None), False),
     ],
@@ -131,10 +131,10 @@ def test_two_objects_have_the_same_bytes(other, same):
         (INFO, True),
         (replace(INFO, last_modified_ns=11 * SECOND), True),
         (replace(INFO, last_modified_ns=9 * SECOND), False),
-        (told(metadata={"mtime": "2"}), False),
-        (told(metadata={"mtime": "1", "own": "x"}), True),
-        (told(headers={}), False),
-        (told(crc64=8), False),
+        (reported(metadata={"mtime": "2"}), False),
+        (reported(metadata={"mtime": "1", "own": "x"}), True),
+        (reported(headers={}), False),
+        (reported(crc64=8), False),
         (replace(INFO, detail=None), False),
         (replace(INFO, type=ObjectType.SYMLINK), False),
     ],

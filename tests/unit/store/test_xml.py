@@ -216,7 +216,7 @@ def test_parts():
     assert page == uploads.PartPage((Part(number=5, etag="E", size=7, crc64=99),), "5")
 
 
-def test_a_copy_may_not_tell_its_etag():
+def test_a_copy_may_have_no_etag():
     assert uploads.parse_copied(b"<CopyObjectResult/>") == uploads.Copied("", None)
     for other in (b"", b"<ListBucketResult/>", b"<Error/>"):
         with pytest.raises(MalformedResponse):

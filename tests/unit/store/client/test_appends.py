@@ -98,7 +98,7 @@ def test_an_append_that_fails(step: Step, kind: type[TagfsError]) -> None:
 def test_an_append_whose_answer_was_lost(
     step: Step, length: int, there: bytes | None, *, ours: bool
 ) -> None:
-    """The bytes that are there tell whose they are."""
+    """The bytes that are there show whose they are."""
     script = Script("oss").on("AppendObject", step, misplaced(length))
     script.on("HeadObject", described(length))
     if there is not None:
@@ -111,7 +111,7 @@ def test_an_append_whose_answer_was_lost(
     assert script.asked.count("AppendObject") == 2
 
 
-def test_a_length_that_is_not_told_is_looked_at() -> None:
+def test_a_length_that_no_answer_has_is_looked_at() -> None:
     script = Script("oss").on("AppendObject", refused(409, "PositionNotEqualToLength"))
     with pytest.raises(PositionMismatch) as raised:
         append(script.on("HeadObject", described(7)))

@@ -137,7 +137,7 @@ def test_what_may_not_be_looked_at_is_listed(at_key, *, there: bool) -> None:
     ],
 )
 def test_a_lookup_that_proves_nothing_is_an_error(head, below, kind: type[TagfsError]) -> None:
-    """An absence that nobody saw must not be told: a program would create what is there."""
+    """An absence that nobody saw must not be reported: a program would create what is there."""
     with pytest.raises(kind):
         Script().on("HeadObject", head).on("ListObjects", below).parts.heads.lookup("k")
 

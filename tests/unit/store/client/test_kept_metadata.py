@@ -48,7 +48,7 @@ def test_only_an_unknown_server_is_looked_at(server: str, sent: dict[str, str], 
     ],
 )
 def test_what_is_learnt(step: Raw | TagfsError, learnt: dict[bool, bool]) -> None:
-    """Another client's object, written since, tells nothing of what was sent."""
+    """Another client's object, written since, proves nothing of what was sent."""
     script = Script("s3", "Odd").on("HeadObject", step)
     check(script)
     assert script.features.keeps_metadata == learnt
@@ -74,7 +74,7 @@ def test_without_etags_what_is_found_is_taken_for_what_was_sent() -> None:
     assert script.features.keeps_metadata == {False: False}
 
 
-def test_objects_and_markers_are_told_apart() -> None:
+def test_objects_and_markers_are_distinguished() -> None:
     script = Script("s3", "Odd").on("HeadObject", described(0), described(x_amz_meta_mode="1"))
     check(script, "d/")
     assert script.features.capabilities.metadata

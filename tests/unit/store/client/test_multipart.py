@@ -210,7 +210,7 @@ def test_parts_that_are_not_what_was_sent_are_an_error() -> None:
 
 
 @pytest.mark.parametrize(("named", "md5", "etag"), [("", True, WHOLE), ("", False, None)])
-def test_a_completion_that_tells_no_etag(named: str, etag: str | None, *, md5: bool) -> None:
+def test_a_completion_without_an_etag(named: str, etag: str | None, *, md5: bool) -> None:
     body = f"<CompleteMultipartUploadResult>{named}</CompleteMultipartUploadResult>"
     script = Script().on("CompleteMultipartUpload", ok(body))
     if not md5:
@@ -374,7 +374,7 @@ def test_an_edit_is_of_all_uploads_of_its_key() -> None:
     assert edits == (AB, AB, None)
 
 
-def test_sources_are_told_apart_by_their_version() -> None:
+def test_sources_are_distinguished_by_their_version() -> None:
     uploads = OpenUploads(FakeClock())
     for etag in (ETAG, OTHER, ETAG):
         uploads.record_copy_source("id", info("s", etag=etag))

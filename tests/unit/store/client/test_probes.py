@@ -1,4 +1,4 @@
-"""What a mount asks of its bucket, and what it tells its user."""
+"""What a mount asks of its bucket, and what it reports to its user."""
 
 import logging
 

@@ -64,7 +64,7 @@ def test_the_tags_of_an_object(step: Raw, tags: TagSet) -> None:
         (refused(405, "MethodNotAllowed"), FeatureMissing),
     ],
 )
-def test_tags_that_are_not_told(step: Raw, kind: type[TagfsError]) -> None:
+def test_tags_that_are_not_reported(step: Raw, kind: type[TagfsError]) -> None:
     script = Script().on("GetObjectTagging", step)
     with pytest.raises(kind):
         script.parts.tags.get_tags("k")

@@ -128,8 +128,8 @@ def test_an_etag_that_is_no_md5_is_known_by_the_md5_that_was_accepted(caplog) ->
     put(script)
     put(script)
     assert script.features.md5_etags is False
-    told = [one.levelno for one in caplog.records if one.levelno > logging.INFO]
-    assert told == [logging.WARNING]
+    reported = [one.levelno for one in caplog.records if one.levelno > logging.INFO]
+    assert reported == [logging.WARNING]
 
 
 @pytest.mark.parametrize(
