@@ -24,8 +24,8 @@ pytestmark = S3
 PART = 100 * 1024
 
 
-class Told:
-    """What the service tells of annotations."""
+class StoredAnnotations:
+    """The annotations that the service has, as the SDK reads them."""
 
     def __init__(self, mount: Mounted) -> None:
         self._bucket = mount.bucket
@@ -152,7 +152,7 @@ def test_a_rewrite_keeps_them(shared: Mounted, rewrite: Callable[[Path], None]) 
     directory.mkdir()
     path, key = directory / "f", f"{rewrite.__name__}/f"
     path.write_bytes(b"x" * 10)
-    told = Told(shared)
+    told = StoredAnnotations(shared)
     told.annotate(key)
     rewrite(path)
     shared.released()
@@ -162,7 +162,7 @@ def test_a_rewrite_keeps_them(shared: Mounted, rewrite: Callable[[Path], None]) 
 def test_cp_takes_them_along(shared: Mounted) -> None:
     """The service makes the copy."""
     (shared.path / "from").write_bytes(b"x" * 10)
-    told = Told(shared)
+    told = StoredAnnotations(shared)
     told.annotate("from")
     run("cp", shared.path / "from", shared.path / "to")
     shared.released()
@@ -170,7 +170,7 @@ def test_cp_takes_them_along(shared: Mounted) -> None:
 
 
 def test_they_are_attributes(shared: Mounted) -> None:
-    told = Told(shared)
+    told = StoredAnnotations(shared)
     path = shared.path / "attributes"
     path.write_bytes(b"x")
     name = "user.annotation.note.1"
@@ -204,14 +204,14 @@ def test_what_cannot_be(shared: Mounted, call: Callable[[Path], object], code: i
     path = shared.path / "odd"
     if not path.exists():
         path.write_bytes(b"x")
-        Told(shared).annotate("odd", "large", b"x" * 65537)
+        StoredAnnotations(shared).annotate("odd", "large", b"x" * 65537)
     with pytest.raises(OSError) as raised:
         call(path)
     assert raised.value.errno == code
 
 
 def test_of_a_directory_and_of_a_file_that_is_open(shared: Mounted) -> None:
-    told = Told(shared)
+    told = StoredAnnotations(shared)
     with (shared.path / "open").open("wb") as file:
         file.write(b"before")
         file.flush()
@@ -228,7 +228,7 @@ def test_of_a_directory_and_of_a_file_that_is_open(shared: Mounted) -> None:
 def test_they_are_listed_where_that_is_chosen(mount_with: MountFactory) -> None:
     mount = mount_with("annotations=on")
     (mount.path / "f").write_bytes(b"x")
-    told = Told(mount)
+    told = StoredAnnotations(mount)
     for name, data in ("note", b"1"), ("n" * 300, b"1"), ("large", b"x" * 65537):
         told.annotate("f", name, data)
     os.setxattr(mount.path / "f", "user.tag.k", b"v")
@@ -243,7 +243,7 @@ def test_off_they_are_attributes_like_any_other(mount_with: MountFactory) -> Non
     (mount.path / "f").write_bytes(b"x")
     os.setxattr(mount.path / "f", "user.annotation.note", b"\xff")
     assert os.getxattr(mount.path / "f", "user.annotation.note") == b"\xff"
-    assert Told(mount).of("f") == {}
+    assert StoredAnnotations(mount).of("f") == {}
     log = mount.requests()
     (mount.path / "f").write_bytes(b"y")
     assert "GET annotation" not in log.kinds()
@@ -265,7 +265,7 @@ def test_what_it_costs(shared: Mounted) -> None:
 
 def test_without_the_right(mount: Mounted, refusals: Faults) -> None:
     """A rewrite goes on without them, and the log says so once."""
-    told = Told(mount)
+    told = StoredAnnotations(mount)
     for name in ("f", "g"):
         (mount.path / name).write_bytes(b"x")
         told.annotate(name)
@@ -288,7 +288,7 @@ def test_a_crash_between_the_content_and_them_loses_none(
 ) -> None:
     """D5: `tagfs recover` sets them, whether or not the staged file was found to be uploaded."""
     mount = mount_with()
-    told = Told(mount)
+    told = StoredAnnotations(mount)
     (mount.path / "f").write_bytes(b"x")
     told.annotate("f")
     refusals.set("hang=30:op=PutObjectAnnotation")
