@@ -1,9 +1,8 @@
 """Objects that have everything an object can have, by the vendor's SDK; and what is left of it."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from tests.judges import Judge, ObsJudge, OssJudge
-from tests.mounting import Mounted
 
 STANDARD = {
     "content-type": "text/x-chosen",
@@ -51,10 +50,20 @@ def everything(kind: str) -> dict[str, str]:
     return {**STANDARD, **OWN[kind], **meta}
 
 
+class JudgedBucket(Protocol):
+    """A bucket of a service, and its judge: a mount's, or any."""
+
+    @property
+    def kind(self) -> str: ...
+
+    judge: Judge
+    bucket: str
+
+
 class Properties:
     """Makes and judges such objects in one bucket."""
 
-    def __init__(self, mount: Mounted) -> None:
+    def __init__(self, mount: JudgedBucket) -> None:
         self.kind = mount.kind
         self.judge: Judge = mount.judge
         self.bucket = mount.bucket

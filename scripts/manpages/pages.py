@@ -19,7 +19,7 @@ ATTRIBUTES = (
     ("user.tagging", "All tags as k1=v1&k2=v2, percent-encoded. Unlisted."),
     ("user.bucket.tag.KEY", "The bucket's tags, on the root of a mounted prefix."),
     ("user.meta.KEY", "User metadata."),
-    ("user.object.NAME", "content_type, cache_control, content_disposition, content_encoding, content_language and expires are headers, and can be set; etag, type, storage_class, version_id, crc64, encryption and acl are read-only. Unlisted."),
+    ("user.object.NAME", "content_type, cache_control, content_disposition, content_encoding, content_language and expires are headers, and can be set; storage_class, encryption (WORD, or WORD and the id of a key) and acl (a word, or default) are the service's, and can be set as well; etag, type, version_id and crc64 are read-only. Unlisted."),
     ("user.object.restore", "Of an archived object: archived, restoring or until DATE. Set to a number of days, it is restored for so long. Unlisted."),
     ("user.tagfs.status", "On the root: the state of the mount as JSON. Unlisted."),
     ("user.tagfs.refresh", "Setting it forgets what is cached below. Unlisted."),

@@ -196,6 +196,11 @@ class OnlyMatching:
         self._check(info.key)
         return self._inner.set_metadata(info, metadata, headers, known_tags=known_tags)
 
+    def put_acl(self, key: str, word: str) -> None:
+        """Give an object a canned ACL."""
+        self._check(key)
+        self._inner.put_acl(key, word)
+
     def restore(self, key: str, days: int) -> None:
         """Let an archived object become readable."""
         self._check(key)

@@ -93,10 +93,22 @@ class ObjectWrites(Protocol):
     ) -> ObjectInfo:
         """Replace user metadata and standard headers of one object; content and tags stay.
 
+        Storage class and encryption, where `headers` has others than the object, are replaced too.
         `known_tags`: the object's, where they are known: some services drop them.
 
         Raises:
             NotFound, ObjectChanged
+        """
+        ...
+
+    def put_acl(self, key: str, word: str) -> None:
+        """Give an object the ACL that the service calls so; "default": as if none had been set.
+
+        Raises:
+            NotFound
+            AccessDenied
+            Unsupported: the bucket has no ACLs.
+            InvalidRequest, Refused: it knows no such word.
         """
         ...
 

@@ -69,16 +69,11 @@ _PREFIXES: Final = (
     ("system.", XattrKind.SYSTEM),
 )
 
-OBJECT_FIELDS: Final = (
-    "etag",
-    "type",
-    "storage_class",
-    "version_id",
-    "crc64",
-    "encryption",
-    "acl",
-)
+OBJECT_FIELDS: Final = ("etag", "type", "version_id", "crc64")
 """What `user.object.<field>` tells, and cannot be set."""
+
+OBJECT_CHOICES: Final = ("storage_class", "encryption", "acl")
+"""What it tells as well, and the service can be asked to change."""
 
 RESTORE: Final = "restore"
 """`user.object.restore`: the state of an archived object; set to a number of days it restores."""

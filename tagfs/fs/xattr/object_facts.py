@@ -13,6 +13,7 @@ from tagfs.errors import (
 )
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.xattr_names import (
+    OBJECT_CHOICES,
     OBJECT_FIELDS,
     OBJECT_HEADERS,
     RESTORE,
@@ -21,6 +22,7 @@ from tagfs.fs.mapping.xattr_names import (
 )
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.fs.xattr.object_choices import ACL, DEFAULT, ObjectChoices, encryption_text
 from tagfs.fs.xattr.setattr import MetadataWriter
 from tagfs.fs.xattr.user_metadata import UserMetadataXattrs
 from tagfs.store.objects import Detail, ObjectInfo
@@ -47,6 +49,7 @@ class ObjectXattrs:
         self._files = files
         self._metadata = metadata
         self._edits = edits
+        self._chosen = ObjectChoices(env, tree, files, edits)
 
     def get(self, path: str, field: str) -> bytes:
         """Return what `user.object.<field>` tells.
@@ -65,7 +68,7 @@ class ObjectXattrs:
         return text.encode("utf-8")
 
     def _fact(self, path: str, field: str) -> str:
-        if field not in OBJECT_FIELDS:
+        if field not in (*OBJECT_FIELDS, *OBJECT_CHOICES):
             raise NoSuchTag(f"user.object.{field}")
         info = self._tree.lookup(path).info
         if info is None:
@@ -79,11 +82,15 @@ class ObjectXattrs:
 
         Raises:
             NotPermitted: it is a fact that cannot be set.
-            InvalidRequest: no header can carry the value.
+            InvalidRequest: no header can carry the value, or the service knows none such.
+            Unsupported: the service has none of these.
             TagExists, NoSuchTag
         """
         if field == RESTORE:
             self._restore(path, text)
+            return
+        if field in OBJECT_CHOICES:
+            self._chosen.set(path, field, text, flags)
             return
         header = _settable(field)
         if not text or text != text.strip() or not (text.isascii() and text.isprintable()):
@@ -99,11 +106,14 @@ class ObjectXattrs:
         self._edit(path, change)
 
     def remove(self, path: str, field: str) -> None:
-        """Remove a header; of a Content-Type the service's own default is left.
+        """Remove a header or an ACL; the service's own default is left.
 
         Raises:
             NoSuchTag, NotPermitted
         """
+        if field == ACL:
+            self._chosen.set(path, ACL, DEFAULT, 0)
+            return
         header = _settable(field)
 
         def change(headers: Headers) -> dict[str, str]:
@@ -153,7 +163,7 @@ def fact(info: ObjectInfo, field: str) -> str:
         "storage_class": info.storage_class,
         "version_id": detail.version_id or "",
         "crc64": "" if detail.crc64 is None else str(detail.crc64),
-        "encryption": detail.headers.get("server-side-encryption", ""),
+        "encryption": encryption_text(detail.headers),
     }
     return facts.get(field) or detail.headers.get(OBJECT_HEADERS.get(field, ""), "")
 

@@ -123,7 +123,7 @@ class CachedBucket:
         # Nothing of these is remembered.
         self.upload_part, self.list_parts = self._inner.upload_part, self._inner.list_parts
         self.abort_upload, self.may_delete = self._inner.abort_upload, self._inner.may_delete
-        self.get_acl = self._inner.get_acl
+        self.get_acl, self.put_acl = self._inner.get_acl, self._inner.put_acl
 
     def _bind_annotations(self, annotations: CachedAnnotations) -> None:
         self.list_annotations = annotations.list_annotations

@@ -153,7 +153,8 @@ class Client:
         self.get_bucket_tags = parts.tags.get_bucket_tags
         self.update_bucket_tags = parts.tags.update_bucket_tags
         self.versions: VersionStore = parts.versions
-        self.get_acl, self.restore = parts.acls.get_acl, parts.restores.restore
+        self.get_acl, self.put_acl = parts.acls.get_acl, parts.acl_edits.put_acl
+        self.restore = parts.restores.restore
         self.list_annotations = parts.annotations.list_annotations
         self.get_annotation = parts.annotations.get_annotation
         self.put_annotation = parts.annotations.put_annotation

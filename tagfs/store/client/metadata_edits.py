@@ -10,12 +10,21 @@ from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import MetadataEdit, WriteKind
-from tagfs.store.dialects.header_names import REDIRECT
+from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT, STORAGE_CLASS
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.versions import may_be_version
 from tagfs.store.wire.headers import KEPT_HEADERS, render_metadata
+
+
+def changes_encryption(info: ObjectInfo, headers: Mapping[str, str]) -> bool:
+    """Say whether headers name another encryption than an object has."""
+    if ENCRYPTION not in headers or info.detail is None:
+        return False
+    kept = info.detail.headers
+    names = {name for name in (*kept, *headers) if name.startswith(ENCRYPTION)}
+    return any(kept.get(name) != headers.get(name) for name in names)
 
 
 class MetadataEdits:
@@ -59,7 +68,8 @@ class MetadataEdits:
             target = described.detail.target if described.detail else None
             return self._links.put_symlink(info.key, target or "", new)
         with self._locks.hold(info.key):
-            if self._api.dialect.metadata_edit is MetadataEdit.SUBRESOURCE:
+            in_place = self._api.dialect.metadata_edit is MetadataEdit.SUBRESOURCE
+            if in_place and not changes_encryption(info, headers):
                 return self._requests.keeping_tags(
                     WriteKind.METADATA,
                     info.key,
@@ -88,10 +98,15 @@ class MetadataEdits:
         present = self._heads.head(info.key)
         if not may_be_version(present, info):
             raise ObjectChanged(f"{info.key!r}: {present.etag} instead of {info.etag}")
-        # Class and encryption stay: content is not touched, and the request may not name them.
+        # Encryption stays: content is not touched, and the request may not name it.
         standard = {k: v for k, v in new.headers.items() if k in (*KEPT_HEADERS, REDIRECT)}
         headers = render_metadata(self._api.dialect, new.metadata, standard)
-        headers[self._api.header("metadata-directive")] = self._api.dialect.replace_metadata
+        directive = self._api.dialect.replace_metadata
+        chosen = new.headers.get(STORAGE_CLASS, present.storage_class)
+        if chosen != present.storage_class:
+            headers[self._api.header(STORAGE_CLASS)] = chosen
+            directive = "REPLACE_NEW"  # the other one takes no class; headers that go stay then
+        headers[self._api.header("metadata-directive")] = directive
         request = Request(
             operation="SetObjectMetadata",
             method="PUT",
@@ -108,7 +123,22 @@ class MetadataEdits:
             crc64=before.crc64,
             version_id=before.version_id,
         )
-        return replace(present, last_modified_ns=made.last_modified_ns, detail=detail)
+        return self._with_class(
+            replace(present, last_modified_ns=made.last_modified_ns, detail=detail), chosen
+        )
+
+    def _with_class(self, made: ObjectInfo, chosen: str) -> ObjectInfo:
+        """Return what was made, in the class that was chosen for it."""
+        detail = made.detail
+        if detail is not None:
+            gone = chosen == self._api.dialect.default_storage_class
+            archived = chosen in self._api.dialect.archived
+            headers = dict(detail.headers)
+            if gone or archived:  # as a HEAD has it
+                headers.pop(STORAGE_CLASS, None)
+            readable = detail.readable and not (archived and chosen != made.storage_class)
+            detail = replace(detail, headers=headers, readable=readable)
+        return replace(made, storage_class=chosen, detail=detail)
 
     def _set_demanded(self, info: ObjectInfo, new: NewObject, acl: Acl) -> ObjectInfo:
         """Copy an object onto itself, with the tags that a policy demands where one does."""
@@ -144,5 +174,7 @@ class MetadataEdits:
             crc64=made.detail.crc64 if made.detail.crc64 is not None else before.crc64,
         )
         edited = self._requests.completed(answer, replace(info, detail=detail))
+        chosen = new.headers.get(STORAGE_CLASS, info.storage_class)
+        edited = self._with_class(edited, chosen)
         self._metadata.check(edited, new.metadata)
         return edited

@@ -38,7 +38,7 @@ OFF: Final = "off"
 _MOST = 1024**2  # bytes of an ACL
 _FORBIDDEN = 403
 _CLOSED = "private"  # narrower than what a new object has in a bucket that is public
-_NONE_HERE: Final[frozenset[int | str]] = frozenset(
+NONE_HERE: Final[frozenset[int | str]] = frozenset(
     {
         405,
         501,
@@ -79,7 +79,7 @@ class ObjectAcls:
             return self._api.send(request, allow=allow)
         if request.headers.get(self._api.header(self._api.dialect.acl_header)) == _CLOSED:
             return self._send_closed(request, allow)
-        answer = self._api.send(request, allow={*allow, _FORBIDDEN, *_NONE_HERE})
+        answer = self._api.send(request, allow={*allow, _FORBIDDEN, *NONE_HERE})
         expected = answer.code in allow or answer.status in allow
         if answer.error is None or expected:
             return answer
@@ -100,7 +100,7 @@ class ObjectAcls:
         # A server that ignores the sub-resource sends the object, whatever that looks like.
         request = replace(request, max_answer=_MOST, content=True)
         try:
-            answer = self._api.send(request, allow={_FORBIDDEN, *_NONE_HERE})
+            answer = self._api.send(request, allow={_FORBIDDEN, *NONE_HERE})
             if answer.status == _FORBIDDEN:
                 refusal = to_exception(request, answer)
                 if isinstance(refusal, BadCredentials):
@@ -169,7 +169,7 @@ class ObjectAcls:
             headers = {"content-type": "application/xml"}
             request = replace(request, headers=headers, body=document.encode())
         closes = acl.get(WORD) == _CLOSED
-        allow = _NONE_HERE if closes else {_FORBIDDEN, *_NONE_HERE}
+        allow = NONE_HERE if closes else {_FORBIDDEN, *NONE_HERE}
         answer = self._api.send(request, allow=allow)
         if answer.error is not None:
             self._lose_acl(request, answer)
@@ -213,7 +213,7 @@ class ObjectAcls:
     def _lose_acl(self, request: Request, answer: Response) -> None:
         """Note that one object lost its ACL, or that the bucket has none at all."""
         reason = f"{request}: {answer}"
-        if answer.status != _FORBIDDEN or answer.code in _NONE_HERE:
+        if answer.status != _FORBIDDEN or answer.code in NONE_HERE:
             self._lack_acls(reason)
         else:
             self._say_unset(reason)

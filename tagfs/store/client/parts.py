@@ -1,5 +1,6 @@
 """The parts of a client, from those that ask to those that write, and who uses whom."""
 
+from tagfs.store.client.acl_edits import AclEdits
 from tagfs.store.client.annotation_requests import AnnotationRequests
 from tagfs.store.client.annotation_transfer import AnnotationTransfer
 from tagfs.store.client.annotations import ObjectAnnotations
@@ -48,6 +49,7 @@ class Parts:
         self.heads = ObjectHeads(context, self.listing)
         self.content = ObjectContent(context, self.heads)
         self.acls = ObjectAcls(context)
+        self.acl_edits = AclEdits(context, self.acls)
         self.tags = ObjectTags(context, tag_requests, uploads)
         annotation_requests = AnnotationRequests(context)
         self.kept_annotations = AnnotationTransfer(context, annotation_requests)

@@ -172,6 +172,7 @@ class Dialect:
         metadata_name: regular expression that names of user metadata match whole.
         metadata_text: how metadata beyond ASCII is sent and returned.
         acl_header: the header that sets an ACL by a word, without prefix.
+        default_acl: its word for what an object has unless an ACL is set.
         ownership: whether a bucket tells by ?ownershipControls that it has ACLs switched off.
         content_type: what the service keeps when none is sent.
         usual_encryption: what is reported of objects for which nobody chose one.
@@ -245,6 +246,7 @@ class Dialect:
     metadata_text: MetadataText = MetadataText.PLAIN
     content_type: str = "application/octet-stream"
     acl_header: str = "acl"
+    default_acl: str = "private"
     ownership: bool = False
     usual_encryption: str = ""
     encryptions: tuple[str, ...] = ("AES256", "KMS")

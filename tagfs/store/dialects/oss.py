@@ -264,6 +264,7 @@ OSS: Final = Dialect(
     # Underscores are refused (manual, PutObject).
     metadata_name="[a-z0-9-]+",
     acl_header="object-acl",
+    default_acl="default",
     encryptions=("AES256", "KMS", "SM4"),
     uncopied={
         ENCRYPTION: "x-oss-server-side-encryption",

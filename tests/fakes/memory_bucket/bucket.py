@@ -330,6 +330,12 @@ class MemoryBucket(MemoryRequests):
                 kind=found.info.type,
             )
 
+    def put_acl(self, key: str, word: str) -> None:
+        """Give an object a canned ACL."""
+        with self._request("put_acl", key), self._lock:
+            self._shelf.get(key)
+            self._shelf.acls[key] = {} if word == "default" else {"acl": word}
+
     def restore(self, key: str, days: int) -> None:  # noqa: ARG002 contract
         """Begin to restore what `archive` has archived; it never ends."""
         with self._request("restore", key), self._lock:
