@@ -137,6 +137,7 @@ class UploadResumer:
                 tags=Keep.REPLACED if new.tags is Keep.REPLACED else TagSet(sent.tags),
             ),
             tags=TagSet(sent.tags),
+            checksums=sent.checksums,
         )
         if entry.upload_id is None or entry.begun is None:
             return upload, {}
@@ -150,8 +151,9 @@ class UploadResumer:
             if segment.copied or theirs is None or theirs.size != segment.end - segment.start:
                 continue
             ours = saved.part(number, segment.start, segment.end)
-            if is_part(theirs, ours):
-                kept[number] = replace(ours, etag=theirs.etag)
+            # An upload that was begun with checksums is not completed without those of its parts.
+            if is_part(theirs, ours) and bool(theirs.checksum) >= upload.checksums:
+                kept[number] = replace(ours, etag=theirs.etag, checksum=theirs.checksum)
         if kept:
             log.info("%s: goes on with %d of %d parts", entry.key, len(kept), len(segments))
         return upload, kept

@@ -210,6 +210,8 @@ class BytesSource:
 class Upload:
     """A multipart upload that was begun.
 
+    With `checksums` each part goes with one, which the service compares.
+
     `tags` and `acl` are those sent when it began; `complete_upload` sends tags again if an edit
     through this process changed the replaced object's in between.
     """
@@ -219,13 +221,18 @@ class Upload:
     new: NewObject = field(default_factory=NewObject)
     tags: TagSet | None = None
     acl: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part of a multipart upload. `crc64` is None for a part that the service copied."""
+    """One part of a multipart upload. `crc64` is None for a part that the service copied.
+
+    `checksum` is what the service told of it, in base64; "" if nothing.
+    """
 
     number: int
     etag: str
     size: int
     crc64: int | None = None
+    checksum: str = ""

@@ -6,6 +6,7 @@ from tagfs.emulator.engine.attributes import shown_class
 from tagfs.emulator.engine.context import Context, owner
 from tagfs.emulator.engine.key_encoding import encoder
 from tagfs.emulator.engine.multipart import demand_upload
+from tagfs.emulator.engine.part_checksums import part_element
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import PartRecord, UploadRecord
 from tagfs.emulator.xml_text import element, group
@@ -34,7 +35,7 @@ async def ListParts(context: Context) -> Reply:
         element("NextPartNumberMarker", parts[-1].number if parts else 0),
         element("MaxParts", limit),
         element("IsTruncated", "true" if truncated else "false"),
-        *(_part(context, part) for part in parts),
+        *(_part(context, upload, part) for part in parts),
     )
 
 
@@ -44,7 +45,7 @@ def _account(context: Context) -> str:
     return group("Initiator", element("ID", "emulator")) + owner(context)
 
 
-def _part(context: Context, part: PartRecord) -> str:
+def _part(context: Context, upload: UploadRecord, part: PartRecord) -> str:
     return group(
         "Part",
         element("PartNumber", part.number),
@@ -52,6 +53,7 @@ def _part(context: Context, part: PartRecord) -> str:
         element("ETag", f'"{part.etag}"'),
         element("HashCrc64ecma", part.crc64) if context.dialect.lists_crc64 else "",
         element("Size", part.size),
+        part_element(upload, part),
     )
 
 

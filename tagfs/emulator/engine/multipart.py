@@ -26,6 +26,7 @@ from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.key_encoding import encoder
+from tagfs.emulator.engine.part_checksums import check_named, checksum_of, joined, read_algorithm
 from tagfs.emulator.engine.uncopied import etag_of
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.crc64 import crc64_combine
@@ -72,17 +73,21 @@ async def InitiateMultipartUpload(context: Context) -> Reply:
     attributes = read_attributes(context)
     if not context.dialect.keeps_upload_tags:
         attributes = replace(attributes, tags={})
+    algorithm = read_algorithm(context)
+    attributes = replace(attributes, headers={**attributes.headers, **algorithm})
     identity = context.storage.uploads.begin(
         context.bucket.id, context.key, context.now_ms, attributes, exclusive=exclusive
     )
     encoding, encode = encoder(context)
-    return context.document(
+    reply = context.document(
         "InitiateMultipartUploadResult",
         encoding,
         element("Bucket", context.bucket.name),
         element("Key", encode(context.key)),
         element("UploadId", identity),
     )
+    reply.headers |= algorithm
+    return reply
 
 
 async def UploadPart(context: Context) -> Reply:
@@ -97,6 +102,7 @@ async def UploadPart(context: Context) -> Reply:
             etag=context.dialect.etag(etag_of(upload.attributes.headers, staged.md5)),
             crc64=staged.crc64,
             mtime_ms=context.now_ms,
+            checksum=checksum_of(context, upload, staged.checksums),
         )
         if not context.storage.uploads.put_part(upload.id, part, staged):
             raise ServiceError("NoSuchUpload")
@@ -119,7 +125,7 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
     if context.dialect.conditional_completion:
         guard_version(context)
     present = context.storage.uploads.parts(upload.id)
-    used = present if _takes_all(context, data) else _named_parts(data, present)
+    used = present if _takes_all(context, data) else _named_parts(data, present, upload)
     _check_sizes(used, context.config.minimum_part_size)
     make_parents(context)
     record = _joined(context, upload, used)
@@ -137,7 +143,7 @@ def _repeated(context: Context, data: bytes) -> ObjectRecord | None:
         return None
     record, used = done
     try:
-        _named_parts(data, used)
+        _named_parts(data, used, None)
     except ServiceError:
         return None
     return record
@@ -166,21 +172,27 @@ def _takes_all(context: Context, data: bytes) -> bool:
     return True
 
 
-def _named_parts(data: bytes, present: list[PartRecord]) -> list[PartRecord]:
+def _named_parts(
+    data: bytes, present: list[PartRecord], upload: UploadRecord | None
+) -> list[PartRecord]:
+    """Return the parts that the end of an upload names; None if it ended before."""
     root = parse(data)
     if root is None or root.tag not in {"CompleteMultipartUpload", "CompleteMultipartUploadResult"}:
         raise ServiceError("MalformedXML")
-    named = [_named(node) for node in root.findall("Part")]
+    nodes = root.findall("Part")
+    named = [_named(node) for node in nodes]
     if not named:
         raise ServiceError("MalformedXML")
     if any(later <= earlier for (earlier, _), (later, _) in pairwise(named)):
         raise ServiceError("InvalidPartOrder")
     by_number = {part.number: part for part in present}
     used = []
-    for number, etag in named:
+    for node, (number, etag) in zip(nodes, named, strict=True):
         part = by_number.get(number)
         if part is None or part.etag.lower() != etag.strip('" ').lower():
             raise ServiceError("InvalidPart", extra={"PartNumber": str(number), "ETag": etag})
+        if upload is not None:
+            check_named(upload, part, node)
         used.append(part)
     return used
 
@@ -217,14 +229,15 @@ def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> O
         etag=f"{context.dialect.etag(_digest(context, used))}-{len(used)}",
         crc64=crc,
         mtime_ms=context.now_ms,
-        attributes=_attributes(context, upload),
+        attributes=_attributes(context, upload, used),
     )
 
 
-def _attributes(context: Context, upload: UploadRecord) -> Attributes:
+def _attributes(context: Context, upload: UploadRecord, used: list[PartRecord]) -> Attributes:
+    made = replace(upload.attributes, headers=joined(upload.attributes, used))
     if context.dialect.completion_sets_acl and context.own(context.dialect.acl_header):
-        return replace(upload.attributes, acl=read_acl(context))
-    return upload.attributes
+        return replace(made, acl=read_acl(context))
+    return made
 
 
 def _digest(context: Context, used: list[PartRecord]) -> str:

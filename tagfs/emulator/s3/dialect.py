@@ -86,6 +86,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         deletes_uploads=True,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=not is_rgw,
+        part_checksums=chosen["checksums"] == "on" and not is_rgw,
         kept_markers=KEPT_MARKERS[chosen["directories"]],
         other_etags=chosen["etags"] == "other",
         range_status=int(chosen["ranges"]),

@@ -16,6 +16,9 @@ tagging=full|none|no_delete
                        ?tagging is 501, and tags in headers are dropped
 part_copies=on|off     off: UploadPartCopy is 501
 metadata=kept|dropped  dropped: user metadata is taken and forgotten
+checksums=on|off|refused
+                       off: x-amz-checksum-* are not looked at, as by servers older than 2022;
+                       refused: an upload that is begun with an algorithm is 501
 etags=md5|none|other   none: no answer tells an ETag; other: they are hexadecimal, and no MD5
 """
 
@@ -35,6 +38,7 @@ KNOWN: Final = {
     "tagging": ("full", "none", "no_delete"),
     "part_copies": ("on", "off"),
     "metadata": ("kept", "dropped"),
+    "checksums": ("on", "off", "refused"),
     "etags": ("md5", "none", "other"),
 }
 KEPT_MARKERS: Final[Mapping[str, Literal["", "occupied", "bulk"]]] = {
@@ -55,6 +59,7 @@ _TAG_WRITES: Final = frozenset(
         "DeleteBucketTags",
     }
 )
+_OF_CONTENT: Final = frozenset({"PutObject", "InitiateMultipartUpload", "UploadPart"})
 _ETAG: Final = re.compile(rb"<ETag>[^<]*</ETag>")
 
 
@@ -89,6 +94,7 @@ class Foreign:
         self._directories = RealDirectories(chosen["directories"])
         self._tagging = chosen["tagging"]
         self._part_copies = chosen["part_copies"] == "on"
+        self._checksums = "off" if chosen["mimic"] == "rgw" else chosen["checksums"]
         self._keeps_metadata = chosen["metadata"] == "kept"
         self._reports_etags = chosen["etags"] != "none"
 
@@ -118,6 +124,8 @@ class Foreign:
                 raise ServiceError("NotImplemented", "Object tagging is not supported.")
         if self._tagging == "no_delete" and operation == "DeleteObjectTagging":
             raise ServiceError("NotImplemented")
+        if self._checksums == "refused" and context.own("checksum-algorithm") is not None:
+            raise ServiceError("NotImplemented", "x-amz-checksum-algorithm is not implemented")
         if operation == "UploadPartCopy" and not self._part_copies:
             raise ServiceError("NotImplemented")
 
@@ -133,6 +141,8 @@ class Foreign:
             ignored += ("x-amz-meta-",)
         if drops or self._tagging == "no_delete":
             ignored += ("x-amz-tagging",)
+        if self._checksums == "off" and context.call.operation in _OF_CONTENT:
+            ignored += ("x-amz-checksum-", "x-amz-sdk-checksum-")
         if not ignored:
             return context
         headers = _Without(context.request.headers, ignored)

@@ -41,7 +41,7 @@ CREATE INDEX IF NOT EXISTS uploads_by_key ON uploads(bucket, key, id);
 CREATE TABLE IF NOT EXISTS parts(
     upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
     crc64 INTEGER NOT NULL, mtime_ms INTEGER NOT NULL, extents TEXT NOT NULL,
-    PRIMARY KEY(upload, number)) WITHOUT ROWID;
+    checksum TEXT NOT NULL DEFAULT '', PRIMARY KEY(upload, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS annotations(
     bucket INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL,
     mtime_ms INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY(bucket, key, version, name));
@@ -50,6 +50,7 @@ _ADDED = (
     ("buckets", "kind", "OBJECT"),
     ("buckets", "versioning", ""),
     ("objects", "version", "null"),
+    ("parts", "checksum", ""),
 )
 _CACHE_KIB = 64 * 1024
 

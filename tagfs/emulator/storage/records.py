@@ -111,3 +111,4 @@ class PartRecord:
     crc64: int
     mtime_ms: int
     extents: tuple[Extent, ...] = ()
+    checksum: str = ""

@@ -16,7 +16,7 @@ from tagfs.emulator.storage.database import Database, to_signed, to_unsigned
 from tagfs.emulator.storage.objects import Objects
 from tagfs.emulator.storage.records import Attributes, ObjectRecord, PartRecord, UploadRecord
 
-_PART = "number, size, etag, crc64, mtime_ms, extents"
+_PART = "number, size, etag, crc64, mtime_ms, extents, checksum"
 _REMEMBERED = 1000  # completed uploads
 _UPLOAD = "id, bucket, key, created_ms, exclusive, attributes"
 
@@ -74,7 +74,7 @@ class Uploads:
             "SELECT extents FROM parts WHERE upload = ? AND number = ?", (identity, part.number)
         )
         self._db.execute(
-            f"INSERT OR REPLACE INTO parts(upload, {_PART}) VALUES(?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO parts(upload, {_PART}) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 identity,
                 part.number,
@@ -83,6 +83,7 @@ class Uploads:
                 to_signed(part.crc64),
                 part.mtime_ms,
                 extents_to_json(part.extents),
+                part.checksum,
             ),
         )
         if old is not None:
@@ -149,6 +150,7 @@ def _to_part(row: tuple[Any, ...]) -> PartRecord:
         crc64=to_unsigned(row[3]) or 0,
         mtime_ms=row[4],
         extents=extents_from_json(row[5]),
+        checksum=row[6],
     )
 
 

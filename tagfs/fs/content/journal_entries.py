@@ -42,6 +42,7 @@ class UploadStart:
     metadata: dict[str, str]
     headers: dict[str, str]
     tags: dict[str, str]
+    checksums: bool = False
 
     @classmethod
     def of(cls, upload: Upload) -> Self:
@@ -50,6 +51,7 @@ class UploadStart:
             metadata=dict(upload.new.metadata),
             headers=dict(upload.new.headers),
             tags=dict(upload.tags or {}),
+            checksums=upload.checksums,
         )
 
     @classmethod
@@ -201,9 +203,12 @@ def _begun(fields: CheckedFields) -> UploadStart | None:
     if not fields.has("begun"):
         return None
     inner = CheckedFields.of(fields.values["begun"], "begun")
-    inner.check_known({"metadata", "headers", "tags"})
+    inner.check_known({"metadata", "headers", "tags", "checksums"})
     return UploadStart(
-        metadata=inner.texts("metadata"), headers=inner.texts("headers"), tags=inner.texts("tags")
+        metadata=inner.texts("metadata"),
+        headers=inner.texts("headers"),
+        tags=inner.texts("tags"),
+        checksums=inner.has("checksums") and inner.flag("checksums"),  # older notes have none
     )
 
 

@@ -119,12 +119,21 @@ class ConditionalWrites:
                 return answer
             # The key is ours now: what is wrong at it may be replaced. If it is the ETag that is
             # no MD5, the service says so by accepting the MD5.
-            request = replace(self._without_exclusive(request), md5_first=True)
+            request = replace(self._without_exclusive(request), md5_first=True, md5=True)
             logger.info("%s: garbled on the way; sending it again", request)
         raise IntegrityError(f"{request}: the service keeps getting something else")
 
     def _is_verified(self, request: Request, answer: Response) -> bool:
         """Tell whether the service has what was sent, as far as it tells."""
+        compared = answer.headers.get(request.checksum) if request.checksum else None
+        if compared is not None:
+            if compared == answer.sent_checksum:
+                self._features.trust_checksums()
+            return compared == answer.sent_checksum
+        if request.checksum:
+            self._features.distrust_checksums(f"{request}: the answer has no checksum")
+            if answer.sent_md5 is None:
+                return False
         received = parse_crc64(self._api.dialect, answer.headers)
         if received is not None:
             return received == answer.sent_crc64

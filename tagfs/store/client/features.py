@@ -33,6 +33,7 @@ class Features:
         unlistable: it may not be where it is mounted, so only what a HEAD shows is known.
         links_proven: PutSymlink surely makes a link.
         md5_etags: whether an ETag without "-" is the MD5 of content; None while nobody knows.
+        part_checksums: checksums of parts are compared by the service; None while nobody knows.
         sees_uncopied: an object was seen to have what no copy takes along.
         copies_markers: a marker of a directory may be copied as any object.
         deletes_markers: one that is in a batch of deletions is deleted with it; None while nobody
@@ -51,6 +52,7 @@ class Features:
         self.unlistable = False
         self.links_proven = not dialect.probes_links
         self.md5_etags: bool | None = None if dialect.md5_etags else False
+        self.part_checksums: bool | None = None if dialect.part_checksum else False
         self.sees_uncopied = False
         self.copies_markers = True
         self.deletes_markers: bool | None = None
@@ -185,6 +187,19 @@ class Features:
             self._title,
             reason,
         )
+
+    def trust_checksums(self) -> None:
+        """Note that the checksum of a part was returned as it was sent."""
+        with self._lock:
+            self.part_checksums = True
+
+    def distrust_checksums(self, reason: str) -> None:
+        """Note that checksums of parts are not looked at."""
+        with self._lock:
+            if self.part_checksums is False:
+                return
+            self.part_checksums = False
+        logger.info("bucket %r: parts are compared by their MD5: %s", self._bucket, reason)
 
     # Servers whose directories are real, and other S3s of others
 

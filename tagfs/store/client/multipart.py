@@ -9,20 +9,29 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import MalformedResponse, NoSuchUpload, NotFound, TagfsError
+from tagfs.errors import (
+    InvalidRequest,
+    MalformedResponse,
+    NoSuchUpload,
+    NotFound,
+    Refused,
+    TagfsError,
+)
 from tagfs.store.acl import DEFAULT_ACL, Acl
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
+from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.trials import Trials
 from tagfs.store.client.write_steps import WriteSteps
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Keep, NewObject, Part, Source, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire.headers import parse_etag, render_new
 from tagfs.store.wire.uploads import parse_parts, parse_upload_id
 
 GONE: Final = "NoSuchUpload"
+_ALGORITHM: Final = "checksum-algorithm"
 
 
 def part_request(upload: Upload, operation: str, method: str, number: int | None = None) -> Request:
@@ -108,16 +117,49 @@ class MultipartUploads:
             headers=headers,
             subresource="uploads",
         )
-        answer = self._acls.send(request)
+        answer = self._send_initiate(request)
         upload_id = self._api.parsed(request, answer, parse_upload_id)
-        return Upload(key=key, upload_id=upload_id, new=new, tags=tags, acl=acl)
+        named = answer.headers.get(self._api.header(_ALGORITHM), "")
+        checksums = bool(named) and named.upper() == self._api.dialect.part_checksum
+        return Upload(
+            key=key, upload_id=upload_id, new=new, tags=tags, acl=acl, checksums=checksums
+        )
+
+    def _send_initiate(self, request: Request) -> Response:
+        """Begin an upload whose parts go with checksums, unless the service wants none.
+
+        Who takes them says so in the answer; older servers ignore the header, some refuse it.
+        """
+        if self._features.part_checksums is False:
+            return self._acls.send(request)
+        name, algorithm = self._api.header(_ALGORITHM), self._api.dialect.part_checksum
+        try:
+            with_checksums = {**request.headers, name: algorithm}
+            answer = self._acls.send(replace(request, headers=with_checksums))
+        except (FeatureMissing, InvalidRequest, Refused) as failure:
+            if self._features.part_checksums:
+                raise
+            answer = self._acls.send(request)
+            self._features.distrust_checksums(str(failure))
+            return answer
+        if name not in answer.headers:
+            self._features.distrust_checksums(f"{request}: the answer names no algorithm")
+        return answer
 
     def upload_part(self, upload: Upload, number: int, source: Source) -> Part:
         """Send one part; see `MultipartUploads.upload_part`."""
         request = part_request(upload, "UploadPart", "PUT", number)
+        if upload.checksums:
+            name = self._api.header(f"checksum-{self._api.dialect.part_checksum.lower()}")
+            request = replace(request, checksum=name, md5=not self._features.part_checksums)
         answer = self._conditional.send_content(replace(request, body=source, proof_header="etag"))
-        etag = parse_etag(answer.headers.get("etag", ""))
-        return Part(number=number, etag=etag, size=source.size, crc64=answer.sent_crc64)
+        return Part(
+            number=number,
+            etag=parse_etag(answer.headers.get("etag", "")),
+            size=source.size,
+            crc64=answer.sent_crc64,
+            checksum=answer.headers.get(request.checksum, "") if request.checksum else "",
+        )
 
     def list_parts(self, upload: Upload) -> Sequence[Part]:
         """Return the parts that the service has; see `MultipartUploads.list_parts`."""

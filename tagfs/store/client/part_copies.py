@@ -60,7 +60,7 @@ class PartCopies:
                 trial.result()
         if not self._checks_copied:
             self._uploads.record_copy_source(upload.upload_id, source)
-        return Part(number=number, etag=copied.etag, size=length)
+        return Part(number=number, etag=copied.etag, size=length, checksum=copied.checksum)
 
     def _copy_once(self, request: Request) -> Copied:
         """Have one part copied.

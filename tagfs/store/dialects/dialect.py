@@ -163,6 +163,7 @@ class Dialect:
         not_a_link: answers (codes or statuses) to GetSymlink of an ordinary object.
         types_uploads: whether the service names what a multipart upload made.
         checksum_header: that has the CRC-64/XZ, decimal; None where there is none.
+        part_checksum: algorithm of checksums that an upload and its parts may name; "" for none.
         md5_etags: whether an ETag without "-" is the MD5 of what was sent, in hex.
         error_header: where a HEAD puts the error's XML, base64; None where it does not.
         single_copy: bytes that one CopyObject takes; None for no limit.
@@ -236,6 +237,7 @@ class Dialect:
     not_a_link: frozenset[int | str] = frozenset({"NotSymlink"})
     types_uploads: bool = False
     checksum_header: str | None = None
+    part_checksum: str = ""
     md5_etags: bool = False
     error_header: str | None = None
     single_copy: int | None = None

@@ -158,6 +158,8 @@ S3: Final = Dialect(
     conditional_deletes=True,
     taken_codes=frozenset({"PreconditionFailed"}),
     probes_tags=True,
+    # Of the checksums that S3 compares, the one that all servers which have any know.
+    part_checksum="CRC32",
     md5_etags=True,
     single_copy=5 * 1024**3,
     expired_codes=frozenset(

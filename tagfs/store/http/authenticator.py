@@ -89,6 +89,8 @@ class Authenticator:
         headers = dict(request.headers)
         if body.content_md5 is not None:
             headers["content-md5"] = body.content_md5
+        if body.crc32 is not None:
+            headers[request.checksum] = body.crc32
         signable = Signable(
             method=request.method,
             bucket=at.host if at.own_domain and self._dialect.signs_domain else at.bucket,

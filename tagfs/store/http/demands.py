@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
 _CHECKSUM: Final = re.compile("content-?md5|x-[a-z]+-checksum", re.IGNORECASE)
+_GARBLED: Final = "BadDigest"
+_REREADS: Final = 8
 _UNSIGNED: Final = re.compile("unsigned-?payload|content-sha256", re.IGNORECASE)
 
 
@@ -42,10 +44,11 @@ class Demands:
     def digests(self, course: RetryState) -> Digests:
         """Return the digests that the next attempt of a request needs."""
         return Digests(
-            md5=self._md5,
-            md5_first=course.request.md5_first or self._checksum_first,
+            md5=self._md5 and course.request.md5,
+            md5_first=course.request.md5_first or (self._checksum_first and course.request.md5),
             sha256=self._signs,
             sha256_first=self._signed or course.signed,
+            crc32=bool(course.request.checksum),
         )
 
     def learn(self, course: RetryState, body: Body, answer: Response) -> bool:
@@ -55,7 +58,10 @@ class Demands:
         if answer.status < FIRST_REFUSAL and answer.error is None:
             self._learn_success(course, body)
             return False
-        if body.md5 is None and _wants_checksum(answer):
+        if body.crc32 is not None and answer.code == _GARBLED and course.rereads < _REREADS:
+            course.rereads += 1  # a program may have changed it since its checksum was made
+            return True
+        if body.md5 is None and course.request.md5 and _wants_checksum(answer):
             self._checksum_first = True
             self._log_change(course.request, answer, "content is sent with its MD5 ahead")
             return True

@@ -35,6 +35,9 @@ class Request:
             transport's patience with one attempt.
         retry_connect: whether "no such host" and "connection refused" are worth another attempt.
         md5_first: whether the MD5 of content goes ahead of it even if that means to read it twice.
+        checksum: header that tells the CRC-32 of content ahead of it, for the service to compare;
+            "" for none.
+        md5: whether an MD5 of content is of use, where ETags are that.
         content: whether the answer's body is an object's, which may look like anything. Else a
             200 may carry an error (services begin the answer to a copy before they know its
             outcome), and a web page is not the service's.
@@ -57,6 +60,8 @@ class Request:
     server_time: float = 0.0
     retry_connect: bool = True
     md5_first: bool = False
+    checksum: str = ""
+    md5: bool = True
     content: bool = False
     proof_header: str = ""
     verify_done: Callable[[], bool] | None = None
@@ -87,6 +92,7 @@ class Response:
         error: what the service says about a status of 300 and more.
         sent_crc64: of the content that was sent; None when none was.
         sent_md5: of the same, lower-case hex; None where it was not computed.
+        sent_checksum: its CRC-32 in base64, if that was sent ahead of it.
         md5_was_first: whether that MD5 was sent along, so that the service compared it.
         may_have_happened: an earlier attempt got no answer, a 5xx or an error inside a success, so
             that it may have taken effect.
@@ -99,6 +105,7 @@ class Response:
     error: ServiceError | None = None
     sent_crc64: int | None = None
     sent_md5: str | None = None
+    sent_checksum: str | None = None
     md5_was_first: bool = False
     may_have_happened: bool = False
     started_ns: int = 0

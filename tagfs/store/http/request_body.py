@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from tagfs.errors import IntegrityError
 from tagfs.store.objects import Source
-from tagfs.store.wire.checksums import crc64
+from tagfs.store.wire.checksums import crc32, crc64
 
 SMALL_BODY: Final = 1024**2
 """Bytes: content up to this is read at once and sent with its MD5, so that a body garbled on the
@@ -55,12 +55,14 @@ class Digests(NamedTuple):
         md5_first: the same before it is sent, at the price of reading a large source twice.
         sha256: before it is sent, where that is in memory anyway.
         sha256_first: the same of a large source, which is read twice.
+        crc32: before it is sent; a large source is read twice, which costs less than its MD5.
     """
 
     md5: bool = False
     md5_first: bool = False
     sha256: bool = False
     sha256_first: bool = False
+    crc32: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Body:
         md5: of all that will be sent, where it is known before.
         with_md5: whether a stream computes one.
         sha256: of all that will be sent, in hex, where it is known before.
+        crc32: of all that will be sent, in base64, where it is to be known before.
     """
 
     data: bytes | None = None
@@ -82,6 +85,7 @@ class Body:
     md5: bytes | None = None
     with_md5: bool = False
     sha256: str | None = None
+    crc32: str | None = None
 
     @property
     def content_md5(self) -> str | None:
@@ -108,12 +112,21 @@ def prepare_body(body: bytes | Source | None, wanted: Digests) -> Body:
     if body.size > SMALL_BODY:
         return _read_ahead(body, wanted)
     data = _read(body, 0, body.size)
-    sha256 = _sha256(data) if wanted.sha256 else None
-    return Body(data, crc64=crc64(data), md5=_md5(data), sha256=sha256)
+    return Body(
+        data,
+        crc64=crc64(data),
+        md5=_md5(data),
+        sha256=_sha256(data) if wanted.sha256 else None,
+        crc32=_base64(crc32(data)) if wanted.crc32 else None,
+    )
 
 
 def _md5(data: bytes) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _base64(crc: int) -> str:
+    return base64.b64encode(crc.to_bytes(4)).decode()
 
 
 def _sha256(data: bytes) -> str:
@@ -126,11 +139,13 @@ _NOTHING: Final = _sha256(b"")
 def _read_ahead(source: Source, wanted: Digests) -> Body:
     """Prepare a large source, read once already if a digest must go ahead of it."""
     signed = wanted.sha256 and wanted.sha256_first
-    if not (wanted.md5_first or signed):
+    if not (wanted.md5_first or signed or wanted.crc32):
         return Body(source=source, with_md5=wanted.md5)
     md5 = hashlib.md5(usedforsecurity=False) if wanted.md5_first else None
     sha256 = hashlib.sha256() if signed else None
+    crc = 0
     for block in Stream(source, with_md5=False):
+        crc = crc32(block, crc) if wanted.crc32 else 0
         for digest in filter(None, (md5, sha256)):
             digest.update(block)
     return Body(
@@ -138,6 +153,7 @@ def _read_ahead(source: Source, wanted: Digests) -> Body:
         md5=md5.digest() if md5 else None,
         with_md5=wanted.md5,
         sha256=sha256.hexdigest() if sha256 else None,
+        crc32=_base64(crc) if wanted.crc32 else None,
     )
 
 

@@ -47,6 +47,7 @@ class RetryState:
         throttled: the last attempt was answered "slow down".
         corrected, refreshed, moved: the clock, the credentials, the address were mended already.
         signed: all that is sent is signed, however large.
+        rereads: how often content was not what its checksum had said.
     """
 
     request: Request
@@ -59,6 +60,7 @@ class RetryState:
     refreshed: bool = False
     moved: bool = False
     signed: bool = False
+    rereads: int = 0
 
     @classmethod
     def begin(cls, request: Request, timeout: float, now: float) -> "RetryState":

@@ -58,7 +58,8 @@ class StandingHeaders:
         if headers == request.headers:
             return request
         # Where ETags are no MD5s, only one that goes ahead guards what is on its way.
-        first = request.md5_first or (self.opaque and request.operation in _OF_UPLOADS)
+        guards = self.opaque and request.md5 and request.operation in _OF_UPLOADS
+        first = request.md5_first or guards
         return replace(request, headers=headers, md5_first=first)
 
     def _encrypt(self, headers: dict[str, str]) -> None:

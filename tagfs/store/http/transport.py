@@ -244,6 +244,7 @@ class Transport:
             error=answer.error,
             sent_crc64=stream.crc64 if stream else body.crc64,
             sent_md5=md5.hex() if md5 is not None else None,
+            sent_checksum=body.crc32,
             md5_was_first=body.md5 is not None,
             may_have_happened=course.may_have_happened,
             started_ns=int((self.now() - elapsed) * 1e9),

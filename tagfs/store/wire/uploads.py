@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.objects import Part
@@ -16,6 +17,8 @@ from tagfs.store.wire.xml import (
     required_field,
 )
 
+_CHECKSUM: Final = "ChecksumCRC32"
+
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -23,6 +26,7 @@ class Copied:
 
     etag: str
     last_modified_ns: int | None
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def parse_parts(body: bytes) -> PartPage:
                     etag=parse_etag(fields["ETag"]),
                     size=parse_number(fields["Size"]),
                     crc64=parse_number(crc64) if crc64 else None,
+                    checksum=fields.get(_CHECKSUM, ""),
                 )
             )
         except KeyError as missing:
@@ -69,10 +74,15 @@ def render_parts(parts: Iterable[Part]) -> bytes:
         "CompleteMultipartUpload",
         "".join(
             f"<Part><PartNumber>{part.number}</PartNumber>"
-            f"<ETag>{escape_text(chr(34) + part.etag + chr(34))}</ETag></Part>"
+            f"<ETag>{escape_text(chr(34) + part.etag + chr(34))}</ETag>{_checksum(part)}</Part>"
             for part in parts
         ),
     )
+
+
+def _checksum(part: Part) -> str:
+    text = escape_text(part.checksum)
+    return f"<{_CHECKSUM}>{text}</{_CHECKSUM}>" if text else ""
 
 
 def parse_completed(body: bytes) -> str:
@@ -90,4 +100,5 @@ def parse_copied(body: bytes) -> Copied:
     root = parse_document(body, "CopyObjectResult", "CopyPartResult", "UploadPartCopyResult")
     etag = parse_etag(fields_of(root).get("ETag", ""))
     text = fields_of(root).get("LastModified", "")
-    return Copied(etag, parse_time(text) if text else None)
+    checksum = fields_of(root).get(_CHECKSUM, "")
+    return Copied(etag, parse_time(text) if text else None, checksum)

@@ -35,6 +35,12 @@ def tags_of(s3: Any, bucket: str, key: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in found}
 
 
+def named_part(number: int, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part as the end of an upload names it, by the answer to its sending."""
+    told = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
+    return {"PartNumber": number, **told}
+
+
 def refusal(error: ClientError) -> tuple[int, str]:
     answer = error.response
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]

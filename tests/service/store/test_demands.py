@@ -86,7 +86,8 @@ def test_everything_can_be_written(service: Service, name: str) -> None:
     write(service.client)
     again = service.asked()
     for operation in expected:
-        more = {"large": 2, "parts": 2, "copied parts": 1}  # of the last, a trial of conditions
+        # Parts bring a checksum anyway; of copied ones, a trial of conditions.
+        more = {"large": 2, "parts": 1, "copied parts": 1}
         assert first.count(operation) == 1 + more.get(name, 0), first
         assert again.count(operation) == 1, again
 

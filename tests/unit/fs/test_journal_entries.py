@@ -99,6 +99,12 @@ def parsed(text: str) -> tuple[FileEntry | RenameEntry | None, str]:
         return None, str(bad)
 
 
+def test_a_note_of_a_version_without_checksums_of_parts() -> None:
+    value = json.loads(render_note(ENTRY))
+    del value["begun"]["checksums"]
+    assert parse_note(json.dumps(value)) == ENTRY
+
+
 @given(st.sampled_from(FIELDS), JSON)
 def test_a_field_of_any_value_is_sound_or_refused(field: str, value: Any) -> None:
     text = json.dumps({**json.loads(render_note(ENTRY)), field: value})

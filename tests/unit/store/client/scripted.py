@@ -4,11 +4,13 @@ The transport does what the real one does with an answer: it reads the error in 
 transient, and asks `verify_done` before it repeats what may have happened.
 """
 
+from base64 import b64encode
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import md5
 from typing import Any, Final, NamedTuple, cast
+from zlib import crc32
 
 from tagfs.errors import TagfsError, Unreachable
 from tagfs.store.client.api import Api
@@ -170,7 +172,8 @@ class ScriptedTransport:
         return replace(
             final,
             sent_crc64=crc64(data),
-            sent_md5=md5(data, usedforsecurity=False).hexdigest(),
+            sent_md5=md5(data, usedforsecurity=False).hexdigest() if request.md5 else None,
+            sent_checksum=b64encode(crc32(data).to_bytes(4)).decode() if request.checksum else None,
             md5_was_first=request.md5_first,
         )
 
