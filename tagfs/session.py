@@ -14,6 +14,7 @@ from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import parse_expression
 from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings
 from tagfs.config.settings import Settings
+from tagfs.config.tag_policy import tag_policy
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
 from tagfs.fs.content.memory_budget import MemoryBudget
@@ -205,6 +206,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             caller_execs=caller.is_exec,
             caller_holds=caller.holds,
             caller_lists=Listers(caller.pid, lookers),
+            policy=tag_policy(settings),
             clock_ns=time.time_ns,
         )
         vitals.attach_filesystem(bucket, env.budget)

@@ -7,6 +7,7 @@ import click
 
 from tagfs.config.resolve import choose
 from tagfs.config.settings import parse_url, split_options
+from tagfs.config.tag_policy import tag_policy
 from tagfs.host.daemonize import run_in_background
 from tagfs.host.mountpoint import check_apart, check_mountpoint
 from tagfs.host.remount import OF_TABLE, left_alone, remount
@@ -46,8 +47,17 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
         return
     chosen = choose(parse_url(url), given)
     directory = check_mountpoint(mountpoint, nonempty=bool(chosen.fuse_options.get("nonempty")))
-    names = ("cache_dir", "log_file", "request_log", "credentials", "ca_bundle", "sse_c_key_file")
+    names = (
+        "cache_dir",
+        "log_file",
+        "request_log",
+        "credentials",
+        "ca_bundle",
+        "sse_c_key_file",
+        "rules",
+    )
     check_apart(directory, {name: getattr(chosen, name) for name in names})
+    tag_policy(chosen)  # what is wrong with its rules is said here
     from tagfs.session import serve  # noqa: PLC0415  (after what is mistyped has been said)
 
     if foreground:

@@ -79,6 +79,8 @@ class Settings:
     requester_pays: Literal["off", "on"] = "off"
     content_type: Literal["auto", "off"] = "auto"
     default_tags: str = ""
+    rules: Path | None = None
+    policy: Literal["enforce", "warn", "off"] = "enforce"
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"

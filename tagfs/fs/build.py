@@ -11,6 +11,7 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.kernel_sizes import KernelSizes
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.openfiles.write_back import WriteBack
 from tagfs.fs.pending.queue import PendingChanges
 from tagfs.fs.pending.threads import ChangeThreads
@@ -43,6 +44,7 @@ class Parts:
     tree: TreeLookup
     replaced: ReplacedFiles
     heritage: Heritage
+    policy: TagPolicy
     creator: Creator
     remover: Remover
     renamer: Renamer
@@ -63,11 +65,12 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
         WriteBack(files, pending, env.staging.free_bytes, is_on=held > 0),
     )
     tree = TreeLookup(env, files, due.attributes)
-    markers = MarkerWriter(env, tree)
+    policy = TagPolicy(env, files)
+    markers = MarkerWriter(env, tree, policy)
     parents = ImplicitDirectories(env, files, markers.make)
     replaced = ReplacedFiles(env, files, parents, due.changes)
     tree.pending_deletes = replaced
-    heritage = Heritage(env, files, replaced, BackupTags(env, env.clock))
+    heritage = Heritage(env, files, replaced, BackupTags(env, env.clock), policy)
     remover = Remover(env, tree, files, due, replaced, parents)
     edits = MetadataWriter(env, files)
     return Parts(
@@ -76,12 +79,13 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
         tree=tree,
         replaced=replaced,
         heritage=heritage,
-        creator=Creator(env, tree, due, heritage),
+        policy=policy,
+        creator=Creator(env, tree, due, heritage, policy),
         remover=remover,
         renamer=Renamer(env, tree, files, due, remover, heritage),
         prefetcher=SiblingPrefetcher(env, tree),
         xattrs=XattrDispatcher(
-            env, tree, due, _xattr_families(env, tree, files, markers, edits), status
+            env, tree, due, _xattr_families(env, tree, files, markers, edits, policy), status
         ),
         attributes=AttributeSetter(env, tree, files, markers, edits, due),
         kernel_sizes=KernelSizes(env.clock),
@@ -94,10 +98,11 @@ def _xattr_families(
     files: HandleTable,
     markers: MarkerWriter,
     edits: MetadataWriter,
+    policy: TagPolicy,
 ) -> XattrFamilies:
     choice = env.choices.desktop_tags
     labels = DesktopLabels(choice, env.bucket.object_tag_rules.is_reserved)
-    tags = TagXattrs(env, tree, markers, labels if choice else None)
+    tags = TagXattrs(env, tree, markers, policy, labels if choice else None)
     metadata = UserMetadataXattrs(env, tree, files, markers, edits)
     others = OtherUserXattrs(env, metadata)
     return XattrFamilies(

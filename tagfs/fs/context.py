@@ -12,6 +12,7 @@ from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.rules.policy import NO_POLICY, Policy
 from tagfs.store import bucket
 from tagfs.store.bucket import CachingBucket
 from tagfs.store.scope import Everything, Scope
@@ -82,6 +83,7 @@ class FsContext:
         caller_holds: whether that process has another descriptor of a path; False if not known.
         caller_lists: whether that process shows directories, and no extended attributes; None
             where nothing tells.
+        policy: the rules about tags.
         clock_ns: nanoseconds since the epoch.
         clock: seconds by which everything here is measured that takes time or waits.
         executor: threads for reading ahead and for many small requests.
@@ -101,6 +103,7 @@ class FsContext:
     caller_holds: Callable[[str], bool]
     caller_lists: Callable[[], bool | None]
     clock_ns: Callable[[], int]
+    policy: Policy = NO_POLICY
     clock: Clock = field(default_factory=MonotonicClock)
     scope: Scope = field(default_factory=Everything)
 

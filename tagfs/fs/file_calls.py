@@ -42,6 +42,7 @@ class FileCalls:
         self._tree = parts.tree
         self._creator = parts.creator
         self._heritage = parts.heritage
+        self._policy = parts.policy
         self._replaced = parts.replaced
         self._due = parts.due
         self._write_back = parts.due.uploads
@@ -75,6 +76,7 @@ class FileCalls:
         try:
             if writable:
                 self._guard.check_change(handle.node)
+                self._policy.fill(handle.node)
                 return handle.fh, False
             if looks or self._looking.looks(flags):
                 handle.node.open_reader(handle, looks=True)
@@ -100,8 +102,8 @@ class FileCalls:
         )
         if not flags & (os.O_EXCL | os.O_TRUNC) and self._is_there_by_now(key):
             raise ObjectChanged(f"{path}: another client has made it")
-        left = self._heritage.left_to(path)
-        self._env.scope.check_tags(key, left.tags or NO_TAGS)
+        left, given = self._heritage.for_new(path)
+        self._env.scope.check_tags(key, left.tags or NO_TAGS, given)
         handle = self._files.create(
             path,
             attributes,
@@ -109,7 +111,7 @@ class FileCalls:
             append=bool(flags & os.O_APPEND),
         )
         self._tree.times.on_entry(path)
-        self._heritage.inherit(handle.node, left)
+        self._heritage.inherit(handle.node, left, given)
         if self._env.choices.stored:
             self._due.attributes.on_create(path)
         return handle.fh
@@ -208,8 +210,10 @@ class FileCalls:
             return
         node.flush_deferred = node.size == 0 and self._env.caller_holds(node.path)
         if not node.flush_deferred:
-            if not node.is_copy and self._write_back.enqueue(node):
-                return
+            if not node.is_copy and self._write_back.accepts():
+                node.judge_tags()
+                if self._write_back.enqueue(node):
+                    return
             if node.is_new and node.size <= SMALL:
                 self._prefetcher.on_rename_target(destination(node.path))
             node.flush()

@@ -5,7 +5,7 @@ later one does.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
@@ -118,9 +118,14 @@ class Demands:
         """Return those of a directory's tags that go to what is made in it."""
         return TagSet({key: text for key, text in directory.items() if _any(self.inherit, key)})
 
-    def new_tags(self, made: Creation, directory: TagSet) -> TagSet:
-        """Return the tags that a new object gets: what its directory says goes first."""
-        own = {key: template.render(made) for key, template in self.tags.items()}
+    def new_tags(
+        self, made: Creation, directory: TagSet, fit: Callable[[str], str] = str
+    ) -> TagSet:
+        """Return the tags that a new object gets: what its directory says goes first.
+
+        `fit` makes a value of what the service takes.
+        """
+        own = {key: fit(template.render(made)) for key, template in self.tags.items()}
         return TagSet({**own, **self.inherited(directory)})
 
     def only_required(self, tags: TagSet) -> TagSet:

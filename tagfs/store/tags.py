@@ -186,6 +186,14 @@ class TagRules:
         if self.is_reserved(key) and key not in self.shown:
             raise InvalidTag(f"tag key {key!r}: the service keeps such keys to itself")
 
+    def fit(self, text: str) -> str:
+        """Return a value that is allowed: with "_" for other characters, and cut where too long."""
+        text = "".join(c if self._allowed(c) and c.isprintable() else "_" for c in text)
+        text = text[: self.max_value]
+        while self._length(text) > self.max_value:
+            text = text[:-1]
+        return text if self.edge_blanks else text.strip(" ")
+
     def is_reserved(self, key: str) -> bool:
         """Tell whether the service alone sets and removes tags of a key."""
         return key.lower().startswith(self.reserved_prefixes)

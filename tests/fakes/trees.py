@@ -14,6 +14,7 @@ from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
+from tagfs.rules.policy import NO_POLICY, Policy
 from tagfs.store.bucket import CachingBucket
 from tagfs.store.scope import Everything, Scope
 
@@ -23,6 +24,7 @@ def environment_of(
     staging: Path,
     executor: Executor,
     clock: Clock | None = None,
+    policy: Policy = NO_POLICY,
     **choices: Any,
 ) -> FsContext:
     """Return what a tree needs."""
@@ -39,6 +41,7 @@ def environment_of(
         caller_execs=lambda: False,
         caller_holds=lambda _path: False,
         caller_lists=lambda: False,
+        policy=policy,
         clock_ns=time.time_ns,
         clock=clock or MonotonicClock(),
         scope=scope or Everything(),
@@ -50,11 +53,12 @@ def tree_of(
     bucket: CachingBucket,
     staging: Path,
     clock: Clock | None = None,
+    policy: Policy = NO_POLICY,
     **choices: Any,
 ) -> Iterator[FileSystem]:
     """Serve a bucket as a tree."""
     with ThreadPoolExecutor(4) as executor:
-        env = environment_of(bucket, staging, executor, clock, **choices)
+        env = environment_of(bucket, staging, executor, clock, policy, **choices)
         filesystem = FileSystem(env, dict)
         yield filesystem
         filesystem.close()

@@ -4,6 +4,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tagfs.errors import BadHandle, TagfsError, Unreachable
 from tagfs.fs.content.journal import Journal
@@ -14,6 +15,7 @@ from tagfs.fs.openfiles.inodes import Inodes
 from tagfs.fs.openfiles.object_draft import ObjectDraft
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.store.objects import ObjectInfo
+from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +66,15 @@ class HandleTable:
             return self._add_handle(node, writable=True, append=append)
 
     def make_directory(
-        self, path: str, attributes: Attributes, headers: Mapping[str, str]
+        self, path: str, attributes: Attributes, headers: Mapping[str, str], given: TagSet
     ) -> Handle:
-        """Hold a new directory that is not on the service yet; `headers` go with its marker."""
+        """Hold a new directory that is not on the service yet.
+
+        `headers` go with its marker, and the tags that are `given` to it.
+        """
         node = OpenFile(self._env, self._journal, path, None, key=self._env.root.to_prefix(path))
-        node.create(ObjectDraft(attributes=attributes, headers=headers, exclusive=True))
+        draft = ObjectDraft(attributes=attributes, headers=headers, exclusive=True)
+        node.create(replace(draft, given=given))
         with self._lock:
             self._take_path(path, node)
             return self._add_handle(node, writable=True, append=False)

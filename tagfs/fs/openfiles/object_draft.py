@@ -1,10 +1,11 @@
 """What the object of an open file is to carry besides its content: a value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
+from tagfs.errors import TooManyTags
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.mapping.inheritance import Inherited, merged_metadata, take_over
 from tagfs.fs.mapping.paths import split
@@ -24,6 +25,7 @@ class ObjectDraft:
         attributes: as stat shows them.
         metadata, headers: what else the object carries, kept over every rewrite.
         tags, acl: of a file that is not on the service yet: what it will be created with.
+        given: tags that the rules give it besides, but where it has the key.
         replaces: what a file that is not uploaded yet was renamed over.
         exclusive: O_EXCL: creation fails when the key is taken on the service.
         times_set: by utimens, after the last write.
@@ -33,6 +35,7 @@ class ObjectDraft:
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     tags: TagSet | None = None
+    given: TagSet = NO_TAGS
     acl: Mapping[str, str] | None = None
     replaces: ObjectInfo | None = None
     exclusive: bool = False
@@ -71,7 +74,25 @@ class ObjectDraft:
 
     def uploaded(self) -> "ObjectDraft":
         """Return the draft of a file that is on the service now: what made it is over."""
-        return replace(self, tags=None, acl=None, replaces=None, exclusive=False)
+        return replace(self, tags=None, given=NO_TAGS, acl=None, replaces=None, exclusive=False)
+
+    def retagged(self, own: TagSet, change: Callable[[TagSet], TagSet], most: int) -> "ObjectDraft":
+        """Return the draft after a change of what is seen: its own tags, and those given to it.
+
+        Where these leave no room for what a program sets, the last of them goes.
+        """
+        given = self.given
+        try:
+            after = change(own.with_defaults(given, most))
+        except TooManyTags:
+            if not given:
+                raise
+            fewer = replace(self, given=given.without_tag(list(given)[-1]))
+            return fewer.retagged(own, change, most)
+        left = TagSet({k: v for k, v in given.items() if k not in own and after.get(k) == v})
+        return replace(
+            self, tags=TagSet({k: v for k, v in after.items() if k not in left}), given=left
+        )
 
     @property
     def kept_tags(self) -> TagSet | Literal[Keep.REPLACED]:
@@ -110,6 +131,7 @@ class ObjectDraft:
             metadata=self.all_metadata(base, size, stored=stored, appendable=appendable),
             headers=self.headers,
             tags=NO_TAGS if is_first and self.tags is None else self.kept_tags,
+            defaults=self.given,
             acl=Keep.REPLACED if self.acl is None else self.acl,
             exclusive=is_first,
         )

@@ -3,12 +3,12 @@
 from tagfs.errors import FileTooLarge, NotFound
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.openfiles.file_state import Clean, changed, staging
-from tagfs.fs.openfiles.open_object import OpenObject
+from tagfs.fs.openfiles.open_tags import OpenTags
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.versions import check_same_size
 
 
-class OpenContent(OpenObject):
+class OpenContent(OpenTags):
     """An open file as an object, with a local copy of its content once that is changed."""
 
     def take_range(self, source: ObjectInfo, start: int, end: int) -> bool:

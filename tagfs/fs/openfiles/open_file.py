@@ -173,6 +173,7 @@ class OpenFile(OpenContent):
         self._committer.journal_commit(staged, to)
         self.state = under_way = sending(unsent)
         try:
+            self.judge_tags()
             if self.is_dir:
                 info = self._committer.upload_marker(staged, to, self._fetch, edited=unsent.edited)
             else:

@@ -1,13 +1,12 @@
 """One open file as an object: how it stands to the service, and what it carries there."""
 
-import contextlib
 import stat
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
-from tagfs.errors import NotFound, Unsupported
+from tagfs.errors import NotFound
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
@@ -29,7 +28,6 @@ from tagfs.fs.openfiles.file_state import (
 )
 from tagfs.fs.openfiles.object_draft import ObjectDraft, is_named_by
 from tagfs.store.objects import ObjectInfo
-from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.versions import is_version
 
 
@@ -178,27 +176,6 @@ class OpenObject:
     def set_metadata(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         """Change the user metadata that is shown as `user.meta.*`."""
         self.revise(lambda draft: replace(draft, metadata=change(dict(draft.metadata))))
-
-    def new_tags(self) -> TagSet | None:
-        """Return the tags that a new file will be created with; None if it was created already."""
-        tags, replaced = self.draft.tags, self.draft.replaces
-        if not self.is_new:  # asked last, for an upload that ends clears the tags after that
-            return None
-        if tags is None and replaced is not None:
-            with contextlib.suppress(NotFound, Unsupported):
-                return self.env.bucket.get_tags(self.key, max_age=FRESH_WITHIN)
-        return tags or NO_TAGS
-
-    def set_tags(self, change: Callable[[TagSet], TagSet]) -> bool:
-        """Change the tags that a new file will be created with; False if it was created already."""
-        with self.lock:
-            present = self.new_tags()
-            if present is None:
-                return False
-            self._committer.note_kept_tags(present)
-            self.draft = replace(self.draft, tags=change(present))
-            self._record_anew()
-            return True
 
     def moved(self, path: str, info: ObjectInfo | None, before: ObjectInfo | None = None) -> None:
         """Go on under another path; `info` is what its object became, if it has one.

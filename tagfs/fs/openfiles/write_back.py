@@ -33,6 +33,7 @@ from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.fs.pending.change import Kind, Work
 from tagfs.fs.pending.queue import PendingChanges
+from tagfs.store.tags import TagSet
 
 MAX_FILES = 256
 """Files that are held at most: each has a descriptor. Who closes one more waits."""
@@ -91,13 +92,17 @@ class WriteBack:
         """Whether what is made now may be held: that was chosen, and nothing deferred fails."""
         return self._is_on and self._pending.is_trusted
 
-    def make_directory(self, path: str, attributes: Attributes, headers: Mapping[str, str]) -> None:
-        """Make a directory that is held until its marker is written; `headers` go with it.
+    def make_directory(
+        self, path: str, attributes: Attributes, headers: Mapping[str, str], given: TagSet
+    ) -> None:
+        """Make a directory that is held until its marker is written.
+
+        `headers` go with that, and the tags that are `given` to it.
 
         Raises:
             TagfsError: there is none.
         """
-        made = self._files.make_directory(path, attributes, headers)
+        made = self._files.make_directory(path, attributes, headers, given)
         try:
             if not self.enqueue(made.node):
                 made.node.flush()

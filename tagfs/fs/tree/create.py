@@ -9,11 +9,13 @@ from tagfs.fs.mapping.inheritance import new_headers
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.markers import EMPTY, new_object
 from tagfs.fs.tree.symlinks import write_symlink
+from tagfs.rules.rule import ObjectKind
 from tagfs.store.objects import MARKER_TYPE
 
 
@@ -26,8 +28,10 @@ class Creator:
         tree: TreeLookup,
         due: DeferredWork,
         heritage: Heritage,
+        policy: TagPolicy,
     ) -> None:
         self._env = env
+        self._policy = policy
         self._tree = tree
         self._due = due
         self._write_back = due.uploads
@@ -40,12 +44,13 @@ class Creator:
             AlreadyExists
         """
         attributes = self.prepare(path, stat.S_IFDIR | stat.S_IMODE(mode))
+        given = self._policy.create(path, ObjectKind.DIRECTORY)
         marker = self._env.root.to_prefix(path)
         if self._write_back.accepts():
-            self._write_back.make_directory(path, attributes, {"content-type": MARKER_TYPE})
+            self._write_back.make_directory(path, attributes, {"content-type": MARKER_TYPE}, given)
             self._env.bucket.expect_empty(marker)
         else:
-            new = new_object(self._env, attributes, content_type=MARKER_TYPE)
+            new = new_object(self._env, attributes, given=given, content_type=MARKER_TYPE)
             self._env.bucket.put(marker, EMPTY, new)
         self._tree.times.on_entry(path)
 
@@ -60,7 +65,7 @@ class Creator:
         if not stat.S_ISREG(mode) and not self._env.choices.stored:
             raise NotPermitted(f"{path}: special files need attributes=stored")
         attributes = replace(self.prepare(path, mode), rdev=rdev)
-        new = new_object(self._env, attributes)
+        new = new_object(self._env, attributes, given=self._policy.create(path, ObjectKind.FILE))
         new = replace(new, headers=new_headers(path, typed=self._heritage.is_typed(attributes)))
         self._env.bucket.put(self._env.root.to_key(path), EMPTY, new)
         self._tree.times.on_entry(path)
@@ -73,7 +78,8 @@ class Creator:
         """
         key = self._env.root.to_key(path)
         attributes = self.prepare(path, stat.S_IFLNK | 0o777)
-        write_symlink(self._env.bucket, key, text, new_object(self._env, attributes))
+        given = self._policy.create(path, ObjectKind.LINK)
+        write_symlink(self._env.bucket, key, text, new_object(self._env, attributes, given=given))
         self._tree.times.on_entry(path)
 
     def prepare(self, path: str, mode: int, *, exclusive: bool = True) -> Attributes:

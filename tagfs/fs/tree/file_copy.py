@@ -10,10 +10,12 @@ from tagfs.fs.mapping.inheritance import merged_headers, merged_metadata
 from tagfs.fs.mapping.posix_metadata import Attributes, with_attributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.openfiles.tag_policy import FILE
 from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.fs.tree.lookup import Entry
-from tagfs.fs.tree.symlinks import copy_symlink
+from tagfs.fs.tree.symlinks import CopyTags, copy_symlink
+from tagfs.rules.rule import ObjectKind
 from tagfs.store.objects import Detail, Keep, ObjectInfo
 from tagfs.store.tags import TagSet
 from tagfs.store.versions import is_version
@@ -32,6 +34,7 @@ class CopyingFileRename:
         heritage: Heritage,
     ) -> None:
         self._env = env
+        self._policy = heritage.policy
         self._files = files
         self._implicit_directories = parents
         self._heritage = heritage
@@ -64,7 +67,10 @@ class CopyingFileRename:
         if not self._env.bucket.may_delete(info.key, surely=target is not None):
             raise AccessDenied(f"{source.path}: may not be deleted, so it stays where it is")
         if source.is_link:
-            moved = copy_symlink(self._env.bucket, info, key, keep=keep, exclusive=exclusive)
+            chosen = self._policy.moved(source.path, info.key, new, ObjectKind.LINK, replaces=keep)
+            moved = copy_symlink(
+                self._env.bucket, info, key, keep=keep, exclusive=exclusive, tags=chosen
+            )
         else:
             moved = self._copy_file(source, info, new, target, attributes, exclusive=exclusive)
         self._implicit_directories.ensure_survives(source.path)
@@ -99,7 +105,7 @@ class CopyingFileRename:
         exclusive: bool,
     ) -> ObjectInfo:
         """Copy a file to its new name, with what it brings and what it finds there."""
-        tags: TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
+        tags: CopyTags = Keep.SOURCE
         acl: Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
         if target is not None and target.info is not None:
             left = self._heritage.left_by(target)
@@ -107,11 +113,15 @@ class CopyingFileRename:
                 tags = acl = Keep.SOURCE_OR_REPLACED
         else:
             left = self._heritage.left_to(new)
-            bucket = self._env.bucket
-            if left.tags and not bucket.get_tags(info.key, max_age=FRESH_WITHIN).beyond(
-                bucket.default_tags
+            if left.tags and not self._policy.chosen(
+                source.path, FILE, self._env.bucket.get_tags(info.key, max_age=FRESH_WITHIN)
             ):
                 tags = left.tags
+        if not isinstance(tags, TagSet):
+            tags = (
+                self._policy.moved(source.path, info.key, new, replaces=tags is not Keep.SOURCE)
+                or tags
+            )
         typed = self._heritage.is_typed(source.attributes)
         renamed = typed and by_name(source.path) != by_name(new)
         if info.detail is None and (left.headers or left.metadata or renamed):

@@ -2,6 +2,7 @@
 
 import stat
 from contextlib import suppress
+from dataclasses import replace
 
 from tagfs.errors import NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
@@ -9,17 +10,25 @@ from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.tree.lookup import Entry
 from tagfs.fs.tree.replaced_files import ReplacedFiles
 from tagfs.fs.tree.save_patterns import BackupTags
+from tagfs.store.tags import NO_TAGS, TagSet
 
 
 class Heritage:
     """Finds what is left to a file that takes a name; `mapping/inheritance.py` has the rules."""
 
     def __init__(
-        self, env: FsContext, files: HandleTable, replaced: ReplacedFiles, backups: BackupTags
+        self,
+        env: FsContext,
+        files: HandleTable,
+        replaced: ReplacedFiles,
+        backups: BackupTags,
+        policy: TagPolicy,
     ) -> None:
+        self.policy = policy
         self._env = env
         self._files = files
         self._replaced = replaced
@@ -37,12 +46,23 @@ class Heritage:
             )
         return self._backup_tags.left_to(path)
 
-    def inherit(self, node: OpenFile, left: Inherited) -> None:
-        """Give a new file what is left to it by one that had its name."""
-        path = node.path
-        typed = self.is_typed(node.attributes)
+    def for_new(self, path: str) -> tuple[Inherited, TagSet]:
+        """Return what is left to a new file by one that had its name, and what the rules give it.
+
+        Raises:
+            RuleBroken, ValueNotAllowed: it may not be made so.
+        """
+        left, given = self.left_to(path), self.policy.given(path)
+        most = self._env.bucket.object_tag_rules.max_tags
+        self.policy.judge_new(path, (left.tags or NO_TAGS).with_defaults(given, most))
+        return left, given
+
+    def inherit(self, node: OpenFile, left: Inherited, given: TagSet) -> None:
+        """Give a new file what is left to it, and what the rules give it."""
+        typed, path = self.is_typed(node.attributes), node.path
         with node.lock:
-            node.draft = node.draft.inheriting(left, path, path, typed=typed)
+            draft = node.draft.inheriting(left, path, path, typed=typed)
+            node.draft = replace(draft, given=given)
 
     def on_rename(self, old: str, new: str) -> None:
         """Note that a file was renamed: it may be a backup, and the next one its heir."""

@@ -5,7 +5,9 @@ from dataclasses import replace
 from tagfs.errors import AlreadyExists
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.tree.lookup import TreeLookup
+from tagfs.rules.rule import ObjectKind
 from tagfs.store.objects import MARKER_TYPE, BytesSource, NewObject, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 
@@ -17,20 +19,25 @@ def new_object(
     attributes: Attributes,
     *,
     tags: TagSet = NO_TAGS,
+    given: TagSet = NO_TAGS,
     content_type: str = "",
 ) -> NewObject:
-    """Return what travels with something made here that was not there before."""
+    """Return what travels with something made here that was not there before.
+
+    The rules have `given` it some tags besides its own.
+    """
     metadata = attributes.render() if env.choices.stored else {}
     headers = {"content-type": content_type} if content_type else {}
-    return NewObject(metadata=metadata, headers=headers, tags=tags, exclusive=True)
+    return NewObject(metadata=metadata, headers=headers, tags=tags, defaults=given, exclusive=True)
 
 
 class MarkerWriter:
     """Writes markers."""
 
-    def __init__(self, env: FsContext, tree: TreeLookup) -> None:
+    def __init__(self, env: FsContext, tree: TreeLookup, policy: TagPolicy) -> None:
         self._env = env
         self._tree = tree
+        self._policy = policy
 
     def make(self, path: str, *, tags: TagSet = NO_TAGS) -> ObjectInfo:
         """Write the marker of a directory that exists only through its keys.
@@ -40,7 +47,9 @@ class MarkerWriter:
         """
         key = self._env.root.to_prefix(path)
         attributes = self._tree.directory(path).attributes
-        new = new_object(self._env, attributes, tags=tags, content_type=MARKER_TYPE)
+        owner = attributes.uid, attributes.gid  # nobody makes it now
+        given = self._policy.given(path, ObjectKind.DIRECTORY, owner)
+        new = new_object(self._env, attributes, tags=tags, given=given, content_type=MARKER_TYPE)
         try:
             return self._env.bucket.put(key, EMPTY, new)
         except AlreadyExists:

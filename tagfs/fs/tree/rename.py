@@ -18,8 +18,9 @@ from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.native_rename import NativeRename
 from tagfs.fs.tree.remove import Remover
+from tagfs.rules.rule import Checked
 from tagfs.store.objects import NOTHING, ObjectInfo
-from tagfs.store.tags import NO_TAGS
+from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Renamer:
         heritage: Heritage,
     ) -> None:
         self._env = env
+        self._policy = heritage.policy
         self._tree = tree
         self._files = files
         self._due = due
@@ -143,7 +145,9 @@ class Renamer:
         if self._tree.old_directory(source.path) is not None:
             raise CrossDevice(f"{source.path}: s3fs made it long ago; mv(1) copies it")
         self._implicit_directories.ensure_survives(source.path)
-        CopyingRename(self._env, self._files).run(source.path, new, replaces=target is not None)
+        CopyingRename(self._env, self._files, self._policy).run(
+            source.path, new, replaces=target is not None
+        )
 
     def _look_at_both(self, old: str, new: str) -> tuple[Entry, Entry | None]:
         """Ask what is at both paths, at the same time unless that is known."""
@@ -218,7 +222,27 @@ class Renamer:
             draft = replace(draft, tags=tags, acl=NOTHING)
         typed = self._heritage.is_typed(node.attributes)
         draft = draft.inheriting(left, old, new, typed=typed)
-        return replace(draft, replaces=None if target is None else self._object_under(target))
+        under = None if target is None else self._object_under(target)
+        return replace(draft, replaces=under, given=self._given_at(new, draft.tags, node, under))
+
+    def _given_at(
+        self, path: str, tags: TagSet | None, node: OpenFile, under: ObjectInfo | None
+    ) -> TagSet:
+        """Return what the rules give a new file at the path that it gets now.
+
+        One that takes another's place, and its tags, gets only what it must have.
+
+        Raises:
+            RuleBroken, ValueNotAllowed: it may not be there.
+        """
+        if tags is None and under is not None:
+            return self._policy.required(path)
+        given = self._policy.given(path)
+        moment = Checked.CLOSE if all(handle.pinned for handle in node.handles) else Checked.OPEN
+        most = self._env.bucket.object_tag_rules.max_tags
+        for now in {Checked.OPEN, moment}:
+            self._policy.judge_new(path, (tags or NO_TAGS).with_defaults(given, most), moment=now)
+        return given
 
     def _object_under(self, target: Entry) -> ObjectInfo | None:
         """Return the object at a path, be it what a new file there was to replace, or has made."""

@@ -22,6 +22,9 @@ from tagfs.fs.mapping.link_targets import (
 from tagfs.store.bucket import Bucket, CachingBucket
 from tagfs.store.object_reads import ObjectReads
 from tagfs.store.objects import BytesSource, Content, Keep, NewObject, ObjectInfo, ObjectType
+from tagfs.store.tags import TagSet
+
+CopyTags = TagSet | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED, Keep.REPLACED_OR_SOURCE]
 
 MAX_TEXTS = 10_000
 """Links whose text is remembered."""
@@ -133,11 +136,18 @@ def text_from_metadata(info: ObjectInfo) -> str | None:
 
 
 def copy_symlink(
-    bucket: CachingBucket, info: ObjectInfo, key: str, *, keep: bool, exclusive: bool = False
+    bucket: CachingBucket,
+    info: ObjectInfo,
+    key: str,
+    *,
+    keep: bool,
+    exclusive: bool = False,
+    tags: CopyTags | None = None,
 ) -> ObjectInfo:
     """Write a link anew under another key: same text, so perhaps another stored target.
 
     Its tags and its ACL go with it; what it has not stays, if `keep`, from the replaced object.
+    `tags`: the same of the tags alone, where the rules have a say.
     """
     if info.detail is None:
         info = bucket.head(info.key, expected=info.type, max_age=FRESH_WITHIN)
@@ -146,14 +156,19 @@ def copy_symlink(
     if info.type is not ObjectType.SYMLINK or untouched:
         kept: Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE
         kept = Keep.SOURCE_OR_REPLACED if keep else kept
-        return bucket.copy(info, key, tags=kept, acl=kept, exclusive=exclusive)
-    tags, acl = bucket.get_tags(info.key, max_age=FRESH_WITHIN), bucket.get_acl(info.key)
+        return bucket.copy(info, key, tags=tags or kept, acl=kept, exclusive=exclusive)
+    own, acl = bucket.get_tags(info.key, max_age=FRESH_WITHIN), bucket.get_acl(info.key)
+    if tags is Keep.REPLACED_OR_SOURCE:
+        own = bucket.get_tags(key, max_age=FRESH_WITHIN) or own
+    elif isinstance(tags, TagSet):
+        own = tags
+    drops = tags is None and keep and not own.beyond(bucket.default_tags)
     detail = info.detail
     metadata = {k: v for k, v in detail.metadata.items() if k != METADATA_NAME} if detail else {}
     new = NewObject(
         metadata={**metadata, **link_metadata(key, text)},
         headers=dict(detail.headers) if detail else {},
-        tags=Keep.REPLACED if keep and not tags.beyond(bucket.default_tags) else tags,
+        tags=Keep.REPLACED if drops else own,
         acl=Keep.REPLACED if keep and not acl else acl,
         exclusive=exclusive,
     )

@@ -16,9 +16,11 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.desktop_labels import LABELS_NAME, DesktopLabels
 from tagfs.fs.mapping.xattr_names import XATTR_CREATE, XATTR_REPLACE, XattrKind, XattrName, tag_name
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.tree.denials import Denials
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.markers import MarkerWriter
+from tagfs.rules.rule import ObjectKind
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet, parse_tagging, render_tagging
 
 log = logging.getLogger(__name__)
@@ -42,12 +44,14 @@ class TagXattrs:
         env: FsContext,
         tree: TreeLookup,
         markers: MarkerWriter,
+        policy: TagPolicy,
         labels: DesktopLabels | None = None,
     ) -> None:
         """`labels`: how some tags are shown to desktops, if they are."""
         self._env = env
         self._tree = tree
         self._markers = markers
+        self._policy = policy
         self._labels = labels
         self._logged: set[str] = set()
         self._denials = Denials()
@@ -206,7 +210,7 @@ class TagXattrs:
             return wanted
 
         plain = not flags and subject.node is None and not subject.bucket
-        if plain and not subject.entry.is_dir:
+        if plain and not subject.entry.is_dir and not self._policy.judges(*_judged(subject)):
             self._env.bucket.put_tags(subject.entry.key, wanted)
         else:
             self._edit(subject, change)
@@ -228,10 +232,11 @@ class TagXattrs:
     def _edit(self, subject: _TagTarget, change: Callable[[TagSet], TagSet]) -> None:
         if subject.bucket:
             self._env.bucket.update_bucket_tags(change)
-        elif subject.node is not None and self._edit_new(subject.node, change):
             return
-        else:
-            self._edit_object(subject, change)
+        change = self._policy.judging(*_judged(subject), change)
+        if subject.node is not None and self._edit_new(subject.node, change):
+            return
+        self._edit_object(subject, change)
 
     def _edit_new(self, node: OpenFile, change: Callable[[TagSet], TagSet]) -> bool:
         """Change the tags that a file will be created with; False if it was created meanwhile.
@@ -262,6 +267,13 @@ class TagXattrs:
                 self._markers.make(subject.path, tags=tags)
             except AlreadyExists:
                 self._env.bucket.update_tags(subject.entry.key, change)
+
+
+def _judged(subject: _TagTarget) -> tuple[str, ObjectKind]:
+    """Return what the rules judge an object by."""
+    if subject.entry.is_link:
+        return subject.path, ObjectKind.LINK
+    return subject.path, ObjectKind.DIRECTORY if subject.entry.is_dir else ObjectKind.FILE
 
 
 MAX_LOGGED = 10_000

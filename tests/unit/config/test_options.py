@@ -43,6 +43,8 @@ CHOSEN = {
     "proxy": "http://user@proxy:3128",
     "obs_tag_urlencode": "off",
     "obs_tag_profile": "wide",
+    "rules": "/etc/rules.toml",
+    "policy": "warn",
 }
 """A choice, not the default, of each option that says how a bucket is reached."""
 

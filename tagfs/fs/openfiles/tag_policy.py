@@ -1,0 +1,193 @@
+"""What the rules of a mount say of the tags of its files: what new ones get, and what is refused.
+
+The rules themselves are pure (`tagfs/rules`); here is known who makes a file, in which directory,
+and which tags that has.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from tagfs.errors import AccessDenied, NotFound, Unsupported
+from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.mapping.paths import split
+from tagfs.fs.mapping.temp_names import destination
+from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.rules.rule import Checked, Demands, ObjectKind
+from tagfs.rules.templates import Creation
+from tagfs.store.objects import Keep
+from tagfs.store.tags import NO_TAGS, TagSet
+
+log = logging.getLogger(__name__)
+
+FILE = ObjectKind.FILE
+
+Chosen = TagSet | Literal[Keep.SOURCE, Keep.REPLACED_OR_SOURCE] | None
+"""The tags of a copy; None: as if there were no rules."""
+
+
+class TagPolicy:
+    """Asks the rules. Without any, no method makes a request."""
+
+    def __init__(self, env: FsContext, files: HandleTable) -> None:
+        self._env = env
+        self._files = files
+        self._policy = env.policy
+        self._unreadable = False
+
+    def tags_of_new(
+        self,
+        path: str,
+        kind: ObjectKind = FILE,
+        owner: tuple[int, int] | None = None,
+    ) -> TagSet:
+        """Return all tags that a new object at a path gets, those of all objects included.
+
+        `owner` are the uid and gid of who makes it; the process that is being served. It costs one
+        request if a rule hands tags of the directory on, and these are not known.
+        """
+        most = self._env.bucket.object_tag_rules.max_tags
+        return self.given(path, kind, owner).with_defaults(self._env.bucket.default_tags, most)
+
+    def demands(self, path: str, kind: ObjectKind = FILE) -> Demands:
+        """Return what the rules ask of an object; a temporary file of a tool has its last name."""
+        last = destination(path) if kind is FILE else None
+        return self._policy.rules.about(self._env.root.to_key(last or path), kind)
+
+    def given(
+        self, path: str, kind: ObjectKind = FILE, owner: tuple[int, int] | None = None
+    ) -> TagSet:
+        """Return the tags that the rules give to a new object, the required ones first."""
+        if not self._policy.rules:
+            return NO_TAGS
+        demands = self.demands(path, kind)
+        if not (demands.tags or demands.inherit):
+            return NO_TAGS
+        uid, gid = self._env.caller() if owner is None else owner
+        last = destination(path) if kind is FILE else None
+        key = self._env.root.to_key(last or path)
+        made = Creation(key=key, uid=uid, gid=gid, now_ns=self._env.clock_ns())
+        fit = self._env.bucket.object_tag_rules.fit
+        tags = demands.new_tags(made, self._left_by_directory(path, demands), fit)
+        return TagSet({**demands.only_required(tags), **tags})
+
+    def fill(self, node: OpenFile) -> None:
+        """Let an old file get the tags that it must have and lacks, when it is written."""
+        if not self._policy.rules or node.is_new:
+            return
+        if given := self.required(node.path):
+            with node.lock:
+                node.draft = replace(node.draft, given=given)
+
+    def required(self, path: str) -> TagSet:
+        """Return those tags that the rules give which a file must have."""
+        if not self._policy.rules:
+            return NO_TAGS
+        demands = self.demands(path)
+        return demands.only_required(self.given(path)) if demands.required else NO_TAGS
+
+    def judge_new(
+        self, path: str, tags: TagSet, kind: ObjectKind = FILE, moment: Checked = Checked.OPEN
+    ) -> None:
+        """Refuse a new object that breaks a rule which is looked at now.
+
+        Raises:
+            RuleBroken, ValueNotAllowed
+        """
+        if self._policy.rules:
+            self._policy.judge_new(path, self.demands(path, kind), tags, moment)
+
+    def create(self, path: str, kind: ObjectKind) -> TagSet:
+        """Return the tags for something that is made in one request.
+
+        Raises:
+            RuleBroken, ValueNotAllowed
+        """
+        given = self.given(path, kind)
+        self.judge_new(path, given, kind)
+        return given
+
+    def judges(self, path: str, kind: ObjectKind) -> bool:
+        """Say whether a change of an object's tags could break a rule."""
+        return bool(self._policy.rules) and self.demands(path, kind).judges
+
+    def judging(
+        self, path: str, kind: ObjectKind, change: Callable[[TagSet], TagSet]
+    ) -> Callable[[TagSet], TagSet]:
+        """Return a change that raises RuleBroken or ValueNotAllowed where it breaks a rule."""
+        if not self.judges(path, kind):
+            return change
+        demands = self.demands(path, kind)
+
+        def judged(before: TagSet) -> TagSet:
+            after = change(before)
+            self._policy.judge(path, demands.breaches_of_change(before, after))
+            return after
+
+        return judged
+
+    def chosen(self, path: str, kind: ObjectKind, tags: TagSet) -> TagSet:
+        """Return those tags of an object that somebody chose, for a file that replaces another."""
+        chosen = tags.beyond(self._env.bucket.default_tags)
+        demands = self.demands(path, kind)
+        if not chosen or not (demands.tags or demands.inherit):
+            return chosen
+        return demands.chosen(chosen, self._left_by_directory(path, demands))
+
+    def moved(
+        self, old: str, key: str, new: str, kind: ObjectKind = FILE, *, replaces: bool
+    ) -> Chosen:
+        """Return the tags of an object that is renamed, as far as the rules have a say.
+
+        `replaces`: something is at the new name whose tags it keeps if it has none that somebody
+        chose. What has the same rules at both places is not judged: it was, or is older than they.
+
+        Raises:
+            RuleBroken, ValueNotAllowed: at its new place it would break one.
+        """
+        if not self._policy.rules:
+            return None
+        before, after = self.demands(old, kind), self.demands(new, kind)
+        is_temporary = kind is FILE and destination(old) is not None
+        judges = after.judges and (is_temporary or after != before)
+        gives = replaces and bool(before.tags or before.inherit)
+        own = self._read(key, FRESH_WITHIN) if judges or gives else None
+        if own is None:
+            return None
+        if replaces and not self.chosen(old, kind, own):
+            return Keep.REPLACED_OR_SOURCE
+        if not judges:
+            return Keep.SOURCE
+        return self._filled(new, kind, own, after)
+
+    def _filled(self, path: str, kind: ObjectKind, own: TagSet, demands: Demands) -> Chosen:
+        most = self._env.bucket.object_tag_rules.max_tags
+        lacks = any(key not in own for key in demands.required)
+        fill = demands.only_required(self.given(path, kind)) if lacks else NO_TAGS
+        tags = own.with_defaults(fill, most)
+        self._policy.judge(path, demands.breaches(tags))
+        return Keep.SOURCE if tags == own else tags
+
+    def _left_by_directory(self, path: str, demands: Demands) -> TagSet:
+        """Return those tags of a directory that its new entries get."""
+        parent = split(path)[0]
+        prefix = self._env.root.to_prefix(parent)
+        if not demands.inherit or not prefix:
+            return NO_TAGS
+        node = self._files.node(parent)
+        made = node.new_tags() if node is not None and node.is_new else None
+        return (self._read(prefix) if made is None else made) or NO_TAGS
+
+    def _read(self, key: str, max_age: float | None = None) -> TagSet | None:
+        """Return the tags of an object; None if there are none to be read."""
+        try:
+            return self._env.bucket.get_tags(key, max_age=max_age)
+        except (NotFound, Unsupported):
+            return None  # a directory without a marker, or nothing has tags
+        except AccessDenied as error:
+            if not self._unreadable:
+                self._unreadable = True
+                log.warning("rules are not applied to tags that may not be read: %s", error)
+            return None
