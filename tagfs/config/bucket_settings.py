@@ -52,6 +52,7 @@ def bucket_settings(
         timeout=settings.timeout,
         tags_denied=settings.tags_denied,
         default_tags=parse_tagging(settings.default_tags),
+        has_rules=settings.rules is not None,
         storage_class=settings.storage_class,
         acl=settings.acl,
         annotations=settings.annotations,

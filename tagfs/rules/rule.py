@@ -175,6 +175,10 @@ class Demands:
                 found += self._of_value(key, new)
         return found
 
+    def is_fixed(self, key: str) -> bool:
+        """Say whether the tag of a key stays as it is."""
+        return bool(self._fixing(key))
+
     def _fixing(self, key: str) -> str:
         return next((rule for fixed, rule in self.fixed.items() if fnmatchcase(key, fixed)), "")
 

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,8 @@ def test_what_is_refused(call: str, choice: str, tmp_path: Path) -> None:
         data = b"" if key.endswith(("/", "nothing")) else b"content"
         bucket.put(key, BytesSource(data), NewObject())
     run, refused_by = CALLS[call]
-    with tree_of(bucket, tmp_path, None, **{choice: True}) as tree:
+    chosen: dict[str, Any] = {choice: True}
+    with tree_of(bucket, tmp_path, None, **chosen) as tree:
         if choice not in refused_by:
             run(tree)
         else:

@@ -353,6 +353,29 @@ def test_a_tools_temporary_file_is_judged_under_its_last_name(tree, bucket) -> N
     assert bucket.get_tags("late/a") == {"team": "blue"}
 
 
+def test_rsync_takes_no_tag_away_that_the_rules_give(tree, bucket) -> None:
+    """It makes the attributes of its temporary file those of its source, then renames it."""
+    write(tree, "/given/.a.tif.Xy12zQ")
+    for key in ("team", "owner", "project"):
+        tree.removexattr("/given/.a.tif.Xy12zQ", f"user.tag.{key}")
+    tree.setxattr("/given/.a.tif.Xy12zQ", TEAM, b"red", 0)
+    tree.rename("/given/.a.tif.Xy12zQ", "/given/a.tif")
+    assert bucket.get_tags("given/a.tif") == {**GIVEN, "team": "red"}
+
+
+def test_a_tag_that_stays_is_brought_by_no_tool(bucket, tmp_path) -> None:
+    text = "[[rules]]\ntags = {owner = '{user}'}\nfixed = 'owner'"
+    rules = Policy(parse_rules(text, "r", MemoryBucket().object_tag_rules))
+    with tree_of(cached(bucket), tmp_path, policy=rules) as tree:
+        write(tree, "/free/.a.Xy12zQ")
+        tree.setxattr("/free/.a.Xy12zQ", "user.tag.owner", b"anna", 0)
+        tree.rename("/free/.a.Xy12zQ", "/free/a")
+        with pytest.raises(RuleBroken):
+            tagged(tree, "/free/b", {"owner": "anna"})
+    assert bucket.get_tags("free/a") == {"owner": "root"}
+    assert bucket.get_tags("free/b") == {"owner": "root"}
+
+
 def test_what_is_refused_at_its_close_stays_on_disk(bucket, tmp_path) -> None:
     with tree_of(cached(bucket), tmp_path, policy=policy()) as tree:
         fh = tree.create("/late/a", 0o600, os.O_WRONLY)

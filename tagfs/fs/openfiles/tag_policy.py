@@ -53,8 +53,7 @@ class TagPolicy:
 
     def demands(self, path: str, kind: ObjectKind = FILE) -> Demands:
         """Return what the rules ask of an object; a temporary file of a tool has its last name."""
-        last = destination(path) if kind is FILE else None
-        return self._policy.rules.about(self._env.root.to_key(last or path), kind)
+        return self._policy.rules.about(self._key(path, kind), kind)
 
     def given(
         self, path: str, kind: ObjectKind = FILE, owner: tuple[int, int] | None = None
@@ -66,9 +65,8 @@ class TagPolicy:
         if not (demands.tags or demands.inherit):
             return NO_TAGS
         uid, gid = self._env.caller() if owner is None else owner
-        last = destination(path) if kind is FILE else None
-        key = self._env.root.to_key(last or path)
-        made = Creation(key=key, uid=uid, gid=gid, now_ns=self._env.clock_ns())
+        now = self._env.clock_ns()
+        made = Creation(key=self._key(path, kind), uid=uid, gid=gid, now_ns=now)
         fit = self._env.bucket.object_tag_rules.fit
         tags = demands.new_tags(made, self._left_by_directory(path, demands), fit)
         return TagSet({**demands.only_required(tags), **tags})
@@ -110,8 +108,14 @@ class TagPolicy:
         return given
 
     def judges(self, path: str, kind: ObjectKind) -> bool:
-        """Say whether a change of an object's tags could break a rule."""
-        return bool(self._policy.rules) and self.demands(path, kind).judges
+        """Say whether a change of an object's tags could break a rule.
+
+        What a tool does to its temporary file counts when that gets its name: rsync -X takes tags
+        away that its source has not.
+        """
+        if not self._policy.rules or _is_temporary(path, kind):
+            return False
+        return self.demands(path, kind).judges
 
     def judging(
         self, path: str, kind: ObjectKind, change: Callable[[TagSet], TagSet]
@@ -150,8 +154,8 @@ class TagPolicy:
         if not self._policy.rules:
             return None
         before, after = self.demands(old, kind), self.demands(new, kind)
-        is_temporary = kind is FILE and destination(old) is not None
-        judges = after.judges and (is_temporary or after != before)
+        is_new = _is_temporary(old, kind)  # and gets its name only now
+        judges = bool(after) if is_new else after.judges and after != before
         gives = replaces and bool(before.tags or before.inherit)
         own = self._read(key, FRESH_WITHIN) if judges or gives else None
         if own is None:
@@ -160,15 +164,27 @@ class TagPolicy:
             return Keep.REPLACED_OR_SOURCE
         if not judges:
             return Keep.SOURCE
-        return self._filled(new, kind, own, after)
+        return self._filled(new, kind, own, after, is_new=is_new)
 
-    def _filled(self, path: str, kind: ObjectKind, own: TagSet, demands: Demands) -> Chosen:
+    def _filled(
+        self, path: str, kind: ObjectKind, own: TagSet, demands: Demands, *, is_new: bool
+    ) -> Chosen:
+        """Return the tags of an object at its new place: all that the rules give, if it `is_new`.
+
+        Else those that it must have; what is fixed there, no tool has chosen.
+        """
         most = self._env.bucket.object_tag_rules.max_tags
-        lacks = any(key not in own for key in demands.required)
-        fill = demands.only_required(self.given(path, kind)) if lacks else NO_TAGS
-        tags = own.with_defaults(fill, most)
+        lacks = is_new or any(key not in own for key in demands.required)
+        fill = self.given(path, kind) if lacks else NO_TAGS
+        fill = fill if is_new else demands.only_required(fill)
+        stays = {key: text for key, text in fill.items() if is_new and demands.is_fixed(key)}
+        tags = TagSet({**own, **stays}).with_defaults(fill, most)
         self._policy.judge(path, demands.breaches(tags))
         return Keep.SOURCE if tags == own else tags
+
+    def _key(self, path: str, kind: ObjectKind) -> str:
+        last = destination(path) if kind is FILE else None
+        return self._env.root.to_key(last or path)
 
     def _left_by_directory(self, path: str, demands: Demands) -> TagSet:
         """Return those tags of a directory that its new entries get."""
@@ -191,3 +207,7 @@ class TagPolicy:
                 self._unreadable = True
                 log.warning("rules are not applied to tags that may not be read: %s", error)
             return None
+
+
+def _is_temporary(path: str, kind: ObjectKind) -> bool:
+    return kind is FILE and destination(path) is not None

@@ -56,6 +56,7 @@ class BucketSettings:
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         default_tags: of objects that are written, each but where they have its key.
         annotations: see `WriteChoices`.
+        has_rules: some get tags by rules of paths.
         encryption: how new objects are encrypted, and with which key.
         requester_pays: say with every request that its sender pays for it.
         observer: called after every attempt.
@@ -79,6 +80,7 @@ class BucketSettings:
     acl: str = "off"
     default_tags: TagSet = NO_TAGS
     annotations: str = "auto"
+    has_rules: bool = False
     encryption: EncryptionChoice = USUAL
     requester_pays: bool = False
     observer: Observer | None = None
@@ -279,6 +281,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         acl=settings.acl,
         default_tags=settings.default_tags,
         annotations=settings.annotations,
+        has_rules=settings.has_rules,
     )
     return Client(settings.bucket, dialect, transport, choices)
 

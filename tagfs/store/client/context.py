@@ -26,6 +26,7 @@ class WriteChoices:
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         default_tags: of objects that are written, each but where they have its key.
         annotations: "auto": where AWS answers; "on": where any server has them; "off".
+        has_rules: other objects get tags as well: a policy may demand some of every request.
     """
 
     tags_denied_drop: bool = False
@@ -33,6 +34,12 @@ class WriteChoices:
     acl: str = "off"
     default_tags: TagSet = NO_TAGS
     annotations: str = "auto"
+    has_rules: bool = False
+
+    @property
+    def brings_tags(self) -> bool:
+        """Whether the user may have chosen tags because a policy demands some."""
+        return bool(self.default_tags) or self.has_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

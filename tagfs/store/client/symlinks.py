@@ -46,7 +46,7 @@ class SymlinkWrites:
             raise Unsupported(f"a link {key!r} whose target begins or ends with a blank")
         with self._locks.hold(key), self._features.require("symlinks"):
             if not self._features.links_proven:
-                self._probe_links(key)
+                self._probe_links(key, new.defaults)
             asked_acl = self._acls.begin_for(key, new)
             tags = self._transfer.tags_for(key, new)
             acl = asked_acl.result()
@@ -93,7 +93,7 @@ class SymlinkWrites:
             subresource="symlink",
         )
 
-    def _probe_links(self, key: str) -> None:
+    def _probe_links(self, key: str, defaults: TagSet) -> None:
         """Find out on a key of its own, beside `key`, whether the bucket knows links at all.
 
         A service that does not would take PutSymlink for a PutObject of nothing.
@@ -102,7 +102,7 @@ class SymlinkWrites:
             FeatureMissing
         """
         trial = unused_key(key)
-        tags = self._transfer.with_defaults(NO_TAGS)
+        tags = self._transfer.with_defaults(NO_TAGS, defaults)
         demanded = {self._api.header("tagging"): render_tagging(tags)} if tags else {}
         try:
             with lost_answers_logged(trial):

@@ -158,7 +158,7 @@ class TagTransfer:
         Raises:
             AccessDenied: that is not why it was refused.
         """
-        if not self._choices.default_tags or not self._features.capabilities.object_tags:
+        if not self._choices.brings_tags or not self._features.capabilities.object_tags:
             raise refusal
         tags = self.with_defaults(self.tags_to_keep(key))
         if not tags:
