@@ -257,7 +257,7 @@ def test_an_old_file_keeps_its_tags_and_gets_no_others(tree, bucket) -> None:
 
 
 @pytest.mark.parametrize("uploaded", [True, False])
-def test_a_file_that_replaces_another_keeps_the_tags_that_somebody_chose(
+def test_a_file_that_replaces_another_keeps_the_tags_that_were_chosen(
     tree, bucket, uploaded
 ) -> None:
     """What rules gave the new one does not count as brought by it: editors, sed -i, rsync."""
