@@ -166,7 +166,8 @@ class Routes:
 
 
 def _route(table: Table, request: Request, mark: str | None) -> Route:
-    handler = table.get((request.method, mark))
+    finer = f"{mark}&comp={request.query.get('comp')}"  # OSS has families of operations
+    handler = table.get((request.method, finer)) or table.get((request.method, mark))
     if handler is None:
         is_known = mark is None or any(mark == each for _, each in table)
         handler = NotOffered if is_known else NotEmulated

@@ -56,6 +56,12 @@ ERRORS = {
     "InvalidTag": ErrorEntry(
         400, "The TagKey/TagValue you have provided is invalid.", "0010-00000217"
     ),
+    "MetaQueryAlreadyExist": ErrorEntry(
+        400, "The metadata index library being built exists in the bucket."
+    ),
+    "MetaQueryNotExist": ErrorEntry(
+        404, "The metadata index library does not exist in the bucket."
+    ),
     "InvalidTargetType": ErrorEntry(
         400, "The type of the symlink target is invalid.", "0026-00000013"
     ),

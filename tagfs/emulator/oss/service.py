@@ -5,7 +5,7 @@ from tagfs.emulator.engine import appending, symlinks
 from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
-from tagfs.emulator.oss import buckets, objects
+from tagfs.emulator.oss import buckets, meta_query, objects
 from tagfs.emulator.oss.authentication import Authenticator
 from tagfs.emulator.oss.dialect import make_dialect
 from tagfs.emulator.oss.options import read_options
@@ -15,7 +15,7 @@ _NOT_EMULATED = frozenset(
     """
     lifecycle policy cors website logging referer encryption replication
     inventory worm requestPayment transferAcceleration accessmonitor resourceGroup
-    publicAccessBlock cname metaQuery x-oss-process x-oss-dir x-oss-rename x-oss-delete seal
+    publicAccessBlock cname x-oss-process x-oss-dir x-oss-rename x-oss-delete seal
     callback
 """.split()
 )
@@ -37,6 +37,10 @@ _BUCKET: Table = {
     ("GET", "stat"): buckets.GetBucketStat,
     ("GET", "acl"): buckets.GetBucketAcl,
     ("PUT", "acl"): buckets.PutBucketAcl,
+    ("GET", "metaQuery"): meta_query.GetMetaQueryStatus,
+    ("POST", "metaQuery&comp=add"): meta_query.OpenMetaQuery,
+    ("POST", "metaQuery&comp=query"): meta_query.DoMetaQuery,
+    ("POST", "metaQuery&comp=delete"): meta_query.CloseMetaQuery,
 }
 
 

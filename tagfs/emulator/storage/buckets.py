@@ -15,7 +15,8 @@ class Buckets:
 
     def _read(self) -> None:
         rows = self._db.all(
-            "SELECT id, name, created_ms, storage_class, acl, tags, kind, versioning FROM buckets"
+            "SELECT id, name, created_ms, storage_class, acl, tags, kind, versioning, indexed"
+            " FROM buckets"
         )
         self._known = {
             row[1]: BucketRecord(
@@ -27,6 +28,7 @@ class Buckets:
                 tags=load(row[5]),
                 kind=row[6],
                 versioning=row[7],
+                index=row[8],
             )
             for row in rows
         }
@@ -82,6 +84,11 @@ class Buckets:
     def set_versioning(self, bucket: int, status: str) -> None:
         """Say whether a bucket keeps the versions of its objects."""
         self._db.execute("UPDATE buckets SET versioning = ? WHERE id = ?", (status, bucket))
+        self._read()
+
+    def set_index(self, bucket: int, index: str) -> None:
+        """Note the index that a bucket has, "" for none."""
+        self._db.execute("UPDATE buckets SET indexed = ? WHERE id = ?", (index, bucket))
         self._read()
 
     def set_class(self, bucket: int, storage_class: str) -> None:

@@ -14,7 +14,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets(
     id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_ms INTEGER NOT NULL,
     storage_class TEXT NOT NULL, acl TEXT NOT NULL, tags TEXT NOT NULL DEFAULT '{}',
-    kind TEXT NOT NULL DEFAULT 'OBJECT', versioning TEXT NOT NULL DEFAULT '');
+    kind TEXT NOT NULL DEFAULT 'OBJECT', versioning TEXT NOT NULL DEFAULT '',
+    indexed TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS blobs(
     id INTEGER PRIMARY KEY AUTOINCREMENT, refs INTEGER NOT NULL, size INTEGER NOT NULL,
     name TEXT, data BLOB);
@@ -49,6 +50,7 @@ CREATE TABLE IF NOT EXISTS annotations(
 _ADDED = (
     ("buckets", "kind", "OBJECT"),
     ("buckets", "versioning", ""),
+    ("buckets", "indexed", ""),
     ("objects", "version", "null"),
     ("parts", "checksum", ""),
 )
@@ -80,6 +82,11 @@ class Database:
                 self.execute(
                     f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT '{default}'"
                 )
+
+    @property
+    def changes(self) -> int:
+        """Return a number that grows with every change of a row."""
+        return self._connection.total_changes
 
     def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, if any."""

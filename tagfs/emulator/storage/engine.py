@@ -10,11 +10,15 @@ from tagfs.emulator.storage.contents import Contents
 from tagfs.emulator.storage.database import Database
 from tagfs.emulator.storage.listing import Page, Query, list_page
 from tagfs.emulator.storage.objects import Objects
+from tagfs.emulator.storage.records import Scan
 from tagfs.emulator.storage.uploads import Uploads
 
 
 class Storage:
     """Buckets, objects, contents and uploads of one data directory.
+
+    Attributes:
+        indexes: of the buckets that have one (MetaQuery): by their ids.
 
     Not safe for several processes or threads at once; one event loop owns it.
     """
@@ -28,6 +32,7 @@ class Storage:
         self.buckets = Buckets(self.database)
         self.objects = Objects(self.database, self.contents)
         self.annotations = Annotations(self.database)
+        self.indexes: dict[int, Scan] = {}
         self.uploads = Uploads(self.database, self.contents, self.objects)
 
     def receive(self) -> Incoming:

@@ -33,6 +33,11 @@ class Objects:
         row = self._db.one(_SELECT, (bucket, key))
         return None if row is None else to_record(row)
 
+    def all(self, bucket: int) -> Iterator[ObjectRecord]:
+        """Yield all objects of a bucket, in the order of their keys."""
+        sql = f"SELECT {COLUMNS} FROM objects WHERE bucket = ? ORDER BY key"  # noqa: S608
+        return map(to_record, self._db.all(sql, (bucket,)))
+
     def exists(self, bucket: int, key: str) -> bool:
         """Tell whether a key is taken."""
         row = self._db.one("SELECT 1 FROM objects WHERE bucket = ? AND key = ?", (bucket, key))

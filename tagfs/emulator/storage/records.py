@@ -59,6 +59,14 @@ class ObjectRecord:
     version: str = NO_VERSION
 
 
+class Scan(NamedTuple):
+    """What an index of a bucket (MetaQuery) has: when it was read, after how many changes."""
+
+    at_ms: int
+    changes: int
+    objects: list[ObjectRecord]
+
+
 class ListedObject(NamedTuple):
     """The part of an object that listings show."""
 
@@ -76,7 +84,8 @@ class ListedObject(NamedTuple):
 class BucketRecord:
     """One bucket; `kind` is OBJECT, or POSIX for what OBS calls a parallel file system.
 
-    `versioning` is "Enabled" or "Suspended", or "" where it was never switched on.
+    `versioning` is "Enabled" or "Suspended", or "" where it was never switched on; `index` the mode
+    of its index and when that was opened, or "" where there is none.
     """
 
     id: int
@@ -87,6 +96,7 @@ class BucketRecord:
     tags: dict[str, str]
     kind: str = "OBJECT"
     versioning: str = ""
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
