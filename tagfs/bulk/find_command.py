@@ -8,13 +8,13 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 import click
 
-from tagfs.bulk.finding import Found, from_index, index_age, left_out, walk
+from tagfs.bulk.answers import Answers, Index
+from tagfs.bulk.finding import Found
 from tagfs.bulk.options import READING, CommandRun, CommonOptions, shared, start
-from tagfs.bulk.targets import Target, read_target
 from tagfs.catalogue.expression import Expression, parse_expression
 from tagfs.config.values import duration
-from tagfs.errors import SettingsError, TagfsError
-from tagfs.terminal.format import duration_text, size_text, time_text
+from tagfs.errors import SettingsError
+from tagfs.terminal.format import size_text, time_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,8 +22,6 @@ R = TypeVar("R")
 TARGETS: Final = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
 UNTAGGED: Final = "not *"
-
-Index = Literal["auto", "local", "walk"]
 
 
 class _Duration(click.ParamType[float]):
@@ -61,16 +59,17 @@ _OPTIONS: Final = (
     click.option("-r", "--reverse", is_flag=True, help="the other way round"),
     click.option(
         "--index",
-        type=click.Choice(["auto", "local", "walk"]),
+        type=click.Choice(["auto", "local", "service", "walk"]),
         default="auto",
         show_default=True,
-        help="local: what `tagfs index` read; walk: ask for every object; auto: see --max-age",
+        help="local: what `tagfs index` read; service: its own index (MetaQuery of OSS), each"
+        " object confirmed; walk: ask for every object; auto: see --max-age",
     ),
     click.option(
         "--max-age",
         type=_Duration(),
-        help="an index of at most this age will do, such as 15m, 2h, 1d; else every object is"
-        " asked for",
+        help="an index of at most this age will do, such as 15m, 2h, 1d; else that of the service,"
+        " if the bucket has one; else every object is asked for",
     ),
 )
 
@@ -126,58 +125,10 @@ def _find(
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     with start(choices) as job:
-        answers = _Answers(job, wish)
+        answers = Answers(job, wish.expression, wish.index, wish.max_age)
         _show(job, wish, _sorted(wish, answers.all(targets)))
         status = job.report.finish(answers.origin(), stopped=bool(job.stop))
     sys.exit(status)
-
-
-class _Answers:
-    """Finds, target by target, and remembers how old the answers are."""
-
-    def __init__(self, job: CommandRun, wish: Wish) -> None:
-        self._job = job
-        self._wish = wish
-        self._oldest: float | None = None
-        self._unknown = 0
-
-    def all(self, targets: Iterable[str]) -> Iterator[Found]:
-        """Yield what matches; a target that cannot be asked is reported."""
-        for text in targets:
-            try:
-                yield from self._of(read_target(text, self._job.places))
-            except TagfsError as error:
-                self._job.report.fail(text, str(error))
-
-    def origin(self) -> str:
-        """Say of when the answers are, if not of now."""
-        if self._oldest is None:
-            return ""
-        words = f"as of {duration_text(self._oldest)} ago"
-        if self._unknown:
-            words += f"; without {self._unknown} objects whose tags could not be read"
-        return words
-
-    def _of(self, target: Target) -> Iterator[Found]:
-        age = self._usable(target)
-        if age is None:
-            return walk(self._job, target, self._wish.expression)
-        self._oldest = max(age, self._oldest or 0.0)
-        self._unknown += left_out(target)
-        return from_index(self._job, target, self._wish.expression)
-
-    def _usable(self, target: Target) -> float | None:
-        """Return the age of the index if that is to answer."""
-        wish = self._wish
-        if wish.index == "walk" or (wish.index == "auto" and wish.max_age is None):
-            return None
-        age = index_age(target)
-        young = age is not None and (wish.max_age is None or age <= wish.max_age)
-        if young or wish.index == "auto":
-            return age if young else None
-        if age is None:
-            raise SettingsError("there is no index of it: run tagfs index")
-        raise SettingsError(f"its index is {duration_text(age)} old: run tagfs index")
 
 
 def _sorted(wish: Wish, found: Iterator[Found]) -> Iterable[Found]:

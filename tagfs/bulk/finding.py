@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from tagfs.bulk.edits import read
 from tagfs.bulk.options import CommandRun
+from tagfs.bulk.tag_access import Address
 from tagfs.bulk.targets import TagOwner, Target, below, find_items, is_shown
 from tagfs.catalogue import query
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
+from tagfs.catalogue.narrowing import narrow
 from tagfs.globs import Filter
 from tagfs.store.objects import ObjectInfo
+from tagfs.store.tag_index import TagIndex
 from tagfs.store.tags import NO_TAGS, TagSet
 
 
@@ -32,7 +35,11 @@ class Found:
 def walk(job: CommandRun, target: Target, wanted: Expression) -> Iterator[Found]:
     """Ask for the tags of everything below a target."""
     chosen = Filter(job.choices.include, job.choices.exclude)
-    items = find_items(target, chosen, recursive=True, with_bucket=False)
+    yield from confirmed(job, find_items(target, chosen, recursive=True, with_bucket=False), wanted)
+
+
+def confirmed(job: CommandRun, items: Iterator[TagOwner], wanted: Expression) -> Iterator[Found]:
+    """Ask for the tags of items, and yield those that match."""
     for outcome in job.run(items, read, _itself):
         tags = outcome.new or NO_TAGS
         item = outcome.item
@@ -65,11 +72,39 @@ def from_index(job: CommandRun, target: Target, wanted: Expression) -> Iterator[
     assert catalogue is not None  # noqa: S101
     chosen = Filter(job.choices.include, job.choices.exclude)
     for known in query.find(catalogue, prefix, wanted):
-        name = known.key[len(prefix) :] or prefix.rstrip("/").rpartition("/")[2]
-        if known.tags is None or not chosen.wants(name) or not is_shown(target.place, known.key):
+        if (
+            known.tags is None
+            or not chosen.wants(_name(known.key, prefix))
+            or not is_shown(target.place, known.key)
+        ):
             continue
         age = catalogue.clock.age(known.tags_at)
         yield Found(target.show(known.key), known.tags, known.info, age)
+
+
+def from_service(
+    job: CommandRun, target: Target, index: TagIndex, wanted: Expression
+) -> Iterator[Found]:
+    """Ask the service's index, and each object that matches there whether it does."""
+    prefix = below(target)
+    assert prefix is not None  # noqa: S101  (who calls asked for the index)
+    chosen = Filter(job.choices.include, job.choices.exclude)
+
+    def candidates() -> Iterator[TagOwner]:
+        for one in index.find(prefix, narrow(wanted)):
+            key = one.info.key
+            if not wanted.matches(one.tags) or not is_shown(target.place, key):
+                continue
+            if chosen.wants(_name(key, prefix)):
+                address, shown = Address(key), target.show(key)
+                yield TagOwner(target.place, address, shown, listed=True, info=one.info)
+
+    return confirmed(job, candidates(), wanted)
+
+
+def _name(key: str, prefix: str) -> str:
+    """Return what a glob is compared with: the path below a prefix."""
+    return key[len(prefix) :] or prefix.rstrip("/").rpartition("/")[2]
 
 
 def left_out(target: Target) -> int:

@@ -34,6 +34,7 @@ from tagfs.host.mount_table import (
 from tagfs.store.bucket import Bucket
 from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
 from tagfs.store.object_versions import VersionStore
+from tagfs.store.tag_index import TagIndex
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class OpenedBucket:
         bucket: the bucket itself; None when the mount is asked.
         versions: what its objects were; None when the mount is asked.
         catalogue: what is kept of it on this host; None when there is none.
+        index: what the service keeps of it itself, if it keeps such things.
     """
 
     settings: Settings
@@ -59,6 +61,7 @@ class OpenedBucket:
     bucket: Bucket | None = None
     versions: VersionStore | None = None
     catalogue: Catalogue | None = None
+    index: TagIndex | None = None
 
     @property
     def url(self) -> BucketUrl:
@@ -161,6 +164,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
                 bucket=bucket,
                 versions=bucket.versions,
                 catalogue=catalogue,
+                index=bucket.tag_index,
             )
         return self._open[key]
 

@@ -17,7 +17,7 @@ COUNT_OF_TEAMS = [AggregationsRequest("OSSTagging.team", "count")]
 
 @pytest.fixture(scope="module", params=[v1_auth, v4_auth], ids=["v1", "v4"])
 def filled(request: pytest.FixtureRequest, emulator: Emulator) -> oss2.Bucket:
-    old = oss2_bucket(emulator, f"meta-query-{request.param_index}", request.param())
+    old = oss2_bucket(emulator, f"meta-query-{request.param.__name__[:2]}", request.param())
     old.create_bucket()
     for key, tagging in {
         "a": "team=blue",

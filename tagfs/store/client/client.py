@@ -33,6 +33,7 @@ from tagfs.store.http.standing_headers import standing_headers
 from tagfs.store.http.transport import Transport, TransportOptions
 from tagfs.store.object_versions import VersionStore
 from tagfs.store.proxies import Proxy, ProxyChoice, find_proxy
+from tagfs.store.tag_index import TagIndex
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
 
 DIALECTS: Final = {dialect.service: dialect for dialect in (OSS, OBS, S3)}
@@ -155,6 +156,7 @@ class Client:
         self.get_bucket_tags = parts.tags.get_bucket_tags
         self.update_bucket_tags = parts.tags.update_bucket_tags
         self.versions: VersionStore = parts.versions
+        self.tag_index: TagIndex | None = parts.tag_index
         self.get_acl, self.put_acl = parts.acls.get_acl, parts.acl_edits.put_acl
         self.restore = parts.restores.restore
         self.list_annotations = parts.annotations.list_annotations

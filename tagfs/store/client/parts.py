@@ -30,6 +30,7 @@ from tagfs.store.client.renames import ObjectRenames
 from tagfs.store.client.restores import ObjectRestores
 from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.symlinks import SymlinkWrites
+from tagfs.store.client.tag_index import MetaQueries
 from tagfs.store.client.tag_requests import TagRequests
 from tagfs.store.client.tag_transfer import TagTransfer
 from tagfs.store.client.tags import ObjectTags
@@ -59,6 +60,7 @@ class Parts:
         self.batch_deletes = BatchDeletes(context, self.heads, self.acls, self.deletes)
         self.renames = ObjectRenames(context, self.heads, self.acls)
         self.restores = ObjectRestores(context)
+        self.tag_index = MetaQueries(context) if context.api.dialect.indexes_tags else None
         trials = Trials(context, self.deletes)
         steps = WriteSteps(
             acls=self.acls,

@@ -183,6 +183,7 @@ class Dialect:
             that `Detail.headers` has for them.
         archived: storage classes that must be restored before reading.
         default_storage_class: the class that needs no header.
+        indexes_tags: whether it keeps an index of tags for buckets whose owners want one.
     """
 
     service: str
@@ -256,6 +257,7 @@ class Dialect:
     uncopied: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     archived: frozenset[str] = frozenset()
     default_storage_class: str = "Standard"
+    indexes_tags: bool = False
 
     @property
     def metadata_prefix(self) -> str:

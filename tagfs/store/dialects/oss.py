@@ -29,9 +29,11 @@ SIGNED_PARAMETERS: Final = frozenset(
         "acl",
         "append",
         "bucketInfo",
+        "comp",
         "continuation-token",
         "delete",
         "location",
+        "metaQuery",
         "objectMeta",
         "partNumber",
         "position",
@@ -272,4 +274,5 @@ OSS: Final = Dialect(
         f"{ENCRYPTION}-data": "x-oss-server-side-data-encryption",
     },
     archived=frozenset({"Archive", "ColdArchive", "DeepColdArchive"}),
+    indexes_tags=True,
 )
