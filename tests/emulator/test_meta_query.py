@@ -60,7 +60,7 @@ def test_what_meets_a_query(filled: oss2.Bucket, query: object, wanted: list[str
     assert found(filled, query, sort="Filename", order="asc") == wanted
 
 
-def test_what_is_told_of_an_object(filled: oss2.Bucket) -> None:
+def test_what_is_shown_of_an_object(filled: oss2.Bucket) -> None:
     query = json.dumps(TEAM_BLUE)
     result = filled.do_bucket_meta_query(MetaQuery(None, 1, query, "Filename", "desc"))
     [file] = result.files
@@ -120,8 +120,8 @@ def test_an_index_is_opened_and_closed(emulator: Emulator, name: str) -> None:
             call()
         assert caught.value.unwrap().code == "MetaQueryNotExist"
     client.open_meta_query(v2.OpenMetaQueryRequest(bucket=name, mode="basic"))
-    told = client.get_meta_query_status(status).meta_query_status
-    assert (told.state, told.phase, told.meta_query_mode) == (
+    shown = client.get_meta_query_status(status).meta_query_status
+    assert (shown.state, shown.phase, shown.meta_query_mode) == (
         "Running", "IncrementalScanning", "basic"
     )  # fmt: skip
     client.put_object(v2.PutObjectRequest(bucket=name, key="k", body=b"x", tagging="team=blue"))
