@@ -30,6 +30,13 @@ def test_what_is_made_is_up_to_date(name: str) -> None:
     assert text == generated()[name].strip("\n") + "\n", "run scripts/man"
 
 
+@pytest.mark.parametrize("name", [name for name, option in TABLE.items() if option.values])
+def test_all_that_an_option_may_be_is_written(name: str) -> None:
+    """In --help, the man page and docs/options.md, which are made of this text."""
+    for word in TABLE[name].values:
+        assert re.search(rf"\b{word}\b", TABLE[name].described), word
+
+
 @pytest.mark.parametrize("page", MAN_PAGES)
 def test_pages_are_clean_roff(page: str) -> None:
     if shutil.which("groff") is None:

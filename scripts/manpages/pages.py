@@ -95,7 +95,7 @@ def tagfs_mount_8(group: click.Group) -> str:
     ]
     for topic in TOPICS:
         parts.append(roff.subheading(topic.title))
-        parts += [roff.term(written(option), option.text) for option in topic.options]
+        parts += [roff.term(written(option), option.described) for option in topic.options]
     parts += [
         roff.subheading("Of libfuse and mount(8), passed through"),
         roff.paragraph(", ".join(sorted(FUSE_OPTIONS)) + "."),

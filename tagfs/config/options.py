@@ -5,6 +5,7 @@ says of itself and what its recovery begins with are made of this. The fields of
 its names and defaults once more, for the type checker; a test compares the two.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,13 @@ class MountOption:
     source: bool = False
     secret: bool = False
     for_root: str = ""
+
+    @property
+    def described(self) -> str:
+        """What the option means, with all that it may be where these are few."""
+        if all(re.search(rf"\b{word}\b", self.text) for word in self.values):
+            return self.text
+        return f"{self.text} One of {', '.join(self.values)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,7 @@ TOPICS: Final = (
     Topic(
         "Resources",
         (
-            _value("cache_dir", values.path, "a directory", "", "Directory of staged files; /var/cache/tagfs for root, else ~/.cache/tagfs."),
+            _value("cache_dir", values.path, "a directory", "", "Directory of staged files; /var/cache/tagfs for root of the host, else ~/.cache/tagfs."),
             _word("catalogue", "on", ("on", "off"), "Whether what is learnt of attributes and tags is kept in cache_dir, as an index of the bucket on this host (docs/find.md)."),
             _value("only", values.expression, "an expression as of tagfs tag find", "", "Show only the files whose tags match, such as only='team=blue and not retention'. All others are neither replaced nor deleted; new files need default_tags that match (docs/find.md)."),
             _value("views", values.view_name, "off, or a name without /", "", "Directory of views in the root, where the files are that have a tag, or match a query (docs/find.md): a name under which it is listed, or off. Unless it is chosen, .tagfs, which is not listed."),

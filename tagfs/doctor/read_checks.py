@@ -55,7 +55,7 @@ def attempt(service: str, right: str, call: Callable[[], object]) -> Finding:
     try:
         call()
     except (NotFound, Archived):
-        return ok(check, "given (there is nothing to try it on)")
+        return ok(check, "not refused; there is nothing to try it on")
     except Unsupported as error:
         return warning(check, "the bucket cannot do it", str(error))
     except AccessDenied as error:

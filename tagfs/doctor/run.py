@@ -29,7 +29,7 @@ def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Ite
         provider = credentials_for(choice)
         client = open_bucket(choice, provider)
     except SettingsError as error:
-        yield fail("settings", "they make no sense", str(error))
+        yield fail("settings", "not enough, or not of one another", str(error))
         return
     with closing(client):
         found = check_credentials(provider)

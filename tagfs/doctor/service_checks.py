@@ -198,12 +198,23 @@ def check_kind(client: Client) -> Iterator[Finding]:
         )
     else:
         yield ok(check, shown)
+    yield from _check_place(client, found.location)
     if "Enabled" in (found.versioning, _versioning(client)):
         yield warning(
             "versioning",
             "enabled: what is replaced or deleted stays, and is paid for",
             "have a lifecycle rule expire old versions",
         )
+
+
+def _check_place(client: Client, location: str) -> Iterator[Finding]:
+    """Yield a warning if the bucket says that it is in another region than was chosen.
+
+    A server that takes any region for its own does not refuse the wrong one.
+    """
+    chosen, found = client.transport.endpoint.region, location.removeprefix("oss-")
+    if chosen and found and chosen != found:
+        yield warning("region", f"{chosen}, and the bucket is in {found}", f"set region={found}")
 
 
 def _versioning(client: Client) -> str:

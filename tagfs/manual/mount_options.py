@@ -23,7 +23,7 @@ def help_text(width: int = 78) -> str:
         lines = [f"{topic.title} (-o):"]
         for option in topic.options:
             head = f"  {written(option)}"
-            body = textwrap.wrap(option.text, width - 26, break_on_hyphens=False)
+            body = textwrap.wrap(option.described, width - 26, break_on_hyphens=False)
             if len(head) > 23:  # noqa: PLR2004  (the column where the text begins, less a space)
                 lines.append(head)
                 head = ""
@@ -47,7 +47,7 @@ def markdown() -> str:
         lines += [f"## {topic.title}", "", "| option | default | meaning |", "|---|---|---|"]
         for option in topic.options:
             default = f"`{option.default}`" if option.default else ""
-            lines.append(f"| `{option.name}` | {default} | {option.text} |")
+            lines.append(f"| `{option.name}` | {default} | {option.described} |")
         lines.append("")
     return "\n".join(
         [

@@ -201,6 +201,29 @@ def test_a_skewed_clock(service: Emulator, faults: Faults, look: Look) -> None:
     assert "timedatectl" in found.finding("clock")["advice"]
 
 
+def test_another_region_that_the_service_takes(service: Emulator, look: Look) -> None:
+    """A server of S3 or OBS may not look at it; others will, and the bucket says where it is."""
+    if service.service == "oss":
+        pytest.skip("it is refused: below")
+    found = look(service.take(), region="eu-west-9")
+    assert found.failed() == []
+    assert found.finding("region")["level"] == "warning"
+    assert found.finding("region")["advice"] == f"set region={REGIONS[service.service]}"
+    assert not [f for f in look(service.take()).findings if f["check"] == "region"]
+    assert "nothing to try it on" in found.finding("right to get")["detail"]
+
+
+def test_nothing_that_says_where(service: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "OSS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    url = f"{service.service}://{service.take()}"
+    done = zygote.run("doctor", url, env={**KEYS, "HOME": "/nonexistent"}, timeout=60)
+    last = done.stdout.splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith("FAIL     settings: not enough")
+    assert "set endpoint=HOST or region=NAME" in last
+
+
 def test_the_wrong_region(service: Emulator, faults: Faults, look: Look) -> None:
     """The right one is named: by the service's answer, or because it is asked for."""
     if service.service == "s3":

@@ -8,6 +8,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
+from tagfs.config import settings
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
 from tagfs.config.options import (
     DANGEROUS,
@@ -47,6 +48,21 @@ CHOSEN = {
     "policy": "warn",
 }
 """A choice, not the default, of each option that says how a bucket is reached."""
+
+
+def test_root_of_a_user_namespace_stages_in_its_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There `/var/cache` is the host's root's, whom nobody is there."""
+    assert settings._is_own(tmp_path)
+    assert settings._is_own(tmp_path / "none")
+    mine = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    assert not settings._is_own(tmp_path)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    for is_own, place in ((True, "/var/cache/tagfs"), (False, "/home/me/.cache/tagfs")):
+        monkeypatch.setattr(settings, "_is_own", lambda _, is_own=is_own: is_own)
+        assert default_cache_dir({"HOME": "/home/me"}) == Path(place)
 
 
 def test_the_fields_of_settings_are_the_options_with_a_value() -> None:
