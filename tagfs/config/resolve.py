@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from tagfs.config.cache_place import default_cache_dir
 from tagfs.config.fuse_options import FUSE_OPTIONS
 from tagfs.config.options import SOURCES, TABLE
 from tagfs.config.settings import (
@@ -19,7 +20,6 @@ from tagfs.config.settings import (
     OptionValue,
     Settings,
     check_options,
-    default_cache_dir,
 )
 from tagfs.config.toml_file import ConfigFiles
 from tagfs.errors import BadUsage, SettingsError

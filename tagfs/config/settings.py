@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
+from tagfs.config.cache_place import default_cache_dir
 from tagfs.config.foreign_options import advice
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, SELINUX, VALUED
 from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE, MountOption
 from tagfs.errors import BadUsage, SettingsError
-from tagfs.localfiles.trusted import home
 from tagfs.store.proxies import ProxyChoice
 
 SERVICES: Final = ("oss", "obs", "s3")
@@ -98,28 +98,6 @@ class Settings:
     obs_tag_profile: Literal["narrow", "wide"] = "narrow"
     fuse: Literal["auto", "2", "3"] = "auto"
     fuse_options: Mapping[str, Any] = field(default_factory=dict)
-
-
-SYSTEM_CACHE: Final = Path("/var/cache/tagfs")
-
-
-def _is_own(directory: Path) -> bool:
-    """Say whether a directory is of this root, and not of the host's around a user namespace."""
-    try:
-        return directory.stat().st_uid == os.getuid()
-    except OSError:
-        return True
-
-
-def default_cache_dir(environment: Mapping[str, str]) -> Path:
-    """Return where staged files are kept unless the user chose: private to one user."""
-    if os.getuid() == 0 and _is_own(SYSTEM_CACHE.parent):
-        return SYSTEM_CACHE
-    base = environment.get("XDG_CACHE_HOME")
-    if base:
-        return Path(base) / "tagfs"
-    own = home(environment)
-    return own / ".cache" / "tagfs" if own else Path(f"/var/tmp/tagfs-{os.getuid()}")  # noqa: S108
 
 
 def reaching(settings: Settings) -> dict[str, str | None]:

@@ -8,7 +8,8 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from tagfs.config import settings
+from tagfs.config import cache_place
+from tagfs.config.cache_place import default_cache_dir
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, VALUED
 from tagfs.config.options import (
     DANGEROUS,
@@ -19,7 +20,7 @@ from tagfs.config.options import (
     TABLE,
     TOPICS,
 )
-from tagfs.config.settings import Settings, default_cache_dir, parse_options, parse_url, reaching
+from tagfs.config.settings import Settings, parse_options, parse_url, reaching
 from tagfs.errors import SettingsError
 from tagfs.host import mount_table
 from tagfs.manual.completion import complete_options
@@ -54,14 +55,14 @@ def test_root_of_a_user_namespace_stages_in_its_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """There `/var/cache` is the host's root's, whom nobody is there."""
-    assert settings._is_own(tmp_path)
-    assert settings._is_own(tmp_path / "none")
+    assert cache_place._is_own(tmp_path)
+    assert cache_place._is_own(tmp_path / "none")
     mine = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
-    assert not settings._is_own(tmp_path)
+    assert not cache_place._is_own(tmp_path)
     monkeypatch.setattr(os, "getuid", lambda: 0)
     for is_own, place in ((True, "/var/cache/tagfs"), (False, "/home/me/.cache/tagfs")):
-        monkeypatch.setattr(settings, "_is_own", lambda _, is_own=is_own: is_own)
+        monkeypatch.setattr(cache_place, "_is_own", lambda _, is_own=is_own: is_own)
         assert default_cache_dir({"HOME": "/home/me"}) == Path(place)
 
 
