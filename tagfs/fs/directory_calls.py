@@ -8,7 +8,6 @@ from tagfs.errors import Answer
 from tagfs.fs.build import Parts
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.stats import stat_of
 
 
@@ -54,8 +53,7 @@ class DirectoryCalls:
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
         path = self._open[fh]
-        self._due.settle(path, Kind.UPLOAD)
-        self._due.settle_below(path, Kind.DELETE, Kind.UPLOAD)
+        self._due.before_synced(path)
 
     def _known_stat(self, path: str) -> Stat | None:
         try:

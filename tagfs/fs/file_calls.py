@@ -17,14 +17,13 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.fs.build import Parts
+from tagfs.fs.change_gate import ChangeGate
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.openfiles.copied_content import Copies
 from tagfs.fs.openfiles.looking_opens import LookingOpens
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
-from tagfs.fs.pending.change import Kind
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.tags import NO_TAGS
 
@@ -35,9 +34,10 @@ BRIEFLY = 0.05
 class FileCalls:
     """The calls that open a file and go on with its handle."""
 
-    def __init__(self, env: FsContext, parts: Parts, guard: Guard) -> None:
+    def __init__(self, env: FsContext, parts: Parts, guard: Guard, gate: ChangeGate) -> None:
         self._env = env
         self._guard = guard
+        self._gate = gate
         self._files = parts.files
         self._tree = parts.tree
         self._creator = parts.creator
@@ -48,7 +48,6 @@ class FileCalls:
         self._write_back = parts.due.uploads
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
-        self.copies = Copies(env.root)
         self._looking = LookingOpens()
 
     def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
@@ -64,9 +63,8 @@ class FileCalls:
         if path in self._replaced:
             raise NotFound(path)
         if writable:
-            self._env.check_writable()
-            self.copies.settle(path)
-            self._due.settle(path, Kind.ATTRIBUTES, Kind.UPLOAD)
+            self._gate.enter(path)
+            self._due.before_opened(path)
         handle = self._files.open(
             path,
             lambda: self._find_for_open(path, writable=writable),
@@ -95,7 +93,7 @@ class FileCalls:
             ObjectChanged: there is one by now; the kernel looks again and opens that.
             AlreadyExists, NotShown: there is one that this mount does not show, or would not.
         """
-        self._env.check_writable()
+        self._gate.enter()
         key = self._env.root.to_key(path)
         attributes = self._creator.prepare(
             path, stat.S_IFREG | stat.S_IMODE(mode), exclusive=bool(flags & os.O_EXCL)
@@ -157,7 +155,7 @@ class FileCalls:
         self._kernel_sizes.discard(copy.node.path)
         self._settle(copy.node)
         end = min(start + length, info.size)
-        if start < end and not self.copies.take(copy.node, info, start, end):
+        if start < end and not self._gate.copies.take(copy.node, info, start, end):
             raise Unsupported(f"{copy.node.path}: not copied by the service")
         return max(0, end - start)
 
@@ -170,7 +168,7 @@ class FileCalls:
 
     def truncate(self, path: str | None, size: int, fh: int | None = None) -> None:
         """Cut or extend a file; without an open writer it is uploaded before this returns."""
-        self._env.check_writable()
+        self._gate.enter()
         if fh is not None:
             self._settle(self._files.handle(fh).node).truncate(size)
             return
@@ -221,7 +219,7 @@ class FileCalls:
 
     def _settle(self, node: OpenFile) -> OpenFile:
         """Set what waits to be set on an open file: what it becomes now must not undo that."""
-        self._due.settle(node.path, Kind.ATTRIBUTES)
+        self._due.before_changed(node.path)
         return node
 
     @staticmethod

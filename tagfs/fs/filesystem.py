@@ -17,13 +17,13 @@ from tagfs.errors import (
     Unreachable,
 )
 from tagfs.fs.build import build
+from tagfs.fs.change_gate import ChangeGate
 from tagfs.fs.context import FsContext
 from tagfs.fs.directory_calls import DirectoryCalls
 from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.stats import stat_of
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ class FileSystem:
         self.tree = parts.tree
         self.replaced = parts.replaced
         self._guard = Guard(env)
-        self._calls = FileCalls(env, parts, self._guard)
+        self._gate = ChangeGate(env)
+        self._calls = FileCalls(env, parts, self._guard, self._gate)
         self._creator = parts.creator
         self._remover = parts.remover
         self._renamer = parts.renamer
@@ -159,24 +160,23 @@ class FileSystem:
 
     def mkdir(self, path: str, mode: int) -> None:
         """Make a directory."""
-        self._env.check_writable()
+        self._gate.enter()
         self._creator.mkdir(path, mode)
 
     def mknod(self, path: str, mode: int, rdev: int) -> None:
         """Make a file or a special file."""
-        self._env.check_writable()
+        self._gate.enter()
         self._creator.mknod(path, mode, rdev)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
-        self._env.check_writable()
+        self._gate.enter(path)
         self._guard.check_deletion(path)
         self._remover.rmdir(path)
 
     def unlink(self, path: str) -> None:
         """Remove a file's name."""
-        self._env.check_writable()
-        self._calls.copies.settle(path)
+        self._gate.enter(path)
         self._guard.check_deletion(path)
         self._remover.unlink(path)
 
@@ -186,8 +186,7 @@ class FileSystem:
         `is_replaced`: another file is about to be renamed over it; None: that, or nothing. Nothing
         of that name is on the service, and nothing else may be.
         """
-        self._env.check_writable()
-        self._calls.copies.settle(path)
+        self._gate.enter(path)
         self._guard.check_unlink_open(path, is_replaced=is_replaced)
         self._remover.unlink_open(path, alias, is_replaced=is_replaced)
 
@@ -197,15 +196,13 @@ class FileSystem:
 
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Move a file or a directory; if `exclusive`, only to where nothing is."""
-        self._env.check_writable()
-        for path in (old, new):
-            self._calls.copies.settle(path)
+        self._gate.enter(old, new)
         with self._guard.renaming(new, exclusive=exclusive) as alone:
             self._renamer.rename(old, new, exclusive=alone)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""
-        self._env.check_writable()
+        self._gate.enter()
         self._creator.symlink(path, text)
 
     def link(self, path: str, existing: str) -> None:
@@ -216,20 +213,17 @@ class FileSystem:
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits."""
-        self._env.check_writable()
-        self._calls.copies.settle(path)
+        self._gate.enter(path)
         self._edits.chmod(path, mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set owner and group; -1 leaves one as it is."""
-        self._env.check_writable()
-        self._calls.copies.settle(path)
+        self._gate.enter(path)
         self._edits.chown(path, uid, gid)
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Set times, nanoseconds since the epoch; None leaves one as it is."""
-        self._env.check_writable()
-        self._calls.copies.settle(path)
+        self._gate.enter(path)
         self._edits.utimens(path, atime_ns, mtime_ns)
 
     # Extended attributes
@@ -238,7 +232,7 @@ class FileSystem:
         """Return the value of an extended attribute."""
         self._prefetcher.on_getxattr(path, name)
         if name.startswith("user.object."):
-            self._due.settle(path, Kind.UPLOAD)  # what only an object has
+            self._due.before_described(path)
         return self._xattrs.getxattr(path, name)
 
     def listxattr(self, path: str, size: int = 0) -> list[str]:
@@ -256,14 +250,12 @@ class FileSystem:
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Set an extended attribute."""
         if name != "user.tagfs.refresh":
-            self._env.check_writable()
-        self._calls.copies.settle(path)
+            self._gate.enter(path)
         self._xattrs.setxattr(path, name, value, flags)
 
     def removexattr(self, path: str, name: str) -> None:
         """Remove an extended attribute."""
-        self._env.check_writable()
-        self._calls.copies.settle(path)
+        self._gate.enter(path)
         self._xattrs.removexattr(path, name)
 
     def state(self) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.tag_policy import TagPolicy
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.heritage import Heritage
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.markers import EMPTY, new_object
@@ -91,7 +90,7 @@ class Creator:
         A set-group-ID directory gives its group, and to directories its bit: inode(7). The kernel
         has just looked the directory up, so what it is is known.
         """
-        self._due.settle(path, Kind.DELETE)
+        self._due.before_made(path)
         self._env.scope.check_name(self._env.root.to_key(path), exclusive=exclusive)
         made = self._env.new_attributes(mode)
         if not self._env.choices.stored:

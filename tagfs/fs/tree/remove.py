@@ -9,7 +9,6 @@ from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.implicit_directories import ImplicitDirectories
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.tree.replaced_files import ReplacedFiles
@@ -83,7 +82,7 @@ class Remover:
         By `alias` what is asked of the open file (fstat, fchmod) still reaches it. On the service
         there is nothing of that name. `is_replaced` is None where nothing tells.
         """
-        self._due.settle(path, Kind.ATTRIBUTES)
+        self._due.before_changed(path)
         self._tree.times.on_entry(path)
         if is_replaced is False:
             with self._paused_uploads(path) as node:
@@ -92,7 +91,7 @@ class Remover:
                 if node is not None:
                     node.unlink()
             return
-        self._due.settle(path, Kind.UPLOAD)
+        self._due.before_emptied(path)
         self.replaced.hide(path, alias, may_be_unlinked=is_replaced is None)
 
     def rmdir(self, path: str) -> None:
@@ -104,8 +103,7 @@ class Remover:
         prefix = self._env.root.to_prefix(path)
         if path == "/":
             raise NotPermitted("the root of a mount cannot be removed")
-        self._due.settle(path, Kind.UPLOAD)
-        self._due.settle_below(path, Kind.DELETE)
+        self._due.before_removed(path)
         if self._files.unsaved_names(path):
             raise NotEmpty(path)
         left = [key for key in self.parents.keys_in(prefix, limit=2) if key != prefix]

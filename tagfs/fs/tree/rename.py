@@ -5,13 +5,11 @@ from dataclasses import replace
 
 from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty, NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.object_draft import ObjectDraft
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.directory_copy import CopyingRename
 from tagfs.fs.tree.file_copy import CopyingFileRename
 from tagfs.fs.tree.heritage import Heritage
@@ -66,28 +64,26 @@ class Renamer:
             self._tree.times.on_entry(path)
 
     def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
+        if exclusive or self._is_unlinked(old, new):
+            self._due.before_made(new)
         if exclusive:
-            self._due.settle(new, Kind.DELETE)
             self._rename(old, new, exclusive=True)
             return
-        if new in self._replaced:
-            source = self._tree.find(old)
-            if source is not None and source.is_dir:
-                # No directory is renamed over a file: that was unlinked.
-                self._due.settle(new, Kind.DELETE)
         with self._replaced.rename_over(new):
             self._rename(old, new)
 
+    def _is_unlinked(self, old: str, new: str) -> bool:
+        """Say whether what lost its name was unlinked: no directory is renamed over a file."""
+        if new not in self._replaced:
+            return False
+        source = self._tree.find(old)
+        return source is not None and source.is_dir
+
     def _rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
-        for path in (old, new):
-            self._due.settle_below(path, Kind.DELETE)
-        self._due.settle(new, Kind.UPLOAD, Kind.ATTRIBUTES)
+        self._due.before_renamed(old, new)
         if self._rename_new(old, new, exclusive=exclusive):
             return
-        self._due.settle(old, Kind.UPLOAD)
-        if self._env.bucket.capabilities.rename:
-            self._due.settle(split(new)[0], Kind.UPLOAD)
-            self._due.settle(old, Kind.ATTRIBUTES)
+        self._due.before_moved(old, new, natively=self._env.bucket.capabilities.rename)
         # What waits to be set on the file goes along, and is not sent by itself from here on.
         with self._due.attributes.claim(old) as attributes:
             node = self._files.node(old)
@@ -96,7 +92,7 @@ class Renamer:
             source, target = self._look_at_both(old, new)
             self._check_types(source, target, exclusive=exclusive)
             if source.is_dir:
-                self._due.settle_below(old, Kind.ATTRIBUTES, Kind.UPLOAD)
+                self._due.before_all_moved(old)
                 self._rename_directory(source, new, target)
                 return
             replaced = self._files.node(new)

@@ -9,7 +9,6 @@ from tagfs.errors import InvalidTag, NoSuchTag, NotPermitted, Unsupported
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.xattr_names import XattrKind, XattrName, parse_name
 from tagfs.fs.openfiles.deferred_work import DeferredWork
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.fs.xattr.annotations import AnnotationXattrs
 from tagfs.fs.xattr.desktop import DesktopTagXattrs
@@ -166,7 +165,7 @@ class XattrDispatcher:
             TagfsError: what waits cannot be set.
         """
         self._check_link(path)
-        self._due.settle(path, Kind.ATTRIBUTES)
+        self._due.before_changed(path)
 
     def _check_link(self, path: str) -> None:
         """Keep a link's tags to its owner: its mode lets everybody write, so the kernel would.

@@ -12,7 +12,6 @@ from tagfs.fs.mapping.posix_metadata import Attributes, parse_attributes, with_a
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
-from tagfs.fs.pending.change import Kind
 from tagfs.fs.tree.lookup import Entry, TreeLookup
 from tagfs.fs.tree.markers import MarkerWriter
 from tagfs.fs.tree.sticky import StickyBits
@@ -140,7 +139,7 @@ class AttributeSetter:
         node = self._files.dirty(path)
         if self._waits(path, node, stamped):
             return
-        self._due.settle(path, Kind.ATTRIBUTES)
+        self._due.before_changed(path)
         if node is not None:
             node.set_attributes(stamped, times=times)
             return

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 
 from tagfs.errors import AccessDenied, StagingFull, Unsupported
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.pending.change import Kind
 from tagfs.store.bucket import Capabilities, Limits
 from tagfs.store.objects import BytesSource, NewObject, ObjectType
 from tagfs.store.tags import TagSet
@@ -320,7 +319,7 @@ class TestRenamedOver:
         """`reported`: what is known of whether the call is a rename; None: not for a moment."""
         fh = self.save(bench)
         bench.fs.unlink_open("/f", "/alias", is_replaced=reported)
-        bench.fs._due.settle("/f", Kind.DELETE)
+        bench.fs._due.before_made("/f")
         bench.fs.release(fh)
         assert bench.bucket.list("").objects == ()
 
