@@ -8,6 +8,7 @@ from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.settings import Settings
 from tagfs.doctor.findings import Finding, Level, fail, ok, warning
 from tagfs.doctor.host_checks import Host, check_host
+from tagfs.doctor.identity_checks import check_abac, check_identity
 from tagfs.doctor.network_checks import check_network
 from tagfs.doctor.read_checks import check_rights
 from tagfs.doctor.service_checks import check_bucket, check_credentials, check_kind
@@ -57,7 +58,9 @@ def _examine_bucket(
         yield finding
         if finding.level is Level.FAIL:
             return
+    yield from check_identity(client)
     yield from check_kind(client)
+    yield from check_abac(client)
     try:
         client.probe(prefix)
         yield from check_rights(client, prefix)

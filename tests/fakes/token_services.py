@@ -148,7 +148,10 @@ class TokenServices:
         self, request: Any, form: dict[str, str], body: bytes
     ) -> tuple[int, str, dict[str, str]]:
         action, by = form.pop("Action", ""), ""
-        if form.pop("Version", "") != "2011-06-15" or "RoleSessionName" not in form:
+        version = form.pop("Version", "")
+        if action == "GetCallerIdentity" and version == "2011-06-15":
+            return self._caller(request, body)
+        if version != "2011-06-15" or "RoleSessionName" not in form:
             return _aws_error(400, "MissingParameter", "what is this")
         if action == "AssumeRole":
             by = _access_key_id(request)
@@ -167,6 +170,20 @@ class TokenServices:
             f"<Credentials>{inner}</Credentials><AssumedRoleUser><Arn>{arn}</Arn>"
             f"<AssumedRoleId>X:y</AssumedRoleId></AssumedRoleUser></{action}Result>"
             f"<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{action}Response>"
+        )
+        return 200, text, {"content-type": "text/xml"}
+
+    def _caller(self, request: Any, body: bytes) -> tuple[int, str, dict[str, str]]:
+        by = _access_key_id(request)
+        if not self._is_signed(request, body, by):
+            return _aws_error(403, "SignatureDoesNotMatch", "what you signed is " + body.decode())
+        self.asked.append(Asked("GetCallerIdentity", {}, by, request.path))
+        text = (
+            '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+            f"<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/{by}</Arn>"
+            "<UserId>X</UserId><Account>123456789012</Account></GetCallerIdentityResult>"
+            "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"
+            "</GetCallerIdentityResponse>"
         )
         return 200, text, {"content-type": "text/xml"}
 

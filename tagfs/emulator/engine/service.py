@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.engine.addressing import is_bucket_name, is_text, split_target
+from tagfs.emulator.engine.addressing import Target, is_bucket_name, is_text, split_target
 from tagfs.emulator.engine.context import Caller, Context
 from tagfs.emulator.engine.demands import Demands
 from tagfs.emulator.engine.dialect import Dialect
@@ -67,8 +67,7 @@ class EngineService:
 
     def identify(self, request: Request) -> Call:
         """Tell what is asked for."""
-        target = split_target(request.host, request.path, self._dialect.host_labels)
-        route = self._rules.routes.find(request, target)
+        target, route = self._find(request)
         return Call(
             operation=route.operation,
             method=request.method,
@@ -77,6 +76,11 @@ class EngineService:
             subresource=route.subresource,
             copy=route.copy,
         )
+
+    def _find(self, request: Request) -> tuple[Target, Route]:
+        """Return what a request is for, and which operation it is."""
+        target = split_target(request.host, request.path, self._dialect.host_labels)
+        return target, self._rules.routes.find(request, target)
 
     async def answer(self, request: Request, call: Call) -> Reply:
         """Do what is asked, or say why not."""
@@ -95,8 +99,7 @@ class EngineService:
         return reply
 
     async def _dispatch(self, request: Request, call: Call) -> Reply:
-        target = split_target(request.host, request.path, self._dialect.host_labels)
-        route = self._rules.routes.find(request, target)
+        _, route = self._find(request)
         if self._dialect.bucket_first:
             self._check_bucket(call)
         is_unsigned = route.operation in self._rules.unsigned

@@ -18,6 +18,7 @@ head=8k|any            8k: a request line and headers of more than 8 KiB are ref
                        "the PUT request header is limited to 8 KB in size")
 transcoding=off|on     on: compressed objects are decompressed on the way, as by GCS
 annotations=on|off     off: objects have no annotations, and ?annotation is 501
+abac=off|on            on: tags of buckets are changed by S3 Control alone: PutBucketTagging is 405
 
 and those of `tagfs.emulator.engine.demands` and of `tagfs.emulator.s3.foreign`.
 """
@@ -32,6 +33,7 @@ _KNOWN = {
     "head": ("8k", "any"),
     "transcoding": ("off", "on"),
     "annotations": ("on", "off"),
+    "abac": ("off", "on"),
     **foreign.KNOWN,
     "mimic": ("aws", "rgw"),
     "tagging_count": ("on", "off"),

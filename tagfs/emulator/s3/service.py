@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import acl
+from tagfs.emulator.engine.addressing import Target
 from tagfs.emulator.engine.demands import demanded
-from tagfs.emulator.engine.routes import BUCKET, OBJECT, Routes, Table
+from tagfs.emulator.engine.routes import BUCKET, OBJECT, Route, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
-from tagfs.emulator.s3 import annotations, buckets, transcoding
+from tagfs.emulator.messages import Request
+from tagfs.emulator.s3 import annotations, buckets, control, transcoding
 from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.foreign import Foreign
@@ -36,6 +38,7 @@ _BUCKET: Table = {
     ("HEAD", None): buckets.HeadBucket,
     ("GET", "location"): buckets.GetBucketLocation,
     ("GET", "ownershipControls"): acl.GetBucketOwnershipControls,
+    ("GET", "abac"): control.GetBucketAbac,
 }
 _IGNORED = frozenset({"tagging", "acl"})
 
@@ -43,6 +46,10 @@ _IGNORED = frozenset({"tagging", "acl"})
 def _objects(chosen: Mapping[str, str], *, annotated: bool) -> Table:
     table = _OBJECT if annotated else OBJECT
     return {**table, **_TRANSCODING} if chosen["transcoding"] == "on" else table
+
+
+def _buckets(chosen: Mapping[str, str]) -> Table:
+    return {**_BUCKET, **control.ENABLED} if chosen["abac"] == "on" else _BUCKET
 
 
 def _without(table: Table, ignored: frozenset[str]) -> Table:
@@ -64,7 +71,7 @@ class S3Service(EngineService):
         routes = Routes(
             service=buckets.ListBuckets,
             objects=_without(_objects(chosen, annotated=dialect.copies.annotations), ignored),
-            buckets=_without(_BUCKET, ignored),
+            buckets=_without(_buckets(chosen), ignored),
             sources=("x-amz-copy-source",),
             not_emulated=NOT_EMULATED,
             ignored=ignored,
@@ -78,3 +85,6 @@ class S3Service(EngineService):
             handle=Foreign(chosen).answer,
         )
         super().__init__(storage, config, rules)
+
+    def _find(self, request: Request) -> tuple[Target, Route]:
+        return control.find(request) or super()._find(request)

@@ -1,10 +1,13 @@
 """Annotations of objects, read and changed: S3's named texts beside an object."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from tagfs.store.client.annotation_file import AnnotationFile
 from tagfs.store.client.annotation_requests import AnnotationRequests
 from tagfs.store.client.annotation_transfer import AnnotationTransfer
 from tagfs.store.client.context import ClientContext
+from tagfs.store.client.heads import ObjectHeads
 
 
 class ObjectAnnotations:
@@ -15,11 +18,26 @@ class ObjectAnnotations:
         context: ClientContext,
         requests: AnnotationRequests,
         transfer: AnnotationTransfer,
+        heads: ObjectHeads,
     ) -> None:
         self._api = context.api
         self._locks = context.locks
         self._requests = requests
         self._transfer = transfer
+        self._heads = heads
+
+    def save_in(self, directory: Path) -> None:
+        """Save annotations there while their objects are rewritten, where recovery finds them."""
+        self._transfer.directory = directory
+
+    def set_saved(self, saved: AnnotationFile) -> int:
+        """Set those of a file that was left which the object has not; return how many.
+
+        Raises:
+            NotFound: there is no object any more.
+            TagfsError
+        """
+        return self._transfer.set_missing(saved, self._heads.head(saved.key))
 
     def list_annotations(self, key: str) -> Mapping[str, int]:
         """Return the sizes by name; see `AnnotationStore.list_annotations`."""

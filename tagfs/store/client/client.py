@@ -6,15 +6,14 @@ what it promises stands in the protocols of `tagfs.store.bucket`.
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
 from tagfs.errors import SettingsError, TagfsError
 from tagfs.store.bucket import Bucket, Capabilities
 from tagfs.store.certificates import find_trust
-from tagfs.store.client.annotation_file import AnnotationFile
 from tagfs.store.client.api import Api
 from tagfs.store.client.context import WriteChoices, client_context
+from tagfs.store.client.control_plane import ControlPlane, find_control_plane
 from tagfs.store.client.parts import Parts
 from tagfs.store.credentials.chain import ANY_CREDENTIALS, CredentialsChoice, find_credentials
 from tagfs.store.credentials.token_requests import HttpTokenRequests
@@ -100,10 +99,16 @@ class Client:
     Attributes:
         api: sends single requests.
         features: what was learnt of the bucket.
+        control: the way to AWS's S3 Control; None where there is none.
     """
 
     def __init__(
-        self, name: str, dialect: Dialect, transport: Transport, choices: WriteChoices | None = None
+        self,
+        name: str,
+        dialect: Dialect,
+        transport: Transport,
+        choices: WriteChoices | None = None,
+        control: ControlPlane | None = None,
     ) -> None:
         self.api = Api(name, dialect, transport)
         self.name = name
@@ -111,11 +116,10 @@ class Client:
         self.default_tags = (choices or WriteChoices()).default_tags
         self.bucket_tag_rules = dialect.bucket_tag_rules
         self.transport = transport
-        self._context = client_context(self.api, choices or WriteChoices())
+        self._context = client_context(self.api, choices or WriteChoices(), control)
+        self.control = control
         self.features = self._context.features
-        parts = Parts(self._context)
-        self._kept_annotations = parts.kept_annotations
-        self._bind(parts)
+        self._bind(Parts(self._context))
 
     def _bind(self, parts: Parts) -> None:
         self.check_listing = parts.probes.check_listing
@@ -155,6 +159,7 @@ class Client:
         self.put_tags, self.update_tags = parts.tags.put_tags, parts.tags.update_tags
         self.get_bucket_tags = parts.tags.get_bucket_tags
         self.update_bucket_tags = parts.tags.update_bucket_tags
+        self.has_abac = parts.tags.resource.is_enabled
         self.versions: VersionStore = parts.versions
         self.tag_index: TagIndex | None = parts.tag_index
         self.get_acl, self.put_acl = parts.acls.get_acl, parts.acl_edits.put_acl
@@ -163,19 +168,8 @@ class Client:
         self.get_annotation = parts.annotations.get_annotation
         self.put_annotation = parts.annotations.put_annotation
         self.delete_annotation = parts.annotations.delete_annotation
-
-    def save_annotations_in(self, directory: Path) -> None:
-        """Save annotations there while their objects are rewritten, where recovery finds them."""
-        self._kept_annotations.directory = directory
-
-    def set_saved_annotations(self, saved: AnnotationFile) -> int:
-        """Set those of a file that was left which the object has not; return how many.
-
-        Raises:
-            NotFound: there is no object any more.
-            TagfsError
-        """
-        return self._kept_annotations.set_missing(saved, self.head(saved.key))
+        self.save_annotations_in = parts.annotations.save_in
+        self.set_saved_annotations = parts.annotations.set_saved
 
     @property
     def dialect(self) -> Dialect:
@@ -276,7 +270,8 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         ),
         proxy=proxy,
     )
-    transport = Transport(endpoint, dialect, Authenticator(endpoint, dialect, provider), options)
+    authority = Authenticator(endpoint, dialect, provider)
+    transport = Transport(endpoint, dialect, authority, options)
     choices = WriteChoices(
         tags_denied_drop=settings.tags_denied == "drop",
         storage_class=settings.storage_class,
@@ -285,7 +280,10 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         annotations=settings.annotations,
         has_rules=settings.has_rules,
     )
-    return Client(settings.bucket, dialect, transport, choices)
+    tokens = HttpTokenRequests(options.trust, settings.proxy)
+    profile = settings.credentials.profile
+    control = find_control_plane(dialect, endpoint, tokens, authority.credentials, profile)
+    return Client(settings.bucket, dialect, transport, choices, control)
 
 
 def _keeps_the_contract(client: Client) -> Bucket:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tagfs.store.client.api import Api
+from tagfs.store.client.control_plane import ControlPlane
 from tagfs.store.client.features import Features
 from tagfs.store.key_locks import KeyLocks
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -53,6 +54,7 @@ class ClientContext:
         locks: one of each key; held while an object is read and written anew.
         pool: its tasks make single requests only and never wait for one another.
         trial_pool: one thread, for a request that tasks of `pool` may wait for.
+        control: the way to AWS's S3 Control; None where there is none.
     """
 
     api: Api
@@ -61,9 +63,12 @@ class ClientContext:
     locks: KeyLocks
     pool: ThreadPoolExecutor
     trial_pool: ThreadPoolExecutor
+    control: ControlPlane | None = None
 
 
-def client_context(api: Api, choices: WriteChoices) -> ClientContext:
+def client_context(
+    api: Api, choices: WriteChoices, control: ControlPlane | None = None
+) -> ClientContext:
     """Return the context of a new client."""
     return ClientContext(
         api=api,
@@ -72,4 +77,5 @@ def client_context(api: Api, choices: WriteChoices) -> ClientContext:
         locks=KeyLocks(),
         pool=ThreadPoolExecutor(api.transport.options.parallel, "tagfs-request"),
         trial_pool=ThreadPoolExecutor(1, "tagfs-trial"),
+        control=control,
     )

@@ -54,7 +54,9 @@ class Parts:
         self.tags = ObjectTags(context, tag_requests, uploads)
         annotation_requests = AnnotationRequests(context)
         self.kept_annotations = AnnotationTransfer(context, annotation_requests)
-        self.annotations = ObjectAnnotations(context, annotation_requests, self.kept_annotations)
+        self.annotations = ObjectAnnotations(
+            context, annotation_requests, self.kept_annotations, self.heads
+        )
         self.probes = BucketProbes(context, self.listing, tag_requests, proofs, annotation_requests)
         self.deletes = ObjectDeletes(context, self.heads, self.acls)
         self.batch_deletes = BatchDeletes(context, self.heads, self.acls, self.deletes)

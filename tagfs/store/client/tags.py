@@ -4,10 +4,19 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from tagfs.errors import Interrupted, TagfsError
+from tagfs.errors import (
+    AccessDenied,
+    BadCredentials,
+    Interrupted,
+    InvalidTag,
+    Refused,
+    TagfsError,
+    Unsupported,
+)
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.open_uploads import OpenUploads
 from tagfs.store.client.proofs import NO_TAGS_CODES
+from tagfs.store.client.resource_tags import ResourceTags
 from tagfs.store.client.tag_requests import TagRequests
 from tagfs.store.dialects.tag_escape import TagEscape
 from tagfs.store.tags import NO_TAGS, TagRules, TagSet
@@ -20,6 +29,7 @@ class ObjectTags:
 
     Attributes:
         rules: what the bucket takes on an object: what its service documents, and what it told.
+        resource: the way to the tags of a bucket with ABAC.
     """
 
     def __init__(self, context: ClientContext, requests: TagRequests, uploads: OpenUploads) -> None:
@@ -28,6 +38,7 @@ class ObjectTags:
         self._locks = context.locks
         self._requests = requests
         self._uploads = uploads
+        self.resource = ResourceTags(context)
         self.rules = context.api.dialect.object_tag_rules
         self._literal: bool | None = None  # whether encoded tags are kept as they come
 
@@ -78,13 +89,13 @@ class ObjectTags:
 
     def get_bucket_tags(self) -> TagSet:
         """Return the tags of the bucket; see `TagStore.get_bucket_tags`."""
-        return self._api.dialect.tag_escape.decode(self._requests.get("GetBucketTags", None))
+        return self._api.dialect.tag_escape.decode(self._bucket_tags())
 
     def update_bucket_tags(self, change: Callable[[TagSet], TagSet]) -> TagSet:
         """Change the tags of the bucket; see `TagStore.update_bucket_tags`."""
         # No object has the empty key, so the bucket's own lock has a name of its own.
         with self._locks.hold(""):
-            came = self._requests.get("GetBucketTags", None)
+            came = self._bucket_tags()
             present = self._api.dialect.tag_escape.decode(came)
             # The service's own tags are sent along, or all are refused.
             rules = self._api.dialect.bucket_tag_rules
@@ -97,13 +108,34 @@ class ObjectTags:
                 came,
                 present,
             )
-            lost = [key for key in present if key not in wanted]
             with self._features.require("bucket_tags"):
-                if self._only_loses(present, wanted):
-                    self._requests.delete("DeleteBucketTags", None, ",".join(lost))
+                if self.resource.in_use:
+                    self.resource.change(wanted, present)
                 else:
-                    self._requests.put("BucketTags", None, sent)
+                    self._put_bucket_tags(sent, wanted, present)
             return wanted
+
+    def _put_bucket_tags(self, sent: TagSet, wanted: TagSet, present: TagSet) -> None:
+        """Replace the tags of the bucket, or have it done as a bucket with ABAC wants it."""
+        lost = [key for key in present if key not in wanted]
+        try:
+            if self._only_loses(present, wanted):
+                self._requests.delete("DeleteBucketTags", None, ",".join(lost))
+            else:
+                self._requests.put("BucketTags", None, sent)
+        except BadCredentials:
+            raise
+        except (AccessDenied, InvalidTag, Refused, Unsupported) as refusal:
+            self.resource.take_over(refusal, wanted, present)
+
+    def _bucket_tags(self) -> TagSet:
+        """Return the bucket's tags as the service writes them."""
+        try:
+            return self._requests.get("GetBucketTags", None)
+        except AccessDenied:
+            if not self.resource.in_use:
+                raise
+        return self.resource.get()
 
     def _put_object_tags(self, key: str, tags: TagSet, came: TagSet) -> None:
         """Replace the tags of one object; `came` are the present ones as the service wrote them."""

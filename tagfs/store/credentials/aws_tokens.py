@@ -65,7 +65,7 @@ class TokenService:
         Raises:
             BadCredentials
         """
-        body = _form("AssumeRole", role.parameters())
+        body = form_of("AssumeRole", role.parameters())
         secrets = (by.secret_access_key, by.session_token or "", role.external_id)
 
         def write(now: float) -> TokenRequest:
@@ -84,7 +84,7 @@ class TokenService:
         request = TokenRequest(
             url=self.url,
             headers={"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
-            body=_form("AssumeRoleWithWebIdentity", parameters),
+            body=form_of("AssumeRoleWithWebIdentity", parameters),
             secrets=(token,),
         )
         return _pair(self.around.tokens.ask(who, lambda _: request), who)
@@ -118,7 +118,8 @@ def suffix(region: str) -> str:
     return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
 
 
-def _form(action: str, parameters: Mapping[str, str]) -> bytes:
+def form_of(action: str, parameters: Mapping[str, str]) -> bytes:
+    """Return the body of a call."""
     return urlencode({"Action": action, "Version": _VERSION, **parameters}).encode()
 
 

@@ -144,6 +144,8 @@ class Dialect:
         get_headers: sent with every GET of content.
         exclusive: header and value which make a write fail when the key is taken.
         exclusive_operations: the operations that take it.
+        control_plane: whether the account has a service of its own, which changes the tags of some
+            buckets.
         conditional_deletes: whether deletions may name the version that is to go.
         taken_codes: what they answer when the key is taken.
         copy_tags, replace_tags, copy_metadata, replace_metadata: words of the copy's directives.
@@ -219,6 +221,7 @@ class Dialect:
     exclusive: tuple[str, str] | None = None
     exclusive_operations: frozenset[str] = frozenset()
     conditional_deletes: bool = False
+    control_plane: bool = False
     taken_codes: frozenset[str] = frozenset()
     copy_tags: str = "COPY"
     replace_tags: str = "REPLACE"

@@ -156,6 +156,7 @@ S3: Final = Dialect(
     # alone ignore them, and are found out where one is refused though nothing is there.
     exclusive_operations=frozenset({"PutObject", "CompleteMultipartUpload", "CopyObject"}),
     conditional_deletes=True,
+    control_plane=True,
     taken_codes=frozenset({"PreconditionFailed"}),
     probes_tags=True,
     # Of the checksums that S3 compares, the one that all servers which have any know.

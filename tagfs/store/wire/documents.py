@@ -57,6 +57,30 @@ def render_tag_set(tags: Mapping[str, str]) -> bytes:
     )
 
 
+def parse_abac(body: bytes) -> bool:
+    """Read the answer to GET ?abac of a bucket: whether tags decide who may do what."""
+    return fields_of(parse_document(body, "AbacStatus")).get("Status") == "Enabled"
+
+
+def parse_resource_tags(body: bytes) -> TagSet:
+    """Read the answer to ListTagsForResource of S3 Control."""
+    root = parse_document(body, "ListTagsForResourceResult", "ListTagsForResourceOutput")
+    found = (fields_of(element) for element in root.iterfind("Tags/Tag"))
+    return TagSet({fields.get("Key", ""): fields.get("Value", "") for fields in found})
+
+
+def render_resource_tags(tags: Mapping[str, str]) -> bytes:
+    """Write the body of TagResource of S3 Control."""
+    pairs = "".join(
+        f"<Tag><Key>{escape_text(key)}</Key><Value>{escape_text(value)}</Value></Tag>"
+        for key, value in tags.items()
+    )
+    return (
+        '<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/">'
+        f"<Tags>{pairs}</Tags></TagResourceRequest>"
+    ).encode()
+
+
 def render_restore(days: int) -> bytes:
     """Write the body of POST ?restore, without a tier: the service's usual one."""
     return render_document("RestoreRequest", f"<Days>{days}</Days>")
