@@ -172,8 +172,8 @@ def _tokens(text: str) -> "list[_Token]":
         found = _TOKEN.match(text, position)
         if found is None:
             left = text[position:].strip()
-            hint = ": write KEY=VALUE without blanks" if left[0] in "=!~" else ""
-            raise SettingsError(f"{text!r}: cannot read {left!r}{hint}")
+            raise SettingsError(f"{text!r}: cannot read {left!r}{_hint(left)}")
+        _check_slips(text, found)
         position = found.end()
         if found["bracket"]:
             tokens.append(_Token(found["bracket"]))
@@ -182,6 +182,37 @@ def _tokens(text: str) -> "list[_Token]":
         else:
             tokens.append(_Token(found[0].strip(), _test(text, found)))
     return tokens
+
+
+_SLIPS: Final = {"&&": "and", "&": "and", "||": "or", "|": "or"}
+"""What other languages write for our words."""
+
+
+def _hint(left: str) -> str:
+    """Say what is meant, perhaps, by what cannot be read."""
+    if left.startswith("!~"):
+        return ": write not KEY~REGEX"
+    negated = re.match(r"!\s*([^\s=!~()]+)", left)
+    if negated:
+        return f": write not {negated[1]}"
+    return ": write KEY=VALUE without blanks" if left[0] in "=!~" else ""
+
+
+def _check_slips(text: str, found: re.Match[str]) -> None:
+    """Refuse what is written as other languages have it: it would look for something else.
+
+    In quotes it is what it says: team="=blue".
+    """
+    key, operator, value = found["key"], found["operator"], found["value"]
+    if key in _SLIPS and operator is None:
+        raise SettingsError(f"{text!r}: write {_SLIPS[key]} for {key}")
+    if operator is None or not value or value[0] not in "=~":
+        return
+    bare = value.lstrip("=~")
+    right = f"{key}~{bare}" if "~" in operator + value[0] else f"{key}{operator}{bare}"
+    if operator == "!=" and value[0] == "~":
+        right = f"not {right}"
+    raise SettingsError(f"{text!r}: write {right} (a value that begins so is quoted)")
 
 
 def _test(text: str, found: re.Match[str]) -> Test:

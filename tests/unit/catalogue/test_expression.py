@@ -125,3 +125,29 @@ def test_any_text_gives_an_expression_or_our_error(text: str) -> None:
 def test_blanks_around_an_operator_are_explained(text: str) -> None:
     with pytest.raises(SettingsError, match="write KEY=VALUE without blanks"):
         parse_expression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("team==blue", "write team=blue "),
+        ("team=~b", "write team~b "),
+        ("team~=b", "write team~b "),
+        ("team!==blue", "write team!=blue "),
+        ("team!~b", "write not KEY~REGEX"),
+        ("a and team==blue", "write team=blue "),
+        ("a && b", "write and for &&"),
+        ("a || b", "write or for ||"),
+        ("!team", "write not team"),
+        ("!team=blue", "write not team"),
+    ],
+)
+def test_what_other_languages_write_is_explained(text: str, right: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_expression(text)
+    assert right in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['team="=blue"', "team='~b'", 'team~"=b"', '"&&"', "team=a=b"])
+def test_in_quotes_it_is_what_it_says(text: str) -> None:
+    parse_expression(text)
