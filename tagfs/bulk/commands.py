@@ -7,6 +7,11 @@ import click
 from tagfs.terminal.lazy_group import Later, LazyGroup
 
 COMMANDS: Final = {
+    "check": Later(
+        "tagfs.bulk.check_command",
+        "check_command",
+        "Name what does not follow the rules (-o rules=FILE, or those of the mount).",
+    ),
     "copy": Later(
         "tagfs.bulk.vocabulary_commands",
         "copy_command",

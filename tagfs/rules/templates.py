@@ -134,6 +134,11 @@ class Template:
         return "".join(piece for piece, _ in self._pieces)
 
     @property
+    def fields(self) -> frozenset[str]:
+        """The names of its fields."""
+        return frozenset(it for it, is_field in self._pieces if is_field)
+
+    @property
     def literals(self) -> str:
         """All of it but its fields."""
         return "".join(piece for piece, is_field in self._pieces if not is_field)

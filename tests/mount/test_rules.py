@@ -12,7 +12,7 @@ import pytest
 from tests.emulated import Emulator
 from tests.mount.conftest import ALL, Faults
 from tests.mount.test_rights import CALLS, Bench, outcome
-from tests.mounting import Mounted, mounted
+from tests.mounting import KEYS, Mounted, mounted
 
 RULES = """
 [[rules]]
@@ -33,7 +33,8 @@ checked = "close"
 """
 GIVEN = {"owner": "root", "kind": "tif", "project": "apollo"}
 EPERM, EINVAL = "Operation not permitted", "Invalid argument"
-PAGE = Path(__file__).parents[2] / "docs/rules.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/rules.md"
 
 
 @pytest.fixture(scope="module")
@@ -195,24 +196,32 @@ def test_the_examples_of_the_page(service: Emulator, tmp_path: Path) -> None:
     """docs/rules.md shows what happens."""
     page = PAGE.read_text()
     rules = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
-    console = re.search(r"```console\n(.*?)```", page, re.DOTALL)
+    console = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
     assert rules
-    assert console
     (tmp_path / "rules.toml").write_text(rules[1])
     option = f"rules={tmp_path}/rules.toml"
-    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", console[1], re.MULTILINE)
+    steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", console, re.MULTILINE)
     assert steps[0][0].startswith("tagfs mount ")
     with mounted(service, service.take(), tmp_path / "mnt", option) as mount:
         for command, output in steps[1:]:
             typed = command.replace("/mnt", str(mount.path))
+            typed = re.sub("^tagfs", f"{sys.executable} -m tagfs", typed)
             done = subprocess.run(
-                ["sh", "-c", f"{typed} 2>&1"],
-                env={**os.environ, "LC_ALL": "C"},
+                ["sh", "-c", f"exec 2>&1; {typed}"],
+                cwd=tmp_path,
+                env={
+                    **os.environ,
+                    **KEYS,
+                    "LC_ALL": "C",
+                    "PYTHONPATH": str(ROOT),
+                    "TAGFS_CACHE_DIR": str(tmp_path),
+                },
                 capture_output=True,
                 text=True,
                 check=False,
             )
             shown = done.stdout.replace(str(mount.path), "/mnt")
+            shown = shown.replace(f"{tmp_path}/rules.toml", "/etc/photos-rules.toml")
             assert shown.strip() == output.strip(), command
     logged = re.search(r"^setxattr: (.*) \(rule", page, re.MULTILINE)
     assert logged

@@ -276,6 +276,7 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs.config.bucket_settings",
             "tagfs.config.options",
             "tagfs.config.settings",
+            "tagfs.config.tag_policy",
             "tagfs.manual.completion",
             "tagfs.config.values",
         }
