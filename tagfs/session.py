@@ -45,6 +45,7 @@ from tagfs.recovery.startup_notice import notice
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.store.http.messages import Attempt, Observer
+from tagfs.store.local_markers import LocalMarkers
 from tagfs.store.scope import Everything
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
     settings, client, vitals = parts.settings, parts.client, parts.vitals
     catalogue = catalogue_of(settings)
     bucket = CachedBucket(
-        client,
+        LocalMarkers(client),
         memory=memory_of(settings, client, catalogue),
         ttl=settings.ttl,
         tag_ttl=settings.tag_ttl,

@@ -38,6 +38,7 @@ class Capabilities:
         metadata: objects keep metadata of the user's.
         part_copies: parts of an upload can be copied from another object.
         annotations: objects have named texts beside them (S3).
+        markers: an empty object whose key ends in "/" is kept as such.
         rename: one request renames a file, or a directory with all that is in it. Directories
             are real there: they are not gone with the last of their entries.
     """
@@ -51,6 +52,7 @@ class Capabilities:
     metadata: bool = True
     part_copies: bool = True
     annotations: bool = False
+    markers: bool = True
     rename: bool = False
 
 

@@ -31,6 +31,7 @@ from tagfs.errors import (
 from tagfs.store.bucket import Bucket, Capabilities
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client
+from tagfs.store.local_markers import LocalMarkers
 from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -51,7 +52,13 @@ SERVICES = {
 }
 """Emulated services, and those variants of them that a client must see through."""
 
-IN_MEMORY = ["memory", "cached memory", "cached memory for no time", "a part of cached memory"]
+IN_MEMORY = [
+    "memory",
+    "cached memory",
+    "cached memory for no time",
+    "a part of cached memory",
+    "memory behind markers",
+]
 KINDS = [
     *IN_MEMORY,
     *SERVICES,
@@ -124,6 +131,8 @@ def bucket(request, running):
     inner = MemoryBucket() if name.startswith("memory") else open_(running(name), name)
     ttl = 0 if "no time" in request.param else 60
     one = inner
+    if "markers" in request.param:
+        one = LocalMarkers(inner)
     if "cached" in request.param:
         counts = inner.dialect.counts_tags if isinstance(inner, Client) else True
         one = CachedBucket(inner, ttl=ttl, tag_ttl=ttl, counts_tags=counts)

@@ -44,6 +44,8 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
         for option in (
             "directories=seaweedfs",
             "directories=minio",
+            "directories=files",
+            "directories=refused",
             "tagging=none",
             "tagging=no_delete",
             "part_copies=off",

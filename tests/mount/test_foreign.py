@@ -219,10 +219,15 @@ class TestContent:
         assert set(contents(there)) == {"large", "small"}
 
     def test_a_directory_costs_no_file(self, mount: Mounted, there: Path) -> None:
-        """Its marker is a file there: nothing can be made in it, and nothing is lost."""
+        """Its marker would be a file there: it lives in the mount until there is a file in it."""
         before = contents(there)
         (mount.path / "dir").mkdir()
-        with pytest.raises(OSError):
-            (mount.path / "dir/x").write_text("x")
-        found = contents(there)
-        assert {name: found[name] for name in before} == before
+        assert contents(there) == before
+        (mount.path / "dir/x").write_text("x")
+        (mount.path / "dir").rename(mount.path / "moved")
+        assert (there / "moved/x").read_text() == "x"
+        (mount.path / "moved/x").unlink()
+        (mount.path / "moved").rmdir()
+        assert set(os.listdir(mount.path)) == set(before)
+        found = {path.name for path in there.iterdir() if path.is_file()}
+        assert found == set(before)

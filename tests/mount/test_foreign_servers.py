@@ -151,6 +151,62 @@ class TestDirectories:
         assert os.listdir(mount.path) == []
 
 
+@pytest.mark.services("s3 directories=files", "s3 directories=refused")
+class TestWithoutMarkers:
+    """Directories live in the memory of the mount until there is a file in them."""
+
+    def test_a_directory_is_made_used_and_removed(self, mount: Mounted) -> None:
+        top = mount.path / "d"
+        top.mkdir(mode=0o750)
+        os.utime(top, (1, 1))
+        assert mount.keys() == []
+        mount.forget()
+        assert (top.stat().st_mode & 0o777, top.stat().st_mtime) == (0o750, 1)
+        assert failing(os.mkdir, top) == errno.EEXIST
+        assert failing(os.setxattr, top, "user.tag.a", b"b") == errno.EOPNOTSUPP
+        (top / "x").write_bytes(b"1")
+        (top / "below").mkdir()
+        assert mount.keys() == ["d/x"]
+        mount.forget()
+        assert sorted(os.listdir(top)) == ["below", "x"]
+        assert failing(os.rmdir, top) == errno.ENOTEMPTY
+        (top / "x").unlink()
+        (top / "below").rmdir()
+        assert os.listdir(top) == []
+        top.rmdir()
+        assert os.listdir(mount.path) == []
+        assert "keeps no markers" in mount.log()
+
+    def test_trees(self, mount: Mounted, local: Path) -> None:
+        before = plant(local)
+        run("cp", "-a", f"{local}/.", "copied", cwd=mount.path)
+        for _ in range(2):
+            run("rsync", "-a", f"{local}/", "synced", cwd=mount.path)
+        run("mv", "copied", "moved", cwd=mount.path)
+        mount.forget()
+        assert tree(mount.path / "moved") == tree(mount.path / "synced") == before
+        assert sorted(os.listdir(mount.path)) == ["moved", "synced"]
+        run("rm", "-r", "moved", "synced", cwd=mount.path)
+        mount.forget()
+        assert os.listdir(mount.path) == []
+        assert mount.judge.keys() == []
+
+    def test_a_directory_of_others_outlives_its_last_file(self, mount: Mounted) -> None:
+        mount.judge.put("q/x", b"1")
+        (mount.path / "q/x").unlink()
+        mount.forget()
+        assert os.listdir(mount.path / "q") == []
+        (mount.path / "q").rmdir()
+        assert os.listdir(mount.path) == []
+
+    def test_a_file_beside(self, mount: Mounted) -> None:
+        """What is tried strikes no object, and an object without content is a file."""
+        mount.judge.put("empty", b"")
+        (mount.path / "d").mkdir()
+        assert mount.keys() == ["empty"]
+        assert (mount.path / "empty").read_bytes() == b""
+
+
 @ALL
 class TestFiles:
     def test_edits(self, mount: Mounted) -> None:

@@ -38,6 +38,7 @@ class Features:
         copies_markers: a marker of a directory may be copied as any object.
         deletes_markers: one that is in a batch of deletions is deleted with it; None while nobody
             knows.
+        keeps_markers: a marker was kept as what it is.
         keeps_metadata: user metadata is returned again; None while nobody knows. Of markers apart.
         conditional_deletes: whether deletions may name the version that is to go.
         copies_bring_tags: copies that bring no tags are refused.
@@ -56,6 +57,7 @@ class Features:
         self.sees_uncopied = False
         self.copies_markers = True
         self.deletes_markers: bool | None = None
+        self.keeps_markers = False
         self.keeps_metadata: dict[bool, bool] = {}  # by whether it is a marker's
         self.conditional_deletes = dialect.conditional_deletes
         self.copies_bring_tags = False
@@ -216,6 +218,20 @@ class Features:
             self.deletes_markers = deleted
         if not deleted:
             logger.info("markers of directories on %s are deleted one by one", self._title)
+
+    def note_markers(self, failure: str) -> None:
+        """Note whether a marker was kept as what it is; `failure` says why it was not."""
+        if not failure:
+            self.keeps_markers = True
+            return
+        self.disable("markers", failure)
+        logger.warning(
+            "bucket %r on %s keeps no markers of directories (%s): without a file in it a directory"
+            " lives in this mount alone, until it is unmounted",
+            self._bucket,
+            self._title,
+            failure,
+        )
 
     def note_metadata(self, *, kept: bool, of_marker: bool) -> None:
         """Note whether user metadata was kept."""

@@ -69,6 +69,7 @@ class MarkerWrites:
         exclusive: bool,
     ) -> ObjectInfo:
         """Write at `key` a marker with what the source has."""
+        self._features.note_markers("")  # there is one
         found = self._heads.head(source.key)
         detail = source.detail or found.detail or Detail()
         new = NewObject(
@@ -82,6 +83,7 @@ class MarkerWrites:
 
     def rewrite(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
         """Write a marker anew with other metadata; its tags stay."""
+        self._features.note_markers("")
         made = self._writes.put(info.key, _EMPTY, replace(new, tags=Keep.REPLACED))
         before = info.detail or Detail()
         return made.with_detail(replace(made.detail or Detail(), tag_count=before.tag_count))

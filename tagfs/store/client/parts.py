@@ -16,6 +16,7 @@ from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.kept_metadata import KeptMetadata
 from tagfs.store.client.listing import ObjectListing
+from tagfs.store.client.marker_trials import MarkerTrials
 from tagfs.store.client.markers import MarkerWrites
 from tagfs.store.client.metadata_edits import MetadataEdits
 from tagfs.store.client.multipart import MultipartUploads
@@ -72,7 +73,7 @@ class Parts:
             outcomes=Outcomes(context, self.heads),
             metadata=KeptMetadata(context, self.heads),
         )
-        self.writes = ObjectWrites(context, steps)
+        self.writes = ObjectWrites(context, steps, MarkerTrials(context, self.deletes))
         self.links = SymlinkWrites(context, self.heads, trials, steps)
         self.appends = ObjectAppends(context, self.heads, self.content, steps)
         self.multipart = MultipartUploads(context, trials, uploads, steps)

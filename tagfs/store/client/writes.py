@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tagfs.errors import FileTooLarge
 from tagfs.store.client.context import ClientContext
+from tagfs.store.client.marker_trials import MarkerTrials
 from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.http.messages import Request
@@ -13,7 +14,7 @@ from tagfs.store.objects import NewObject, ObjectInfo, Source
 class ObjectWrites:
     """PutObject; see `tagfs.store.bucket.ObjectWrites` for what the method promises."""
 
-    def __init__(self, context: ClientContext, steps: WriteSteps) -> None:
+    def __init__(self, context: ClientContext, steps: WriteSteps, markers: MarkerTrials) -> None:
         self._api = context.api
         self._locks = context.locks
         self._acls = steps.acls
@@ -22,10 +23,12 @@ class ObjectWrites:
         self._conditional = steps.conditional
         self._outcomes = steps.outcomes
         self._metadata = steps.metadata
+        self._markers = markers
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         """Create or replace an object in one request; see `ObjectWrites.put`."""
         self._api.check_key(key)
+        self._markers.check(key)
         if source.size > self._api.limits.max_put:
             raise FileTooLarge(f"{source.size} bytes in one PutObject of {key!r}")
         with self._locks.hold(key), self._annotations.keeping(key, new) as kept:
