@@ -54,6 +54,8 @@ class LocalMarkers:
         self.complete_upload, self.abort_upload = inner.complete_upload, inner.abort_upload
         self.get_bucket_tags = inner.get_bucket_tags
         self.update_bucket_tags = inner.update_bucket_tags
+        self.get_annotation, self.put_annotation = inner.get_annotation, inner.put_annotation
+        self.delete_annotation = inner.delete_annotation
         self.close = inner.close
 
     @property
@@ -104,6 +106,10 @@ class LocalMarkers:
     def get_acl(self, key: str) -> Mapping[str, str]:
         """Return the ACL of one object."""
         return {} if key in self._made else self._inner.get_acl(key)
+
+    def list_annotations(self, key: str) -> Mapping[str, int]:
+        """Return the size of each annotation of an object by its name."""
+        return {} if key in self._made else self._inner.list_annotations(key)
 
     def _with_made(self, page: Page, prefix: str, delimiter: str, token: str | None) -> Page:
         """Return a page with those markers that belong between it and the one before."""

@@ -50,6 +50,7 @@ def test_it_has_no_tags() -> None:
         one.put("d/", EMPTY, NewObject(tags=TagSet({"a": "b"})))
     one.put("d/", EMPTY, NEW)
     assert one.get_tags("d/") == one.get_acl("d/") == {}
+    assert one.list_annotations("d/") == {}
     assert one.get_tags_many(["d/"]) == {}
     with pytest.raises(Unsupported):
         one.put_tags("d/", TagSet({"a": "b"}))
