@@ -196,7 +196,9 @@ class LocalMarkers:
 
     def _remember(self, key: str, new: NewObject) -> ObjectInfo:
         if isinstance(new.tags, TagSet) and new.tags:
-            raise Unsupported(f"{key!r} is in the memory of this mount alone, and has no tags")
+            raise Unsupported(
+                f"{key!r} is in the memory of this mount alone, and has neither tags nor ACL"
+            )
         detail = Detail(metadata=new.metadata, headers=new.headers, tag_count=0)
         now = time.time_ns()
         made = ObjectInfo(key=key, size=0, etag=_ETAG, last_modified_ns=now, detail=detail)
@@ -216,7 +218,12 @@ class LocalMarkers:
             del self._keys[bisect_left(self._keys, key)]
             return True
 
-    # Tags, which there are none of
+    # Tags and ACLs, which there are none of
+
+    def put_acl(self, key: str, word: str) -> None:
+        """Give an object the ACL that the service calls so."""
+        self._demand_kept(key)
+        self._inner.put_acl(key, word)
 
     def get_tags(self, key: str) -> TagSet:
         """Return the tag set of one object."""
@@ -238,4 +245,6 @@ class LocalMarkers:
 
     def _demand_kept(self, key: str) -> None:
         if key in self._made:
-            raise Unsupported(f"{key!r} is in the memory of this mount alone, and has no tags")
+            raise Unsupported(
+                f"{key!r} is in the memory of this mount alone, and has neither tags nor ACL"
+            )

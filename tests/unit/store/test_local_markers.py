@@ -55,6 +55,8 @@ def test_it_has_no_tags() -> None:
     with pytest.raises(Unsupported):
         one.put_tags("d/", TagSet({"a": "b"}))
     with pytest.raises(Unsupported):
+        one.put_acl("d/", "private")
+    with pytest.raises(Unsupported):
         one.update_tags("d/", lambda tags: tags.with_tag("a", "b"))
 
 
