@@ -12,7 +12,7 @@ from tagfs.config.settings import Settings
 from tagfs.doctor.findings import Finding, fail, ok, warning
 from tagfs.errors import SettingsError
 from tagfs.fuse import loader
-from tagfs.recovery.staging_directory import staging_base
+from tagfs.recovery.staging_directory import staging_base, why_not_private
 
 _MOUNTERS = ("fusermount3", "fusermount")
 _SMALL = 1024**3  # bytes
@@ -117,18 +117,23 @@ def _cache_dir(settings: Settings) -> Finding:
     found = staging_base(path)
     while not found.exists() and found != found.parent:
         found = found.parent
-    if not found.is_dir():
-        return fail(check, f"{found} is not a directory", other)
-    if not os.access(found, os.W_OK | os.X_OK):
-        return fail(check, f"{found} cannot be written", other)
-    state = found.stat()
-    if found == staging_base(path) and (
-        state.st_uid != os.geteuid() or stat.S_IMODE(state.st_mode) & 0o022
-    ):
-        return fail(check, f"{found} is not yours alone", f"chmod go-w {found}, or {other}")
+    if why := why_not_private(staging_base(path)):
+        return fail(check, why, f"chmod go-w it, or {other}")
+    if why := _why_not_written(found):
+        return fail(check, why, other)
     room = os.statvfs(found)
     free = room.f_bavail * room.f_frsize
     if free < _SMALL:
         shown = f"{path} has {free // 1024**2:,} MiB free"
         return warning(check, shown, f"what is being written has to fit: {other}")
     return ok(check, f"{path} can be written, {free // 1024**3:,} GiB free")
+
+
+def _why_not_written(found: Path) -> str:
+    """Say why nothing can be made in a directory; "" if it can."""
+    if not found.is_dir():
+        return f"{found} is not a directory"
+    if not os.access(found, os.W_OK | os.X_OK):
+        return f"{found} cannot be written"
+    # In /proc and the like root may write, and no file can be.
+    return "" if os.statvfs(found).f_blocks else f"{found} holds no files"

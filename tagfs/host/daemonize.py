@@ -32,9 +32,26 @@ def run_in_background(work: Callable[[Callable[[], None]], None]) -> None:
     sys.exit(1)
 
 
+def _inherited() -> list[int]:
+    """Return the descriptors that whoever started this program has left open, but for the first 3.
+
+    Python's own are not inherited by what it runs, and what it has inherited is marked so.
+    """
+    found = (int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208  (names alone)
+    return [number for number in found if number > 2 and _passed_on(number)]  # noqa: PLR2004
+
+
+def _passed_on(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:  # the one by which they were listed
+        return False
+
+
 def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
     status = 1
     reported = False
+    inherited = _inherited()
 
     def report(message: bytes) -> None:
         nonlocal reported
@@ -48,6 +65,8 @@ def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+        for descriptor in inherited:  # a lock or a pipe of the caller's, who would wait for it
+            os.close(descriptor)
         report(READY)
 
     try:

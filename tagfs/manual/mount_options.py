@@ -32,7 +32,8 @@ def help_text(width: int = 78) -> str:
         blocks.append("\b\n" + "\n".join(lines))
     return (
         "\n\n".join(blocks)
-        + "\n\nEvery other option of libfuse passes through. See tagfs-mount(8)."
+        + "\n\nEvery other option of libfuse passes through. kernel_cache lets this host read what "
+        "another one has replaced: leave it out. See tagfs-mount(8)."
     )
 
 
@@ -52,7 +53,9 @@ def markdown() -> str:
     return "\n".join(
         [
             *lines,
-            "Every other option of libfuse passes through; `suid` and `dev` change nothing.",
+            "Every other option of libfuse passes through; `suid` and `dev` change nothing. "
+            "`kernel_cache` lets this host read old content of what another one has replaced, for as long "
+            "as the kernel keeps it: leave it out, unless nobody changes the bucket. `auto_cache` does not.",
             "",
         ]
     )

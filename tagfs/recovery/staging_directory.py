@@ -118,14 +118,24 @@ def _check_private(base: Path) -> None:
     Raises:
         SettingsError
     """
-    found, above = base.lstat(), base.parent.stat()
-    mode = stat.S_IMODE(found.st_mode)
-    # A link would have bytes of private files land where another user wanted them.
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or mode & 0o022:
-        raise SettingsError(f"{base} is not yours alone: choose another cache_dir")
-    replaceable = stat.S_IMODE(above.st_mode) & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
-    if above.st_uid not in {0, os.geteuid()} or replaceable:
-        raise SettingsError(f"{base.parent} can be changed by others: choose another cache_dir")
+    if why := why_not_private(base):
+        raise SettingsError(f"{why}: choose another cache_dir")
+
+
+def why_not_private(base: Path) -> str:
+    """Say why nothing is staged in a directory, which need not be there yet; "" if it may be."""
+    if base.exists() or base.is_symlink():
+        found = base.lstat()
+        # A link would have bytes of private files land where another user wanted them.
+        is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if not is_own or stat.S_IMODE(found.st_mode) & 0o022:
+            return f"{base} is not yours alone"
+    if base.parent.exists():
+        above = base.parent.stat()
+        replaceable = stat.S_IMODE(above.st_mode) & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+        if above.st_uid not in {0, os.geteuid()} or replaceable:
+            return f"{base.parent} can be changed by others"
+    return ""
 
 
 class StagingDirectory:

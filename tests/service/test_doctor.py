@@ -483,6 +483,21 @@ def test_what_is_for_root_alone(tmp_path: Path, name: str) -> None:
     assert name not in on_host(settings(tmp_path, suid=True, dev=True), Host(uid=0))
 
 
+def test_a_cache_directory_that_a_mount_refuses(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/staging").symlink_to(tmp_path)
+    for place, words in {
+        tmp_path / "open": "can be changed by others",
+        tmp_path / "linked": "is not yours alone",
+        Path("/proc/x"): "/proc ",
+    }.items():
+        found = on_host(settings(tmp_path, cache_dir=str(place)), Host())["cache_dir"]
+        assert found.level is Level.FAIL, place
+        assert words in found.detail
+
+
 def test_the_cache_directory(tmp_path: Path) -> None:
     assert on_host(settings(tmp_path), Host())["cache_dir"].level is not Level.FAIL
     assert not (tmp_path / "cache").exists()

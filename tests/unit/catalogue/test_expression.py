@@ -121,6 +121,19 @@ def test_any_text_gives_an_expression_or_our_error(text: str) -> None:
         parse_expression(text).matches({"a": "b"})
 
 
+@pytest.mark.parametrize("text", ["team==blue", "a and not b==c", "team!==x", "a=~b"])
+def test_two_operators_are_a_slip(text: str) -> None:
+    if "==" not in text:
+        assert parse_expression(text).matches({"a": "~b"})
+        return
+    with pytest.raises(SettingsError, match="one = is enough"):
+        parse_expression(text)
+
+
+def test_a_value_may_begin_with_an_equals_sign() -> None:
+    assert parse_expression('team="=blue"').matches({"team": "=blue"})
+
+
 @pytest.mark.parametrize("text", ["team = blue", "team != blue", "a and b ~ c"])
 def test_blanks_around_an_operator_are_explained(text: str) -> None:
     with pytest.raises(SettingsError, match="write KEY=VALUE without blanks"):
