@@ -2,7 +2,7 @@
 
 Where it keeps them, nothing here does anything. Where it does not, a directory that was made lives
 as long as the mount, with its mode and times, and whoever looks through this one sees it; to others
-it is there as soon as a key below it is.
+it is there as soon as a key below it is. Those of Hadoop are shown as what they mean.
 """
 
 import threading
@@ -15,8 +15,10 @@ from cachetools import LRUCache
 
 from tagfs.errors import AlreadyExists, Unsupported
 from tagfs.store.bucket import Bucket, Capabilities
+from tagfs.store.folder_markers import FOLDER, FolderMarkers
 from tagfs.store.objects import (
     NONE_MEANT,
+    BytesSource,
     Detail,
     Lookup,
     NewObject,
@@ -42,6 +44,7 @@ class LocalMarkers:
         self._lock = threading.Lock()
         self._made: dict[str, ObjectInfo] = {}
         self._keys: list[str] = []  # of them, in order
+        self._folders = FolderMarkers(inner)
         self._ends: LRUCache[str, str] = LRUCache(_TOKENS)  # token -> last key of the page before
         self._bind(inner)
 
@@ -75,18 +78,23 @@ class LocalMarkers:
     ) -> Page:
         """Return one page of the keys that begin with `prefix`."""
         page = self._inner.list(prefix, delimiter=delimiter, token=token, limit=limit)
+        if delimiter:
+            page = self._folders.shown(page, is_first=token is None)
+        elif token is None:
+            page = self._folders.with_own(prefix, page)
         return self._with_made(page, prefix, delimiter, token) if self._made else page
 
     def scan(self, prefix: str) -> Iterator[Page]:
         """Yield all pages of one directory."""
         token = None
-        for page in self._inner.scan(prefix):
+        for each in self._inner.scan(prefix):
+            page = self._folders.shown(each, is_first=token is None)
             yield self._with_made(page, prefix, "/", token) if self._made else page
             token = page.token
 
     def lookup(self, key: str) -> Lookup:
         """Say what is at `key`."""
-        found = self._inner.lookup(key)
+        found = self._folders.found(key, self._inner.lookup(key))
         with self._lock:
             if not self._below(f"{key}/", limit=1):
                 return found
@@ -155,16 +163,17 @@ class LocalMarkers:
     def copy(self, source: ObjectInfo, key: str, **chosen: Any) -> ObjectInfo:
         """Copy an object."""
         made = self._made.get(source.key)
-        if made is None:
+        if made is None and source.etag != FOLDER:
             return self._inner.copy(source, key, **chosen)
-        detail = made.detail or Detail()
+        detail = (made or source).detail or Detail()
         metadata, headers = chosen.get("metadata"), chosen.get("headers")
         new = NewObject(
             metadata=detail.metadata if metadata is None else metadata,
             headers=detail.headers if headers is None else headers,
+            tags=NO_TAGS,
             exclusive=bool(chosen.get("exclusive")),
         )
-        return self._remember(key, new)
+        return self.put(key, BytesSource(b""), new)
 
     def set_metadata(
         self,
@@ -183,12 +192,15 @@ class LocalMarkers:
         """Delete one object; a missing one is no error."""
         if not self._forget(key):
             self._inner.delete(key, meant=meant)
+        for beside in self._folders.beside((key,)):
+            self._inner.delete(beside)
 
     def delete_many(
         self, keys: Sequence[str], *, meant: Mapping[str, ObjectInfo] = NONE_MEANT
     ) -> Mapping[str, str]:
         """Delete objects in batches."""
-        rest = [key for key in keys if key not in self._made]
+        real = [key for key in keys if key not in meant or meant[key].etag != FOLDER]
+        rest = [key for key in real if key not in self._made] + self._folders.beside(keys)
         failed = self._inner.delete_many(rest, meant=meant) if rest else {}
         for key in set(keys).difference(rest):
             self._forget(key)

@@ -35,11 +35,11 @@ def test_what_is_one(old: Path) -> None:
     assert stat.filemode(found.st_mode) == "drwxr-x---"
     assert (found.st_uid, found.st_gid, found.st_mtime) == (12, 34, 1000)
     assert stat.filemode(os.stat(old / "bare").st_mode) == "drwxr-xr-x"
-    files = ("empty", "full", "file", "emr_$folder$")
+    files = ("empty", "full", "file")
     assert all(stat.S_ISREG(os.stat(old / name).st_mode) for name in files)
     assert os.listdir(old / "old") == []
     with os.scandir(old) as entries:
-        assert {e.name for e in entries if e.is_dir()} == {"old", "bare"}
+        assert {e.name for e in entries if e.is_dir()} == {"old", "bare", "emr"}
 
 
 def test_it_costs_nothing_more(mount: Mounted, old: Path) -> None:
@@ -110,3 +110,37 @@ def test_a_listing_mount_knows_of_none(mount_with: MountFactory) -> None:
         os.getxattr(mount.path / "old", "user.object.content_type")
     (mount.path / "old").write_bytes(b"x")
     assert mount.content("old") == b"x"
+
+
+def test_those_of_hadoop(mount: Mounted) -> None:
+    """`x_$folder$` beside a directory is not seen, and goes and comes with it."""
+    for key in ("t_$folder$", "e_$folder$", "t/a_$folder$"):
+        mount.judge.put(key, b"")
+    mount.judge.put("t/part-0", b"1")
+    mount.judge.put("full_$folder$", b"a file")
+    here = mount.path
+    assert sorted(os.listdir(here)) == ["e", "full_$folder$", "t"]
+    assert sorted(os.listdir(here / "t")) == ["a", "part-0"]
+    assert (os.listdir(here / "e"), os.listdir(here / "t/a")) == ([], [])
+    (here / "e").chmod(0o700)
+    (here / "e").rename(here / "f")
+    (here / "t").rename(here / "u")
+    mount.forget()
+    assert sorted(os.listdir(here)) == ["f", "full_$folder$", "u"]
+    assert stat.S_IMODE((here / "f").stat().st_mode) == 0o700
+    assert sorted(os.listdir(here / "u")) == ["a", "part-0"]
+    run("rm", "-r", here / "u", here / "f")
+    mount.forget()
+    assert os.listdir(here) == ["full_$folder$"]
+    assert mount.keys() == ["full_$folder$"]
+
+
+def test_an_empty_one_of_hadoop_is_moved(mount: Mounted) -> None:
+    mount.judge.put("e_$folder$", b"")
+    assert os.listdir(mount.path) == ["e"]
+    (mount.path / "e").rename(mount.path / "f")
+    mount.forget()
+    assert os.listdir(mount.path) == ["f"]
+    assert os.listdir(mount.path / "f") == []
+    (mount.path / "f").rmdir()
+    assert mount.keys() == []

@@ -87,3 +87,45 @@ def test_pages_hold_what_a_bucket_that_keeps_markers_lists(
     assert list(dict.fromkeys(found)) == found == names(whole)
     if delimiter:
         assert [name for page in one.scan(prefix) for name in names(page)] == names(whole)
+
+
+def test_markers_of_hadoop_are_directories() -> None:
+    one = LocalMarkers(MemoryBucket())
+    for key in ("t_$folder$", "t/f", "e_$folder$", "d/_$folder$", "x_$folder$", "x"):
+        one.put(key, EMPTY, PLAIN)
+    one.put("n_$folder$", BytesSource(b"1"), PLAIN)
+    assert not one.lookup("e").is_prefix  # none was seen yet
+    assert names(one.list("")) == ["d/", "e/", "n_$folder$", "t/", "x"]
+    assert names(one.list("d/")) == ["d/_$folder$"]
+    assert one.lookup("e").is_prefix
+    assert not one.lookup("x").is_prefix
+    assert not one.lookup("n").is_prefix
+    assert [info.key for info in one.list("e/", delimiter="").objects] == ["e/"]
+    (own,) = one.list("e/", delimiter="").objects
+    one.copy(own, "f/")
+    assert one.delete_many(["e/"], meant={"e/": own}) == {}
+    one.delete("t/")
+    assert names(one.list("")) == ["d/", "f/", "n_$folder$", "t/", "x"]
+    assert names(one._inner.list("", delimiter="")) == sorted(
+        ["d/_$folder$", "f/", "n_$folder$", "t/f", "x", "x_$folder$"]
+    )
+
+
+@given(st.lists(st.sampled_from("abcX019"), max_size=6), st.integers(1, 3))
+def test_markers_of_hadoop_are_shown_once_whatever_a_page_holds(
+    directories: list[str], limit: int
+) -> None:
+    one = LocalMarkers(MemoryBucket())
+    for name in directories:
+        one.put(f"{name}_$folder$", EMPTY, PLAIN)
+        if name in "abX":
+            one.put(f"{name}/f", EMPTY, PLAIN)
+        one.put(f"{name}0", EMPTY, PLAIN)
+    found: list[str] = []
+    token, more = None, True
+    while more:
+        page = one.list("", token=token, limit=limit)
+        found += names(page)
+        token, more = page.token, page.token is not None
+    shown = {f"{name}/" for name in directories} | {f"{name}0" for name in directories}
+    assert sorted(found) == sorted(shown)
