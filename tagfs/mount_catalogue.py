@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.database import Unusable
@@ -9,6 +10,7 @@ from tagfs.catalogue.expression import parse_expression
 from tagfs.catalogue.mount_memory import MountMemory
 from tagfs.catalogue.only_matching import OnlyMatching
 from tagfs.catalogue.place import open_catalogue
+from tagfs.catalogue.query import last_scan, size_on_disk
 from tagfs.config.bucket_settings import catalogue_file
 from tagfs.config.settings import Settings
 from tagfs.store.cache.cached_bucket import CachedBucket
@@ -35,6 +37,18 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
         return None
 
 
+def described(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
+    """Return what a mount tells of its catalogue: its size, and when all below was read last.
+
+    Who asks may have interrupted anybody, so no lock is waited for.
+    """
+    at = last_scan(catalogue, prefix)
+    return {
+        "index_bytes": size_on_disk(catalogue),
+        "index_age_seconds": None if at is None else round(catalogue.clock.age(at), 1),
+    }
+
+
 def part_shown(
     settings: Settings, bucket: CachedBucket, catalogue: Catalogue | None
 ) -> OnlyMatching | None:
@@ -42,7 +56,7 @@ def part_shown(
     if not settings.only:
         return None
     wanted = parse_expression(settings.only)
-    if not settings.read_only and not wanted.matches(bucket.default_tags):
+    if not (settings.read_only or settings.rules or wanted.matches(bucket.default_tags)):
         log.info("new files would not match only=%s: none can be made (default_tags)", wanted)
     return OnlyMatching(bucket, wanted, catalogue)
 

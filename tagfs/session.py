@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tagfs.catalogue.catalogue import Catalogue
@@ -39,7 +40,7 @@ from tagfs.host.preflight import check_host
 from tagfs.monitoring.mount_status import MountStatus
 from tagfs.monitoring.request_log import RequestLog
 from tagfs.monitoring.request_stats import RequestStats
-from tagfs.mount_catalogue import catalogue_of, memory_of, part_shown
+from tagfs.mount_catalogue import catalogue_of, described, memory_of, part_shown
 from tagfs.recovery.staging_directory import StagingDirectory
 from tagfs.recovery.startup_notice import notice
 from tagfs.store.cache.cached_bucket import CachedBucket
@@ -210,7 +211,8 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             policy=tag_policy(settings),
             clock_ns=time.time_ns,
         )
-        vitals.attach_filesystem(bucket, env.budget)
+        index = partial(described, catalogue, settings.url.prefix) if catalogue else dict
+        vitals.attach_filesystem(bucket, env.budget, index)
         filesystem = _filesystem(parts, env, catalogue, caller.is_mkdir)
         vitals.serves(filesystem)
         try:

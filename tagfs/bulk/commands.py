@@ -55,6 +55,11 @@ COMMANDS: Final = {
     ),
     "rm": Later("tagfs.bulk.write_commands", "rm_command", "Remove tags, which need not be there."),
     "set": Later("tagfs.bulk.write_commands", "set_command", "Set tags, keeping all others."),
+    "stat": Later(
+        "tagfs.bulk.stat_command",
+        "stat_command",
+        "Count the tags of all below TARGET...: keys, values, objects, bytes, and what has none.",
+    ),
     "undo": Later(
         "tagfs.bulk.write_commands",
         "undo_command",

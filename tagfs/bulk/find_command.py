@@ -35,6 +35,10 @@ class _Duration(click.ParamType[float]):
             self.fail("a time such as 90s, 15m, 2h or 1d", param, ctx)
 
 
+AGE: Final = _Duration()
+"""How old an answer may be, in seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What is looked for, and how it is shown."""
@@ -67,7 +71,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--max-age",
-        type=_Duration(),
+        type=AGE,
         help="an index of at most this age will do, such as 15m, 2h, 1d; else that of the service,"
         " if the bucket has one; else every object is asked for",
     ),

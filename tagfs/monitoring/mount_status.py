@@ -1,10 +1,11 @@
 """What a mount tells of itself: `user.tagfs.status`, SIGUSR1 and the metrics all come from here.
 
-Everything is in memory: nobody who asks waits for the service. No secret is among it.
+Nobody who asks waits for the service, or for a lock. No secret is among it.
 """
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -34,10 +35,16 @@ class MountStatus:
         self._bucket: CachedBucket | None = None
         self._budget: MemoryBudget | None = None
         self._filesystem: FileSystem | None = None
+        self._index: Callable[[], Mapping[str, Any]] = dict
 
-    def attach_filesystem(self, bucket: CachedBucket, budget: MemoryBudget) -> None:
-        """Report of these as well from now on."""
-        self._bucket, self._budget = bucket, budget
+    def attach_filesystem(
+        self,
+        bucket: CachedBucket,
+        budget: MemoryBudget,
+        index: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Report of these as well from now on; `index` tells of what is kept on this host."""
+        self._bucket, self._budget, self._index = bucket, budget, index
 
     def serves(self, filesystem: FileSystem) -> None:
         """Report of its open files as well from now on."""
@@ -78,4 +85,5 @@ class MountStatus:
             "cache": asdict(self._bucket.stats),
             "read_ahead_bytes": self._budget.used,
             "capabilities": asdict(self._bucket.capabilities),
+            **self._index(),
         }

@@ -58,6 +58,10 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{cache.get('rows', 0):,} listed, {cache.get('entries', 0):,} described,"
         f" {cache.get('tag_sets', 0):,} tag sets",
     )
+    if "index_bytes" in status:
+        age = get("index_age_seconds")
+        when = "never read as a whole" if age is None else f"read {duration_text(age)} ago"
+        yield "index", f"{size_text(get('index_bytes', 0))}, {when} (tagfs index)"
     yield (
         "files",
         f"{get('open_files', 0):,} open, {get('dirty_files', 0):,} not yet uploaded,"

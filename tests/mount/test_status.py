@@ -72,6 +72,7 @@ def test_a_page_about_one_mount(shared: Mounted) -> None:
         r"bucket +has append, bucket tags, exclusive, exclusive copies, metadata, object tags", page
     )
     assert re.search(r"by kind .*PUT [12]", page)
+    assert re.search(r"index +\d+\.\d KiB, never read as a whole", page)
     assert re.search(r"sent +[26]\.\d KiB", page)
     assert reported["mountpoint"] == str(shared.path)
     assert reported["state"] == "ok"

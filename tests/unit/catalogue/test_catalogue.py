@@ -18,6 +18,7 @@ from tagfs.catalogue.expression import parse_expression
 from tagfs.catalogue.place import catalogue_name
 from tagfs.catalogue.query import find, unknown_tags, vocabulary
 from tagfs.catalogue.rows import Known, pack_detail, pack_etag, unpack_detail, unpack_etag
+from tagfs.mount_catalogue import described
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.unit.catalogue.cataloguekit import NAME, SIZE, T0, Time, an_object, opened, tags
@@ -428,3 +429,20 @@ def test_a_database_alone_says_why_it_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="x"):
         Database(tmp_path / "x" / "y", NAME)
     assert SIZE
+
+
+def test_what_a_mount_tells_of_it(tmp_path: Path) -> None:
+    """Its size, and how long ago all that is shown was read; without waiting for a lock."""
+    time = Time()
+    one = opened(tmp_path, time)
+    with one.database._lock:  # as if who asks had interrupted a reader
+        assert described(one, "")["index_age_seconds"] is None
+        assert described(one, "")["index_bytes"] > 0
+    one.end_scan("d/", one.begin_scan("d/"))
+    time.pass_time(90)
+    assert described(one, "d/e/")["index_age_seconds"] == 90.0
+    assert described(one, "")["index_age_seconds"] is None
+    assert described(one, "da/")["index_age_seconds"] is None
+    one.close()
+    one.database.path.unlink()
+    assert described(one, "d/") == {"index_bytes": 0, "index_age_seconds": None}
