@@ -431,7 +431,7 @@ def test_a_database_alone_says_why_it_cannot_be(tmp_path: Path) -> None:
     assert SIZE
 
 
-def test_what_a_mount_tells_of_it(tmp_path: Path) -> None:
+def test_what_the_status_of_a_mount_shows(tmp_path: Path) -> None:
     """Its size, and how long ago all that is shown was read; without waiting for a lock."""
     time = Time()
     one = opened(tmp_path, time)
