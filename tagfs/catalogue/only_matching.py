@@ -162,6 +162,7 @@ class OnlyMatching:
         headers: Mapping[str, str] | None = None,
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
+        replaces: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
         self._matching.check_copy(source.key, key, tags, exclusive=exclusive)
@@ -174,6 +175,7 @@ class OnlyMatching:
             headers=headers,
             acl=acl,
             known_tags=known_tags,
+            replaces=replaces,
         )
 
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:

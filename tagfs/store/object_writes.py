@@ -55,6 +55,7 @@ class ObjectWrites(Protocol):
         headers: Mapping[str, str] | None = None,
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
+        replaces: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Copy one object of any size and type on the service, metadata and tags included.
 
@@ -62,9 +63,12 @@ class ObjectWrites(Protocol):
         the source's (of no link).
         `acl`: the source's; if that has none, one that is given, or that of what is replaced.
         `known_tags`: those of the source, where they are known: some services drop them.
+        `replaces`: what is at `key`, as far as is known. Where a service knows such a condition,
+        another version is not replaced.
 
         Raises:
-            NotFound, ObjectChanged (`source` is no longer that version), AlreadyExists
+            NotFound, ObjectChanged (`source` is no longer that version, or `replaces`),
+            AlreadyExists
         """
         ...
 

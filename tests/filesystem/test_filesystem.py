@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.errors import AccessDenied, AlreadyExists, NotFound, Unreachable
+from tagfs.errors import AccessDenied, AlreadyExists, NotFound, ObjectChanged, Unreachable
 from tagfs.fs.content.journal_entries import RenameEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
@@ -322,6 +322,41 @@ def test_a_rename_over_what_was_just_made_replaces_it_as_such(
     assert bucket.get_tags("new") == {"team": "blue"}
     with pytest.raises(NotFound):
         bucket.head("f")
+
+
+@pytest.mark.parametrize("theirs", ["team", ""])
+def test_a_rename_over_what_was_just_replaced_replaces_it_as_such(
+    tree: FileSystem, bucket: MemoryBucket, theirs: str
+) -> None:
+    """The tags of the version that is really replaced are kept, or nothing is there any more."""
+    put(bucket, "f", b"content")
+    put(bucket, "new", b"seen", old="tag")
+    tree.getattr("/new")
+
+    def meanwhile() -> None:
+        if theirs:
+            put(bucket, "new", b"made meanwhile", team="blue")
+        else:
+            bucket.delete("new")
+
+    meddle(bucket, "copy", meanwhile)
+    tree.rename("/f", "/new")
+    assert bucket.get("new").data == b"content"
+    assert bucket.get_tags("new") == ({"team": "blue"} if theirs else {})
+    with pytest.raises(NotFound):
+        bucket.head("f")
+
+
+def test_a_rename_whose_source_was_just_replaced_is_none(
+    tree: FileSystem, bucket: MemoryBucket
+) -> None:
+    put(bucket, "f", b"content")
+    put(bucket, "new", b"seen")
+    meddle(bucket, "copy", lambda: put(bucket, "f", b"written meanwhile"))
+    with pytest.raises(ObjectChanged):
+        tree.rename("/f", "/new")
+    assert bucket.get("f").data == b"written meanwhile"
+    assert bucket.get("new").data == b"seen"
 
 
 def test_an_exclusive_rename_replaces_nothing_that_was_just_made(

@@ -136,6 +136,7 @@ class CopyingFileRename:
             tags=tags,
             acl=acl if left.acl is None else left.acl,
             exclusive=exclusive,
+            replaces=None if target is None else target.info,
             metadata=metadata if attributes is not None or metadata != had.metadata else None,
             headers=headers if info.detail is not None and headers != had.headers else None,
         )

@@ -3,7 +3,15 @@
 import logging
 from dataclasses import replace
 
-from tagfs.errors import AlreadyExists, CrossDevice, IsADirectory, NotADirectory, NotEmpty, NotFound
+from tagfs.errors import (
+    AlreadyExists,
+    CrossDevice,
+    IsADirectory,
+    NotADirectory,
+    NotEmpty,
+    NotFound,
+    ObjectChanged,
+)
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
@@ -19,6 +27,7 @@ from tagfs.fs.tree.remove import Remover
 from tagfs.rules.rule import Checked
 from tagfs.store.objects import NOTHING, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.versions import is_version
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +121,7 @@ class Renamer:
         *,
         exclusive: bool,
     ) -> None:
-        """Copy a file to its new name; where nothing is there, on condition that it stays so.
+        """Copy a file to its new name, on condition that there is what was seen there, or nothing.
 
         What another host has just made is replaced as such: it has tags to be kept.
         """
@@ -123,10 +132,16 @@ class Renamer:
         except AlreadyExists:
             if exclusive or not free:
                 raise
+            made = self._tree.find(new, max_age=0)
+        except ObjectChanged:
+            if target is None:
+                raise
+            made = self._tree.find(new, max_age=0)
+            if _is_unchanged(made, target):  # so the source is what has changed
+                raise
         else:
             return
         log.info("%s: was made meanwhile, and is renamed over", new)
-        made = self._tree.find(new, max_age=0)
         self._check_types(source, made)
         self._copying.run(source, new, made, node, attributes, exclusive=False)
 
@@ -249,3 +264,10 @@ class Renamer:
             return self._env.bucket.head(node.key, max_age=0)
         except NotFound:
             return None
+
+
+def _is_unchanged(found: Entry | None, seen: Entry) -> bool:
+    """Say whether what is at a path now is the version that was seen there."""
+    if found is None or found.info is None or seen.info is None:
+        return False
+    return is_version(found.info, seen.info)

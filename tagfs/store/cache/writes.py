@@ -104,6 +104,7 @@ class CachedWrites:
         headers: Mapping[str, str] | None = None,
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
+        replaces: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._invalidating(source.key):
@@ -126,6 +127,7 @@ class CachedWrites:
                     headers=headers,
                     acl=acl,
                     known_tags=known,
+                    replaces=replaces,
                 ),
                 written,
             )

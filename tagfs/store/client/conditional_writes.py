@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
-from tagfs.errors import AlreadyExists, IntegrityError
+from tagfs.errors import AlreadyExists, IntegrityError, NotFound, ObjectChanged
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import TRIES, ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.objects import NewObject
+from tagfs.store.objects import NewObject, ObjectInfo
 from tagfs.store.tags import TagSet
-from tagfs.store.wire.headers import parse_crc64, parse_md5, render_new
+from tagfs.store.wire.headers import parse_crc64, parse_etag, parse_md5, render_new
+
+_IF_MATCH: Final = "if-match"
 
 
 def _capability(operation: str) -> str:
@@ -60,6 +63,57 @@ class ConditionalWrites:
         self._heads.check_free(key)
         return {}
 
+    def unchanged(self, present: ObjectInfo | None) -> dict[str, str]:
+        """Return the header by which a copy replaces one version alone.
+
+        AWS has it since 2025-10. Of others it is not known whose versions they would compare.
+        """
+        able = self._features.conditional_copies and self._api.is_vouched_for
+        named = present is not None and present.etag and able
+        return {_IF_MATCH: f'"{present.etag}"'} if named and present is not None else {}
+
+    def send_unchanged(
+        self, request: Request, send: Callable[[Request], Response], *, in_place: bool = False
+    ) -> Response:
+        """Send a copy that replaces one version alone; where that is not understood, without.
+
+        That another version is there is left to the caller to read from the answer. `in_place`:
+        the copy is of what it replaces.
+
+        Raises:
+            ObjectChanged: there is nothing to be replaced any more.
+        """
+        if _IF_MATCH not in request.headers:
+            return send(request)
+        try:
+            answer = send(request)
+        except FeatureMissing as failure:
+            reason = str(failure)
+        except NotFound as failure:  # the source, or what it replaces
+            if not in_place and self._etag_at(request.key or "") is None:
+                raise ObjectChanged(str(failure)) from failure
+            raise
+        else:
+            refused = answer.error is not None and answer.code in self._api.dialect.taken_codes
+            if not refused or answer.may_have_happened or not self._holds_it(request):
+                return answer
+            reason = f"{request}: {answer}, though that version is there"
+        headers = {name: text for name, text in request.headers.items() if name != _IF_MATCH}
+        second = send(replace(request, headers=headers))
+        if second.error is None:
+            self._features.forgo_conditional_copies(reason)
+        return second
+
+    def _holds_it(self, request: Request) -> bool:
+        """Say whether what a copy is to replace is still there."""
+        return self._etag_at(request.key or "") == parse_etag(request.headers[_IF_MATCH])
+
+    def _etag_at(self, key: str) -> str | None:
+        try:
+            return self._heads.head(key).etag
+        except NotFound:
+            return None
+
     def send_guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
         """Send a request that may be exclusive; where the bucket lacks that, look first."""
         plain = self._without_exclusive(request)
@@ -103,7 +157,8 @@ class ConditionalWrites:
         """Return the codes that say "taken" to an exclusive request; none to any other."""
         header = self._api.dialect.exclusive
         is_exclusive = header is not None and header[0] in request.headers
-        return self._api.dialect.taken_codes if is_exclusive else frozenset()
+        guards = is_exclusive or _IF_MATCH in request.headers
+        return self._api.dialect.taken_codes if guards else frozenset()
 
     def send_content(self, request: Request) -> Response:
         """Send content until the service has what was sent.

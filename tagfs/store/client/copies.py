@@ -7,9 +7,11 @@ from typing import Literal
 
 from tagfs.errors import (
     AccessDenied,
+    AlreadyExists,
     BadCredentials,
     FileTooLarge,
     InvalidRequest,
+    ObjectChanged,
     TagfsError,
 )
 from tagfs.store.acl import DEFAULT_ACL, Acl
@@ -22,6 +24,7 @@ from tagfs.store.client.tag_transfer import CopyTags
 from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.dialects.header_names import STORAGE_CLASS
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Detail, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import render_metadata, render_uncopied, without_long_tags
@@ -36,6 +39,7 @@ class _Plan:
     Attributes:
         tags: those to set on the copy; None to have the service copy the source's.
         described: whether the copy has metadata and headers as `source` says, not its own.
+        replaces: the one version that may be replaced; None: any.
     """
 
     source: ObjectInfo
@@ -44,6 +48,7 @@ class _Plan:
     acl: Acl
     exclusive: bool
     described: bool
+    replaces: ObjectInfo | None = None
 
     def expected(self) -> ObjectInfo:
         """Describe the copy as far as that is known before it is made."""
@@ -91,6 +96,7 @@ class ObjectCopies:
         headers: Mapping[str, str] | None = None,
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
+        replaces: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Copy one object; see `ObjectWrites.copy`."""
         self._api.check_key(source.key)
@@ -114,7 +120,7 @@ class ObjectCopies:
             late = acl is Keep.SOURCE and self._choices.acl == KEPT
             sent = DEFAULT_ACL if late else asked()
             kept.save()
-            plan = _Plan(source, key, chosen, sent, exclusive=exclusive, described=described)
+            plan = _Plan(source, key, chosen, sent, exclusive, described, replaces)
             try:
                 made = self._copy_demanded(plan, known_tags)
             except FileTooLarge:
@@ -215,12 +221,10 @@ class ObjectCopies:
         """Copy in one request."""
         headers = without_long_tags(self._api.dialect, self._headers(plan))
         request = self._requests.copy_to(plan.key, headers, plan.source.size)
-        answer = self._annotations.send_copy(
-            request, lambda copy: self._conditional.send_guarded(copy, self._conditional.send)
-        )
+        answer = self._annotations.send_copy(request, self._send)
         made = plan.expected()
         if answer.error is not None:
-            made = self._outcomes.resolve_conflict(request, answer, made)
+            made = self._resolved(request, answer, plan)
         else:
             made = self._requests.completed(answer, made)
         if plan.tags is not None:
@@ -228,6 +232,25 @@ class ObjectCopies:
             carrier = WriteKind.REMADE_COPY if remade else WriteKind.RETAGGED_COPY
             self._transfer.ensure(carrier, plan.key, plan.tags, headers)
         return made
+
+    def _send(self, request: Request) -> Response:
+        def guarded(request: Request) -> Response:
+            return self._conditional.send_guarded(request, self._conditional.send)
+
+        return self._conditional.send_unchanged(request, guarded)
+
+    def _resolved(self, request: Request, answer: Response, plan: _Plan) -> ObjectInfo:
+        """Return what an attempt without an answer has made; or raise what a condition refused.
+
+        Raises:
+            AlreadyExists, ObjectChanged
+        """
+        try:
+            return self._outcomes.resolve_conflict(request, answer, plan.expected())
+        except AlreadyExists as failure:
+            if plan.exclusive:
+                raise
+            raise ObjectChanged(f"{plan.key!r} is another version by now: {failure}") from failure
 
     def _headers(self, plan: _Plan) -> dict[str, str]:
         directive, dialect = self._api.header("metadata-directive"), self._api.dialect
@@ -241,6 +264,7 @@ class ObjectCopies:
             headers |= render_metadata(dialect, detail.metadata, detail.headers)
             headers[directive] = "REPLACE"
         headers |= self._requests.tagging_headers(plan.tags)
+        headers |= self._conditional.unchanged(plan.replaces)
         return headers | self._conditional.precondition(
             "CopyObject", plan.key, exclusive=plan.exclusive
         )

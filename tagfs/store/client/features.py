@@ -41,6 +41,7 @@ class Features:
         keeps_markers: a marker was kept as what it is.
         keeps_metadata: user metadata is returned again; None while nobody knows. Of markers apart.
         conditional_deletes: whether deletions may name the version that is to go.
+        conditional_copies: whether copies may name the version that they replace.
         copies_bring_tags: copies that bring no tags are refused.
     """
 
@@ -60,6 +61,7 @@ class Features:
         self.keeps_markers = False
         self.keeps_metadata: dict[bool, bool] = {}  # by whether it is a marker's
         self.conditional_deletes = dialect.conditional_deletes
+        self.conditional_copies = dialect.conditional_deletes  # both came together
         self.copies_bring_tags = False
         self._bucket = bucket
         self._title = dialect.title
@@ -162,6 +164,12 @@ class Features:
         with self._lock:
             self.conditional_deletes = False
         logger.info("bucket %r: deletions name no version: %s", self._bucket, reason)
+
+    def forgo_conditional_copies(self, reason: str) -> None:
+        """Note that copies cannot name what they replace."""
+        with self._lock:
+            self.conditional_copies = False
+        logger.info("bucket %r: copies name no version to replace: %s", self._bucket, reason)
 
     def forgo_annotations(self) -> None:
         """Note that annotations are not wanted, or not of this server."""

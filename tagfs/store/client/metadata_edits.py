@@ -6,12 +6,13 @@ from dataclasses import replace
 from tagfs.errors import AccessDenied, BadCredentials, FileTooLarge, ObjectChanged
 from tagfs.store.acl import Acl
 from tagfs.store.client.context import ClientContext
+from tagfs.store.client.error_codes import to_exception
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.rewrites import Rewrites
 from tagfs.store.client.write_steps import WriteSteps
 from tagfs.store.dialects.dialect import MetadataEdit, WriteKind
 from tagfs.store.dialects.header_names import ENCRYPTION, REDIRECT, STORAGE_CLASS
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.versions import may_be_version
@@ -47,6 +48,7 @@ class MetadataEdits:
         self._requests = rewrites.requests
         self._acls = steps.acls
         self._annotations = steps.annotations
+        self._conditional = steps.conditional
         self._transfer = steps.transfer
         self._outcomes = steps.outcomes
         self._metadata = steps.metadata
@@ -92,6 +94,9 @@ class MetadataEdits:
                 )
             except FileTooLarge:
                 return self._part_copies.copy_by_parts(info, info.key, new)
+
+    def _send(self, request: Request) -> Response:
+        return self._conditional.send_unchanged(request, self._conditional.send, in_place=True)
 
     def _edit_metadata(self, info: ObjectInfo, new: NewObject) -> ObjectInfo:
         """Replace metadata by PUT ?metadata, which knows no condition: look at the ETag first."""
@@ -163,8 +168,11 @@ class MetadataEdits:
         headers |= render_metadata(self._api.dialect, new.metadata, new.headers)
         headers[self._api.header("metadata-directive")] = self._api.dialect.replace_metadata
         headers.update(self._requests.tagging_headers(tags))
+        headers.update(self._conditional.unchanged(info))
         request = self._requests.copy_to(info.key, headers, info.size)
-        answer = self._annotations.send_copy(request, self._acls.send)
+        answer = self._annotations.send_copy(request, self._send)
+        if answer.error is not None:
+            raise to_exception(request, answer)
         self._acls.deliver(info.key, acl)
         made = self._outcomes.describe_created(info.key, answer, new, NO_TAGS)
         before = info.detail or Detail()

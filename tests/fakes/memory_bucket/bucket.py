@@ -257,6 +257,7 @@ class MemoryBucket(MemoryRequests):
         headers: Mapping[str, str] | None = None,
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,  # noqa: ARG002 contract
+        replaces: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Copy one object, metadata and tags included; a link is copied itself."""
         if source.key == key:
@@ -267,6 +268,8 @@ class MemoryBucket(MemoryRequests):
             with self._request("copy", key), self._lock:
                 found = self._shelf.get_version(source)
                 self._check_free(key, exclusive=exclusive)
+                if replaces is not None:
+                    self._shelf.check_version(replaces)
                 left = {} if isinstance(acl, Keep) else acl
                 if acl is Keep.SOURCE_OR_REPLACED:
                     left = self._shelf.acls.get(key, {})

@@ -126,6 +126,12 @@ class Shelf:
             raise ObjectChanged(f"{info.key}: is no longer {info.etag}")
         return found
 
+    def check_version(self, info: ObjectInfo) -> None:
+        """Raise `ObjectChanged` if an object is not what `info` describes, or gone."""
+        found = self._objects.get(info.key)
+        if found is None or found.info.etag != info.etag:
+            raise ObjectChanged(f"{info.key}: is no longer {info.etag}")
+
     def check_free(self, key: str) -> None:
         """Raise `AlreadyExists` if there is an object."""
         if key in self._objects:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tagfs.errors import AlreadyExists, ObjectChanged
+from tagfs.errors import AlreadyExists, NotFound, ObjectChanged
 from tagfs.store.objects import BytesSource, NewObject, Spared
 from tagfs.store.tags import TagSet
 from tests.emulated import Emulator, emulator
@@ -114,3 +114,63 @@ def test_servers_without_conditions_in_batches(service: Service) -> None:
         service.asked()
         assert client.delete_many(list(meant), meant=meant) == {}
         assert service.asked() == ["DeleteMultipleObjects"] * (1 if again else 2)
+
+
+# A copy onto what is there, and chmod's onto the object itself, replace the version that was seen
+
+
+def test_a_copy_replaces_what_was_seen_alone(service: Service) -> None:
+    client = service.client
+    source, seen = client.put("a", OLD, PLAIN), client.put("b", OLD, PLAIN)
+    service.asked()
+    client.copy(source, "b", replaces=seen)
+    assert service.asked() == ["CopyObject"]
+    seen = client.put("b", NEW, PLAIN)
+    client.put("b", BytesSource(b"theirs"), PLAIN)
+    with pytest.raises(ObjectChanged):
+        client.copy(source, "b", replaces=seen)
+    assert client.get("b").data == b"theirs"
+    client.delete("b")
+    with pytest.raises(ObjectChanged):
+        client.copy(source, "b", replaces=seen)
+    assert client.list("b").objects == ()
+
+
+def test_metadata_replaces_what_was_seen_alone(service: Service) -> None:
+    client = service.client
+    seen = client.put("a", OLD, PLAIN)
+    edited = client.set_metadata(seen, {"m": "1"}, {}, known_tags=TagSet())
+    client.put("a", NEW, PLAIN)
+    with pytest.raises(ObjectChanged):
+        client.set_metadata(edited, {"m": "2"}, {}, known_tags=TagSet())
+    assert client.get("a").data == b"new"
+    client.delete("a")
+    with pytest.raises(NotFound):
+        client.set_metadata(edited, {"m": "2"}, {}, known_tags=TagSet())
+
+
+NOT_UNDERSTOOD = {
+    "refused": "status=501:code=NotImplemented:op=CopyObject:header=if-match",
+    "of something else": "status=412:code=PreconditionFailed:op=CopyObject:header=if-match",
+}
+
+
+@pytest.mark.parametrize("case", NOT_UNDERSTOOD)
+def test_servers_without_conditions_on_what_a_copy_replaces(service: Service, case: str) -> None:
+    """The copy is made all the same; from then on nobody asks for that condition."""
+    client = service.client
+    source, seen = client.put("a", OLD, PLAIN), client.put("b", NEW, PLAIN)
+    service.faults(NOT_UNDERSTOOD[case])
+    made = client.copy(source, "b", replaces=seen)
+    assert client.get("b").data == b"old"
+    service.asked()
+    client.set_metadata(made, {"m": "1"}, {}, known_tags=TagSet())
+    assert service.asked() == ["CopyObject"]
+
+
+def test_a_copy_whose_answer_was_lost_is_known_again(service: Service) -> None:
+    client = service.client
+    source, seen = client.put("a", OLD, PLAIN), client.put("b", NEW, PLAIN)
+    service.faults("reset:when=after:op=CopyObject:times=1")
+    assert client.copy(source, "b", replaces=seen).etag == source.etag
+    assert client.get("b").data == b"old"
