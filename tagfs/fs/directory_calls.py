@@ -37,7 +37,9 @@ class DirectoryCalls:
         """Yield name, type bits (0 if unknown) and inode number of all that is in a directory."""
         path = self._open[fh]
         number = self._files.number
-        entries = ((name, kind, number(join(path, name))) for name, kind in self._tree.names(path))
+        entries = (
+            (name, kind, number(join(path, name))) for name, kind in self._tree.names.all(path)
+        )
         yield ".", stat.S_IFDIR, number(path)
         yield "..", stat.S_IFDIR, number(split(path)[0])
         yield from self._prefetcher.listing(path, entries)

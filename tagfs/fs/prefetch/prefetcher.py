@@ -112,7 +112,7 @@ class SiblingPrefetcher:
     def _read_names(self, parent: str, name: str) -> None:
         """Read the names of a directory that is walked through, at `name` now."""
         directory = ListedDirectory(self._clock())
-        for entry, kind in self._tree.some_names(parent):
+        for entry, kind in self._tree.names.first(parent):
             directory.add(entry, kind)
         at = directory.index.get(name, -1)
         directory.walks["stat"] = Walk(last=at, done=at + 1, since=directory.since, first=at)

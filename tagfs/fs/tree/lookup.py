@@ -1,4 +1,4 @@
-"""The tree: what a path is, and what a directory holds. Reads only.
+"""The tree: what a path is. Reads only; `directory_names` says what a directory holds.
 
 An object `a` is the file /a. A directory exists while its marker (`a/`) or any key below it does.
 Where both exist the directory wins and the object is shadowed. Keys that can be no file are
@@ -7,12 +7,11 @@ hidden. Files that are open and changed here are shown as they are here.
 
 import logging
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
 from tagfs.fs.context import FsContext
-from tagfs.fs.mapping.paths import is_visible, join
 from tagfs.fs.mapping.posix_metadata import (
     Attributes,
     as_directory,
@@ -23,11 +22,11 @@ from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.denials import Denials
+from tagfs.fs.tree.directory_names import DirectoryNames
 from tagfs.fs.tree.directory_times import DirectoryTimes
 from tagfs.fs.tree.odd_keys import OddKeys
-from tagfs.fs.tree.page_order import in_order
 from tagfs.fs.tree.symlinks import LinkTexts, text_from_metadata
-from tagfs.store.objects import Lookup, ObjectInfo, ObjectType
+from tagfs.store.objects import Lookup, ObjectInfo
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +71,12 @@ class TreeLookup:
         self._denials = Denials()
         self._texts = LinkTexts(env.bucket)
         self._last: Entry | None = None  # the file that was described last
-        self._plain_links = False  # a link was seen here that is no symlink object
         # A bucket keeps no mode, owner or time of its own: what tools set lasts while it is
         # mounted, so that `rsync -a` and `tar x` into the root do not fail.
         self.bucket_attributes = env.default_directory()
         self.times = DirectoryTimes(env.clock_ns)
         self.pending_deletes: Container[str] = ()  # paths whose objects are about to be deleted
+        self.names = DirectoryNames(env, files, self.odd_keys, lambda p: p in self.pending_deletes)
 
     def lookup(self, path: str, *, max_age: float | None = None) -> Entry:
         """Say what is at a path.
@@ -154,7 +153,7 @@ class TreeLookup:
         attributes = parse_attributes(info, self._env.default_file())
         size = info.size
         if stat.S_ISLNK(attributes.mode) and info.detail is not None:
-            self._plain_links = self._plain_links or info.type is not ObjectType.SYMLINK
+            self.names.on_link(info)
             text = text_from_metadata(info)
             size = info.size if text is None else len(text.encode("utf-8", "surrogateescape"))
         if self._env.choices.stored and is_old_directory(info):
@@ -184,45 +183,6 @@ class TreeLookup:
         except NotFound:
             return None
         return info if is_old_directory(info) else None
-
-    def names(self, path: str) -> Iterator[tuple[str, int]]:
-        """Yield name and type bits of all entries of a directory; 0 where the type is not known.
-
-        Pages are passed on as they come, so memory stays bounded.
-        """
-        prefix = self._env.root.to_prefix(path)
-        unsaved = self._files.unsaved_names(path)
-        shadows: list[str] = []  # objects passed on whose directory may still follow
-        for page in self._env.bucket.scan(prefix):
-            for key, info in in_order(page):
-                name = key[len(prefix) :].removesuffix("/") if info is None else key[len(prefix) :]
-                if not name and info is not None:
-                    continue  # the directory's own marker
-                if not is_visible(name):
-                    self.odd_keys.hide(key)
-                    continue
-                shadows = [s for s in shadows if s + "/" >= key]
-                if info is None and key[:-1] in shadows:
-                    self.odd_keys.shadow(key[:-1])
-                    continue
-                unsaved.pop(name, None)
-                if info is None:
-                    yield name, stat.S_IFDIR
-                elif key + "/" not in page.prefixes:
-                    shadows.append(key)
-                    if join(path, name) not in self.pending_deletes:
-                        yield name, self._type(info)
-                else:
-                    self.odd_keys.shadow(key)
-        yield from sorted(unsaved.items())
-
-    def some_names(self, path: str) -> Iterator[tuple[str, int]]:
-        """Yield the first names of a directory, those of one page, which is not remembered."""
-        prefix = self._env.root.to_prefix(path)
-        for key, info in in_order(self._env.bucket.list(prefix)):
-            name = key[len(prefix) :].removesuffix("/")
-            if name and is_visible(name):
-                yield name, stat.S_IFDIR if info is None else self._type(info)
 
     def read_link(self, path: str) -> str:
         """Return the text of the symlink at a path.
@@ -277,24 +237,5 @@ class TreeLookup:
             node=node,
         )
 
-    def _type(self, info: ObjectInfo) -> int:
-        if info.type is ObjectType.SYMLINK:
-            return stat.S_IFLNK
-        if not self._env.choices.stored or info.size > MAX_LINK:
-            return stat.S_IFREG
-        # An empty object may be a fifo, a socket, a device or a link, and where a bucket has no
-        # symlink objects, or others as well (of ossfs 1), a short one may be a link: only its
-        # metadata tells.
-        known = self._env.bucket.known(info.key)
-        if known is None or known.detail is None:
-            may_be_link = self._plain_links or not self._env.bucket.capabilities.symlinks
-            return 0 if may_be_link or not info.size else stat.S_IFREG
-        if is_old_directory(known):
-            return stat.S_IFDIR
-        return parse_attributes(known, self._env.default_file()).type
-
 
 UNDESCRIBED = "some objects may not be looked at: shown with default owner and mode"
-
-MAX_LINK = 4096
-"""Bytes of the longest text that a symlink can have."""

@@ -13,7 +13,6 @@ from tagfs.errors import (
     Interrupted,
     MalformedResponse,
     NotFound,
-    ObjectChanged,
     TagfsError,
     Unsupported,
 )
@@ -23,6 +22,7 @@ from tagfs.store.client.deletes import ObjectDeletes
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.object_acls import ObjectAcls
+from tagfs.store.client.single_deletes import SingleDeletes
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo, Spared
 from tagfs.store.wire.documents import parse_deleted, render_delete
@@ -67,10 +67,10 @@ class BatchDeletes:
     ) -> None:
         self._api = context.api
         self._features = context.features
-        self._pool = context.pool
         self._heads = heads
         self._acls = acls
         self._deletes = deletes
+        self._singly = SingleDeletes(context.pool, deletes)
         self._no_batches = ""  # how it was found out that there are none
         self._silent = context.api.dialect.silent_deletes
 
@@ -86,14 +86,14 @@ class BatchDeletes:
         markers = self._markers_apart(keys)
         # What XML cannot carry (control characters) goes in URLs, one by one.
         singly = [key for key in keys if not is_representable(key) and key not in markers]
-        failed = self._delete_singly(singly, meant)
+        failed = self._singly.delete(singly, meant)
         batched = [key for key in keys if is_representable(key) and key not in markers]
         for start in range(0, len(batched), self._api.limits.delete_batch):
             batch = batched[start : start + self._api.limits.delete_batch]
             try:
                 failed.update(self._delete_batch(batch, meant, first=start == 0 and not failed))
             except Unsupported as lacking:
-                failed.update(self._delete_singly(batch, meant))
+                failed.update(self._singly.delete(batch, meant))
                 self._note_no_batches(lacking, failed, batch)
             except Interrupted:
                 raise
@@ -105,7 +105,7 @@ class BatchDeletes:
             markers = self._remaining_markers([key for key in batched if key not in failed])
         for depth in sorted({key.count("/") for key in markers}, reverse=True):
             level = [key for key in markers if key.count("/") == depth]
-            failed.update(self._delete_singly(level, meant))
+            failed.update(self._singly.delete(level, meant))
         return failed
 
     def _markers_apart(self, keys: Sequence[str]) -> frozenset[str]:
@@ -146,7 +146,7 @@ class BatchDeletes:
         asked = keys
         failed: dict[str, str] = {}
         while keys:
-            current = _Batch(keys, lambda keys: self._left_of(keys, meant))
+            current = _Batch(keys, lambda keys: self._singly.not_gone(keys, meant))
             failed.update(self._request_deletion(current, meant))
             keys = current.left if current.is_over else []
         for key, reason in failed.items():
@@ -191,7 +191,7 @@ class BatchDeletes:
         passing = [key for key, reason in failed.items() if reason.startswith(_PASSING)]
         failed = {key: reason for key, reason in failed.items() if key not in passing}
         failed = self._judge_conditions(failed, meant) if etags else failed
-        return failed | self._delete_singly(self._still_there(passing, meant), meant)
+        return failed | self._singly.delete(self._singly.still_there(passing, meant), meant)
 
     def _read(self, request: Request, answer: Response, keys: Sequence[str]) -> dict[str, str]:
         """Return the keys that an answer says were not deleted, with its reasons.
@@ -219,12 +219,11 @@ class BatchDeletes:
 
         A server that is silent where nothing failed is trusted from then on.
         """
-        looks = self._pool.map(lambda key: self._deletes.may_be_left(key, meant.get(key)), keys)
-        left = [key for key, is_left in zip(keys, looks, strict=True) if is_left]
+        left = self._singly.perhaps_left(keys, meant)
         if not said and not left and not self._api.is_vouched_for:
             self._silent = True
         logger.info("%s; %d of its %d keys are deleted one by one", unread, len(left), len(keys))
-        return self._delete_singly(left, meant)
+        return self._singly.delete(left, meant)
 
     def _batch_request(self, current: _Batch, etags: Mapping[str, str], *, look: bool) -> Request:
         encoded = self._api.dialect.encoded_delete
@@ -248,12 +247,12 @@ class BatchDeletes:
         refused = [key for key, reason in failed.items() if reason.startswith("PreconditionFailed")]
         if not refused:
             return failed
-        still = self._still_there(refused, meant)
+        still = self._singly.still_there(refused, meant)
         if still:
             self._features.forgo_conditional_deletes(failed[still[0]])
         left = {key: reason for key, reason in failed.items() if key not in refused}
         spared = {key: Spared(failed[key]) for key in refused if key not in still}
-        return {**left, **spared, **self._delete_singly(still, meant)}
+        return {**left, **spared, **self._singly.delete(still, meant)}
 
     def _note_no_batches(
         self, lacking: Unsupported, failed: Mapping[str, str], batch: Sequence[str]
@@ -263,38 +262,3 @@ class BatchDeletes:
         if lasting and not any(key in failed for key in batch):
             self._no_batches = str(lacking)
             logger.info("bucket %r: objects are deleted one by one (%s)", self._api.name, lacking)
-
-    def _still_there(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
-        """Return the keys that hold what is meant: neither gone, nor another's by now."""
-        is_there = self._pool.map(
-            lambda key: key not in meant or self._deletes.is_there(key, meant[key]), keys
-        )
-        return [key for key, there in zip(keys, is_there, strict=True) if there]
-
-    def _left_of(self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]) -> list[str]:
-        """Return the keys to send again after a lost answer; raises as `ObjectDeletes.is_gone`."""
-        is_gone = self._pool.map(
-            lambda key: key in meant and self._deletes.is_gone(key, meant[key]), keys
-        )
-        return [key for key, gone in zip(keys, is_gone, strict=True) if not gone]
-
-    def _delete_singly(
-        self, keys: Sequence[str], meant: Mapping[str, ObjectInfo]
-    ) -> dict[str, str]:
-        failed: dict[str, str] = {}
-        begun = [
-            (key, self._pool.submit(self._deletes.delete, key, meant=meant.get(key)))
-            for key in keys
-        ]
-        for key, outcome in begun:
-            try:
-                outcome.result()
-            except Interrupted:
-                raise
-            except AccessDenied as failure:
-                failed[key] = Denied(failure)
-            except ObjectChanged as failure:
-                failed[key] = Spared(failure)
-            except TagfsError as failure:
-                failed[key] = str(failure)
-        return failed
