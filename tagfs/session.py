@@ -11,9 +11,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from tagfs.blockcache.block_cache import NO_CACHE, open_cache
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import parse_expression
-from tagfs.config.bucket_settings import UPLOAD_THREADS, as_reached, bucket_settings
+from tagfs.config.bucket_settings import (
+    UPLOAD_THREADS,
+    as_reached,
+    bucket_settings,
+    catalogue_file,
+)
 from tagfs.config.settings import Settings
 from tagfs.config.tag_policy import tag_policy
 from tagfs.errors import SettingsError
@@ -53,6 +59,9 @@ log = logging.getLogger(__name__)
 
 MAX_LISTING = 500_000
 """Entries up to which a directory is remembered whole: some 90 MiB."""
+
+CONTENT = "content"
+"""The name of the directory of what is kept of files that are read, in cache_dir."""
 
 VIEWS = ".tagfs"
 """The name of the directory of views, unless the user chose one."""
@@ -188,6 +197,9 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
+    content = open_cache(
+        settings.cache_dir / CONTENT, catalogue_file(settings), settings.cache_size
+    )
     lookers = Lookers()
     caller = Caller(parts.binding, parts.mountpoint, lookers)
     with (
@@ -210,6 +222,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             caller_lists=Listers(caller.pid, lookers),
             policy=tag_policy(settings),
             clock_ns=time.time_ns,
+            content=content or NO_CACHE,
         )
         index = partial(described, catalogue, settings.url.prefix) if catalogue else dict
         vitals.attach_filesystem(bucket, env.budget, index)
@@ -220,6 +233,8 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)  # nobody waits for what was ahead
             filesystem.close(give_up=client.transport.close)
+            if content is not None:
+                content.close()
             if catalogue is not None:
                 catalogue.close()
 

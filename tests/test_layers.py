@@ -20,6 +20,7 @@ FOLDERS = [
     "terminal",
     "globs",
     "store",
+    "blockcache",
     "catalogue",
     "rules",
     "fs",

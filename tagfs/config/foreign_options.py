@@ -134,7 +134,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
 }
 """What these tools have to be asked for, and is so here."""
 
-_FILES: Final = "what is read is not kept on disk; cache_dir has what is being written"
+_FILES: Final = "cache_size says how much of what is read is kept, in cache_dir"
 _RATE: Final = "limit the rate by the host's means (tc, or the service's own limit)"
 _KEYS: Final = "put the key pair into a file of mode 0600 and name that by credentials="
 _IN_URL: Final = "it stands in the URL: oss://BUCKET/PREFIX"

@@ -60,6 +60,7 @@ class Settings:
     views: str = ""
     only: str = ""
     catalogue_size: int = 1024**3
+    cache_size: int = 0
     memory: int = 256 * 1024**2
     parallel: int = 64
     max_requests_per_second: float = 0.0

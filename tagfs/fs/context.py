@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final
 
+from tagfs.blockcache.block_cache import NO_CACHE, ContentCache
 from tagfs.errors import ReadOnly
 from tagfs.fs.clock import Clock, MonotonicClock
 from tagfs.fs.content.memory_budget import MemoryBudget
@@ -89,6 +90,7 @@ class FsContext:
         executor: threads for reading ahead and for many small requests.
         upload_executor: threads for parts, apart so that they never wait behind one another.
         scope: what of the bucket this mount shows.
+        content: content that was read, on this host's disk.
     """
 
     bucket: CachingBucket
@@ -106,6 +108,7 @@ class FsContext:
     policy: Policy = NO_POLICY
     clock: Clock = field(default_factory=MonotonicClock)
     scope: Scope = field(default_factory=Everything)
+    content: ContentCache = NO_CACHE
 
     def check_writable(self) -> None:
         """Refuse a change where the mount allows none.

@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tagfs.blockcache.block_cache import NO_CACHE, ContentCache
 from tagfs.errors import AccessDenied, IntegrityError, Interrupted
 from tagfs.fs.content.access_pattern import FIRST, RANDOM, AccessPattern, range_size
 from tagfs.fs.content.memory_budget import MemoryBudget
@@ -65,15 +66,22 @@ class Reader:
         executor: Executor,
         budget: MemoryBudget,
         *,
-        size_hint: int | None = None,
+        expected: ObjectInfo | None = None,
+        cache: ContentCache = NO_CACHE,
     ) -> None:
+        """`expected` is the version that is probably there.
+
+        `cache` is asked first, once the service has let this reader read something.
+        """
         self.info: ObjectInfo | None = None
         self.was_read = False
         self._bucket = bucket
         self._key = key
         self._executor = executor
         self._budget = budget
-        self._size_hint = size_hint
+        self._cache = cache
+        self._expected = expected
+        self._may_read = False
         self._opening = threading.Lock()
         self._lock = threading.Lock()
         self._pieces: list[_Chunk] = []
@@ -89,7 +97,12 @@ class Reader:
         with self._opening:
             if self.info is not None:
                 return self.info
-            hint = self._size_hint
+            if self._expected is not None and self._cache.holds(self._expected):
+                # One byte, not a HEAD: whether it may be read is to be asked as well.
+                self.info = self._bucket.get(self._key, 0, 1).info
+                self._may_read = True
+                return self.info
+            hint = self._expected.size if self._expected is not None else None
             if hint is not None and hint <= SMALL:
                 offset, length = 0, max(hint, 1)
             else:
@@ -117,6 +130,8 @@ class Reader:
             piece.future.set_result(content)
             self._budget.take(len(content.data))
             self._pieces.append(piece)
+            self._cache.keep(content.info, content.start, content.data)
+        self._may_read = True
         self.info = content.info
         return content.info
 
@@ -177,7 +192,7 @@ class Reader:
             if piece is None:
                 small = info.size if info.size <= SMALL else 0
                 length = max(range_size(window) if window else self._jump(), end - offset, small)
-                piece = self._add(offset, length, info)
+                piece = self._add(self._block_start(offset), offset + length, info)
                 own.append(piece)
             needed.append(piece)
             offset = piece.end
@@ -186,7 +201,16 @@ class Reader:
     def _jump(self) -> int:
         """Return how many bytes to fetch after a jump."""
         run = self._pattern.typical_run
-        return run if run > RANDOM and self._budget.has_room(run) else RANDOM
+        if run > RANDOM and self._budget.has_room(run):
+            return run
+        return min(RANDOM, self._cache.block) or RANDOM
+
+    def _block_start(self, offset: int) -> int:
+        """Return from where on to fetch what begins at `offset`, so that it can be kept."""
+        if not self._cache.block:
+            return offset
+        passed = (p.end for p in self._pieces if p.end <= offset)
+        return max(offset - offset % self._cache.block, max(passed, default=0))
 
     def _read_ahead(self, start: int, window: int, info: ObjectInfo) -> None:
         """Ask for ranges of full size ahead of `start`, as far as the window and memory allow."""
@@ -199,14 +223,15 @@ class Reader:
                     return  # wait until a whole range is due: many small ones cost round trips
                 if not self._budget.has_room(length):
                     return
-                piece = self._add(start, length, info)
+                piece = self._add(start, start + length, info)
                 self._executor.submit(self._fetch, piece, self._key, info)
             start = piece.end
 
-    def _add(self, start: int, length: int, info: ObjectInfo) -> _Chunk:
-        """Note a range that begins at `start` and ends where the next one begins."""
+    def _add(self, start: int, end: int, info: ObjectInfo) -> _Chunk:
+        """Note a range from `start` to the end of a block, or to where the next range begins."""
+        end += -end % (self._cache.block or 1)
         following = min((p.start for p in self._pieces if p.start > start), default=info.size)
-        piece = _Chunk(start, min(start + length, following, info.size))
+        piece = _Chunk(start, min(end, following, info.size))
         self._budget.take(piece.end - piece.start)
         self._pieces.append(piece)
         return piece
@@ -216,14 +241,23 @@ class Reader:
             piece.future.set_exception(Interrupted("closed"))
             return
         try:
-            content = self._bucket.get(
-                key, piece.start, piece.end - piece.start, if_match=info.etag
-            )
-            check_same_size(info, content.info)
+            content, is_kept = self._content(piece, key, info)
         except BaseException as error:  # noqa: BLE001  (handed to the reader)
             piece.future.set_exception(error)
         else:
             piece.future.set_result(content)
+            if not is_kept:
+                self._cache.keep(info, content.start, content.data)
+
+    def _content(self, piece: _Chunk, key: str, info: ObjectInfo) -> tuple[Content, bool]:
+        """Return a range of the version that is read, and whether the disk had it."""
+        kept = self._cache.read(info, piece.start, piece.end) if self._may_read else None
+        if kept is not None:
+            return Content(info, piece.start, kept), True
+        content = self._bucket.get(key, piece.start, piece.end - piece.start, if_match=info.etag)
+        check_same_size(info, content.info)
+        self._may_read = True
+        return content, False
 
     def _collect(self, needed: list[_Chunk], offset: int, end: int) -> bytes | memoryview:
         parts: list[memoryview] = []

@@ -253,7 +253,8 @@ class OpenFile(OpenContent):
             self.key,
             self.env.executor,
             self.env.budget,
-            size_hint=self.info.size if self.info else None,
+            expected=self.info,
+            cache=self.env.content,
         )
         if handle.writable:
             # What is read here may be written back: it must be the version that the kernel knows

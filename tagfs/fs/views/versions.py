@@ -143,7 +143,7 @@ class VersionView:
             version.info.key,
             self._env.executor,
             self._env.budget,
-            size_hint=version.info.size,
+            expected=version.info,
         )
 
     def getxattr(self, parts: Parts, name: str) -> bytes:

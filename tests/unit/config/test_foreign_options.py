@@ -20,7 +20,7 @@ LINES = {
     "retries=3": "it is timeout=... here",
     "mime=/etc/mime.types": "it is content_type=... here",
     "connect_timeout=3": "it is timeout=... here",
-    "use_cache=/tmp": "there is none: what is read is not kept on disk",
+    "use_cache=/tmp": "there is none: cache_size says how much",
     "oss_negative_cache_timeout=3": "it is negative_ttl=... here",
     "oss_access_key_secret=x": "put the key pair into a file",
     "vfs-cache-mode=full": "it is not needed here: every pattern of writing works",

@@ -1,0 +1,1 @@
+"""Content of objects that was read, kept on this host's disk for the next read."""
