@@ -103,6 +103,57 @@ def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < LONGEST_README
 
 
+# Of the API reference (apps/v1 DaemonSet, core/v1): what each object of the example may have; those
+# with "!" it must. A cluster refuses (--validate=strict) or drops what is not among them.
+KUBERNETES = {
+    "": "apiVersion! kind! metadata! spec!",
+    "metadata": "name! namespace labels annotations",
+    "spec": "selector! template! updateStrategy minReadySeconds revisionHistoryLimit",
+    "spec.selector": "matchLabels matchExpressions",
+    "spec.template": "metadata! spec!",
+    "spec.template.metadata": "labels! annotations name namespace",
+    "spec.template.spec": "containers! volumes hostPID hostNetwork terminationGracePeriodSeconds "
+    "tolerations nodeSelector serviceAccountName initContainers priorityClassName",
+    "spec.template.spec.containers": "name! image command args env envFrom ports resources "
+    "securityContext livenessProbe readinessProbe startupProbe lifecycle volumeMounts "
+    "imagePullPolicy workingDir",
+    "spec.template.spec.containers.envFrom": "secretRef configMapRef prefix",
+    "spec.template.spec.containers.envFrom.secretRef": "name! optional",
+    "spec.template.spec.containers.securityContext": "privileged capabilities runAsUser",
+    "spec.template.spec.containers.livenessProbe": "exec httpGet tcpSocket grpc timeoutSeconds "
+    "initialDelaySeconds periodSeconds failureThreshold successThreshold",
+    "spec.template.spec.containers.livenessProbe.exec": "command!",
+    "spec.template.spec.containers.volumeMounts": "name! mountPath! mountPropagation readOnly "
+    "subPath subPathExpr",
+    "spec.template.spec.volumes": "name! hostPath emptyDir secret configMap",
+    "spec.template.spec.volumes.hostPath": "path! type",
+}
+WORDS_ONLY = {"spec.selector.matchLabels", "spec.template.metadata.labels"}
+
+
+def misfits(thing: object, place: str = "") -> list[str]:
+    """Return what is in an object of Kubernetes and not of it, or not in it and due."""
+    if isinstance(thing, list):
+        return [found for one in thing for found in misfits(one, place)]
+    if not isinstance(thing, dict) or place in WORDS_ONLY:
+        return []
+    fields = KUBERNETES[place].split()
+    known = {field.rstrip("!") for field in fields}
+    due = {field.rstrip("!") for field in fields if field.endswith("!")}
+    found = [f"{place}.{name}" for name in (thing.keys() - known) | (due - thing.keys())]
+    for name in thing.keys() & known:
+        found += misfits(thing[name], f"{place}.{name}".lstrip("."))
+    return found
+
+
+def test_the_example_for_kubernetes_has_what_its_objects_have() -> None:
+    [whole] = yaml.safe_load_all((ROOT / "docs/examples/kubernetes.yaml").read_text())
+    assert misfits(whole) == []
+    del whole["spec"]["selector"]
+    whole["spec"]["template"]["spec"]["hostPid"] = True
+    assert sorted(misfits(whole)) == ["spec.selector", "spec.template.spec.hostPid"]
+
+
 def test_the_example_for_kubernetes() -> None:
     """What a cluster would refuse, or that would mount nothing: names that do not fit together."""
     [whole] = yaml.safe_load_all((ROOT / "docs/examples/kubernetes.yaml").read_text())
