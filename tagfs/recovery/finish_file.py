@@ -90,6 +90,7 @@ class FileFinisher:
             metadata=entry.metadata,
             headers=entry.headers,
             tags=Keep.REPLACED if entry.tags is None else TagSet(entry.tags),
+            defaults=TagSet(entry.defaults),
             acl=Keep.REPLACED if entry.acl is None else entry.acl,
             exclusive=exclusive,
         )

@@ -4,13 +4,19 @@ import errno
 import logging
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tagfs.errors import RuleBroken, TagfsError, ValueNotAllowed
+from tagfs.catalogue.expression import parse_expression
+from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.errors import NotShown, RuleBroken, ValueNotAllowed
+from tagfs.fs.content.journal_entries import FileEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.mapping.paths import Root
 from tagfs.rules.policy import Mode, Policy
 from tagfs.rules.rules_file import parse_rules
 from tagfs.store.bucket import CachingBucket, Capabilities
@@ -18,7 +24,7 @@ from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
-from tests.fakes.trees import tree_of, write
+from tests.fakes.trees import environment_of, tree_of, write
 
 RULES = """
 [[rules]]
@@ -415,5 +421,45 @@ def test_a_bucket_without_tags_is_written_all_the_same(tmp_path) -> None:
     assert bucket.get("given/a").data == b"x"
 
 
-def test_errors_are_tagfs_errors() -> None:
-    assert issubclass(RuleBroken, TagfsError)
+def test_a_crash_loses_none_of_them(bucket, tmp_path) -> None:
+    """They are in the note from which `tagfs recover` finishes a file, new or old."""
+    with tree_of(cached(bucket), tmp_path, policy=policy()) as tree:
+        made = tree.create("/given/a.tif", 0o600, os.O_WRONLY)
+        old, _ = tree.open("/both/old", os.O_WRONLY)
+        for fh in (made, old):
+            tree.write(fh, 0, b"x")
+            tree.files.handle(fh).node.journal_commit()
+        notes = [parse_note(file.read_text()) for file in tmp_path.rglob("*.json")]
+        found = {n.key: (n.tags, n.defaults) for n in notes if isinstance(n, FileEntry)}
+        for fh in (made, old):
+            tree.flush(fh)
+            tree.release(fh)
+    assert found == {"given/a.tif": (GIVEN, {}), "both/old": (None, {"team": "blue"})}
+
+
+@pytest.mark.parametrize(("path", "made"), [("/both/a", True), ("/given/a.tif", False)])
+def test_a_mount_of_some_objects_makes_what_the_rules_let_match(
+    bucket, tmp_path, path, made
+) -> None:
+    """With `only=team=blue`: a file that the rules give this tag can be made, and no other."""
+    for name in ("both/", "given/"):
+        bucket.update_tags(name, lambda tags: tags.with_tag("team", "blue"))
+    only = OnlyMatching(cached(bucket), parse_expression("team=blue"), None)
+    with tree_of(only, tmp_path, policy=policy(), scope=only) as tree:
+        if made:
+            write(tree, path)
+            tree.symlink("/both/l", "a")
+        else:
+            with pytest.raises(NotShown):
+                write(tree, path)
+    assert (path[1:] in {i.key for i in bucket.list("", delimiter="").objects}) is made
+
+
+def test_patterns_begin_where_the_bucket_does(bucket, tmp_path) -> None:
+    """Whatever part of it is mounted."""
+    with ThreadPoolExecutor(2) as executor:
+        whole = environment_of(cached(bucket), tmp_path, executor, None, policy())
+        tree = FileSystem(replace(whole, root=Root("given/")), dict)
+        write(tree, "/a.tif")
+        tree.close()
+    assert bucket.get_tags("given/a.tif") == GIVEN

@@ -74,6 +74,7 @@ class FileEntry:
 
     Attributes:
         tags, acl: what to create it with; None keeps the replaced object's.
+        defaults: tags that it gets besides, but where the replaced object has the key.
         exclusive: O_EXCL: never to replace an object.
         base_etag: version that the unchanged ranges come from; None for a new file.
         base_size: bytes of the base that show through where nothing was written.
@@ -95,6 +96,7 @@ class FileEntry:
     size: int
     written: list[tuple[int, int]] = field(default_factory=list)
     acl: dict[str, str] | None = None
+    defaults: dict[str, str] = field(default_factory=dict)
     upload_id: str | None = None
     begun: UploadStart | None = None
     part_size: int = 8 * 1024**2
@@ -162,6 +164,7 @@ def _parse_file(fields: CheckedFields) -> FileEntry:
         headers=fields.texts("headers"),
         tags=fields.texts("tags") if fields.has("tags") else None,
         acl=fields.texts("acl") if fields.has("acl") else None,
+        defaults=fields.texts("defaults") if fields.has("defaults") else {},  # older notes
         exclusive=fields.flag("exclusive"),
         base_etag=fields.token("base_etag"),
         base_size=fields.number("base_size"),

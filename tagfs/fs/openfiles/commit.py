@@ -262,6 +262,7 @@ class Committer:
             metadata=dict(to.new.metadata),
             headers=dict(to.new.headers),
             tags=None if tags is None else dict(tags),
+            defaults=dict(to.new.defaults) if tags is None else {},
             acl=None if isinstance(to.new.acl, Keep) else dict(to.new.acl),
             exclusive=to.exclusive,
             base_etag=before.etag if before else None,

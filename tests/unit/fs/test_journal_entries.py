@@ -35,6 +35,7 @@ def entries(draw: st.DrawFn) -> FileEntry:
         metadata=draw(TEXTS),
         headers=draw(TEXTS),
         tags=draw(st.none() | TEXTS),
+        defaults=draw(TEXTS),
         exclusive=draw(st.booleans()),
         base_etag=base,
         base_size=draw(st.integers(0, size)) if base else 0,
@@ -125,9 +126,9 @@ def test_a_field_of_any_value_is_sound_or_refused(field: str, value: Any) -> Non
 def test_a_field_that_is_missing_is_never_guessed(field: str) -> None:
     fields = json.loads(render_note(ENTRY))
     del fields[field]
-    optional = {"tags", "acl", "upload_id", "begun"}
+    optional = {"tags", "acl", "upload_id", "begun", "defaults"}
     if field in optional:
-        without: dict[str, Any] = {field: None}
+        without: dict[str, Any] = {field: {} if field == "defaults" else None}
         assert parse_note(json.dumps(fields)) == replace(ENTRY, **without)
     else:
         with pytest.raises(InvalidEntry):

@@ -1,19 +1,26 @@
 """What rules ask together, and what breaks them."""
 
+import contextlib
 import errno
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
 from tagfs.errors import RulesError
 from tagfs.rules.rule import Checked, Demands, ObjectKind, RuleSet
 from tagfs.rules.rules_file import parse_rules, read_rules
 from tagfs.rules.templates import Creation
+from tagfs.store.dialects.dialect import Dialect
+from tagfs.store.dialects.obs import OBS
+from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
 from tagfs.store.tags import NO_TAGS, TagSet
 
 TAGS = S3.object_tag_rules
 FILE = ObjectKind.FILE
+TEXTS = st.text(alphabet="[]rules=\"'{}\n #a", max_size=40)
 
 RULES = """
 [[rules]]
@@ -193,3 +200,43 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_rules(tmp_path / "odd", TAGS)
     (tmp_path / "good").write_text(RULES)
     assert read_rules(tmp_path / "good", TAGS)
+
+
+WORDS = st.sampled_from(
+    ["path", "kind", "tags", "inherit", "required", "allowed", "fixed", "checked", "reset", "x"]
+)
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.sampled_from(["", "*", "a", "{user}", "{", "file", "open"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["team", "a b", ""]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.lists(st.dictionaries(WORDS, VALUES, max_size=3), max_size=3), TEXTS)
+def test_any_file_gives_rules_or_our_error(tables: list[dict[str, object]], text: str) -> None:
+    written = "\n".join(
+        "[[rules]]\n" + "\n".join(f"{word} = {toml(value)}" for word, value in table.items())
+        for table in tables
+    )
+    for whole in (written, text):
+        with contextlib.suppress(RulesError):
+            found = rules(whole).about("d/a.tif", FILE)
+            found.breaches(found.new_tags(made("d/a.tif"), TagSet({"team": "x"})))
+
+
+def toml(value: object) -> str:
+    """Write a value as TOML does."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+@given(st.text(max_size=300), st.sampled_from([S3, OSS, OBS]))
+def test_a_value_that_is_fitted_is_allowed(text: str, dialect: Dialect) -> None:
+    tag_rules = dialect.object_tag_rules
+    tag_rules.check({"k": tag_rules.fit(text)})
