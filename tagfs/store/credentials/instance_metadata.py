@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from tagfs.errors import BadCredentials
 from tagfs.store.credentials.field_names import parse_json, parse_key_pair
-from tagfs.store.credentials.values import Credentials, NotAvailable
+from tagfs.store.credentials.values import Credentials, NotAvailable, SourceUnreachable
 
 TIMEOUT: Final = 1.0
 """Seconds; the service is on the same host as we are, or there is none."""
@@ -23,6 +23,8 @@ _TOKEN_SECONDS = "21600"  # noqa: S105  (how long a session with the service may
 _MAX_ANSWER = 64 * 1024
 _OK = 200
 _NOT_FOUND = 404
+_TOO_MANY = 429
+_IN_TROUBLE = 500
 _NO_TOKENS = frozenset({403, 404, 405})
 _ALIBABA = ipaddress.ip_address("100.100.100.200")
 _AMAZON = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "fd00:ec2::23")))
@@ -108,6 +110,7 @@ class InstanceRole:
     def __init__(self, service: Metadata, environment: Mapping[str, str]) -> None:
         self._service = service
         self._environment = environment
+        self._has_answered = False
 
     @property
     def name(self) -> str:
@@ -115,7 +118,11 @@ class InstanceRole:
         return self._service.title
 
     def load(self) -> Credentials:
-        """Ask the service; see `Source.load`."""
+        """Ask the service; see `Source.load`.
+
+        Raises:
+            SourceUnreachable: it has given a pair before and is silent, or in trouble.
+        """
         service = self._service
         if any(_is_true(self._environment, name) for name in service.off_variables):
             raise NotAvailable(f"{self.name} (switched off)")
@@ -127,17 +134,20 @@ class InstanceRole:
             if path.endswith("/"):
                 path += quote(self._role(base, headers), safe="")
             status, text = ask(base, "GET", path, headers)
+            pair = self._read(status, text)
         except Silent as silence:
-            reason = str(silence)
+            reason = f"{base}: {silence}"
         else:
-            return self._read(status, text)
-        raise NotAvailable(f"{self.name} ({base}: {reason})")
+            self._has_answered = True
+            return pair
+        if self._has_answered:  # whoever has the machine's role once has it again
+            raise SourceUnreachable(f"{self.name}: {reason}")
+        raise NotAvailable(f"{self.name} ({reason})")
 
     def _read(self, status: int, text: str) -> Credentials:
         if status == _NOT_FOUND:
             raise NotAvailable(f"{self.name} (this machine has none)")
-        if status != _OK:
-            raise BadCredentials(f"{self.name}: the metadata service answered {status}")
+        self._check(status)
         fields = parse_json(text, self.name)
         if str(fields.get("Code", "Success")) != "Success":
             raise BadCredentials(f"{self.name}: the metadata service has no keys for it")
@@ -162,7 +172,8 @@ class InstanceRole:
         if status == _OK and token.strip():
             return {service.token_header: token.strip()}
         if only or status not in _NO_TOKENS:
-            raise BadCredentials(f"{self.name}: the metadata service gave no token ({status})")
+            failure = _refusal(status)
+            raise failure(f"{self.name}: the metadata service gave no token ({status})")
         return {}
 
     def _role(self, base: str, headers: Mapping[str, str]) -> str:
@@ -172,9 +183,24 @@ class InstanceRole:
         status, text = ask(base, "GET", self._service.path, headers)
         if status == _NOT_FOUND or not text.strip():
             raise NotAvailable(f"{self.name} (this machine has none)")
-        if status != _OK:
-            raise BadCredentials(f"{self.name}: the metadata service answered {status}")
+        self._check(status)
         return text.split()[0]
+
+    def _check(self, status: int) -> None:
+        """Raise for an answer that is no credentials.
+
+        Raises:
+            BadCredentials; SourceUnreachable: later there may be some.
+        """
+        if status == _OK:
+            return
+        raise _refusal(status)(f"{self.name}: the metadata service answered {status}")
+
+
+def _refusal(status: int) -> type[BadCredentials]:
+    """Return what a refused question is: a service that is in trouble may answer later."""
+    busy = status == _TOO_MANY or status >= _IN_TROUBLE
+    return SourceUnreachable if busy else BadCredentials
 
 
 def check_address(url: str, variable: str) -> None:

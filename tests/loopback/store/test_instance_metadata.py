@@ -6,7 +6,7 @@ import pytest
 
 from tagfs.errors import BadCredentials
 from tagfs.store.credentials.chain import CredentialsChoice, find_credentials
-from tagfs.store.credentials.values import Credentials
+from tagfs.store.credentials.values import Credentials, SourceUnreachable
 from tagfs.store.dialects.obs import OBS
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.dialects.s3 import S3
@@ -108,6 +108,28 @@ def test_what_is_held_stays_when_the_service_is_gone(cloud):
     with pytest.raises(BadCredentials, match="no answer"):
         found.refresh()
     assert found.get() == STS
+
+
+@pytest.mark.parametrize("status", [0, 429, 500, 503])
+def test_a_silence_after_an_answer_may_pass(cloud, status):
+    """Requests wait for it as long as `timeout` says, and are not EACCES at once."""
+    found = find(cloud.cloud, lead_to(cloud))
+    found.get()
+    cloud.status = status
+    if not status:
+        cloud.__exit__()
+    with pytest.raises(SourceUnreachable, match=r"role|agency"):
+        found.refresh()
+
+
+@pytest.mark.parametrize("status", [403, 401])
+def test_a_role_that_is_refused_is_not_waited_for(cloud, status):
+    found = find(cloud.cloud, lead_to(cloud))
+    found.get()
+    cloud.status = status
+    with pytest.raises(BadCredentials) as raised:
+        found.refresh()
+    assert not isinstance(raised.value, SourceUnreachable)
 
 
 def test_answers_that_are_none(cloud):
