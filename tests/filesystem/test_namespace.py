@@ -423,3 +423,21 @@ def test_a_directory_that_only_looks_empty_is_neither_removed_nor_moved(
     bucket.delete(key)
     tree.rmdir("/odd")
     assert "odd/" not in keys(bucket)
+
+
+def test_what_may_not_be_removed_leaves_no_marker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays, and its directory with it; a marker could not be taken back."""
+    bucket = filled(COPYING)
+    bucket.put("lone/f", BytesSource(b""), NewObject(tags=TagSet({})))
+    monkeypatch.setattr(bucket, "may_delete", lambda _key, **_: False)
+
+    def deny(operation: str, _key: str) -> None:
+        if operation == "delete":
+            raise AccessDenied("a policy")
+
+    bucket.before = deny
+    with tree_of(bucket, tmp_path) as tree, pytest.raises(AccessDenied):
+        tree.unlink("/lone/f")
+    assert [info.key for info in bucket.list("lone", delimiter="").objects] == ["lone/f"]

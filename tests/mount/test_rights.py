@@ -54,6 +54,12 @@ def copies_by_python(bench: Bench, file: Path) -> None:
     assert (bench.out / file.name).read_bytes() == b"old"
 
 
+def moves_out(bench: Bench, file: Path) -> None:
+    bench.tool("mv", file, bench.out / "moved")
+    assert (bench.out / "moved").read_bytes() == b"old"
+    assert not file.exists()
+
+
 def archives(bench: Bench, file: Path) -> None:
     archive = bench.out / "archive.tar"
     bench.tool("tar", "--xattrs", "-cf", archive, "-C", file.parent, file.name)
@@ -162,6 +168,7 @@ CALLS: dict[str, Callable[[Bench, Path], None]] = {
     "rsync -aX": copies_out("rsync", "-aX"),
     "copy2": copies_by_python,
     "tar": archives,
+    "mv out": moves_out,
     "stat": stats,
     "ls -l": lists,
     "listxattr": lists_names,
@@ -217,6 +224,7 @@ REFUSED = {
         "rsync -aX",
         "copy2",
         "tar",
+        "mv out",
         "get the type",
         "overwrite",
         "append",
@@ -225,7 +233,7 @@ REFUSED = {
     },
     "objects above": set[str](),
     # `mkdir, rmdir` is refused its second half.
-    "deleting": {"rename over", "remove", "rename", "rename a directory", "mkdir, rmdir"},
+    "deleting": {"mv out", "rename over", "remove", "rename", "rename a directory", "mkdir, rmdir"},
     # What is written anew brings its tags along.
     "setting tags": {"set a tag", "overwrite", "append", "rename over"},
     "writing": {

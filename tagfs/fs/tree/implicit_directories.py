@@ -96,6 +96,8 @@ class ImplicitDirectories:
             return
         if self._remaining.any_besides(prefix, gone):
             return
+        if not self._env.bucket.may_delete(gone):
+            return  # what is to be removed stays, and a marker could not be taken back
         try:
             self._make_marker(parent)
         except AlreadyExists:
