@@ -170,9 +170,6 @@ def _tokens(text: str) -> "list[_Token]":
     position, end = 0, len(text.rstrip())
     while position < end:
         found = _TOKEN.match(text, position)
-        if found is not None and (found["value"] or "").startswith("="):
-            where = text[position:].strip()
-            raise SettingsError(f'{text!r}: at {where!r}: one = is enough; a value with = is ="="')
         if found is None:
             left = text[position:].strip()
             raise SettingsError(f"{text!r}: cannot read {left!r}{_hint(left)}")
