@@ -243,6 +243,19 @@ def test_libraries_have_one_owner(library: str) -> None:
         assert all(any(is_in(user, p) for p in PACKAGE_OWNERS[library]) for user in users)
 
 
+def test_every_folder_is_in_the_picture() -> None:
+    """docs/architecture.md draws them, with the rooms of the two large ones."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    picture = set(re.findall(r"\w+", page.split("```")[1])) | {"emulator"}
+    drawn = [
+        *FOLDERS,
+        *(path.name for top in ("store", "fs") for path in (PACKAGE / top).iterdir()),
+    ]
+    folders = {name for name in drawn if "." not in name and not name.startswith("__")}
+    assert not folders - picture
+    assert "`tagfs/emulator/`" in page
+
+
 def test_no_cycles() -> None:
     graph = {n: {i for i in imports(p) if i in MODULES} - {n} for n, p in MODULES.items()}
     graph["tagfs"] = set()  # it imports its names when they are asked for, after all is there

@@ -91,5 +91,5 @@ def tag_group() -> None:
     TARGET...
 
     \b
-    Exit status: 0 done, 1 something failed (it is told at the end), 2 bad usage, 130 interrupted.
+    Exit status: 0 done, 1 something failed (reported at the end), 2 bad usage, 130 interrupted.
     """  # noqa: D301  (click reads \b)

@@ -21,7 +21,7 @@ AHEAD: Final = 4
 
 
 class Stop:
-    """Whether somebody asked to stop."""
+    """Whether it was asked to stop."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

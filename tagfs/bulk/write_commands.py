@@ -171,7 +171,7 @@ def restore_command(  # noqa: PLR0913  (one for each option)
 def undo_command(choices: CommonOptions, audit_file: Path) -> None:
     """Put back the old tags that an --audit file recorded.
 
-    Where the tags are no longer those that the change has set, nothing is done and that is told.
+    Where the tags are no longer those that the change has set, nothing is done, which is reported.
 
     \b
     tagfs tag set -R --audit today.jsonl team=blue /mnt/logs

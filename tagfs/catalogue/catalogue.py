@@ -228,7 +228,7 @@ def _write(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.execute("DELETE FROM scans")  # what is there now is not known
     stored = read_keys(connection, list(batch.facts))
     for key, fact in batch.facts.items():
-        # An answer of somebody else's may be later than ours.
+        # An answer that another got may be later than ours.
         known = apply(stored.get(key), fact)
         if known is None:
             rows.delete(key)

@@ -251,7 +251,7 @@ def _make_private(directory: Path) -> None:
 
 
 def _is_busy(error: Exception) -> bool:
-    """Say whether the file is whole: somebody else has it, or there is no room for more."""
+    """Say whether the file is whole: another process has it, or there is no room for more."""
     if isinstance(error, OSError):
         return True
     code = getattr(error, "sqlite_errorcode", None)

@@ -13,7 +13,7 @@ class Fact:
     Attributes:
         known: what it is; tags that are None with a time are tags of which nothing is known.
         is_whole: whatever was known before does not count: the object was deleted, or written by
-            somebody whose success is not known.
+            a writer whose success is not known.
     """
 
     known: Known

@@ -3,7 +3,7 @@
 - A detail, where a listing shows the same version and it was read so long after Last-Modified that
   no later change can look the same; where changes of metadata need not show, for `ttl` only.
 - Tags for `tag_ttl`: nothing proves them. After a boot nobody knows how much time has passed.
-- Nothing that was read before this mount was told to forget, or lost track of it.
+- Nothing that was read before this mount was asked to forget, or lost track of it.
 """
 
 import threading

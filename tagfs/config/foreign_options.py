@@ -1,6 +1,6 @@
 """Options of s3fs, ossfs 1 and 2, rclone and mountpoint-s3 that have another name here, or none.
 
-Who moves a line of fstab here is told the right name, not the nearest word.
+Who moves a line of fstab here gets the right name, not the nearest word.
 """
 
 from collections.abc import Mapping

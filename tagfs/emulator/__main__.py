@@ -141,7 +141,7 @@ def make_parser(prog: str = "tagfs emulator") -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run an emulator until it is told to stop."""
+    """Run an emulator until it is stopped."""
     chosen = make_parser().parse_args(arguments)
     config = EmulatorConfig(
         data=chosen.data,

@@ -4,7 +4,7 @@
     POST     a JSON list of specifications takes their place
     DELETE   no more faults
 
-Only on the address itself (in virtual-host style `-/faults` is somebody's key), and only
+Only on the address itself (in virtual-host style `-/faults` may be an object's key), and only
 from loopback.
 """
 

@@ -60,7 +60,7 @@ class DirectoryCalls:
     def _known_stat(self, path: str) -> Stat | None:
         try:
             entry = self._tree.known(path)
-        except Answer:  # what is listed, and can be no path: it is told when it is asked for
+        except Answer:  # what is listed, and can be no path: an error when it is asked for
             return None
         if entry is None:
             return None

@@ -231,8 +231,6 @@ class FileSystem:
     def getxattr(self, path: str, name: str) -> bytes:
         """Return the value of an extended attribute."""
         self._prefetcher.on_getxattr(path, name)
-        if name.startswith("user.object."):
-            self._due.before_described(path)
         return self._xattrs.getxattr(path, name)
 
     def listxattr(self, path: str, size: int = 0) -> list[str]:
@@ -244,12 +242,12 @@ class FileSystem:
         lists = self._env.caller_lists()
         if lists or (lists is None and size == ACL_BUFFER):
             return []
-        self._prefetcher.on_getxattr(path, "user.tagging")
+        self._prefetcher.on_listxattr(path)
         return self._xattrs.listxattr(path)
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Set an extended attribute."""
-        if name != "user.tagfs.refresh":
+        if self._xattrs.changes(name):
             self._gate.enter(path)
         self._xattrs.setxattr(path, name, value, flags)
 

@@ -53,7 +53,7 @@ class HiddenFiles:
             raise
 
     def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
-        """Open a file, which nobody is going to read if somebody `looks`.
+        """Open a file, which nobody is going to read if `looks`.
 
         Raises:
             ObjectChanged: it was hidden since the kernel looked it up, because another one takes

@@ -71,7 +71,7 @@ FILL_DIR_PLUS = 2
 """The flag of an entry whose attributes are all there."""
 
 MAX_COPY = 2**31
-"""Bytes that the kernel is told to be copied at once, at most."""
+"""Bytes that the kernel may have copied at once, at most."""
 
 MAX_WRITE = 1024 * 1024
 """Bytes of one write or read that libfuse 3 has buffers for."""

@@ -113,7 +113,7 @@ def _refresh(mount: Mount, prefix: str, directory: str) -> None:
         try:
             os.setxattr(posixpath.join(mount.path, path[1:]), REFRESH, b"")
         except OSError as error:
-            log.debug("%s%s cannot be told to forget: %s", mount.path, path, error)
+            log.debug("%s%s cannot be asked to forget: %s", mount.path, path, error)
             path = posixpath.dirname(path) if path != "/" else None
         else:
             return

@@ -1,8 +1,8 @@
 """Finishing one staged file: deciding whether it still may become its object, and making it so.
 
 It may if the object is still the version that the file derives from, or still absent. If the
-object is what the file was to become, the crash came after the upload. Anything else is somebody
-else's object: it is not touched, unless the user insists.
+object is what the file was to become, the crash came after the upload. Anything else is another
+client's object: it is not touched, unless the user insists.
 """
 
 from tagfs.errors import AlreadyExists, NotFound, ObjectChanged, PositionMismatch

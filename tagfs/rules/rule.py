@@ -133,7 +133,7 @@ class Demands:
         return TagSet({key: text for key, text in tags.items() if key in self.required})
 
     def chosen(self, tags: TagSet, directory: TagSet) -> TagSet:
-        """Return the tags of an object that somebody chose: not just what the rules gave it."""
+        """Return the tags of an object that were chosen: not just what the rules gave it."""
         left = self.inherited(directory)
         return TagSet(
             {

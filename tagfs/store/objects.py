@@ -41,7 +41,7 @@ class Detail:
         version_id: on versioned buckets.
         target: of a symlink: the key it points to, as stored.
         readable: False while an archived object is not restored.
-        restore: of an archived one that somebody restores or has restored, what the service says
+        restore: of an archived one that is being or was restored, what the service says
             of that: whether it goes on, and until when it lasts.
     """
 
@@ -228,7 +228,7 @@ class Upload:
 class Part:
     """One part of a multipart upload. `crc64` is None for a part that the service copied.
 
-    `checksum` is what the service told of it, in base64; "" if nothing.
+    `checksum` is what the service reported of it, in base64; "" if nothing.
     """
 
     number: int

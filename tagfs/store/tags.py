@@ -58,7 +58,7 @@ class TagSet(Mapping[str, str]):
         return type(self)({**self._pairs, **dict(lacking[: max(most - len(self._pairs), 0)])})
 
     def beyond(self, defaults: Mapping[str, str]) -> Self:
-        """Return the tags that somebody chose: those that are not just defaults."""
+        """Return the tags that were chosen: those that are not just defaults."""
         return type(self)({k: v for k, v in self._pairs.items() if defaults.get(k) != v})
 
 
@@ -115,7 +115,7 @@ class TagRules:
             None when the service allows every character but those in `forbidden`.
         forbidden: characters never allowed.
         reserved_prefixes: beginnings of keys, lower case, that the service keeps for itself.
-        shown: characters, and keys in whole, that the service told itself, and so allows.
+        shown: characters, and keys in whole, that the service has shown itself, and so allows.
         source: where the rule is written.
     """
 
@@ -132,7 +132,7 @@ class TagRules:
     source: str = ""
 
     def allowing(self, tags: Mapping[str, str]) -> "TagRules":
-        """Return rules that allow a set which the service told, and others like it.
+        """Return rules that allow a set which the service has shown, and others like it.
 
         Servers that speak another's protocol keep more in a tag than its makers wrote down.
         """

@@ -106,7 +106,7 @@ class Dialect:
         lists_restores: whether listings tell what is restored.
         lists_crc64: whether listings of parts tell their CRC64.
         lists_location: whether the answer to a listing has the bucket's region.
-        lists_default: how many keys a listing has unless told.
+        lists_default: how many keys a listing has unless asked for another number.
         always_marks: whether a truncated listing without a delimiter has a NextMarker too.
         writes_empty: whether listings write empty elements.
         uploads_name_owner: whether listings of uploads and parts name their owner.

@@ -130,7 +130,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
             reports_crc64=False,
             refuses_archived=True,
         ),
-        copies=CopyRules(tags="REPLACE"),  # section 9: a copy drops tags unless told
+        copies=CopyRules(tags="REPLACE"),  # section 9: a copy drops tags unless asked not to
         restores=RestoreRules(shortens=False),
         renames_over=chosen["rename_over"] == "on",
     )

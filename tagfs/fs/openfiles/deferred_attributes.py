@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cachetools import FIFOCache
+
 from tagfs.errors import NotFound, ObjectChanged, TagfsError
 from tagfs.fs.clock import Clock
 from tagfs.fs.context import FRESH_WITHIN
@@ -59,7 +61,7 @@ class DeferredAttributes:
         self._pending = pending
         self._clock = clock
         self._lock = threading.Lock()
-        self._created: dict[str, None] = {}
+        self._created: FIFOCache[str, bool] = FIFOCache(MANY)
         self._waiting: dict[str, _Waiting] = {}
 
     def __contains__(self, path: object) -> bool:
@@ -71,9 +73,7 @@ class DeferredAttributes:
             return
         self._pending.cancel(path, Kind.ATTRIBUTES)  # of another file that had this name
         with self._lock:
-            self._created[path] = None
-            while len(self._created) > MANY:
-                self._created.pop(next(iter(self._created)))
+            self._created[path] = True
 
     def edit(
         self,

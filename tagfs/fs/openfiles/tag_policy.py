@@ -133,7 +133,7 @@ class TagPolicy:
         return judged
 
     def chosen(self, path: str, kind: ObjectKind, tags: TagSet) -> TagSet:
-        """Return those tags of an object that somebody chose, for a file that replaces another."""
+        """Return those tags of an object that were chosen, for a file that replaces another."""
         chosen = tags.beyond(self._env.bucket.default_tags)
         demands = self.demands(path, kind)
         if not chosen or not (demands.tags or demands.inherit):
@@ -145,8 +145,8 @@ class TagPolicy:
     ) -> Chosen:
         """Return the tags of an object that is renamed, as far as the rules have a say.
 
-        `replaces`: something is at the new name whose tags it keeps if it has none that somebody
-        chose. What has the same rules at both places is not judged: it was, or is older than they.
+        `replaces`: something is at the new name whose tags it keeps if it has none that were
+        chosen. What has the same rules at both places is not judged: it was, or is older than they.
 
         Raises:
             RuleBroken, ValueNotAllowed: at its new place it would break one.

@@ -1,1 +1,1 @@
-"""What is still due to the bucket: changes that a program was told of, and who makes them when."""
+"""What is still due to the bucket: what a program takes for made, and who makes it when."""

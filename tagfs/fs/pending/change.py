@@ -79,7 +79,7 @@ class Change:
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody has it: it can neither be claimed nor added to."""
+        """Whether a thread has it: it can neither be claimed nor added to."""
         return self.state in (State.RUNNING, State.ENDING)
 
     @property

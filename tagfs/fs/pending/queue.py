@@ -1,4 +1,4 @@
-"""Changes that a program was told of before the service has them: one queue for all of them.
+"""Changes that a program takes for made before the service has them: one queue for all.
 
 A name that was taken away while its file is open, and may be given anew at once; what was set on a
 temporary file; a closed file; a staged file whose upload is slow: each is a `Change` of one
@@ -209,7 +209,7 @@ class PendingChanges:
     def _run(self, change: Change, *, asked: bool = False) -> None:
         """Make a change that was claimed; what fails waits for another try, unless that is final.
 
-        If somebody `asked` for it now, the next try comes no later for its failure.
+        If it was `asked` for now, the next try comes no later for its failure.
 
         Raises:
             Exception: what it failed with.
@@ -257,7 +257,7 @@ class PendingChanges:
             self._moved_on.notify_all()
 
     def _run_due(self, change: Change) -> None:
-        """Make a change in a thread for that, unless somebody has it already."""
+        """Make a change in a thread for that, unless another has it already."""
         if change.kind not in self._accepted or change.due > self._clock():
             return
         if not self._claim(change, wait=False):

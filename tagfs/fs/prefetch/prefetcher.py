@@ -123,9 +123,13 @@ class SiblingPrefetcher:
     def on_getxattr(self, path: str, name: str) -> None:
         """Note that a path's tags are asked for."""
         if parse_name(name).kind in (XattrKind.TAG, XattrKind.TAGGING):
-            found = self._find(path)
-            if found is not None:
-                self._go_ahead("tags", path, found[1], self._fetch_tags)
+            self.on_listxattr(path)
+
+    def on_listxattr(self, path: str) -> None:
+        """Note that all names of a path are asked for: its tags are among them."""
+        found = self._find(path)
+        if found is not None:
+            self._go_ahead("tags", path, found[1], self._fetch_tags)
 
     def on_open(self, path: str) -> Content | None:
         """Note that a file is opened to be read; return its content if it was fetched ahead.

@@ -21,7 +21,7 @@ MANY = 8192
 
 @dataclass(slots=True)
 class _Change:
-    """When a directory last changed, and the time that its marker told then, once it was asked."""
+    """When a directory last changed, and the time that its marker had then, once it was asked."""
 
     at_ns: int
     stored_ns: int | None = None
@@ -62,7 +62,7 @@ class DirectoryTimes:
                 return stored
             if change.stored_ns is None:
                 change.stored_ns = stored.mtime_ns
-            elif change.stored_ns != stored.mtime_ns:  # somebody has set it since
+            elif change.stored_ns != stored.mtime_ns:  # it was set since
                 del self._changes[path]
                 return stored
         ctime = max(stored.ctime_ns, change.at_ns)

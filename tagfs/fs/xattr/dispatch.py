@@ -79,6 +79,7 @@ class XattrDispatcher:
             case XattrKind.META:
                 return self._metadata.get(path, parsed.rest)
             case XattrKind.OBJECT:
+                self._due.before_described(path)
                 return self._objects.get(path, parsed.rest)
             case XattrKind.TAG | XattrKind.TAGGING | XattrKind.BUCKET_TAG:
                 return self._tags.get(path, parsed)
@@ -92,6 +93,11 @@ class XattrDispatcher:
             names += [f"user.meta.{key}" for key in self._metadata.visible(entry)]
             names += [n for n in self._others.visible(entry) if n not in names]
         return names
+
+    @staticmethod
+    def changes(name: str) -> bool:
+        """Say whether setting a name changes anything: to ask for what is new does not."""
+        return parse_name(name).kind is not XattrKind.REFRESH
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
         """Set an extended attribute.

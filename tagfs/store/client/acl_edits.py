@@ -1,4 +1,4 @@
-"""ACLs set because somebody asked for it: a word of the service's, and every refusal is raised."""
+"""ACLs set because a program asked for it: a word of the service's, and every refusal is raised."""
 
 from typing import Final
 

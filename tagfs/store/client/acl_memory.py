@@ -4,7 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from tagfs.store.acl import DEFAULT_ACL, Acl
+from cachetools import TTLCache
+
+from tagfs.store.acl import Acl
 from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.client.refusals import Refusals
 
@@ -19,7 +21,7 @@ class AclNotes(Refusals):
         self.lacking = ""  # why there are none to carry; "" if there may be some
         self.proven = False  # one was read
         self._asked = False
-        self._recent: dict[str, tuple[float, Acl]] = {}
+        self._recent: TTLCache[str, Acl] = TTLCache(_MANY, FRESH_WITHIN, clock)
         self._noting = threading.Lock()
 
     def is_first(self) -> bool:
@@ -35,14 +37,12 @@ class AclNotes(Refusals):
 
     def recent(self, key: str) -> Acl | None:
         """Return an ACL that was read or written just now."""
-        since, acl = self._recent.get(key, (0.0, DEFAULT_ACL))
-        return acl if since and self._clock() - since < FRESH_WITHIN else None
+        with self._noting:
+            return self._recent.get(key)
 
     def note(self, key: str, acl: Acl | None) -> None:
         """Remember an ACL for a moment; None: nothing is known any more."""
         with self._noting:
             self._recent.pop(key, None)
             if acl is not None:
-                self._recent[key] = (self._clock(), acl)
-                while len(self._recent) > _MANY:
-                    self._recent.pop(next(iter(self._recent)))
+                self._recent[key] = acl

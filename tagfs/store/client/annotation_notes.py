@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from cachetools import TTLCache
+
 from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.client.annotation_file import AnnotationFile
 from tagfs.store.client.refusals import Refusals
@@ -45,7 +47,8 @@ class AnnotationNotes(Refusals):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(clock)
-        self._bare: dict[str, float] = {}  # keys that had none just now
+        # Keys that had none just now.
+        self._bare: TTLCache[str, bool] = TTLCache(_MANY, FRESH_WITHIN, clock)
         self._late: dict[str, list[AnnotationFile]] = {}
         self._noting = threading.Lock()
 
@@ -57,14 +60,12 @@ class AnnotationNotes(Refusals):
     def note_bare(self, key: str) -> None:
         """Note that what is at `key` has none."""
         with self._noting:
-            self._bare[key] = self._clock()
-            while len(self._bare) > _MANY:
-                self._bare.pop(next(iter(self._bare)))
+            self._bare[key] = True
 
     def is_bare(self, key: str) -> bool:
         """Say whether what is at `key` had none a moment ago, so that nobody need ask."""
-        since = self._bare.get(key)
-        return since is not None and self._clock() - since < FRESH_WITHIN
+        with self._noting:
+            return key in self._bare
 
     def note_late(self, key: str, files: list[AnnotationFile]) -> None:
         """Remember what an object lacks by a rewrite that failed."""

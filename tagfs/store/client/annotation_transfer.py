@@ -163,7 +163,7 @@ class AnnotationTransfer:
         try:
             writer.add(name, data.result())
         except (NoSuchTag, NotFound):
-            pass  # somebody has just removed it
+            pass  # it was just removed
         except BadCredentials:
             raise
         except AccessDenied as denied:

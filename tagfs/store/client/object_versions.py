@@ -233,7 +233,7 @@ class ObjectVersions:
 def markers_over(version: ObjectVersion, versions: Sequence[ObjectVersion]) -> list[ObjectVersion]:
     """Return the delete markers that hide a version.
 
-    Times are told in seconds, and markers not always among the versions: one that may be as old as
+    Times are whole seconds, and markers not always among the versions: one that may be as old as
     the version counts, as no older one matters.
     """
     since = version.info.last_modified_ns

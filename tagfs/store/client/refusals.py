@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from cachetools import TTLCache
+
 REFUSED: Final = 60.0
 """Seconds for which a directory in which something may not be read is not asked again."""
 
@@ -19,9 +21,8 @@ class Refusals:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
         self._said: set[str] = set()
-        self._unread: dict[str, tuple[float, int]] = {}
+        self._unread: TTLCache[str, int] = TTLCache(_MANY, REFUSED, clock)
         self._lock = threading.Lock()
 
     def is_unsaid(self, what: str) -> bool:
@@ -34,26 +35,18 @@ class Refusals:
     def is_unreadable(self, key: str) -> bool:
         """Say whether reading beside `key` was refused, twice in a row, a moment ago."""
         with self._lock:
-            return self._refusals(_directory(key)) >= _ENOUGH
+            return self._unread.get(_directory(key), 0) >= _ENOUGH
 
     def note_unread(self, key: str) -> None:
         """Remember that what is at `key` may not be read."""
         directory = _directory(key)
         with self._lock:
-            count = self._refusals(directory) + 1
-            self._unread.pop(directory, None)
-            self._unread[directory] = (self._clock(), count)
-            while len(self._unread) > _MANY:
-                self._unread.pop(next(iter(self._unread)))
+            self._unread[directory] = self._unread.get(directory, 0) + 1
 
     def note_read(self, key: str) -> None:
         """Remember that what is beside `key` may be read."""
         with self._lock:
             self._unread.pop(_directory(key), None)
-
-    def _refusals(self, directory: str) -> int:
-        since, count = self._unread.get(directory, (0.0, 0))
-        return count if count and self._clock() - since < REFUSED else 0
 
 
 def _directory(key: str) -> str:

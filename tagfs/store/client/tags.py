@@ -28,7 +28,7 @@ class ObjectTags:
     """Tag sets; see `TagStore` for what the methods promise.
 
     Attributes:
-        rules: what the bucket takes on an object: what its service documents, and what it told.
+        rules: what the bucket takes on an object: what its service documents, and has shown.
         resource: the way to the tags of a bucket with ABAC.
     """
 

@@ -145,6 +145,6 @@ def temporary(fields: Mapping[str, object], who: str) -> Credentials:
     pair = parse_key_pair(fields, who)
     if not pair.session_token or pair.expires_at is None:
         missing = "session token" if not pair.session_token else "expiration"
-        raise BadCredentials(f"{who}: the token service told no {missing}")
+        raise BadCredentials(f"{who}: the token service gave no {missing}")
     identity = fields.get("Arn")
     return replace(pair, identity=identity if isinstance(identity, str) else "")

@@ -8,7 +8,7 @@
 
 The first that has a pair is it. One that the user named or that is there, and cannot be used
 (others may read the file, the token service refuses), is an error: to go on would be to act as
-somebody else than the user thinks. So what a variable names goes before what nobody has named,
+another identity than the user thinks. So what a variable names goes before what nobody has named,
 where a vendor's SDK has it the other way round.
 """
 

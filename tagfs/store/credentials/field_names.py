@@ -28,7 +28,7 @@ ROLES: Final = frozenset(
     "rolearn ramrolearn sourceprofile credentialsource webidentitytokenfile oidcproviderarn "
     "loginsession".split()
 )
-"""Words of the tools for somebody else, whom a token service has to be asked for."""
+"""Words of the tools for another identity, which a token service has to be asked for."""
 
 _MILLISECONDS = 1e11
 """A time since the epoch above this is in milliseconds."""

@@ -46,8 +46,8 @@ class KeyFile:
         role = role_in(fields)
         if role:
             raise BadCredentials(
-                f"{self._path}: {role} names somebody else than the key pair beside it, for whom a "
-                "token service has to be asked: use credential_process"
+                f"{self._path}: {role} names another identity than the key pair beside it: "
+                "a token service has to be asked for it: use credential_process"
             )
         return parse_key_pair(fields, str(self._path))
 

@@ -103,7 +103,7 @@ def _info(key: str, fields: Mapping[str, str]) -> ObjectInfo:
 
 
 def _time(text: str) -> int:
-    """Return a time; 0 where it is told in no known form, for it is only shown."""
+    """Return a time; 0 where it is in no known form, for it is only shown."""
     try:
         return parse_time(text)
     except MalformedResponse:

@@ -263,7 +263,7 @@ def test_a_role_beside_a_key_pair(tmp_path, machine) -> None:
     ],
 )
 def test_a_key_file_that_names_a_role(text, tmp_path, machine) -> None:
-    with pytest.raises(BadCredentials, match="names somebody else than the key pair beside it"):
+    with pytest.raises(BadCredentials, match="names another identity than the key pair beside it"):
         find("s3", tmp_path, machine, {}, {"keys": text}, file=tmp_path / "keys").get()
 
 
