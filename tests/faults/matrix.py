@@ -175,7 +175,7 @@ class Field:
                 error = type(failure).__name__
             seconds = time.monotonic() - began
             client.close()
-            free = client.transport._attempts._slots._value == client.transport.options.parallel
+            free = client.transport._attempts._slots.taken == 0
             idle = free and _goes_idle(proxy)
             asked = list(proxy.board.asked)
         found = self._snapshot(prefix)

@@ -27,7 +27,8 @@ from tagfs.store.http.messages import (
 )
 from tagfs.store.http.pacing import UNLIMITED, Pace, RateLimits
 from tagfs.store.http.request_body import Stream
-from tagfs.store.http.retry import RetryState
+from tagfs.store.http.retry import RetryState, is_throttling
+from tagfs.store.http.slots import Slots
 from tagfs.store.objects import NOTHING
 from tagfs.store.proxies import Proxy
 from tagfs.store.wire.xml import MAX_DOCUMENT
@@ -74,7 +75,7 @@ class Attempts:
         self._observer = observer
         self.server = ""  # what the last answer that named its maker called him
         self._closed = threading.Event()
-        self._slots = threading.BoundedSemaphore(parallel)
+        self._slots = Slots(parallel)
         self._pace = Pace(limits)
 
     def send(
@@ -127,7 +128,12 @@ class Attempts:
         if not lacks and is_foreign_page(request, status, answered, content):
             raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
         self.server = answered.get("server", self.server)
-        return parse_response(self._dialect, request, status, answered, content)
+        answer = parse_response(self._dialect, request, status, answered, content)
+        if is_throttling(self._dialect, status, answer.code):
+            self._slots.on_throttled(begun.began)
+        else:
+            self._slots.on_answer()
+        return answer
 
     def record(
         self,
@@ -164,14 +170,14 @@ class Attempts:
         began = time.monotonic()
         if wait := self._pace.turn(course.request.body_size):
             self.pause(course, wait)
-        while not self._slots.acquire(timeout=1):
+        while not self._slots.acquire(1):
             self._check_open(course)
         self._check_open(course, release=True)
         course.deadline += time.monotonic() - began
 
     def try_slot(self) -> bool:
         """Take a connection for a request without a body, if one is free now; say whether."""
-        if not self._slots.acquire(blocking=False):
+        if not self._slots.try_acquire():
             return False
         if self._pace.turn(0, at_once=True) is None:
             self._slots.release()
