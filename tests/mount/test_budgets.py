@@ -234,6 +234,21 @@ class TestContent:
         assert content == bytes(size // 2) + b"!" + bytes(size // 2 - 1)
         assert mount.tags("f") == {"k": "v"}
 
+    @ALL
+    def test_a_log_that_is_synced_line_by_line(self, mount_with: MountFactory) -> None:
+        """Of what is there already nothing is sent again: parts of it are copied, or it grows."""
+        mount = mount_with("append_objects=*.log")
+        mount.judge.put("large", bytes(12 * 1024**2))
+        for name in ("large", "grown.log") if mount.has("append") else ("large",):
+            log = mount.requests()
+            with (mount.path / name).open("ab", buffering=0) as file:
+                for _ in range(5):
+                    file.write(b"x" * 4096)
+                    os.fsync(file.fileno())
+            sent = [row["bytes_in"] for row in log.rows() if row["bytes_in"] >= 4096]
+            assert sent == [4096] * 5, name
+        assert mount.content("large")[12 * 1024**2 :] == b"x" * 5 * 4096
+
     def test_edits_of_a_large_object_take_few_round_trips(self, far_mount: Mounted) -> None:
         """Tags and what surrounds the change come together; parts are copied all at once."""
         size = 20 * 1024**2
