@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tagfs.bulk.mount_access import MountAccess
@@ -17,7 +18,6 @@ from tagfs.bulk.tag_access import DirectAccess, TagAccess
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.database import Unusable
 from tagfs.catalogue.place import open_catalogue
-from tagfs.config.bucket_settings import bucket_settings, catalogue_file
 from tagfs.config.options import REACHING
 from tagfs.config.resolve import choose
 from tagfs.config.settings import BucketUrl, Settings, reaching
@@ -32,7 +32,6 @@ from tagfs.host.mount_table import (
     refresh,
 )
 from tagfs.store.bucket import Bucket
-from tagfs.store.client.client import BucketSettings, credentials_for, find_dialect, open_bucket
 from tagfs.store.object_versions import VersionStore
 from tagfs.store.tag_index import TagIndex
 
@@ -123,7 +122,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
             reached = {name: value for name, value in reaching(shown).items() if value}
             reached |= ask_catalogue(mount)
             settings = choose(shown.url, {**reached, **self._options}, fixed=REACHING)
-            dialect = find_dialect(bucket_settings(settings))
+            dialect = _loaded().dialect_of(settings)
             root = Root(settings.url.prefix, dialect.limits.max_key)
             try:
                 direct = self._direct(settings)
@@ -153,10 +152,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
     def _direct(self, settings: Settings) -> OpenedBucket:
         key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)
         if key not in self._open:
-            wanted = _bucket_settings(settings, self._parallel)
-            provider = credentials_for(wanted)
-            provider.get()
-            bucket = open_bucket(wanted, provider)
+            bucket = _loaded().open_directly(settings, self._parallel)
             catalogue = self._catalogue(settings)
             self._open[key] = OpenedBucket(
                 settings=settings,
@@ -171,7 +167,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
     def _catalogue(self, settings: Settings) -> Catalogue | None:
         if settings.catalogue == "off":
             return None
-        name = catalogue_file(settings)
+        name = _loaded().catalogue_name(settings)
         key = settings.cache_dir, name
         if key not in self._catalogues:
             try:
@@ -182,9 +178,11 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
         return self._catalogues[key]
 
 
-def _bucket_settings(settings: Settings, parallel: int) -> BucketSettings:
-    """Return what a mount with these settings would use, with the command's own parallelism."""
-    return replace(bucket_settings(settings), parallel=parallel + 1)  # and the listing
+def _loaded() -> ModuleType:
+    """Return what opens buckets."""
+    from tagfs.bulk import direct_buckets  # noqa: PLC0415  (its help needs none of that)
+
+    return direct_buckets
 
 
 def _briefly(missing: BadCredentials) -> str:

@@ -7,9 +7,7 @@ import click
 
 from tagfs.bulk.options import CommonOptions, shared, start
 from tagfs.bulk.targets import TagOwner
-from tagfs.config.bucket_settings import bucket_settings
 from tagfs.errors import NotFound, NotPermitted, TagfsError
-from tagfs.store.client.client import find_dialect
 
 SHARED: Final = (
     "recursive",
@@ -66,7 +64,9 @@ def restore_command(choices: CommonOptions, targets: tuple[str, ...], days: int)
 
 def _restore(item: TagOwner, days: int, *, dry: bool) -> tuple[TagOwner, TagfsError | None, bool]:
     """Restore one; return it, what went wrong, and whether it is archived."""
-    archived = find_dialect(bucket_settings(item.place.settings)).archived
+    from tagfs.bulk.direct_buckets import dialect_of  # noqa: PLC0415  (its help needs none of it)
+
+    archived = dialect_of(item.place.settings).archived
     if item.info is not None and item.info.storage_class not in archived:
         return item, None, False
     if not item.address.key or item.address.key.endswith("/"):

@@ -13,8 +13,7 @@ from tagfs.bulk.options import CommandRun, CommonOptions, shared, start
 from tagfs.bulk.targets import Kind, TagOwner, Target, below, is_shown, item_at, read_target
 from tagfs.errors import NotPermitted, SettingsError, TagfsError
 from tagfs.globs import Filter
-from tagfs.store.client.object_versions import in_order
-from tagfs.store.object_versions import ObjectVersion, VersionStore
+from tagfs.store.object_versions import ObjectVersion, VersionStore, in_order
 
 SHARED: Final = (
     "recursive",

@@ -3,7 +3,7 @@
 A version's content never changes, and neither do its metadata; its tags may.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -112,3 +112,8 @@ class VersionStore(Protocol):
             NotFound: there is no version of it.
         """
         ...
+
+
+def in_order(versions: Iterator[ObjectVersion]) -> list[ObjectVersion]:
+    """Return versions of one key, the newest first; not every service lists markers among them."""
+    return sorted(versions, key=lambda v: (not v.is_latest, -v.info.last_modified_ns))

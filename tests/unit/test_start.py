@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 HEAVY = {"requests", "urllib3", "lxml", "fuse", "mfusepy", "rich", "aiohttp", "ssl", "fastcrc"}
 """What takes tens of milliseconds to import."""
 
-MOST = 250
+MOST = 270
 """Modules of which a command is made that does nothing; all would be 700."""
 
 IMPORTED = """
@@ -88,6 +88,15 @@ def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedP
         "recover --help",
         "demo --help",
         "tag --help",
+        "tag set --help",
+        "tag rm --help",
+        "tag get --help",
+        "tag find --help",
+        "tag restore --help",
+        "tag check --help",
+        "index --help",
+        "restore --help",
+        "undelete --help",
     ],
 )
 def test_nothing_is_imported_that_is_not_needed(words: str) -> None:

@@ -32,7 +32,7 @@ from tagfs.store.client.tag_requests import TagRequests
 from tagfs.store.client.tags import ObjectTags
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request, Response
-from tagfs.store.object_versions import ObjectVersion, VersionPage
+from tagfs.store.object_versions import ObjectVersion, VersionPage, in_order
 from tagfs.store.objects import Content, Detail, ObjectInfo
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import render_uncopied
@@ -238,8 +238,3 @@ def markers_over(version: ObjectVersion, versions: Sequence[ObjectVersion]) -> l
     """
     since = version.info.last_modified_ns
     return [v for v in versions if v.is_marker and v.info.last_modified_ns >= since]
-
-
-def in_order(versions: Iterator[ObjectVersion]) -> list[ObjectVersion]:
-    """Return versions of one key, the newest first; not every service lists markers among them."""
-    return sorted(versions, key=lambda v: (not v.is_latest, -v.info.last_modified_ns))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tagfs.errors import AlreadyExists, NotFound, Unsupported
-from tagfs.store.client.object_versions import in_order, markers_over
-from tagfs.store.object_versions import ObjectVersion
+from tagfs.store.client.object_versions import markers_over
+from tagfs.store.object_versions import ObjectVersion, in_order
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests import zygote
