@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tests.bench.again import again
 from tests.bench.making import making
 from tests.bench.moving import moving
 from tests.bench.service import Fill
@@ -14,7 +15,7 @@ from tests.bench.workload import SHARED, Sizes, Workload
 
 def workloads(sizes: Sizes) -> list[Workload]:
     """Return all rows, those that must be shown first."""
-    rows = [*walking(sizes), *making(sizes), *moving(sizes), *tagging(sizes)]
+    rows = [*walking(sizes), *making(sizes), *moving(sizes), *tagging(sizes), *again(sizes)]
     return sorted(rows, key=lambda row: not row.must)
 
 

@@ -132,6 +132,10 @@ class _OneRun:
             self.before = self.service.objects(self.bucket)
         try:
             if self.subject.command and self.workload.mounted:
+                if self.workload.before:
+                    self.mount = self._mount()
+                    self.workload.before(place)
+                    self.mount.close()
                 self.mount = self._mount()
             return self._measured(place, timeout)
         except (RuntimeError, OSError) as error:

@@ -149,6 +149,7 @@ def subjects() -> tuple[Subject, ...]:
             settled=False,
             repeats=True,
         ),
+        Subject("cached", "tagfs, cache on disk", _tagfs("s3", "cache_size=8G"), repeats=True),
         Subject("oss", "tagfs on OSS", _tagfs("oss"), service="oss"),
         Subject("s3fs", "s3fs", _s3fs, peer=True, main=True),
         Subject("rclone", "rclone", _rclone("writes"), peer=True, main=True, settled=False),
@@ -178,8 +179,8 @@ class Running:
         assert subject.command is not None
         self.title = subject.title
         self.path = request.point
-        self.path.mkdir(parents=True)
-        request.scratch.mkdir(parents=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        request.scratch.mkdir(parents=True, exist_ok=True)
         self._log_file = request.scratch.parent / "log"
         self._log = self._log_file.open("wb")
         self.process = subprocess.Popen(

@@ -71,6 +71,7 @@ class Workload:
         run: works in a place; may return the seconds it took, where a tool measures better.
         fills: objects of a bucket of its own; None: it only reads, from the shared bucket.
         prepare: makes local files before the clock starts.
+        before: works on an earlier mount, whose local files (cache, index) are there again.
         done: from the objects before and now, whether the change has reached the service.
         sdk: what a script with `threads` threads would do in its place, on boto3's client.
         factor: how many times faster than the better peer tagfs has to be at 20 ms.
@@ -88,6 +89,7 @@ class Workload:
     run: Callable[[Place], float | None]
     fills: tuple[Fill, ...] | None = None
     prepare: Callable[[Path, Sizes], object] | None = None
+    before: Callable[[Place], object] | None = None
     done: Callable[[Objects, Objects], bool] | None = None
     sdk: Callable[[Any, Place, int], object] | None = None
     factor: float = 1.0
