@@ -69,7 +69,7 @@ def test_a_page_about_one_mount(shared: Mounted) -> None:
     # A process that is started closes its copy of the descriptor, and so the file is uploaded soon.
     assert re.search(r"files +1 open, [01] not yet uploaded, 0 uploading; 4\.0 KiB staged", page)
     assert re.search(
-        r"bucket +has append, bucket tags, exclusive, exclusive copies, metadata, object tags", page
+        r"bucket +has append, bucket tags, exclusive, exclusive copies, markers, metadata", page
     )
     assert re.search(r"by kind .*PUT [12]", page)
     assert re.search(r"index +\d+\.\d KiB, never read as a whole", page)
