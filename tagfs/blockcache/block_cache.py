@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 SMALLEST: Final = 64 * 1024
 """Bytes up to which content is not kept: it comes with the answer that tells its version."""
 
-RESERVE: Final = 256 * 1024**2
-"""Bytes of the disk that are left to others, and to what is being written here."""
+RESERVES: Final = (256 * 1024**2, 4 * 1024**3)
+"""Bytes of the disk that are left to others, and to what is being written here: a twentieth of it,
+at least and at most so many."""
 
 _SLACK: Final = 16
 """What is over the limit is looked for when so large a fraction of it was written."""
@@ -115,8 +116,8 @@ class BlockCache:
         if self._off or not _is_kept(info):
             return
         try:
-            if self._files.free_bytes() < RESERVE:
-                self._turn_off("the disk is nearly full")
+            if (short := self._short()) > 0:
+                self._start_shrinking(short)
                 return
             done = sum(
                 self._files.write(self._digest(info, at), block)
@@ -140,16 +141,31 @@ class BlockCache:
         """Look through the directory, behind the caller's back, if much was written since."""
         with self._lock:
             self._unseen += written
-            due = self._unseen >= self._limit // _SLACK and not self._off
-            if not due or (self._shrinking is not None and self._shrinking.is_alive()):
+            due = self._unseen >= self._limit // _SLACK
+        if due:
+            self._start_shrinking(0)
+
+    def _short(self) -> int:
+        """Return how many bytes the disk is short of what is to be left to others."""
+        size, free = self._files.disk()
+        least, most = RESERVES
+        return min(max(size // 20, least), most) - free
+
+    def _start_shrinking(self, short: int) -> None:
+        with self._lock:
+            if self._off or (self._shrinking is not None and self._shrinking.is_alive()):
                 return
             self._unseen = 0
-            self._shrinking = threading.Thread(target=self._shrink, name="tagfs-cache", daemon=True)
+            self._shrinking = threading.Thread(
+                target=self._shrink, args=(short,), name="tagfs-cache", daemon=True
+            )
             self._shrinking.start()
 
-    def _shrink(self) -> None:
+    def _shrink(self, short: int) -> None:
         try:
-            self._files.shrink(self._limit)
+            left = self._files.shrink(self._limit, short)
+            if not left and self._short() > 0:
+                self._turn_off("the disk is nearly full")
         except OSError as error:
             self._turn_off(str(error))
 

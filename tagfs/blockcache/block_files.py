@@ -89,19 +89,20 @@ class BlockFiles:
             os.close(fd)
         return len(head) + len(data)
 
-    def free_bytes(self) -> int:
-        """Return what the disk has left.
+    def disk(self) -> tuple[int, int]:
+        """Return the bytes that the disk has in all, and what is free.
 
         Raises:
             OSError
         """
         stats = os.statvfs(self._directory)
-        return stats.f_bavail * stats.f_frsize
+        return stats.f_blocks * stats.f_frsize, stats.f_bavail * stats.f_frsize
 
-    def shrink(self, limit: int) -> int:
+    def shrink(self, limit: int, short: int = 0) -> int:
         """Delete what was not used for the longest time, until `limit` bytes are left.
 
-        Return the bytes that are left. Twice through the directory, so as to hold no list of it.
+        Or as many bytes are gone as the disk is `short` of, if those are more. Return how many are
+        left. Twice through the directory, so as to hold no list of it.
 
         Raises:
             OSError
@@ -110,6 +111,7 @@ class BlockFiles:
         for _, second, size in self._entries():
             used[second] += size
         total = sum(used.values())
+        limit = max(0, min(limit, total - short))
         excess, oldest = total - limit, -1
         for second in sorted(used):
             if excess <= 0:

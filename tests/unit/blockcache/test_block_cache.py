@@ -152,6 +152,29 @@ def test_what_was_not_used_longest_goes_first(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("limit", "short", "left"), [(9, 0, 9), (20, 0, 10), (20, 3, 7), (5, 3, 5), (9, 99, 0)]
+)
+def test_it_makes_room_for_others(tmp_path: Path, limit: int, short: int, left: int) -> None:
+    store = BlockFiles(tmp_path)
+    sizes = {store.write(bytes([n]) * 32, memoryview(bytes(1000))) for n in range(10)}
+    [one] = sizes
+    assert store.shrink(limit * one, short * one) == left * one
+    assert len(files(tmp_path)) == left
+
+
+def test_a_disk_that_gets_full_takes_from_the_cache(tmp_path: Path, monkeypatch) -> None:
+    cache = BlockCache(tmp_path, "p", LARGE)
+    cache.keep(INFO, 0, DATA)
+    cache.close()
+    cache = BlockCache(tmp_path, "p", LARGE)
+    free = block_cache.RESERVES[0] - BLOCK
+    monkeypatch.setattr(BlockFiles, "disk", lambda _self: (LARGE, free))
+    cache.keep(replace(INFO, key="other"), 0, DATA)
+    cache.close()
+    assert len(files(tmp_path)) in (2, 3)  # of four, one of which is small
+
+
 def test_what_a_crash_left_goes_when_it_is_old(tmp_path: Path) -> None:
     store = BlockFiles(tmp_path)
     old, new = tmp_path / "00" / "a.tmp", tmp_path / "00" / "b.tmp"
@@ -200,7 +223,10 @@ class TestTrouble:
         assert cache.read(INFO, 0, 10) is None
 
     def test_a_disk_that_is_nearly_full(self, cache: BlockCache, monkeypatch, caplog) -> None:
-        monkeypatch.setattr(block_cache, "RESERVE", 2**62)
+        monkeypatch.setattr(block_cache, "RESERVES", (2**62, 2**62))
+        cache.keep(INFO, 0, DATA)
+        assert cache._shrinking is not None
+        cache._shrinking.join()
         assert "nearly full" in self.keep_twice(cache, caplog)
 
     def test_a_directory_that_vanishes(self, cache: BlockCache, tmp_path: Path, caplog) -> None:
