@@ -133,6 +133,7 @@ class Dialect:
         deletes_versions: whether the ETag of a key to delete in bulk must be the object's.
         deletes_uploads: whether a bucket can be deleted while uploads are under way.
         part_checksums: whether an upload is begun with an algorithm of its parts' checksums.
+        copied_checksums: whether the same is told of a part that was copied.
         kept_markers: which objects whose keys end in "/" stay, whatever the answer to a deletion
             says: none, "occupied" ones that have something below them, or all of a "bulk".
         quiet_is_empty: whether a quiet deletion is answered by nothing.
@@ -233,6 +234,7 @@ class Dialect:
     deletes_versions: bool = False
     deletes_uploads: bool = False
     part_checksums: bool = False
+    copied_checksums: bool = False
     kept_markers: Literal["", "occupied", "bulk"] = ""
     quiet_is_empty: bool = False
     links: LinkRules | None = None

@@ -1,7 +1,8 @@
 """Checksums of parts, as "Checking object integrity" of the S3 manual has them.
 
 An upload that is begun with an algorithm wants the checksum of each part, with the part and again
-in the end. Parts that were copied have none here: S3 tells theirs.
+in the end. That of a copied part is made up, from its CRC-64: to compute it all would have to be
+read, and nobody compares it but the end of the upload.
 """
 
 import base64
@@ -55,6 +56,13 @@ def checksum_of(context: Context, upload: UploadRecord, given: dict[str, str]) -
             f"actual checksum Type: {min(names, default='null')}",
         )
     return given[f"{_PREFIX}{expected}"]
+
+
+def of_copy(context: Context, upload: UploadRecord, crc: int) -> str:
+    """Return the checksum of a part that was copied, whose CRC-64 is given."""
+    if algorithm_of(upload) != "CRC32" or not context.dialect.copied_checksums:
+        return ""
+    return base64.b64encode((crc & 0xFFFFFFFF).to_bytes(4)).decode("ascii")
 
 
 def check_named(upload: UploadRecord, part: PartRecord, node: ElementTree.Element) -> None:

@@ -18,6 +18,7 @@ from tagfs.emulator.engine.copying import SOURCE, find_source, quoted
 from tagfs.emulator.engine.customer_keys import check_key
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.multipart import demand_upload, part_number
+from tagfs.emulator.engine.part_checksums import of_copy, part_element
 from tagfs.emulator.engine.ranges import unsatisfiable
 from tagfs.emulator.engine.symlinks import look_through
 from tagfs.emulator.messages import Reply
@@ -55,6 +56,7 @@ async def UploadPartCopy(context: Context) -> Reply:
             crc64=crc,
             mtime_ms=context.now_ms,
             extents=extents,
+            checksum=of_copy(context, upload, crc),
         )
         if not context.storage.uploads.share_part(upload.id, part):
             raise ServiceError("NoSuchUpload")
@@ -64,6 +66,7 @@ async def UploadPartCopy(context: Context) -> Reply:
         "CopyPartResult",
         element("LastModified", context.time(part.mtime_ms)),
         element("ETag", quoted(context, part.etag)),
+        part_element(upload, part),
     )
     if context.dialect.etag_headers:
         reply.headers["ETag"] = f'"{part.etag}"'

@@ -16,9 +16,10 @@ tagging=full|none|no_delete
                        ?tagging is 501, and tags in headers are dropped
 part_copies=on|off     off: UploadPartCopy is 501
 metadata=kept|dropped  dropped: user metadata is taken and forgotten
-checksums=on|off|refused
+checksums=on|off|refused|uncopied
                        off: x-amz-checksum-* are not looked at, as by servers older than 2022;
-                       refused: an upload that is begun with an algorithm is 501
+                       refused: an upload that is begun with an algorithm is 501;
+                       uncopied: of parts that are copied no checksum is told
 etags=md5|none|other   none: no answer tells an ETag; other: they are hexadecimal, and no MD5
 """
 
@@ -38,7 +39,7 @@ KNOWN: Final = {
     "tagging": ("full", "none", "no_delete"),
     "part_copies": ("on", "off"),
     "metadata": ("kept", "dropped"),
-    "checksums": ("on", "off", "refused"),
+    "checksums": ("on", "off", "refused", "uncopied"),
     "etags": ("md5", "none", "other"),
 }
 KEPT_MARKERS: Final[Mapping[str, Literal["", "occupied", "bulk"]]] = {

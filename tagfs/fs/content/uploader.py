@@ -122,8 +122,9 @@ class Uploader:
         try:
             return self._carry_out(plan, staged, to, fetch)
         except Unsupported:
-            anew = self._plan(staged, to)  # the bucket is found to copy no parts
-            if anew == plan:
+            # The bucket is found to copy no parts, or the service to tell too little of them.
+            anew = self._plan(staged, to)
+            if anew == plan and not isinstance(plan, SendParts):
                 raise
             return self._carry_out(anew, staged, to, fetch)
 

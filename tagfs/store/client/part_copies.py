@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
 from typing import Final
 
-from tagfs.errors import MalformedResponse, ObjectChanged
+from tagfs.errors import MalformedResponse, ObjectChanged, Unsupported
 from tagfs.store.client.api import logger
 from tagfs.store.client.completion import UploadCompletions
 from tagfs.store.client.context import ClientContext
@@ -60,6 +60,11 @@ class PartCopies:
                 trial.result()
         if not self._checks_copied:
             self._uploads.record_copy_source(upload.upload_id, source)
+        if upload.checksums and not copied.checksum:
+            # Whoever wants to be told one of each part in the end could not be told this one.
+            reason = f"{request}: the answer has no checksum"
+            self._features.distrust_checksums(reason)
+            raise Unsupported(f"{reason}, with which the upload was begun")
         return Part(number=number, etag=copied.etag, size=length, checksum=copied.checksum)
 
     def _copy_once(self, request: Request) -> Copied:
@@ -113,9 +118,12 @@ class PartCopies:
         upload = self._multipart.start_upload(key, new)
         try:
             return self._completion.complete_upload(upload, self._copy_parts(source, upload))
-        except BaseException:
+        except BaseException as failure:
             self._multipart.abort_quietly(upload)
-            raise
+            found_out = upload.checksums and self._features.part_checksums is False
+            if not (found_out and isinstance(failure, Unsupported)):
+                raise
+        return self.copy_by_parts(source, key, new)  # it is begun without checksums now
 
     def _copy_parts(self, source: ObjectInfo, upload: Upload) -> list[Part]:
         size = min(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tagfs.errors import Unsupported
 from tagfs.store.client.client import Client
 from tagfs.store.objects import BytesSource, NewObject, Part, Upload
 from tests.emulated import Emulator, emulator
@@ -20,6 +21,7 @@ OPTIONS = {
     "compared": (),
     "ignored": ("checksums=off",),
     "refused": ("checksums=refused",),
+    "uncopied": ("checksums=uncopied",),
     "ceph": ("mimic=rgw",),
 }
 
@@ -62,6 +64,21 @@ def test_content_arrives_whatever_the_service_makes_of_checksums(service: Servic
         made = service.client.complete_upload(upload, send(service.client, upload))
         assert made.size == len(CONTENT)
         assert service.client.get("k").data == CONTENT
+
+
+def test_a_part_can_be_copied_at_the_second_try_at_the_latest(service: Service) -> None:
+    """... where the service names no checksum of it, with which the end would be refused."""
+    source = service.client.put("source", BytesSource(CONTENT), NewObject())
+    for last in (False, True):
+        upload = service.client.start_upload("copy", NewObject())
+        try:
+            part = service.client.copy_part(upload, 1, source, 0, source.size)
+        except Unsupported:
+            assert not last
+            service.client.abort_upload(upload)
+        else:
+            service.client.complete_upload(upload, [part])
+    assert service.client.get("copy").data == CONTENT
 
 
 def test_what_is_kept_of_an_upload_is_as_boto3_reads_it(comparing: Service) -> None:

@@ -9,7 +9,16 @@ from tagfs.errors import AccessDenied, IntegrityError, Unsupported
 from tagfs.store.objects import BytesSource, NewObject, Part, Upload
 from tagfs.store.tags import NO_TAGS
 from tagfs.store.wire.uploads import parse_copied, parse_parts, render_parts
-from tests.unit.store.client.scripted import ETAG, OTHER, Raw, Script, ok, refused
+from tests.unit.store.client.scripted import (
+    ETAG,
+    OTHER,
+    Raw,
+    Script,
+    described,
+    info,
+    ok,
+    refused,
+)
 
 NEW = NewObject(tags=NO_TAGS, acl={})
 DATA = BytesSource(b"12345")
@@ -135,5 +144,27 @@ def test_what_is_read_and_written_of_checksums() -> None:
     listed = listed.replace(b"CompleteMultipartUpload", b"ListPartsResult")
     assert list(parse_parts(listed).parts) == parts
     copied = f"<CopyPartResult><ETag>{ETAG}</ETag>%s</CopyPartResult>"
-    told = f"<ChecksumCRC32>{CRC}</ChecksumCRC32>"
-    assert [parse_copied((copied % text).encode()).checksum for text in ("", told)] == ["", CRC]
+    named = f"<ChecksumCRC32>{CRC}</ChecksumCRC32>"
+    assert [parse_copied((copied % text).encode()).checksum for text in ("", named)] == ["", CRC]
+
+
+def test_a_copy_by_parts_begins_anew_where_no_checksum_is_named_of_them() -> None:
+    script = Script().on("InitiateMultipartUpload", TAKEN, IGNORED)
+    script.on("AbortMultipartUpload", ok())
+    script.on("UploadPartCopy", *[ok(f"<CopyPartResult><ETag>{ETAG}</ETag></CopyPartResult>")] * 3)
+    end = "<CompleteMultipartUploadResult><ETag>E</ETag></CompleteMultipartUploadResult>"
+    script.on("CompleteMultipartUpload", ok(end)).on("HeadObject", described(etag=ETAG, size=5))
+    source = info(etag=ETAG, size=5)
+    made = script.parts.part_copies.copy_by_parts(source, "copy", NEW)
+    assert made.size == 5
+    assert script.features.part_checksums is False
+    begun = script.all_of("InitiateMultipartUpload")
+    assert [ALGORITHM in one.headers for one in begun] == [True, False]
+
+
+def test_a_copy_that_cannot_be_made_is_not_begun_for_ever() -> None:
+    script = Script().on("InitiateMultipartUpload", TAKEN).on("AbortMultipartUpload", ok())
+    script.on("UploadPartCopy", *[MISSING] * 2)
+    with pytest.raises(Unsupported):
+        script.parts.part_copies.copy_by_parts(info(etag=ETAG, size=5), "copy", NEW)
+    assert len(script.all_of("InitiateMultipartUpload")) == 1
