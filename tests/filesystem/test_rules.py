@@ -262,6 +262,18 @@ def test_an_old_file_keeps_its_tags_and_gets_no_others(tree, bucket) -> None:
     assert bucket.get_tags("given/old") == {"a": "1"}
 
 
+@pytest.mark.parametrize("name", ["sedXy12zQ", ".goutputstream-A1B2C3", "4913", ".old.Xy12zQ"])
+def test_editors_save_where_required_tags_have_a_default(tree, bucket, name) -> None:
+    bucket.put_tags("both/old", TagSet({"team": "red", "a": "1"}))
+    write(tree, f"/both/{name}", b"new")
+    tree.rename(f"/both/{name}", "/both/old")
+    assert bucket.get("both/old").data == b"new"
+    assert bucket.get_tags("both/old") == {"team": "red", "a": "1"}
+    with pytest.raises(RuleBroken):
+        write(tree, f"/strict/{name}", b"new")
+    assert bucket.get("strict/old").data == b"old"
+
+
 @pytest.mark.parametrize("uploaded", [True, False])
 def test_a_file_that_replaces_another_keeps_the_tags_that_were_chosen(
     tree, bucket, uploaded
