@@ -6,9 +6,11 @@ from dataclasses import replace
 from tagfs.errors import (
     IntegrityError,
     Interrupted,
+    InvalidRequest,
     MalformedResponse,
     NotFound,
     ObjectChanged,
+    Refused,
     TagfsError,
 )
 from tagfs.store.client.api import logger
@@ -131,7 +133,12 @@ class UploadCompletions:
             server_time=server_time(0, len(parts)),
             verify_done=lambda: self._is_completed(upload, parts),
         )
-        answer = self._conditional.send_guarded(request, self._send_completion)
+        try:
+            answer = self._conditional.send_guarded(request, self._send_completion)
+        except (InvalidRequest, Refused) as failure:
+            if upload.checksums:  # it may be about them: the next upload goes without
+                self._features.distrust_checksums(str(failure))
+            raise
         crcs = [part.crc64 for part in parts]
         expected = combine_all((part.crc64, part.size) for part in parts if part.crc64 is not None)
         reported = None not in crcs and self._api.dialect.checksum_header

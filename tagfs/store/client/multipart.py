@@ -152,7 +152,13 @@ class MultipartUploads:
         if upload.checksums:
             name = self._api.header(f"checksum-{self._api.dialect.part_checksum.lower()}")
             request = replace(request, checksum=name, md5=not self._features.part_checksums)
-        answer = self._conditional.send_content(replace(request, body=source, proof_header="etag"))
+        request = replace(request, body=source, proof_header="etag")
+        try:
+            answer = self._conditional.send_content(request)
+        except (InvalidRequest, Refused) as failure:
+            if upload.checksums:  # it may be about them: the next upload goes without
+                self._features.distrust_checksums(str(failure))
+            raise
         return Part(
             number=number,
             etag=parse_etag(answer.headers.get("etag", "")),

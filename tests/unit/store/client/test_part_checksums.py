@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from tagfs.errors import AccessDenied, IntegrityError, Unsupported
+from tagfs.errors import AccessDenied, IntegrityError, TagfsError, Unsupported
 from tagfs.store.objects import BytesSource, NewObject, Part, Upload
 from tagfs.store.tags import NO_TAGS
 from tagfs.store.wire.uploads import parse_copied, parse_parts, render_parts
@@ -146,6 +146,22 @@ def test_what_is_read_and_written_of_checksums() -> None:
     copied = f"<CopyPartResult><ETag>{ETAG}</ETag>%s</CopyPartResult>"
     named = f"<ChecksumCRC32>{CRC}</ChecksumCRC32>"
     assert [parse_copied((copied % text).encode()).checksum for text in ("", named)] == ["", CRC]
+
+
+@pytest.mark.parametrize("code", ["InvalidRequest", "InvalidPart", "NoWordOfS3"])
+def test_after_a_refusal_the_next_upload_goes_without(code: str) -> None:
+    no = refused(400, code)
+    sent = Script().on("UploadPart", no)
+    with pytest.raises(TagfsError):
+        sent.parts.multipart.upload_part(UPLOAD, 1, DATA)
+    ended = Script().on("CompleteMultipartUpload", no)
+    part = Part(number=1, etag=ETAG, size=5, checksum=CRC)
+    with pytest.raises(TagfsError):
+        ended.parts.completion.complete_upload(UPLOAD, [part])
+    for script in (sent, ended):
+        assert script.features.part_checksums is False
+        assert not start(script.on("InitiateMultipartUpload", IGNORED)).checksums
+        assert ALGORITHM not in script.last.headers
 
 
 def test_a_copy_by_parts_begins_anew_where_no_checksum_is_named_of_them() -> None:
