@@ -361,6 +361,27 @@ def test_a_new_file_that_is_renamed_before_its_close(tree, bucket) -> None:
     assert bucket.get_tags("given/a.tif") == GIVEN
 
 
+def test_a_move_fills_in_what_must_be_there_and_no_more(bucket, tmp_path) -> None:
+    text = "[[rules]]\npath = '/both/'\ntags = {team = 'blue', note = 'x'}\nrequired = 'team'"
+    rules = Policy(parse_rules(text, "r", MemoryBucket().object_tag_rules))
+    with tree_of(cached(bucket), tmp_path, policy=rules) as tree:
+        tree.rename("/free/old", "/both/moved")
+        write(tree, "/both/new")
+    assert bucket.get_tags("both/moved") == {"team": "blue"}
+    assert bucket.get_tags("both/new") == {"team": "blue", "note": "x"}
+
+
+def test_a_new_file_that_takes_the_place_of_an_old_one_is_not_judged(tree, bucket) -> None:
+    """It keeps that one's tags, which are older than the rules, and makes nothing worse."""
+    fh = tree.create("/late/new", 0o600, os.O_WRONLY)
+    tree.write(fh, 0, b"new")
+    tree.rename("/late/new", "/late/old")
+    tree.flush(fh)
+    tree.release(fh)
+    assert bucket.get("late/old").data == b"new"
+    assert bucket.get_tags("late/old") == NO_TAGS
+
+
 def test_a_tools_temporary_file_is_judged_under_its_last_name(tree, bucket) -> None:
     """rsync -X sets attributes after it has closed the file."""
     write(tree, "/late/.a.Xy12zQ")
