@@ -95,10 +95,13 @@ class MountAccess:
 
     def undelete(self, address: Address) -> None:
         """Bring an object back; see `Access.undelete`."""
-        below = self._root.to_path(address.key)
-        views = json.loads(os.getxattr(self._mount.path, STATUS)).get("views") or ".tagfs"
-        path = Path(posixpath.join(self._mount.path, views, "versions", (below or "/")[1:]))
+        below = self._path(address.key).relative_to(self._mount.path)
+        path = Path(self._mount.path)
         try:
+            views = json.loads(os.getxattr(path, STATUS)).get("views") or ".tagfs"
+            if views == "off":
+                raise NotPermitted(f"{path} has no views: it takes credentials in this shell")
+            path = path / views / "versions" / below
             os.setxattr(path, UNDELETE, b"1")
         except OSError as error:
             raise _translate(error, path) from None
