@@ -66,8 +66,7 @@ class OnlyMatching:
         self.update_bucket_tags = inner.update_bucket_tags
         self.list_annotations = inner.list_annotations
         self.known_annotations = inner.known_annotations
-        self.get_annotation, self.put_annotation = inner.get_annotation, inner.put_annotation
-        self.delete_annotation = inner.delete_annotation
+        self.get_annotation = inner.get_annotation
         self.close = inner.close
 
     @property
@@ -202,6 +201,16 @@ class OnlyMatching:
         """Give an object a canned ACL."""
         self._check(key)
         self._inner.put_acl(key, word)
+
+    def put_annotation(self, key: str, name: str, data: bytes) -> None:
+        """Set one annotation."""
+        self._check(key)
+        self._inner.put_annotation(key, name, data)
+
+    def delete_annotation(self, key: str, name: str) -> None:
+        """Remove one annotation."""
+        self._check(key)
+        self._inner.delete_annotation(key, name)
 
     def restore(self, key: str, days: int) -> None:
         """Let an archived object become readable."""
