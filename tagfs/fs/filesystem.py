@@ -194,11 +194,16 @@ class FileSystem:
         """Forget the alias of an open file: its last handle is closed."""
         self.replaced.forget(alias)
 
-    def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
-        """Move a file or a directory; if `exclusive`, only to where nothing is."""
+    def rename(
+        self, old: str, new: str, *, exclusive: bool = False, follows: bool | None = None
+    ) -> None:
+        """Move a file or a directory; if `exclusive`, only to where nothing is.
+
+        `follows`: an open file has just made way for it; None if that is not known.
+        """
         self._gate.enter(old, new)
         with self._guard.renaming(new, exclusive=exclusive) as alone:
-            self._renamer.rename(old, new, exclusive=alone)
+            self._renamer.rename(old, new, exclusive=alone, follows=follows)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""

@@ -202,11 +202,13 @@ class ViewingFileSystem(FileSystem):
         self._check(path)
         super().unlink(path)
 
-    def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+    def rename(
+        self, old: str, new: str, *, exclusive: bool = False, follows: bool | None = None
+    ) -> None:
         """Move a file or a directory."""
         self._check(old)
         self._check(new)
-        super().rename(old, new, exclusive=exclusive)
+        super().rename(old, new, exclusive=exclusive, follows=follows)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""

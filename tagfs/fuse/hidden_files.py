@@ -42,6 +42,7 @@ class HiddenFiles:
         self._caller_renames = caller_renames
         self._lock = threading.Lock()
         self._aliases: set[str] = set()
+        self._odd: set[str] = set()  # names of that kind which programs gave, hidden themselves
 
     def getattr(self, path: str | None, fh: int | None) -> Stat:
         """Return the stat of a path, or of an open handle."""
@@ -78,12 +79,17 @@ class HiddenFiles:
 
     def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
         """Rename something, or take the name of an open file away, if it is that."""
-        if has_hidden_name(new) and self._mark.take():
+        is_marked = self._mark.take()
+        if is_marked and has_hidden_name(new) and new not in self._odd:
             self._fs.unlink_open(old, new, is_replaced=self._caller_renames())
             with self._lock:
                 self._aliases.add(new)
+                if has_hidden_name(old):
+                    self._odd.add(old)
+            self._mark.set()  # if it makes way for another, the rename comes in the same request
             return
-        self._fs.rename(old, new, exclusive=exclusive)
+        self._odd.discard(new)
+        self._fs.rename(old, new, exclusive=exclusive, follows=is_marked)
         if self._aliases:
             self._on_rename(old, new)
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from cachetools import LRUCache
+
 from tagfs.errors import BadHandle, TagfsError, Unreachable
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.context import FsContext
@@ -19,6 +21,9 @@ from tagfs.store.tags import TagSet
 
 log = logging.getLogger(__name__)
 
+MANY = 1000
+"""Files that were changed and closed lately that are remembered: more than are opened at once."""
+
 
 class HandleTable:
     """All open files of a mount. Thread-safe; its lock is never held over a request."""
@@ -30,6 +35,7 @@ class HandleTable:
         self._nodes: dict[str, OpenFile] = {}
         self._handles: dict[int, Handle] = {}
         self._numbers = itertools.count(1)
+        self._written: LRUCache[str, int] = LRUCache(MANY)  # path -> when its last handle went
         self.inodes = Inodes(env.root.prefix, env.clock)
 
     def number(self, path: str) -> int:
@@ -84,12 +90,14 @@ class HandleTable:
     ) -> Handle:
         """Open an existing file; `find` describes it, unless it is open and changed here."""
         while True:
-            changed = self.dirty(path)
+            began, changed = next(self._numbers), self.dirty(path)
             info = find() if changed is None else None
             with self._lock:
                 node = self._nodes.get(path)
                 if changed is not None and node is not changed:
                     continue  # it was closed meanwhile: what is on the service counts again
+                if node is None and self._written.get(path, 0) > began:
+                    continue  # what was found may be what it was before another handle wrote it
                 if node is None:
                     node = OpenFile(self._env, self._journal, path, info)
                     self._take_path(path, node)
@@ -236,4 +244,6 @@ class HandleTable:
                 return False
             if self._nodes.get(node.path) is node:
                 del self._nodes[node.path]
+                if node.staged is not None:
+                    self._written[node.path] = next(self._numbers)
             return True

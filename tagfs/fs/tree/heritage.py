@@ -36,6 +36,9 @@ class Heritage:
 
     def left_to(self, path: str) -> Inherited:
         """Return what a new file at `path` takes over from one that had the name."""
+        left = self._replaced.left_to(path)
+        if left is not NO_HEIR:
+            return left
         replaced = self._replaced.node(path) or self._files.node(path)
         draft = None if replaced is None or not replaced.is_new else replaced.draft
         if draft is not None and (draft.tags or draft.metadata):

@@ -43,7 +43,7 @@ class Remover:
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file, link or special file; open handles of it go on."""
-        with self._due.attributes.claim(path), self._paused_uploads(path) as node:
+        with self._due.attributes.claim(path), self.paused_uploads(path) as node:
             self._remove(path, node)
             self._files.unlink(path)
         self._files.inodes.removed(path)
@@ -52,7 +52,7 @@ class Remover:
             self._write_back.cancel(node)
 
     @contextmanager
-    def _paused_uploads(self, path: str) -> Iterator[OpenFile | None]:
+    def paused_uploads(self, path: str) -> Iterator[OpenFile | None]:
         """Keep uploads of an open file from beginning or ending meanwhile."""
         node = self._files.node(path)
         if node is None:
@@ -85,7 +85,7 @@ class Remover:
         self._due.before_changed(path)
         self._tree.times.on_entry(path)
         if is_replaced is False:
-            with self._paused_uploads(path) as node:
+            with self.paused_uploads(path) as node:
                 self._remove(path, node)
                 self._files.hide(path, alias)
                 if node is not None:

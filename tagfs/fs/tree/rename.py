@@ -57,8 +57,13 @@ class Renamer:
         self._native = NativeRename(env, files)
         self._copying = CopyingFileRename(env, files, remover.parents, heritage)
 
-    def rename(self, old: str, new: str, *, exclusive: bool = False) -> None:
+    def rename(
+        self, old: str, new: str, *, exclusive: bool = False, follows: bool | None = None
+    ) -> None:
         """Move a file or a directory to another path, replacing what POSIX lets it replace.
+
+        `follows`: an open file has made way for it in the same call; None if that is not known,
+        and then one that has just done so did it for this one.
 
         Raises:
             AlreadyExists: `exclusive`, and something is there.
@@ -67,24 +72,27 @@ class Renamer:
             return
         self._env.scope.check_name(self._env.root.to_key(new), exclusive=exclusive)
         number = self._files.number(old)
-        self._rename_over(old, new, exclusive=exclusive)
+        self._rename_over(old, new, exclusive=exclusive, follows=follows)
         self._files.inodes.moved(number, old, new, self._files.node(new))
         for path in (old, new):
             self._tree.times.on_entry(path)
 
-    def _rename_over(self, old: str, new: str, *, exclusive: bool) -> None:
-        if exclusive or self._is_unlinked(old, new):
+    def _rename_over(self, old: str, new: str, *, exclusive: bool, follows: bool | None) -> None:
+        if exclusive or self._is_unlinked(old, new, follows=follows):
             self._due.before_made(new)
         if exclusive:
             self._rename(old, new, exclusive=True)
             return
-        with self._replaced.rename_over(new):
+        with self._replaced.rename_over(new, follows=follows):
             self._rename(old, new)
 
-    def _is_unlinked(self, old: str, new: str) -> bool:
-        """Say whether what lost its name was unlinked: no directory is renamed over a file."""
-        if new not in self._replaced:
-            return False
+    def _is_unlinked(self, old: str, new: str, *, follows: bool | None) -> bool:
+        """Say whether what lost its name was unlinked: no directory is renamed over a file.
+
+        What made way for this rename is known without a look, which might take too long.
+        """
+        if follows is not None or new not in self._replaced:
+            return follows is False
         source = self._tree.find(old)
         return source is not None and source.is_dir
 
@@ -94,8 +102,11 @@ class Renamer:
             return
         self._due.before_moved(old, new, natively=self._env.bucket.capabilities.rename)
         # What waits to be set on the file goes along, and is not sent by itself from here on.
-        with self._due.attributes.claim(old) as attributes:
-            node = self._files.node(old)
+        # Nothing of it is uploaded meanwhile: that would be left at the old name, or deleted there.
+        with (
+            self._due.attributes.claim(old) as attributes,
+            self._remover.paused_uploads(old) as node,
+        ):
             for opened in (*self._files.below(old), *(() if node is None else (node,))):
                 opened.find_uncertain()  # or another version of it would be moved than is there
             source, target = self._look_at_both(old, new)

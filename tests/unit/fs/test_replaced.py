@@ -303,3 +303,88 @@ def test_a_thousand_open_files_are_unlinked_by_a_few_threads(
     wait_for(lambda: service.present() == ["d/f", "d/other", "d/tmp", "e/", "e/x", "empty/"])
     for fh in handles:
         tree.release(fh)
+
+
+def test_what_is_deleted_late_was_closed_before_it_was_known(
+    service: Service, tree: FileSystem, clock: FakeClock
+) -> None:
+    """Its last handle goes while libfuse hides it: the deletion still knows what it means."""
+    tree.unlink_open("/d/f", ALIAS, is_replaced=None)
+    service.holds = "list"
+    clock.advance_when_waited_for(GRACE)
+    assert service.reached.wait(60)
+    clock.now += FRESH_WITHIN + 1
+    service.go_on.set()
+    wait_for(lambda: "/d/f" not in tree.replaced)
+    assert "d/f" not in service.present()
+
+
+def test_an_upload_that_nobody_heard_of_is_deleted_as_well(
+    service: Service, tree: FileSystem, clock: FakeClock
+) -> None:
+    fh, _ = tree.open("/d/f", os.O_WRONLY)
+    tree.write(fh, 0, NEW)
+
+    def lose(operation: str, _key: str) -> None:
+        if operation == "put":
+            service.bucket.after = None
+            raise Unreachable("the answer is lost")
+
+    service.bucket.after = lose
+    with pytest.raises(Unreachable):
+        tree.flush(fh)
+    tree.unlink_open("/d/f", ALIAS, is_replaced=None)
+    clock.advance_when_waited_for(GRACE)
+    wait_for(lambda: "/d/f" not in tree.replaced)
+    assert "d/f" not in service.present()
+    tree.forget_unlinked(ALIAS)
+    tree.release(fh)
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_what_a_rename_finds_deleted_leaves_its_tags_if_it_made_way_for_it(
+    service: Service, tree: FileSystem, clock: FakeClock, *, follows: bool
+) -> None:
+    """G5: on a host that has no time for us the rename comes when the deletion is over."""
+    reader = unlink_open(tree)
+    clock.advance_when_waited_for(GRACE)
+    wait_for(lambda: "/d/f" not in tree.replaced)
+    assert "d/f" not in service.present()
+    tree.rename("/d/tmp", "/d/f", follows=follows)
+    assert service.content("d/f") == NEW
+    assert service.bucket.get_tags("d/f") == ({"team": "blue"} if follows else {})
+    tree.forget_unlinked(ALIAS)
+    tree.release(reader)
+
+
+def test_what_was_unlinked_leaves_nothing_to_the_next_of_its_name(
+    service: Service, tree: FileSystem
+) -> None:
+    """A rename that is another call comes before the deletion: which is made first."""
+    reader = unlink_open(tree)
+    tree.rename("/d/tmp", "/d/f", follows=False)
+    assert service.content("d/f") == NEW
+    assert service.bucket.get_tags("d/f") == {}
+    tree.forget_unlinked(ALIAS)
+    tree.release(reader)
+
+
+def test_a_rename_that_follows_asks_nothing_before_it_takes_the_deletion_back(
+    service: Service, tree: FileSystem, clock: FakeClock
+) -> None:
+    """While its first request is slow, the deletion would be due."""
+    reader = unlink_open(tree)
+    late: list[bool] = []
+
+    def before(_operation: str, _key: str) -> None:
+        if not late:
+            clock.now += GRACE
+            late.append("/d/f" in tree.replaced)
+
+    tree._env.bucket.forget("d/")
+    service.bucket.before = before
+    tree.rename("/d/tmp", "/d/f", follows=True)
+    assert late == [False]
+    assert service.bucket.get_tags("d/f") == {"team": "blue"}
+    tree.forget_unlinked(ALIAS)
+    tree.release(reader)

@@ -219,3 +219,48 @@ def test_a_hiding_that_fails_leaves_the_file_its_name(
 def test_names(name: str, *, is_like: bool) -> None:
     assert has_hidden_name(f"/d/{name}") is is_like
     assert not has_hidden_name(f"/{name}/f")
+
+
+@pytest.fixture
+def follows(libfuse: Libfuse, monkeypatch: pytest.MonkeyPatch) -> list[bool | None]:
+    """What the file system is told of each rename: whether a file made way for it."""
+    told: list[bool | None] = []
+    rename = libfuse.tree.rename
+
+    def note(old: str, new: str, *, exclusive: bool = False, follows: bool | None = None) -> None:
+        told.append(follows)
+        rename(old, new, exclusive=exclusive, follows=follows)
+
+    monkeypatch.setattr(libfuse.tree, "rename", note)
+    return told
+
+
+def test_a_rename_knows_whether_a_file_made_way_for_it(
+    libfuse: Libfuse, follows: list[bool | None]
+) -> None:
+    """Within one request of the kernel, and in no other, though nothing tells what that is."""
+    libfuse.renames = None
+    reader = libfuse.open("/d/f")
+    hidden = libfuse.rename("/d/other", "/d/f", is_open=True)
+    second = libfuse.open("/d/f")
+    unlinked = libfuse.unlink("/d/f", is_open=True)
+    libfuse.request()
+    fh = libfuse.tree.create("/d/new", 0o644, os.O_WRONLY)
+    libfuse.tree.release(fh)
+    libfuse.rename("/d/new", "/d/f")
+    assert follows == [True, False]
+    libfuse.release(reader, hidden)
+    libfuse.release(second, unlinked)
+
+
+def test_a_file_of_such_a_name_that_is_open_is_renamed_over(
+    libfuse: Libfuse, follows: list[bool | None], bucket: MemoryBucket
+) -> None:
+    libfuse.rename("/d/f", LIKE_LIBFUSE)
+    reader = libfuse.open(LIKE_LIBFUSE)
+    libfuse.renames = True
+    hidden = libfuse.rename("/d/other", LIKE_LIBFUSE, is_open=True)
+    assert follows == [False, True]
+    assert keys(bucket) == [LIKE_LIBFUSE[1:]]
+    assert bucket.get(LIKE_LIBFUSE[1:]).data == b"d/other"
+    libfuse.release(reader, hidden)
