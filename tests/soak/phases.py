@@ -18,6 +18,7 @@ from tests.faults.crashes import PART, Ground, Service, kill_service
 from tests.faults.matrix import Field
 from tests.faults.operations import OPERATIONS, is_possible
 from tests.mounting import mounted
+from tests.simulation import runs as simulated
 from tests.soak import tools
 from tests.soak.hosts import run_hosts
 from tests.soak.load import run_load
@@ -26,6 +27,8 @@ from tests.soak.model import World, Wrong
 SERVICES = ("oss", "obs", "s3")
 STEPS_IN_A_WORLD = 5000
 TOGETHER = 16
+SHOWN = 3
+"""Violations that are shown in full: to find the shortest of each takes its time."""
 
 
 @dataclass
@@ -62,6 +65,18 @@ def model(beat: Beat) -> dict[str, Any]:
         world.close()
         seed += 1
     return {"steps": steps, "faults": faults, "problems": problems}
+
+
+def simulation(beat: Beat) -> dict[str, Any]:
+    """Whole hosts whose threads, clock and service go by a seed: one run after the other."""
+    runs, problems = 0, []
+    seed = beat.seed * 1_000_000
+    while beat.goes_on():
+        outcome = simulated.run(seed + runs)
+        runs += 1
+        if outcome.wrong and len(problems) < SHOWN:
+            problems.append(str(simulated.shortest(outcome, 10)))
+    return {"runs": runs, "steps": runs, "problems": problems}
 
 
 def matrix(beat: Beat) -> dict[str, Any]:
@@ -239,6 +254,7 @@ class Phase:
 
 
 PHASES = {
+    "simulation": Phase(simulation, 4),
     "model": Phase(model, 4),
     "matrix": Phase(matrix, 2),
     "kills": Phase(kills, 5),

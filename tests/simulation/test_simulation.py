@@ -1,0 +1,112 @@
+"""F8, D5, G4, G5: whatever the order in which threads are served, nothing is lost.
+
+Some orders here, as many as one likes by `scripts/soak --only simulation`. What must hold is in
+`model.py`.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tagfs.fs.pending.change import Change, Kind
+from tagfs.fs.pending.queue import PendingChanges
+from tagfs.fs.tree.replaced_files import Hidden, ReplacedFiles
+from tests.examples import examples
+from tests.simulation.runs import Outcome, run, search
+
+RUNS = examples(600)
+FOUND_WITHIN = 1500
+"""Seeds within which a mistake that was made once must be found. They begin near to where it is."""
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_no_order_loses_anything(block: int) -> None:
+    first = 1000 * block
+    for outcome in search(range(first, first + RUNS // 4)):
+        pytest.fail(str(outcome))
+
+
+@pytest.mark.parametrize("seed", [3, 5, 8])
+def test_a_seed_is_one_run(seed: int) -> None:
+    """Also in another process, where sets and addresses have another order."""
+    ours = run(seed)
+    assert len(ours.trace) > 3
+    code = (
+        "from tests.simulation.runs import run; import sys;"
+        f"it = run({seed}); print(*it.trace, it.decisions, sep='\\n')"
+    )
+    theirs = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert [*ours.trace, str(ours.decisions)] == theirs.splitlines()
+    assert run(seed + 1).decisions != ours.decisions
+
+
+# What was wrong once is found
+
+
+ABOUT = "hold save write unlink"
+"""The steps with which it is looked for, so that the suite has it in seconds."""
+
+
+def first_found(first: int) -> Outcome:
+    for outcome in search(range(first, first + FOUND_WITHIN), ABOUT):
+        print(f"found by seed {outcome.seed}: {outcome.wrong}")
+        return outcome
+    raise AssertionError(f"nothing found in {FOUND_WITHIN} seeds")
+
+
+@pytest.fixture
+def strikes_whatever_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion that is late does not look what it strikes, and nobody waits for it."""
+
+    def delete(self: ReplacedFiles, path: str, hidden: Hidden, _since: float) -> None:
+        hidden.unlink()
+        self._left[path] = self._left_by(path, hidden)
+        self._parents.ensure_survives(path)
+        self._env.bucket.delete(self._env.root.to_key(path))
+        self._hidden.pop(path, None)
+
+    monkeypatch.setattr(ReplacedFiles, "_delete", delete)
+
+
+@pytest.mark.usefixtures("strikes_whatever_is_there")
+def test_the_late_rename_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename did not wait for a deletion of its target that had begun, and was struck by it."""
+    cancel = PendingChanges.cancel
+
+    def without_wait(
+        self: PendingChanges, subject: object, kind: Kind, *, wait: bool = True
+    ) -> bool:
+        return cancel(self, subject, kind, wait=wait and kind is not Kind.DELETE)
+
+    @contextmanager
+    def without_lock(self: ReplacedFiles, path: str) -> Iterator[None]:
+        yield
+        hidden = self._hidden.pop(path, None)
+        if hidden is not None:
+            hidden.unlink()
+
+    monkeypatch.setattr(PendingChanges, "cancel", without_wait)
+    monkeypatch.setattr(ReplacedFiles, "_renaming_over", without_lock)
+    assert "is lost" in first_found(590).wrong
+
+
+@pytest.mark.usefixtures("strikes_whatever_is_there")
+def test_the_struck_new_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file was made at a name whose deletion had begun, synced, closed, and then deleted."""
+
+    def without_wait(self: PendingChanges, change: Change) -> None:
+        while self._claim(change, wait=change.kind is not Kind.DELETE):
+            self._run(change, asked=True)
+
+    monkeypatch.setattr(PendingChanges, "_flush", without_wait)
+    assert "is lost" in first_found(600).wrong
