@@ -69,7 +69,7 @@ def model(beat: Beat) -> dict[str, Any]:
 
 def simulation(beat: Beat) -> dict[str, Any]:
     """Whole hosts whose threads, clock and service go by a seed: one run after the other."""
-    runs, problems = 0, []
+    runs, problems = 0, list[str]()
     seed = beat.seed * 1_000_000
     while beat.goes_on():
         outcome = simulated.run(seed + runs)
