@@ -52,7 +52,7 @@ class Node:
 
 
 Heard = Callable[[Node, str], None]
-"""Told of something that happened to a file at a path."""
+"""Called when something happened to a file at a path."""
 
 
 Truncating = Callable[[Node, str], AbstractContextManager[None]]
@@ -188,7 +188,7 @@ class Kernel:
     ) -> tuple[Node, int]:
         """Open a file, and make it if the flags say so; a stale answer is asked for again once.
 
-        `made` is told so, and `truncating` is entered, while nobody else can change it.
+        `made` is called, and `truncating` is entered, while nobody else can change it.
         """
         try:
             return self._open(path, flags, made, truncating)

@@ -67,7 +67,7 @@ class File:
         self._become(self.history[max(self.acked, 0) :])
 
     def acknowledge(self, mark: int) -> None:
-        """Somebody was told that what it was at a mark, or something newer, is safe."""
+        """A call has returned that makes what it was at a mark, or something newer, safe."""
         self.acked = max(self.acked, mark)
         if self.acked >= self.mark:
             self.dirty = False
@@ -118,7 +118,7 @@ class Model:
         self.files[new] = file
         file.names.append(new)
 
-    def doubt(self, *paths: str, deletes: str = "") -> None:
+    def failed(self, *paths: str, deletes: str = "") -> None:
         """A call about these paths failed; the file at `deletes` may be gone by it."""
         self.unsure |= set(paths)
         here = [self.files[path] for path in paths if path in self.files]

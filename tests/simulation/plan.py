@@ -18,7 +18,7 @@ class Plan:
 
     Attributes:
         programs: for each, its host and its steps.
-        looks: whether a file system can tell a rename from an unlink, by host.
+        looks: whether a file system knows a rename from an unlink, by host.
         behind: uploads behind a close that was answered, by host; 0: close waits.
         faults: how likely a request fails.
         slow: how likely it is slow.

@@ -42,7 +42,7 @@ class Task:
         stall: how likely it stalls at a point.
         rank: who is highest goes first, in runs that go by rank.
         deadline: when it stops waiting; None: never.
-        woken: whether somebody ended its wait.
+        woken: whether another task ended its wait.
     """
 
     def __init__(self, name: str, host: str | None, rank: float, stall: float) -> None:
@@ -185,7 +185,7 @@ class Simulation:
         self.wait([], seconds)
 
     def wait(self, queue: list[Task], seconds: float | None = None) -> bool:
-        """Wait in a queue until somebody wakes the task; False if its time was over before that."""
+        """Wait in a queue until another wakes the task; False if its time was over before that."""
         task = self.current
         if task is None:
             if self.ending:

@@ -320,7 +320,7 @@ class Act:
         """What is seen afterwards is what the service has, which may be older or nothing."""
         file.revert()
         if file.acked < 0:
-            self.model.doubt(file.names[-1], deletes=file.names[-1])
+            self.model.failed(file.names[-1], deletes=file.names[-1])
 
     def _acknowledged(self, opened: "Opened", call: Callable[[int], None]) -> None:
         file, mark = opened.file, opened.file.mark
@@ -397,7 +397,7 @@ class Act:
                 try:
                     self.kernel.unlink(self.path)
                 except TagfsError:
-                    self.model.doubt(self.path, deletes=self.path)
+                    self.model.failed(self.path, deletes=self.path)
                     raise
                 self.model.unlink(self.path)
 
@@ -414,7 +414,7 @@ class Act:
                 try:
                     self.kernel.rename(old, new)
                 except TagfsError:
-                    self.model.doubt(old, new, deletes=new)
+                    self.model.failed(old, new, deletes=new)
                     raise
                 self.model.rename(old, new)
 

@@ -223,22 +223,22 @@ def test_names(name: str, *, is_like: bool) -> None:
 
 @pytest.fixture
 def follows(libfuse: Libfuse, monkeypatch: pytest.MonkeyPatch) -> list[bool | None]:
-    """What the file system is told of each rename: whether a file made way for it."""
-    told: list[bool | None] = []
+    """What the file system hears of each rename: whether a file made way for it."""
+    heard: list[bool | None] = []
     rename = libfuse.tree.rename
 
     def note(old: str, new: str, *, exclusive: bool = False, follows: bool | None = None) -> None:
-        told.append(follows)
+        heard.append(follows)
         rename(old, new, exclusive=exclusive, follows=follows)
 
     monkeypatch.setattr(libfuse.tree, "rename", note)
-    return told
+    return heard
 
 
 def test_a_rename_knows_whether_a_file_made_way_for_it(
     libfuse: Libfuse, follows: list[bool | None]
 ) -> None:
-    """Within one request of the kernel, and in no other, though nothing tells what that is."""
+    """Within one request of the kernel, and in no other, though nothing says what that is."""
     libfuse.renames = None
     reader = libfuse.open("/d/f")
     hidden = libfuse.rename("/d/other", "/d/f", is_open=True)
