@@ -44,10 +44,13 @@ def index(kit: CatalogueKit) -> None:
     """Read everything, as `tagfs index` does."""
     assert kit.catalogue is not None
     began = kit.catalogue.begin_scan("")
-    page = kit.inner.list("", delimiter="", limit=1_000_000)
-    for info in page.objects:
-        kit.catalogue.saw(info)
-        kit.catalogue.saw_tags(info.key, kit.inner.get_tags(info.key))
+    token: str | None = ""
+    while token is not None:
+        page = kit.inner.list("", delimiter="", token=token or None)
+        for info in page.objects:
+            kit.catalogue.saw(info)
+            kit.catalogue.saw_tags(info.key, kit.inner.get_tags(info.key))
+        token = page.token
     kit.catalogue.end_scan("", began)
 
 
