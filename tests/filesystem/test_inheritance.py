@@ -214,3 +214,31 @@ def test_entries_of_an_open_directory_are_known_as_far_as_they_were_seen(tmp_pat
         tree.flush(opened)
         tree.release(opened)
         tree.releasedir(fh)
+
+
+# Keys that mean the same name
+
+
+def test_a_directory_hides_an_object_of_its_name(tmp_path: Path) -> None:
+    """T2. Where object `a` and keys below `a/` both exist, the directory wins."""
+    bucket = MemoryBucket(page=2)
+    for key in ("a", "a!", "a/x", "b", "b/y", "c"):
+        put(bucket, key)
+    with tree_of(bucket, tmp_path) as tree:
+        names = [n for n, *_ in tree.readdir(tree.opendir("/"))]
+        assert sorted(names) == [".", "..", "a", "a!", "b", "c"]
+        assert tree.getattr("/a")["st_mode"] & 0o170000 == 0o040000
+
+
+def test_a_directory_of_s3fs_is_one_and_goes_as_one(tmp_path: Path) -> None:
+    """L5. An empty object without a slash, of the type of directories."""
+    bucket = MemoryBucket()
+    headers = {"content-type": "application/x-directory"}
+    bucket.put("old", BytesSource(b""), NewObject(headers=headers))
+    cache = CachedBucket(bucket, ttl=60, tag_ttl=60)
+    with tree_of(cache, tmp_path) as tree:
+        assert tree.getattr("/old")["st_mode"] & 0o170000 == 0o040000
+        kinds = {name: kind for name, kind, _ in tree.readdir(tree.opendir("/"))}
+        assert kinds["old"] == 0o040000
+        tree.rmdir("/old")
+    assert keys(bucket) == []
