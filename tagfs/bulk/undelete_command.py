@@ -13,7 +13,7 @@ from tagfs.bulk.options import CommandRun, CommonOptions, shared, start
 from tagfs.bulk.targets import Kind, TagOwner, Target, below, is_shown, item_at, read_target
 from tagfs.errors import NotPermitted, SettingsError, TagfsError
 from tagfs.globs import Filter
-from tagfs.store.object_versions import ObjectVersion, VersionStore, in_order
+from tagfs.store.object_versions import ObjectVersion, VersionStore, in_order, is_of_trial
 
 SHARED: Final = (
     "recursive",
@@ -149,4 +149,6 @@ def _listed(store: VersionStore, prefix: str) -> Iterator[tuple[str, Sequence[Ob
 
 def is_deleted(versions: Sequence[ObjectVersion]) -> bool:
     """Say whether an object is deleted, and can come back."""
+    if versions and is_of_trial(versions[0].info.key):
+        return False
     return bool(versions) and versions[0].is_marker and any(not v.is_marker for v in versions)

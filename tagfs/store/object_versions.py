@@ -3,9 +3,10 @@
 A version's content never changes, and neither do its metadata; its tags may.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from tagfs.store.objects import Content, ObjectInfo
 from tagfs.store.tags import TagSet
@@ -38,6 +39,17 @@ class VersionPage:
     versions: tuple[ObjectVersion, ...]
     prefixes: tuple[str, ...] = ()
     token: tuple[str, str] | None = None
+
+
+_TRIAL: Final = re.compile(r"(^|/)\.tagfs-trial-[0-9a-f]{12}(/|$)")
+
+
+def is_of_trial(key: str) -> bool:
+    """Say whether something was at a key only to see what the service does: nobody wants it back.
+
+    It was deleted at once, and stays a version where these are kept.
+    """
+    return _TRIAL.search(key) is not None
 
 
 class VersionStore(Protocol):

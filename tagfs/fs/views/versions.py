@@ -23,7 +23,7 @@ from tagfs.fs.tree.symlinks import read_link
 from tagfs.fs.views.shown import Shown
 from tagfs.fs.views.version_names import by_name, may_be_version
 from tagfs.fs.views.version_xattrs import VersionXattrs
-from tagfs.store.object_versions import ObjectVersion, VersionStore
+from tagfs.store.object_versions import ObjectVersion, VersionStore, is_of_trial
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
 
 T = TypeVar("T")
@@ -222,7 +222,7 @@ class VersionView:
             keys = [v.info.key for v in page.versions if not v.is_marker]
             for key in (*keys, *page.prefixes):
                 name = key[len(prefix) :].removesuffix("/")
-                if is_visible(name) and name not in names:
+                if is_visible(name) and name not in names and not is_of_trial(name):
                     names.add(name)
                     yield name
             token = page.token

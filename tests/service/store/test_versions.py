@@ -8,7 +8,8 @@ import pytest
 
 from tagfs.errors import AlreadyExists, NotFound, Unsupported
 from tagfs.store.client.object_versions import markers_over
-from tagfs.store.object_versions import ObjectVersion, in_order
+from tagfs.store.client.trial_names import unused_key
+from tagfs.store.object_versions import ObjectVersion, in_order, is_of_trial
 from tagfs.store.objects import BytesSource, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests import zygote
@@ -170,6 +171,13 @@ def test_a_bucket_without_versions_has_one_of_each(service: Service) -> None:
     assert versions.get_tags(only) == TAGS
 
 
+def test_what_is_made_on_trial_is_known_by_its_name() -> None:
+    for key in ("", "d/x", "d/e/"):
+        assert is_of_trial(unused_key(key))
+        assert is_of_trial(unused_key(key) + "/")
+    assert not is_of_trial("d/.tagfs-trial-mine")
+
+
 def command(service: Service, *words: str) -> tuple[int, str, str]:
     kind = service.emulator.service
     connection = f"endpoint={service.emulator.url},addressing=path,catalogue=off"
@@ -179,7 +187,8 @@ def command(service: Service, *words: str) -> tuple[int, str, str]:
 
 def test_the_command(service: Service, kept: VersionedBucket) -> None:
     url = f"{service.emulator.service}://{service.name}"
-    for key in ("d", "d/a", "d/e/b.txt", "d/stays", "dd"):
+    trial = unused_key("d/x")
+    for key in ("d", "d/a", "d/e/b.txt", "d/stays", "dd", trial):
         put(service, key, key.encode(), TAGS)
         if key != "d/stays":
             service.client.delete(key)
@@ -190,13 +199,13 @@ def test_the_command(service: Service, kept: VersionedBucket) -> None:
         f"{url}/d/a",
         f"{url}/d/e/b.txt",
     ]
-    assert len([v for v in kept.versions() if v.is_marker]) == 4
+    assert len([v for v in kept.versions() if v.is_marker]) == 5
     assert command(service, "-R", "--include", "*.txt", f"{url}/d/")[2] == "1 undeleted\n"
     assert service.client.get_tags("d/e/b.txt") == TAGS
     assert command(service, f"{url}/d/a", f"{url}/dd")[:2] == (0, "")
     assert service.client.get("dd").data == b"dd"
     assert command(service, "-R", url)[2] == "1 undeleted\n"
-    assert not [v for v in kept.versions() if v.is_marker]
+    assert [v.key for v in kept.versions() if v.is_marker] == [trial]
     status, _, said = command(service, f"{url}/d/a", f"{url}/none", f"{url}/d/", f"{url}/*")
     assert status == 1
     assert sorted(said.splitlines()) == [
