@@ -40,6 +40,7 @@ class TestLogFiles:
                 handler.target.close()  # type: ignore[attr-defined]
             root.handlers.clear()
             root.propagate = True
+            root.setLevel(logging.NOTSET)  # or what others log at DEBUG is not seen
         assert mode_of(log_file) == 0o600
         assert "reported" in log_file.read_text()
 

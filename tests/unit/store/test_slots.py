@@ -110,6 +110,6 @@ def test_more_under_way_than_are_allowed_are_not_replaced() -> None:
 
 
 def test_the_log_says_it(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, "tagfs"):
         Slots(64).on_throttled(began=float("inf"))
     assert "32 requests at a time" in caplog.text
