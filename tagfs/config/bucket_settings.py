@@ -55,6 +55,7 @@ def bucket_settings(
         has_rules=settings.rules is not None,
         storage_class=settings.storage_class,
         acl=settings.acl,
+        unlisted_absent=settings.unlisted == "absent",
         annotations=settings.annotations,
         encryption=EncryptionChoice(
             method=settings.sse,

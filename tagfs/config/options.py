@@ -134,6 +134,7 @@ TOPICS: Final = (
             _word("no_delete", "off", ("off", "on"), "Nothing is deleted: rm, rmdir, and a rename over something are refused (EPERM); the name alone means on.", alone="on"),
             _word("no_overwrite", "off", ("off", "on"), "No content is replaced: what is not new or empty cannot be opened for writing, cut, or renamed over (EPERM); tags, owner and mode can be set. The name alone means on.", alone="on"),
             _flag("allow_other", "Other users may use the mount; brings default_permissions. For normal users it needs user_allow_other in /etc/fuse.conf."),
+            _word("unlisted", "denied", ("denied", "absent"), "Where nothing may be listed, S3 refuses (403) to say whether a name is there. denied: it is EACCES. absent: it is ENOENT, so that new files and directories can be made; whatever is there is not replaced (EACCES).", recovered_with=True),
             _flag("default_permissions", "The kernel judges by owner and mode, for the mounting user too."),
             _flag("allow_suid", "Setuid and setgid bits count; root alone may say so. Without it a mount is nosuid, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, becomes root here.", for_root="suid"),
             _flag("allow_dev", "Device nodes can be opened; root alone may say so. Without it a mount is nodev, whatever mount(8) adds. Danger: whoever can write the bucket, or its metadata, gets at this host's disks and memory.", for_root="dev"),

@@ -73,6 +73,7 @@ class Settings:
     replace_tags: Literal["keep", "drop"] = "keep"
     desktop_tags: str = "off"
     acl: str = "keep"
+    unlisted: Literal["denied", "absent"] = "denied"
     annotations: Literal["auto", "on", "off"] = "auto"
     sse: str | None = None
     sse_kms_key_id: str | None = None

@@ -582,3 +582,54 @@ def test_a_mount_that_may_not_list(mount_with: MountFactory, refusals: Faults) -
     refusals.clear()
     assert (mount.content("f"), mount.tags("f")) == (b"new", {**TAGS, "more": "red"})
     assert mount.content("d/new") == b"made"
+
+
+HIDDEN = "deny:op=HeadObject:key=new*", "deny:op=GetObject:key=new*", "deny:op=*Tagging:key=new*"
+"""What S3 says of names that are not there, and of others, without the right to list."""
+
+
+@pytest.mark.services("s3")
+def test_new_files_without_the_right_to_list(
+    mount_with: MountFactory, refusals: Faults, tmp_path: Path
+) -> None:
+    """cp, install, mkdir work where that is chosen, and what is there, unseen, is not replaced."""
+    (tmp_path / "local").write_bytes(b"content")
+    refusals.set("deny:sub=list", *HIDDEN)
+    mount = mount_with("unlisted=absent")
+    mount.judge.put("new-taken", b"theirs", TAGS)
+    run("cp", tmp_path / "local", f"{mount.path}/new-1")
+    run("cp", "-p", tmp_path / "local", f"{mount.path}/new-2")
+    run("sh", "-c", 'echo hello > "$1"', "sh", mount.path / "new-3")
+    (mount.path / "new-4").mkdir()
+    run("cp", tmp_path / "local", f"{mount.path}/new-4/new")
+    with pytest.raises(FileNotFoundError):
+        (mount.path / "new-5").read_bytes()
+    with pytest.raises(PermissionError):
+        (mount.path / "new-taken").write_bytes(b"ours")
+    with pytest.raises(PermissionError):
+        os.listdir(mount.path)
+    refusals.clear()
+    keys = mount.keys()
+    found = {key: mount.content(key) for key in keys if not key.endswith("/")}
+    assert found == {
+        "new-1": b"content",
+        "new-2": b"content",
+        "new-3": b"hello\n",
+        "new-4/new": b"content",
+        "new-taken": b"theirs",
+    }
+    assert mount.tags("new-taken") == TAGS
+
+
+@pytest.mark.services("s3")
+def test_names_that_may_not_be_known_are_refused(
+    mount_with: MountFactory, refusals: Faults
+) -> None:
+    refusals.set("deny:sub=list", *HIDDEN)
+    mount = mount_with()
+    assert "unlisted=absent" in mount.log()
+    for call in ((mount.path / "new").read_bytes, lambda: (mount.path / "new").write_bytes(b"")):
+        with pytest.raises(PermissionError):
+            call()
+    refusals.clear()
+    assert mount.keys() == []

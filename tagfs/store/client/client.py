@@ -55,7 +55,7 @@ class BucketSettings:
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         default_tags: of objects that are written, each but where they have its key.
-        annotations: see `WriteChoices`.
+        unlisted_absent, annotations: see `WriteChoices`.
         has_rules: some get tags by rules of paths.
         encryption: how new objects are encrypted, and with which key.
         requester_pays: say with every request that its sender pays for it.
@@ -79,6 +79,7 @@ class BucketSettings:
     storage_class: str | None = None
     acl: str = "off"
     default_tags: TagSet = NO_TAGS
+    unlisted_absent: bool = False
     annotations: str = "auto"
     has_rules: bool = False
     encryption: EncryptionChoice = USUAL
@@ -277,6 +278,7 @@ def open_bucket(settings: BucketSettings, credentials: CredentialsProvider | Non
         storage_class=settings.storage_class,
         acl=settings.acl,
         default_tags=settings.default_tags,
+        unlisted_absent=settings.unlisted_absent,
         annotations=settings.annotations,
         has_rules=settings.has_rules,
     )

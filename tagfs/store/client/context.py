@@ -19,13 +19,14 @@ The transport repeats what fails on the way by itself (`tagfs.store.http.retry`)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteChoices:
-    """What the user chose of objects that are written.
+    """What the user chose of objects that are written, or are to be.
 
     Attributes:
         tags_denied_drop: rewrite objects whose tags may not be read, and lose the tags.
         storage_class: of new objects; None for the bucket's own.
         acl: "keep" to read and carry ACLs, "off" to do neither, or a word to send with all writes.
         default_tags: of objects that are written, each but where they have its key.
+        unlisted_absent: where nothing may be listed, a key that may not be looked at is free.
         annotations: "auto": where AWS answers; "on": where any server has them; "off".
         has_rules: other objects get tags as well: a policy may demand some of every request.
     """
@@ -34,6 +35,7 @@ class WriteChoices:
     storage_class: str | None = None
     acl: str = "off"
     default_tags: TagSet = NO_TAGS
+    unlisted_absent: bool = False
     annotations: str = "auto"
     has_rules: bool = False
 

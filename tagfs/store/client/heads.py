@@ -30,6 +30,7 @@ class ObjectHeads:
     def __init__(self, context: ClientContext, listing: ObjectListing) -> None:
         self._api = context.api
         self._features = context.features
+        self._choices = context.choices
         self._pool = context.pool
         self._listing = listing
 
@@ -44,7 +45,7 @@ class ObjectHeads:
         except NotFound:
             pass
         except AccessDenied as error:
-            denied = error
+            denied = None if self._is_taken_for_absent(error) else error
         first = self._first_below(below, info, key + "/")
         if denied is not None:
             info = self._listing.find_instead(key, denied) if first is None else None
@@ -72,6 +73,19 @@ class ObjectHeads:
             return self.head(key)
         except NotFound:
             return None
+        except AccessDenied as denied:
+            if self._is_taken_for_absent(denied):
+                return None
+            raise
+
+    def _is_taken_for_absent(self, denied: AccessDenied) -> bool:
+        """Say whether a refusal to look at a key means that nothing is there.
+
+        S3 says 403 of what is not there to whoever may not list. Who chose so makes new files, each
+        on condition that its key is free.
+        """
+        chosen = self._choices.unlisted_absent and self._features.unlistable
+        return chosen and not isinstance(denied, BadCredentials)
 
     def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:
         """Describe one object, a link itself; see `ObjectReads.head`."""

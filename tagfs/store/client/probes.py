@@ -38,6 +38,7 @@ class BucketProbes:
     ) -> None:
         self._api = context.api
         self._features = context.features
+        self._choices = context.choices
         self._listing = listing
         self._requests = requests
         self._proofs = proofs
@@ -77,6 +78,8 @@ class BucketProbes:
         except AccessDenied as denied:
             self._features.note_unlistable()
             warning = f"names that are known can be used, and nothing can be listed: {denied}"
+            if self._api.dialect.hides_absence and not self._choices.unlisted_absent:
+                warning += "; to make new files, mount with unlisted=absent"
             logger.warning("%s", warning)
             return warning
         return ""

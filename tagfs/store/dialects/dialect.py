@@ -144,6 +144,7 @@ class Dialect:
         get_headers: sent with every GET of content.
         exclusive: header and value which make a write fail when the key is taken.
         exclusive_operations: the operations that take it.
+        hides_absence: whether 403 is what a key that is not there is to whoever may not list.
         control_plane: whether the account has a service of its own, which changes the tags of some
             buckets.
         conditional_deletes: whether deletions may name the version that is to go.
@@ -222,6 +223,7 @@ class Dialect:
     exclusive_operations: frozenset[str] = frozenset()
     conditional_deletes: bool = False
     control_plane: bool = False
+    hides_absence: bool = False
     taken_codes: frozenset[str] = frozenset()
     copy_tags: str = "COPY"
     replace_tags: str = "REPLACE"

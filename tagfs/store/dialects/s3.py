@@ -157,6 +157,7 @@ S3: Final = Dialect(
     exclusive_operations=frozenset({"PutObject", "CompleteMultipartUpload", "CopyObject"}),
     conditional_deletes=True,
     control_plane=True,
+    hides_absence=True,
     taken_codes=frozenset({"PreconditionFailed"}),
     probes_tags=True,
     # Of the checksums that S3 compares, the one that all servers which have any know.
