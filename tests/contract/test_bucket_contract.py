@@ -575,6 +575,9 @@ def test_bad_tags_are_refused_and_nothing_changes(bucket, tags, error):
         bucket.put_tags("k", bad)
     with pytest.raises(error):
         bucket.update_tags("k", lambda _: bad)
+    api = getattr(getattr(bucket, "_inner", bucket), "api", None)
+    if api is not None and not api.is_vouched_for:
+        return  # a server of others judges by its own rules what travels with content
     with pytest.raises(error):
         put(bucket, "k", b"2", bad)
     with pytest.raises(error if bucket.capabilities.symlinks else Unsupported):
