@@ -12,6 +12,9 @@ from typing import Final
 MAX_HEAD: Final = 256 * 1024
 """Bytes of status line and headers; user metadata alone may be 8 KiB."""
 
+MAX_DIGITS: Final = 40
+"""Characters of a length; int() takes no more than some thousands."""
+
 _END: Final = (b"\r\n", b"\n")
 _CONTINUE = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
@@ -74,7 +77,11 @@ class FastHTTPResponse(http.client.HTTPResponse):
         return fields
 
     def _frame(self, fields: dict[str, str]) -> None:
-        """Work out where the body ends, and whether the connection lives on (RFC 9112, 6.3)."""
+        """Work out where the body ends, and whether the connection lives on (RFC 9112, 6.3).
+
+        Raises:
+            http.client.HTTPException: the length is none.
+        """
         self.chunked = fields.get("transfer-encoding", "").lower() == "chunked"
         self.chunk_left = None
         connection = fields.get("connection", "").lower()
@@ -82,6 +89,8 @@ class FastHTTPResponse(http.client.HTTPResponse):
             self.version == 10 and "keep-alive" not in connection  # noqa: PLR2004 http.client's 1.0
         )
         length = fields.get("content-length", "")
+        if len(length) > MAX_DIGITS:
+            raise http.client.HTTPException(f"no length: {length[:80]!r}")
         known = length.isascii() and length.isdigit() and not self.chunked
         self.length = int(length) if known else None
         if self.status in _WITHOUT_BODY or self._is_head:
