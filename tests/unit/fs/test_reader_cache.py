@@ -52,11 +52,13 @@ class Bench:
         self.cache = cache
         self.executor = executor
 
-    def reader(self, bucket: Counting | None = None) -> Reader:
+    def reader(
+        self, bucket: Counting | None = None, executor: ThreadPoolExecutor | None = None
+    ) -> Reader:
         return Reader(
             bucket or self.bucket,
             "f",
-            self.executor,
+            executor or self.executor,
             MemoryBudget(64 * MIB),
             expected=self.bucket.head("f"),
             cache=self.cache,
@@ -65,10 +67,11 @@ class Bench:
     def read_all(self) -> tuple[bytes, int]:
         """Return all content, and how many bytes of it came from the service."""
         before = self.bucket.fetched
-        reader = self.reader()
-        reader.open()
-        size = self.bucket.head("f").size
-        read = b"".join(reader.read(at, KERNEL) for at in range(0, size, KERNEL))
+        with ThreadPoolExecutor(4) as executor:  # what is read ahead is kept when it ends
+            reader = self.reader(executor=executor)
+            reader.open()
+            size = self.bucket.head("f").size
+            read = b"".join(reader.read(at, KERNEL) for at in range(0, size, KERNEL))
         reader.close()
         return read, self.bucket.fetched - before
 
@@ -139,10 +142,11 @@ def test_any_reads(bench: Bench, reads: list[tuple[int, int]], memory: int) -> N
 
 
 def test_here_and_there_a_block_is_fetched(bench: Bench) -> None:
-    reader = bench.reader()
     places = random.Random(2).sample(range(len(DATA) // 4096), 40)
-    for place in places:
-        assert reader.read(place * 4096, 4096) == DATA[place * 4096 :][:4096]
+    with ThreadPoolExecutor(4) as executor:
+        reader = bench.reader(executor=executor)
+        for place in places:
+            assert reader.read(place * 4096, 4096) == DATA[place * 4096 :][:4096]
     assert bench.bucket.fetched <= 50 * 256 * 1024
     fetched = bench.bucket.fetched
     again = bench.reader()
