@@ -99,12 +99,14 @@ NONE_MEANT: Final[Mapping[str, ObjectInfo]] = MappingProxyType({})
 class Page:
     """One answer to a listing: objects and common prefixes, each in UTF-8 byte order.
 
-    `token` is where the next page begins, None after the last.
+    `token` is where the next page begins, None after the last. `tags` are those of objects of which
+    the service tells them here; of these it may tell the detail as well.
     """
 
     objects: tuple[ObjectInfo, ...]
     prefixes: tuple[str, ...] = ()
     token: str | None = None
+    tags: Mapping[str, TagSet] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

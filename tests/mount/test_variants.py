@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tagfs.store.objects import BytesSource, NewObject
+from tagfs.store.tags import TagSet
 from tests.emulated import emulator
 from tests.mounting import Mounted, getfattr, mounted, run
 
@@ -167,3 +169,38 @@ def test_a_parallel_file_system_has_files_and_links_and_no_tags(tmp_path: Path) 
         os.setxattr(mount.path, "user.tag.a", b"1")
         assert mount.judge.bucket_tags() == {"a": "1"}
         assert "parallel file system" in mount.log()
+
+
+def test_attributes_and_tags_come_with_the_listing(tmp_path: Path) -> None:
+    """Of MinIO and those that do as it does: `ls -l` and `getfattr -R` are the listing's requests.
+
+    Besides these, one object is compared with what a HEAD and its tags say.
+    """
+    count = 60
+    with emulator(tmp_path, 1, service="s3", options=["listing=minio"]) as running:
+        bucket = running.take()
+        client = running.open(bucket)
+        for number in range(count):
+            metadata = {"mode": str(stat.S_IFREG | 0o600), "uid": "7", "mtime": str(10**9 + number)}
+            new = NewObject(metadata=metadata, tags=TagSet({**TAGS, "n": str(number)}))
+            client.put(f"d/{number:02}", BytesSource(b"x" * number), new)
+        client.close()
+        with mounted(running, bucket, tmp_path / "mnt") as mount:
+            log = mount.requests()
+            found = run("ls", "-ln", "--time-style=+%s", mount.path / "d").splitlines()[1:]
+            tags = run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
+            kinds = log.kinds()
+            assert [line.split()[:1] + line.split()[2:3] + line.split()[4:] for line in found] == [
+                ["-rw-------", "7", str(n), str(10**9 + n), f"{n:02}"] for n in range(count)
+            ]
+            assert tags.count('user.tag.team="blue"') == count
+            assert [f'user.tag.n="{n}"' in tags for n in range(count)] == [True] * count
+            # The directory itself and the one object; nothing for each file.
+            assert kinds["HEAD"] + kinds["GET tagging"] <= 6, kinds
+            assert kinds["GET list"] <= 4
+            # What is changed is asked for as ever.
+            os.setxattr(mount.path / "d/07", "user.tag.n", b"other")
+            (mount.path / "d/08").write_bytes(b"new")
+            assert mount.judge.tags("d/07") == {**TAGS, "n": "other"}
+            assert mount.judge.tags("d/08") == {**TAGS, "n": "8"}
+            assert getfattr(mount.path / "d/07")["user.tag.n"] == "other"

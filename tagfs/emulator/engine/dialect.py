@@ -104,6 +104,7 @@ class Dialect:
         etag_headers: whether answers that are documents have the ETag, and CRC64, in headers too.
         shown_kinds: the kinds of objects that GET, HEAD and listings tell.
         lists_restores: whether listings tell what is restored.
+        listed_extra: what listings tell of an object besides, of a Context and the object.
         lists_crc64: whether listings of parts tell their CRC64.
         lists_location: whether the answer to a listing has the bucket's region.
         lists_default: how many keys a listing has unless asked for another number.
@@ -207,6 +208,7 @@ class Dialect:
     etag_headers: bool = False
     shown_kinds: frozenset[str] = frozenset()
     lists_restores: bool = False
+    listed_extra: Callable[..., str] | None = None
     lists_crc64: bool = False
     lists_location: bool = False
     lists_default: int = 1000

@@ -91,12 +91,14 @@ def _reply(context: Context, query: Query, page: Page, extra: list[str], who: st
 
 def _contents(context: Context, item: ListedObject, encode: Callable[[str], str], who: str) -> str:
     shows = item.kind in context.dialect.shown_kinds
+    extra = context.dialect.listed_extra
     return (
         f"<Contents><Key>{escape(encode(item.key))}</Key>"
         f"<LastModified>{context.time(item.mtime_ms)}</LastModified>"
         f"<ETag>&quot;{item.etag}&quot;</ETag><Size>{item.size}</Size>{who}"
         f"<StorageClass>{shown_class(context, item.storage_class)}</StorageClass>"
-        f"{element('Type', item.kind) if shows else ''}{_restore(context, item)}</Contents>"
+        f"{element('Type', item.kind) if shows else ''}{_restore(context, item)}"
+        f"{extra(context, item) if extra else ''}</Contents>"
     )
 
 

@@ -13,6 +13,7 @@ from tagfs.emulator.engine.ranges import choose_range
 from tagfs.emulator.engine.rules import CopyRules
 from tagfs.emulator.engine.tags import TagRules
 from tagfs.emulator.s3.checksums import S3Promises
+from tagfs.emulator.s3.detailed_listing import listed_extra
 from tagfs.emulator.s3.errors import ERRORS, render_error
 from tagfs.emulator.s3.foreign import KEPT_MARKERS, maker
 from tagfs.emulator.s3.tags import refusals
@@ -62,6 +63,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
 
     return Dialect(
         server=maker(chosen),
+        listed_extra=listed_extra(chosen["listing"]),
         host_labels=HOST_LABELS,
         families=("x-amz-",),
         namespace="http://s3.amazonaws.com/doc/2006-03-01/",

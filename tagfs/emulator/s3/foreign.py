@@ -20,6 +20,9 @@ checksums=on|off|refused|uncopied
                        off: x-amz-checksum-* are not looked at, as by servers older than 2022;
                        refused: an upload that is begun with an algorithm is 501;
                        uncopied: of parts that are copied no checksum is told
+listing=plain|minio|rustfs|cut
+                       metadata=true is ignored; or answered as by these, with headers and tags of
+                       each object; cut: with three letters of each value
 etags=md5|none|other   none: no answer tells an ETag; other: they are hexadecimal, and no MD5
 """
 
@@ -32,6 +35,7 @@ from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.routes import Route
 from tagfs.emulator.messages import Reply
+from tagfs.emulator.s3 import detailed_listing
 from tagfs.emulator.s3.real_directories import RealDirectories
 
 KNOWN: Final = {
@@ -41,6 +45,7 @@ KNOWN: Final = {
     "metadata": ("kept", "dropped"),
     "checksums": ("on", "off", "refused", "uncopied"),
     "etags": ("md5", "none", "other"),
+    "listing": detailed_listing.KNOWN,
 }
 KEPT_MARKERS: Final[Mapping[str, Literal["", "occupied", "bulk"]]] = {
     "keys": "",

@@ -48,6 +48,19 @@ ANNOTATED: Final = 1000
 T = TypeVar("T")
 
 
+@dataclass(slots=True, eq=False)
+class Witness:
+    """Sees what is written while a listing is under way.
+
+    Attributes:
+        written: the keys.
+        forgets: whether all that was asked for before is to be forgotten.
+    """
+
+    written: set[str] = field(default_factory=set)
+    forgets: bool = False
+
+
 @dataclass(slots=True)
 class KnownAnnotations:
     """What is remembered of the annotations of one object.
@@ -77,6 +90,7 @@ class Coalescer:
         self.flights: Final = CallTable()
         self.counts: Final = CacheCounts()
         self.annotations: Final[MutableMapping[str, KnownAnnotations]] = LRUCache(ANNOTATED)
+        self.witnesses: Final[list[Witness]] = []
         self._denials: dict[Slot, tuple[float, str]] = {}
 
     # Asking
@@ -247,6 +261,8 @@ class Coalescer:
             del self.annotations[key]
         self._denials.clear()
         self.flights.invalidate_prefix(prefix)
+        for witness in self.witnesses:
+            witness.forgets = True
 
     def _end_write(self, keys: Sequence[str], flights: Sequence[Call[object]]) -> None:
         for key, flight in zip(keys, flights, strict=True):
@@ -258,6 +274,8 @@ class Coalescer:
             (invalidate or self.invalidate)(key)
 
     def _invalidate_calls(self, keys: Sequence[str]) -> None:
+        for witness in self.witnesses:
+            witness.written.update(keys)
         for key in keys:
             self.annotations.pop(key, None)
             for kind in ("write", "head", "tags", "lookup", "annotations"):

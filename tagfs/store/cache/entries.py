@@ -128,6 +128,19 @@ class EntryStore:
         else:
             self.entries[key] = Entry(info, at)
 
+    def record_listed(self, info: ObjectInfo, at: float) -> None:
+        """Remember an object with the detail that a listing showed, unless a better one is there.
+
+        That says nothing of the number of its tags; and who needs all that a HEAD tells is to ask:
+        no later listing proves it.
+        """
+        old = self.entries.get(info.key)
+        if old is not None:
+            proven = old.listing_is_proof and old.info is not None
+            if old.at > at or (proven and same_version(old.info or info, info)):
+                return
+        self.entries[info.key] = Entry(info, at, at)
+
     def record_directory(self, key: str, at: float, *, exists: bool) -> None:
         """Remember whether any key begins with `key + "/"`, unless a later answer is there."""
         kept = self._directories.get(key)

@@ -8,6 +8,7 @@ from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
 from tagfs.store.bucket import KNOWN_KEYS, Bucket
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entry import UNKNOWN, Unknown
+from tagfs.store.cache.listed_details import ListedDetails
 from tagfs.store.cache.recollection import Recollection
 from tagfs.store.cache.scans import Scans
 from tagfs.store.cache.shared_scan import TooLarge, kept_pages
@@ -25,6 +26,7 @@ class CachedReads:
     ) -> None:
         self._recollection = recollection
         self._inner = inner
+        self._details = ListedDetails(state)
         self._state = state
         self._scans = scans
         self._clocks = state.clocks
@@ -47,7 +49,9 @@ class CachedReads:
         if listing is not None:
             yield from kept_pages(prefix, listing.rows)
             return
-        for page in self._scans.pages(prefix, lambda: self._inner.scan(prefix)):
+        for page in self._scans.pages(
+            prefix, lambda: self._details.taken_from(self._inner.scan(prefix))
+        ):
             if isinstance(page, TooLarge):
                 yield from self._list_all(prefix, page.token)
             else:

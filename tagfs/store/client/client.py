@@ -129,7 +129,7 @@ class Client:
             parts.probes.probe,
             parts.probes.describe,
         )
-        self.list, self.scan = parts.listing.list, parts.listing.scan
+        self.list, self.scan = parts.listing.list, parts.scans.scan
         self.lookup, self.head, self.head_many = (
             parts.heads.lookup,
             parts.heads.head,

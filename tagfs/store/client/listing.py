@@ -1,6 +1,6 @@
 """Listings of a bucket, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
@@ -9,7 +9,9 @@ from tagfs.store.client.context import ClientContext
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo, Page
-from tagfs.store.wire.listings import parse_listing
+from tagfs.store.tags import TagSet
+from tagfs.store.wire.listed_details import PARAMETER, listed_detail, listed_tags
+from tagfs.store.wire.listings import Details, parse_listing
 
 PAGE: Final = 1000
 """Entries; services give no more at once."""
@@ -30,9 +32,18 @@ class ObjectListing:
         self._pool = context.pool
 
     def list(
-        self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = PAGE
+        self,
+        prefix: str,
+        *,
+        delimiter: str = "/",
+        token: str | None = None,
+        limit: int = PAGE,
+        detailed: bool = False,
     ) -> Page:
-        """Return one page of a listing; see `ObjectReads.list`."""
+        """Return one page of a listing; see `ObjectReads.list`.
+
+        `detailed`: with attributes and tags, where the server knows how.
+        """
         query = {"prefix": prefix, "max-keys": str(limit)}
         if delimiter:
             query["delimiter"] = delimiter
@@ -40,6 +51,8 @@ class ObjectListing:
             query["list-type"] = str(self._api.dialect.list_version)
         if token is not None:
             query["marker" if self._api.dialect.list_version == 1 else "continuation-token"] = token
+        if detailed:
+            query[PARAMETER] = "true"
         page = self._list(query)
         self._features.note_listed()
         if page.token is not None and page.token == token:
@@ -49,21 +62,27 @@ class ObjectListing:
             raise MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it")
         return page
 
-    def scan(self, prefix: str) -> Iterator[Page]:
-        """Yield all pages of a directory, the next fetched meanwhile; see `ObjectReads.scan`."""
-        page = self.list(prefix)
+    def scan(self, prefix: str, read: Callable[..., Page] | None = None) -> Iterator[Page]:
+        """Yield all pages of a directory, the next fetched meanwhile; see `ObjectReads.scan`.
+
+        `read` reads a page, as `list` does.
+        """
+        read = read or self.list
+        page = read(prefix)
         tokens = set()
         while page.token is not None:
             if page.token in tokens:
                 raise MalformedResponse(f"listing {prefix!r} goes round in circles")
             tokens.add(page.token)
-            following = self._pool.submit(self.list, prefix, token=page.token)
+            following = self._pool.submit(read, prefix, token=page.token)
             yield page
             page = following.result()
         yield page
 
     def _list(self, query: dict[str, str]) -> Page:
         encoded = {**query, "encoding-type": "url"}
+        if PARAMETER in query:
+            return self._api.send_parsed(self._list_request(encoded), self._parse_detailed)
         if self._api.dialect.list_keys is ListKeys.ENCODED:
             return self._api.send_parsed(self._list_request(encoded), self.parse)
         try:
@@ -78,14 +97,26 @@ class ObjectListing:
     def _list_request(self, query: dict[str, str]) -> Request:
         return Request(operation="ListObjects", method="GET", query=query, subresource="list")
 
-    def parse(self, body: bytes, *, trusts_marker: bool = True) -> Page:
-        """Read one page; raises MalformedResponse."""
+    def parse(
+        self, body: bytes, *, trusts_marker: bool = True, details: Details | None = None
+    ) -> Page:
+        """Read one page; raises MalformedResponse. See `parse_listing` for `details`."""
         return parse_listing(
             body,
             plus_is_blank=self._api.dialect.plus_is_blank,
             default_class=self._api.dialect.default_storage_class,
             trusts_marker=trusts_marker,
+            details=details,
         )
+
+    def _parse_detailed(self, body: bytes) -> Page:
+        return self.parse(body, details=self._details)
+
+    def _details(
+        self, info: ObjectInfo, entries: Mapping[str, str], tagging: str | None
+    ) -> tuple[ObjectInfo, TagSet | None]:
+        detail = listed_detail(self._api.dialect, info, entries)
+        return info if detail is None else info.with_detail(detail), listed_tags(tagging)
 
     def _parse_by_entries(self, body: bytes) -> Page:
         return self.parse(body, trusts_marker=False)

@@ -13,6 +13,7 @@ from tagfs.store.client.context import ClientContext
 from tagfs.store.client.copies import ObjectCopies
 from tagfs.store.client.copy_requests import CopyRequests
 from tagfs.store.client.deletes import ObjectDeletes
+from tagfs.store.client.detailed_scans import DetailedScans
 from tagfs.store.client.heads import ObjectHeads
 from tagfs.store.client.kept_metadata import KeptMetadata
 from tagfs.store.client.listing import ObjectListing
@@ -53,6 +54,7 @@ class Parts:
         self.acls = ObjectAcls(context)
         self.acl_edits = AclEdits(context, self.acls)
         self.tags = ObjectTags(context, tag_requests, uploads)
+        self.scans = DetailedScans(context, self.listing, self.heads, self.tags)
         annotation_requests = AnnotationRequests(context)
         self.kept_annotations = AnnotationTransfer(context, annotation_requests)
         self.annotations = ObjectAnnotations(

@@ -187,6 +187,7 @@ class Dialect:
         archived: storage classes that must be restored before reading.
         default_storage_class: the class that needs no header.
         indexes_tags: whether it keeps an index of tags for buckets whose owners want one.
+        lists_details: whether others who speak its protocol may list attributes and tags.
     """
 
     service: str
@@ -263,6 +264,7 @@ class Dialect:
     archived: frozenset[str] = frozenset()
     default_storage_class: str = "Standard"
     indexes_tags: bool = False
+    lists_details: bool = False
 
     @property
     def metadata_prefix(self) -> str:

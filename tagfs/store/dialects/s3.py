@@ -186,4 +186,5 @@ S3: Final = Dialect(
     },
     archived=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
     default_storage_class="STANDARD",
+    lists_details=True,
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.objects import ObjectInfo, ObjectType, Page
+from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_type
 from tagfs.store.wire.xml import (
     fields_of,
@@ -14,6 +15,8 @@ from tagfs.store.wire.xml import (
     parse_time,
 )
 
+Details = Callable[[ObjectInfo, Mapping[str, str], str | None], tuple[ObjectInfo, TagSet | None]]
+
 
 def parse_listing(
     body: bytes,
@@ -21,18 +24,28 @@ def parse_listing(
     plus_is_blank: bool = False,
     default_class: str = "Standard",
     trusts_marker: bool = True,
+    details: Details | None = None,
 ) -> Page:
     """Read one page of ListObjects, version 1 or 2.
 
     `default_class` is the storage class of objects that are listed without one. Without
-    `trusts_marker` the next page begins after the last entry, whatever the answer says.
+    `trusts_marker` the next page begins after the last entry, whatever the answer says. `details`
+    makes an object's detail and tags of what is listed of it besides, where that is asked for.
     """
     root = parse_document(body, "ListBucketResult")
     encoded = (root.findtext("EncodingType") or "").lower() == "url"
     decode = key_decoder(plus_is_blank=plus_is_blank) if encoded else str
     place = marker_decoder(plus_is_blank=plus_is_blank) if encoded else str
-    entries = [fields_of(element) for element in root.iterfind("Contents")]
-    objects = tuple(_listed(fields, decode, default_class) for fields in entries)
+    contents = root.findall("Contents")
+    entries = [fields_of(element) for element in contents]
+    objects = [_listed(fields, decode, default_class) for fields in entries]
+    tags: dict[str, TagSet] = {}
+    for number, element in enumerate(contents if details else ()):
+        extra = element.find("UserMetadata")
+        if details and (extra is not None or element.find("Internal") is not None):
+            info, text = objects[number], entries[number].get("UserTags")
+            objects[number], own = details(info, {} if extra is None else fields_of(extra), text)
+            tags |= {} if own is None else {info.key: own}
     prefixes = [element.text or "" for element in root.iterfind("CommonPrefixes/Prefix")]
     token = _next_token(fields_of(root), place, trusts_marker=trusts_marker)
     if token == "":
@@ -41,7 +54,7 @@ def parse_listing(
         token = max(map(place, last), key=_in_bytes, default="")
         if not token:
             raise MalformedResponse("a truncated listing that does not say where it goes on")
-    return Page(objects, tuple(map(decode, prefixes)), token)
+    return Page(tuple(objects), tuple(map(decode, prefixes)), token, tags)
 
 
 def _in_bytes(key: str) -> bytes:
