@@ -23,7 +23,7 @@ BLOCK: Final = 256 * 1024
 
 _MAGIC: Final = b"tagfsBC1"
 _HEAD: Final = struct.Struct("<8sI32sI")  # magic, CRC-32 of the digest and the data, digest, size
-_SHELVES: Final = 256
+_SHELVES: Final = 16
 _USED_AGAIN: Final = 60.0
 """Seconds within which another use is not noted."""
 _TEMPORARY_AGE: Final = 3600.0
@@ -43,7 +43,7 @@ class BlockFiles:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(open_directory(directory))
         for number in range(_SHELVES):
-            (directory / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+            (directory / f"{number:x}").mkdir(mode=0o700, exist_ok=True)
 
     def has(self, digest: bytes) -> bool:
         """Say whether there is a block, sound or not."""
@@ -128,7 +128,7 @@ class BlockFiles:
     def _entries(self) -> Iterator[tuple[Path, int, int]]:
         """Yield path, second of the last use, and size of each block."""
         for number in range(_SHELVES):
-            shelf = self._directory / f"{number:02x}"
+            shelf = self._directory / f"{number:x}"
             with os.scandir(shelf) as entries:
                 for entry in entries:
                     try:
@@ -144,7 +144,7 @@ class BlockFiles:
 
     def _path(self, digest: bytes) -> Path:
         name = digest.hex()
-        return self._directory / name[:2] / name[2:]
+        return self._directory / name[:1] / name[1:]
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -119,9 +119,8 @@ def test_who_may_not_read_gets_nothing_of_it(bench: Bench) -> None:
 
 def test_blocks_that_are_damaged_are_read_from_the_service(bench: Bench, tmp_path: Path) -> None:
     bench.read_all()
-    for path in sorted(tmp_path.rglob("*"))[::7]:
-        if path.is_file():
-            path.write_bytes(b"x" * 1000)
+    for path in sorted(path for path in tmp_path.rglob("*") if path.is_file())[::7]:
+        path.write_bytes(b"x" * 1000)
     read, fetched = bench.read_all()
     assert read == DATA
     assert 1 < fetched <= len(DATA) + 1

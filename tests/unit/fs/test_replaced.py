@@ -288,6 +288,7 @@ def test_a_rename_that_fails_leaves_the_old_file_its_name(
     assert "d/f" not in service.present()
 
 
+@pytest.mark.slow
 def test_a_thousand_open_files_are_unlinked_by_a_few_threads(
     service: Service, tree: FileSystem, clock: FakeClock
 ) -> None:

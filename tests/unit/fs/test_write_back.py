@@ -444,6 +444,7 @@ def test_a_slow_look_at_the_disk_keeps_nobody_else_waiting(
 # What fails
 
 
+@pytest.mark.slow
 def test_a_failure_is_reported_and_retried(
     tree: FileSystem, bucket: Bucket, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -190,6 +190,7 @@ def test_nobody_waits_for_a_look_that_does_not_end(stuck) -> None:
     assert threads() - before <= 2
 
 
+@pytest.mark.slow
 def test_a_look_says_whether_it_waits_for_the_kernel(stuck, monkeypatch) -> None:
     """F5. That is how a caller within execve(2) is known; that a thread sleeps is no sign of it."""
     lookers = Lookers(threads=1, patience=0.01, longest=0.2)
