@@ -15,6 +15,7 @@ fresh.
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class ReplacedFiles:
         self._clock = env.clock
         self._hidden: dict[str, Hidden] = {}
         self._left: TTLCache[str, Inherited] = TTLCache(MANY, MEMORY, env.clock)  # by the deleted
+        self._leaving = threading.Lock()  # for deletions run on threads of their own
         self._heirs: dict[str, Inherited] = {}  # paths that are being renamed over, late
 
     def __contains__(self, path: object) -> bool:
@@ -154,7 +156,8 @@ class ReplacedFiles:
         name again.
         """
         self._pending.cancel(path, Kind.DELETE)
-        left = self._left.pop(path, None)
+        with self._leaving:
+            left = self._left.pop(path, None)
         if not follows or left is None:
             with self._renaming_over(path):
                 yield
@@ -199,7 +202,8 @@ class ReplacedFiles:
                 left = self._left_by(path, hidden)
                 if hidden.is_there is not False:
                     self._delete_object(path, hidden.object, since)
-                self._left[path] = left
+                with self._leaving:
+                    self._left[path] = left
             except TagfsError as error:
                 if _is_final(error):
                     self._hidden.pop(path, None)
