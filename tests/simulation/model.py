@@ -26,7 +26,8 @@ class File:
         tags: every tag set that it may have.
         acked: index in `history` of what fsync or close said is safe; -1: nothing yet.
         dirty: whether something was written that no close or fsync has acknowledged.
-        writers: handles by which it may be changed that are not closed yet.
+        replaced_by: files that were written where this one may be, since a call failed that was to
+            put it there: the call may have been done.
     """
 
     names: list[str]
@@ -38,7 +39,7 @@ class File:
     dirty: bool = True
     may_be_deleted: bool = False
     is_gone: bool = False
-    writers: int = 0
+    replaced_by: list["File"] = field(default_factory=list)
 
     @property
     def mark(self) -> int:
@@ -131,6 +132,14 @@ class Model:
         if deletes in self.files:
             self.files[deletes].may_be_deleted = True
 
+    def overwrites(self, file: File) -> None:
+        """A file is being changed; which one it is, is not known where a call failed."""
+        for path in self.unsure.intersection(file.names):
+            for other in self.every:
+                is_other = other is not file and path in other.names
+                if is_other and file not in other.replaced_by:
+                    other.replaced_by.append(file)
+
     # Judging
 
     def judge(self, found: Found, directories: set[str]) -> None:
@@ -167,6 +176,8 @@ class Model:
         if file.acked < 0 or file.may_be_deleted:
             return
         kept = file.history[file.acked :]
+        for other in file.replaced_by:
+            kept += other.history[max(other.acked, 0) :]
         if not any(path in found and found[path][0] in kept for path in file.names):
             raise Violation(f"{' or '.join(file.names)}: {shown(kept[0])} is lost")
 

@@ -288,7 +288,9 @@ class Act:
 
     @contextmanager
     def _truncating(self, node: Node, path: str) -> Iterator[None]:
-        with self._file(node, path).change(lambda _old: b""):
+        file = self._file(node, path)
+        self.model.overwrites(file)
+        with file.change(lambda _old: b""):
             yield
 
     def _file(self, node: Node, path: str) -> File:
@@ -300,6 +302,7 @@ class Act:
 
     def _write(self, opened: "Opened", offset: int, size: int) -> None:
         data = self.world.token(size)
+        self.model.overwrites(opened.file)
         with (
             self.changing(*opened.file.names[-1:]),
             opened.node.lock,
