@@ -32,7 +32,7 @@ class TestARenameWhoseLastAnswerWasLost:
 
     def test_it_is_not_nowhere(self, model: Model) -> None:
         with pytest.raises(Violation, match="is lost"):
-            model.judge({"/new": (b"target", {})}, set())
+            model.judge({}, set())
 
     def test_another_program_writes_over_it(self, model: Model) -> None:
         model.overwrites(self.target)
