@@ -10,7 +10,7 @@ from tagfs.doctor.findings import Finding, Level, fail, ok, warning
 from tagfs.doctor.policy_actions import ACTIONS, NEEDED_FOR
 from tagfs.errors import AccessDenied, Archived, NotFound, TagfsError, Unsupported
 from tagfs.store.client.client import Client
-from tagfs.store.client.delete_rights import NO_OBJECT
+from tagfs.store.client.deletes.rights import NO_OBJECT
 
 _LESSER = frozenset({"bucket tagging", "get tagging"})
 """Rights without which files are still shown and read."""

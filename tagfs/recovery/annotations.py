@@ -7,7 +7,7 @@ from tagfs.localfiles.private import UnsafeFile, open_file
 from tagfs.recovery.abandoned import AbandonedDirectory
 from tagfs.recovery.left_files import Contents
 from tagfs.recovery.run import RecoveryRun, bucket_name
-from tagfs.store.client.annotation_file import AnnotationFile, DamagedFile, read_annotations
+from tagfs.store.client.annotations.file import AnnotationFile, DamagedFile, read_annotations
 from tagfs.store.client.client import Client
 from tagfs.terminal.format import count_text, shown
 

@@ -21,7 +21,7 @@ from tagfs.config.resolve import choose
 from tagfs.config.settings import Settings, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.private import write_text
-from tagfs.store.client.annotation_file import SUFFIX
+from tagfs.store.client.annotations.file import SUFFIX
 
 log = logging.getLogger(__name__)
 

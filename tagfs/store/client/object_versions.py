@@ -20,16 +20,16 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.api import Api, logger
-from tagfs.store.client.conditional_writes import ConditionalWrites
-from tagfs.store.client.content import ObjectContent
 from tagfs.store.client.context import ClientContext
-from tagfs.store.client.copy_requests import CopyRequests
-from tagfs.store.client.heads import ObjectHeads
-from tagfs.store.client.listing import PAGE, ObjectListing
-from tagfs.store.client.open_uploads import OpenUploads
+from tagfs.store.client.copies.requests import CopyRequests
 from tagfs.store.client.proofs import SubresourceProofs
-from tagfs.store.client.tag_requests import TagRequests
-from tagfs.store.client.tags import ObjectTags
+from tagfs.store.client.reads.content import ObjectContent
+from tagfs.store.client.reads.heads import ObjectHeads
+from tagfs.store.client.reads.listing import PAGE, ObjectListing
+from tagfs.store.client.tags.object_tags import ObjectTags
+from tagfs.store.client.tags.open_uploads import OpenUploads
+from tagfs.store.client.tags.requests import TagRequests
+from tagfs.store.client.writes.conditional import ConditionalWrites
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.object_versions import ObjectVersion, VersionPage, in_order

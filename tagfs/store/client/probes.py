@@ -10,14 +10,14 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.client.annotation_requests import AnnotationRequests
+from tagfs.store.client.annotations.requests import AnnotationRequests
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
-from tagfs.store.client.delete_rights import NO_OBJECT
+from tagfs.store.client.deletes.rights import NO_OBJECT
 from tagfs.store.client.error_codes import FeatureMissing, to_exception
-from tagfs.store.client.listing import ObjectListing
 from tagfs.store.client.proofs import SubresourceProofs
-from tagfs.store.client.tag_requests import TagRequests
+from tagfs.store.client.reads.listing import ObjectListing
+from tagfs.store.client.tags.requests import TagRequests
 from tagfs.store.http.error_response import NO_ETAGS
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.wire.documents import BucketDescription, parse_bucket_info

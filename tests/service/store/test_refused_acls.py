@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tagfs.errors import AccessDenied
-from tagfs.store.client import acl_memory, object_acls, refusals
+from tagfs.store.client import refusals
+from tagfs.store.client.acls import memory as acl_memory, object_acls
 from tagfs.store.objects import BytesSource, NewObject
 from tests.emulated import Emulator, emulator
 from tests.service.store.service import Service

@@ -15,8 +15,8 @@ from tagfs.errors import (
 )
 from tagfs.store.acl import DEFAULT_ACL, DOCUMENT, WORD
 from tagfs.store.bucket import FRESH_WITHIN
-from tagfs.store.client.acl_memory import AclNotes
-from tagfs.store.client.object_acls import ObjectAcls
+from tagfs.store.client.acls.memory import AclNotes
+from tagfs.store.client.acls.object_acls import ObjectAcls
 from tagfs.store.client.refusals import REFUSED
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import NewObject

@@ -15,7 +15,7 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.localfiles.private import open_directory, open_file
-from tagfs.store.client.annotation_file import AnnotationWriter, DamagedFile, read_annotations
+from tagfs.store.client.annotations.file import AnnotationWriter, DamagedFile, read_annotations
 from tagfs.store.objects import BytesSource, Keep, NewObject, Part
 from tagfs.store.tags import NO_TAGS
 from tests.unit.store.client.scripted import (

@@ -11,7 +11,7 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
-from tagfs.store.client.delete_rights import MEMORY, Deletable
+from tagfs.store.client.deletes.rights import MEMORY, Deletable
 from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo, Spared
 from tests.fakes.clock import FakeClock
 from tests.unit.store.client.scripted import (

@@ -14,7 +14,7 @@ from tagfs.errors import (
     Unreachable,
 )
 from tagfs.store.client.marker_patience import bounded
-from tagfs.store.client.markers import MarkerWrites, is_marker
+from tagfs.store.client.writes.markers import MarkerWrites, is_marker
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Detail, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -14,7 +14,7 @@ from tagfs.errors import (
     TagfsError,
 )
 from tagfs.store.client.error_codes import FeatureMissing
-from tagfs.store.client.open_uploads import OpenUploads
+from tagfs.store.client.tags.open_uploads import OpenUploads
 from tagfs.store.objects import BytesSource, NewObject, Part, Upload
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.wire.checksums import crc64, etag_of_parts

@@ -8,7 +8,7 @@ from tagfs.errors import AccessDenied, BadCredentials, TagfsError, Unreachable, 
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.proofs import SubresourceProofs
 from tagfs.store.client.trial_names import TRIAL, unused_key
-from tagfs.store.client.trials import Trials
+from tagfs.store.client.trials.trials import Trials
 from tests.unit.store.client.scripted import (
     LOST,
     Raw,

@@ -3,7 +3,7 @@
 import pytest
 
 from tagfs.errors import AccessDenied, MalformedResponse, Unsupported
-from tagfs.store.client.tag_index import MetaQueries
+from tagfs.store.client.tags.meta_queries import MetaQueries
 from tagfs.store.objects import ObjectInfo, ObjectType
 from tagfs.store.tag_index import ANYTHING, Indexed, IndexState, TagEquals
 from tagfs.store.tags import NO_TAGS, TagSet

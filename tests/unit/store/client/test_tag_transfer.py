@@ -12,7 +12,7 @@ from tagfs.errors import (
     Unreachable,
     Unsupported,
 )
-from tagfs.store.client.tag_transfer import TagTransfer
+from tagfs.store.client.tags.transfer import TagTransfer
 from tagfs.store.dialects.dialect import WriteKind
 from tagfs.store.objects import Detail, Keep, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet

@@ -1,0 +1,1 @@
+"""Rights of an object: read, remembered, carried along, edited."""

@@ -1,0 +1,1 @@
+"""Annotations of S3: read, written, carried from version to version."""

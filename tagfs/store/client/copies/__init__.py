@@ -1,0 +1,1 @@
+"""Objects that the service copies: renames, edits of metadata, rewrites."""

@@ -1,0 +1,1 @@
+"""Deletions: one key, many, and what a refusal tells of rights."""

@@ -1,0 +1,1 @@
+"""What is there: heads, listings, content."""

@@ -1,0 +1,184 @@
+"""What is at one key: an object, a link itself, a directory, nothing."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+from tagfs.errors import (
+    AccessDenied,
+    AlreadyExists,
+    BadCredentials,
+    MalformedResponse,
+    NotFound,
+    ObjectChanged,
+)
+from tagfs.store.client.context import TRIES, ClientContext
+from tagfs.store.client.error_codes import to_exception
+from tagfs.store.client.reads.listing import ObjectListing
+from tagfs.store.http.messages import Request
+from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.wire.headers import parse_object, parse_target
+
+_BAD_REQUEST = 400
+# What HEAD and GET answer where a link's target cannot be followed; the link is there.
+_LINK_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
+
+
+class ObjectHeads:
+    """Descriptions of objects; see `ObjectReads` for what the methods promise."""
+
+    def __init__(self, context: ClientContext, listing: ObjectListing) -> None:
+        self._api = context.api
+        self._features = context.features
+        self._choices = context.choices
+        self._pool = context.pool
+        self._listing = listing
+
+    def lookup(self, key: str) -> Lookup:
+        """Say what is at a key, by HEAD and LIST at the same time; see `ObjectReads.lookup`."""
+        self._api.check_key(key)
+        below = self._pool.submit(self._listing.list, key + "/", delimiter="", limit=1)
+        denied: AccessDenied | None = None
+        info = None
+        try:
+            info = self.head(key)
+        except NotFound:
+            pass
+        except AccessDenied as error:
+            denied = None if self._is_taken_for_absent(error) else error
+        first = self._first_below(below, info, key + "/")
+        if denied is not None:
+            info = self._listing.find_instead(key, denied) if first is None else None
+        marker = first if first is not None and first.key == key + "/" else None
+        return Lookup(info, is_prefix=first is not None, marker=marker)
+
+    def _first_below(
+        self, below: Future[Page], info: ObjectInfo | None, marker: str
+    ) -> ObjectInfo | None:
+        """Return the first key of a directory; none if there is a file, and no right to list."""
+        try:
+            return next(iter(below.result().objects), None)
+        except BadCredentials:
+            raise
+        except AccessDenied:
+            if info is not None:
+                return None
+            if not self._features.unlistable:
+                raise
+            return self._marker(marker)
+
+    def _marker(self, key: str) -> ObjectInfo | None:
+        """Return the marker of a directory where nothing else can show that there is one."""
+        try:
+            return self.head(key)
+        except NotFound:
+            return None
+        except AccessDenied as denied:
+            if self._is_taken_for_absent(denied):
+                return None
+            raise
+
+    def _is_taken_for_absent(self, denied: AccessDenied) -> bool:
+        """Say whether a refusal to look at a key means that nothing is there.
+
+        S3 says 403 of what is not there to whoever may not list. Who chose so makes new files, each
+        on condition that its key is free.
+        """
+        chosen = self._choices.unlisted_absent and self._features.unlistable
+        return chosen and not isinstance(denied, BadCredentials)
+
+    def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:
+        """Describe one object, a link itself; see `ObjectReads.head`."""
+        self._api.check_key(key)
+        as_link = expected is ObjectType.SYMLINK and self._features.capabilities.symlinks
+        for _ in range(TRIES):
+            info = self.head_link(key) if as_link else self._head_object(key)
+            if info is not None:
+                return info
+            as_link = not as_link
+        raise ObjectChanged(f"{key!r} turns from link to file and back")
+
+    def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Describe several objects by a HEAD each, all at once; see `ObjectReads.head_many`."""
+        for key in keys:
+            self._api.check_key(key)
+        answers = self._api.request_all([_head_request(key) for key in keys])
+        found: dict[str, ObjectInfo] = {}
+        for key, answer in zip(keys, answers, strict=True):
+            if answer is None or answer.error is not None:
+                continue
+            try:
+                info = self.describe(key, answer.headers)
+            except MalformedResponse:
+                continue
+            if info.type is not ObjectType.SYMLINK or not self._features.capabilities.symlinks:
+                found[key] = info
+        return found
+
+    def check_free(self, key: str) -> None:
+        """Raise if something is at `key`: the guard of exclusive writes without a header for it.
+
+        Raises:
+            AlreadyExists
+        """
+        try:
+            self.head(key)
+        except NotFound:
+            return
+        except AccessDenied as denied:
+            if self._listing.find_instead(key, denied) is None:
+                return
+        raise AlreadyExists(f"{key!r} is there")
+
+    def describe(
+        self, key: str, headers: Mapping[str, str], *, size: int | None = None
+    ) -> ObjectInfo:
+        """Read the answer to HEAD or GET; raises as `parse_object`."""
+        info = parse_object(self._api.dialect, key, headers, size)
+        kept = info.detail.headers if info.detail else {}
+        for name in self._api.dialect.uncopied:
+            if kept.get(name, "") not in {"", self._api.dialect.usual_encryption}:
+                self._features.note_uncopied()
+        return info
+
+    def head_itself(self, key: str) -> ObjectInfo:
+        """Describe an object that may be a link, which costs a request more then."""
+        return self._head_object(key) or self.head(key, expected=ObjectType.SYMLINK)
+
+    def _head_object(self, key: str) -> ObjectInfo | None:
+        """HEAD; None for a link, which HEAD would follow."""
+        request = _head_request(key)
+        links = self._features.capabilities.symlinks
+        # A HEAD's answer may lack the code; which status a link's target earns it is not certain.
+        no_link = self._api.dialect.not_a_link & {_BAD_REQUEST}
+        allowed = {*_LINK_CODES, *no_link} if links else set()
+        answer = self._api.send(request, allow=allowed)
+        if answer.error is None:
+            info = self.describe(key, answer.headers)
+            return None if links and info.type is ObjectType.SYMLINK else info
+        if answer.code not in _LINK_CODES and self.head_link(key) is None:
+            raise to_exception(request, answer)
+        return None
+
+    def head_link(self, key: str) -> ObjectInfo | None:
+        """GET ?symlink; None for an object that is no link."""
+        request = Request(
+            operation="GetSymlink",
+            method="GET",
+            key=key,
+            query={"symlink": ""},
+            subresource="symlink",
+        )
+        answer = self._api.send(request, allow=self._api.dialect.not_a_link)
+        name = self._api.header("symlink-target")
+        if answer.error is not None or name not in answer.headers:
+            return None
+        target = parse_target(answer.headers[name])
+        info = self.describe(key, answer.headers, size=len(target.encode()))
+        detail = info.detail and replace(info.detail, target=target, crc64=None)
+        self._features.note_links()
+        return replace(info, type=ObjectType.SYMLINK, detail=detail)
+
+
+def _head_request(key: str) -> Request:
+    return Request(operation="HeadObject", method="HEAD", key=key, proof_header="etag")

@@ -1,0 +1,1 @@
+"""Tags of objects and of the bucket: by requests, headers, listings, MetaQuery."""

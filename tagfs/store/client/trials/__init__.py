@@ -1,0 +1,1 @@
+"""Objects written once to learn what a server does."""

@@ -1,0 +1,1 @@
+"""An object written in one request, and what each write takes care of."""
