@@ -89,10 +89,15 @@ def pytest_collection_finish() -> None:
 
 
 class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # ships no types
-    """Gives one worker whole modules, whose tests share services, and one of them the cluster."""
+    """Gives one worker whole modules, whose tests share services, and one of them the cluster.
+
+    So it does with the mounts on which calls are compared with a local directory: there are six.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
+        if "mount/posix/" in module:
+            return "posix"
         return "ceph" if "[ceph" in nodeid or module.endswith("service/test_ceph.py") else module
 
 

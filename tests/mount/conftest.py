@@ -1,9 +1,10 @@
 """A service for all mount tests, and a mounted bucket for each."""
 
+import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,8 @@ from tests.foreign_servers import juicefs, ministack, seaweedfs
 from tests.mounting import Mounted, mounted
 from tests.swift import swift
 
-
-@contextmanager
-def on_libfuse2(directory: Path) -> Iterator[Emulator]:
-    """Run an emulated OSS whose buckets are mounted with libfuse 2."""
-    with emulator(directory, buckets=400) as running:
-        running.fuse = "2"
-        yield running
-
-
 KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
-    "oss": functools.partial(emulator, buckets=400),
+    "oss": functools.partial(emulator, buckets=500),
     "obs": functools.partial(emulator, buckets=200, service="obs"),
     "s3": functools.partial(emulator, buckets=200, service="s3"),
     "rgw": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
@@ -38,7 +30,6 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "juicefs": juicefs,
     "ministack": ministack,
     "swift": swift,
-    "fuse2": on_libfuse2,
     **{
         f"s3 {option}": functools.partial(emulator, buckets=40, service="s3", options=(option,))
         for option in (
@@ -56,8 +47,11 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     },
 }
 """Services that the promise is tested on; "rgw" is Ceph as the emulator mimics it, "ignoring" an S3
-that knows no tags and takes requests for them for others, "fuse2" OSS on libfuse 2. Everything else
-runs on the libfuse that TAGFS_FUSE names: TAGFS_FUSE=2 scripts/test."""
+that knows no tags and takes requests for them for others."""
+
+LIBFUSE2 = {"fuse2": "oss", "obs fuse2": "obs", "s3 fuse2": "s3"}
+"""The same services, with their buckets mounted by libfuse 2. Everything else runs on the libfuse
+that TAGFS_FUSE names: TAGFS_FUSE=2 scripts/test."""
 
 ALL = pytest.mark.services("oss", "obs", "s3")
 """Marks what holds on every service."""
@@ -99,9 +93,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
                 return reason
 
         def running(kind: str) -> Emulator:
-            one = start(kind)
+            one = start(LIBFUSE2.get(kind, kind))
             if isinstance(one, CannotRun):
                 pytest.skip(str(one))
+            if kind in LIBFUSE2:
+                one = copy.copy(one)
+                one.fuse = "2"
             return one
 
         yield running

@@ -18,12 +18,12 @@ import pytest
 
 from tests.emulated import Emulator
 from tests.mount.conftest import MountFactory
-from tests.mount.posix.conftest import SHM, Pair
+from tests.mount.posix.conftest import EVERYWHERE, SHM, Pair, everywhere
 from tests.mount.posix.syscalls import RENAME_EXCHANGE, RENAME_NOREPLACE, renameat2, utimensat
 from tests.mounting import Mounted, mounted, run
 from tests.waiting import until_stale
 
-pytestmark = pytest.mark.services("oss", "s3", "fuse2")
+pytestmark = pytest.mark.services(*(EVERYWHERE if everywhere() else ("oss", "s3", "obs fuse2")))
 
 LONG_AGO = 978_307_200
 
