@@ -64,6 +64,7 @@ class ObjectInfo:
         etag: opaque version of the content, without quotes.
         last_modified_ns: of the object on the service (listings tell ms, headers seconds).
         detail: what only HEAD and GET tell; None when this came from a listing.
+        listed_metadata: user metadata, where a listing told that and nothing else of the detail.
     """
 
     key: str
@@ -73,6 +74,16 @@ class ObjectInfo:
     type: ObjectType = ObjectType.NORMAL
     storage_class: str = "Standard"
     detail: Detail | None = None
+    listed_metadata: Mapping[str, str] | None = None
+
+    @property
+    def metadata(self) -> Mapping[str, str] | None:
+        """User metadata for who only looks; None where nobody told it."""
+        return self.listed_metadata if self.detail is None else self.detail.metadata
+
+    def as_listed(self) -> "ObjectInfo":
+        """Return the same object with what every listing tells of it, and no more."""
+        return replace(self, detail=None, listed_metadata=None)
 
     def with_detail(self, detail: Detail) -> "ObjectInfo":
         """Return the same object with another detail."""

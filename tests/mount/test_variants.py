@@ -171,36 +171,50 @@ def test_a_parallel_file_system_has_files_and_links_and_no_tags(tmp_path: Path) 
         assert "parallel file system" in mount.log()
 
 
-def test_attributes_and_tags_come_with_the_listing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("listing", "lists_tags"), [("minio", True), ("yandex", False)])
+def test_attributes_and_tags_come_with_the_listing(
+    tmp_path: Path, listing: str, *, lists_tags: bool
+) -> None:
     """Of MinIO and those that do as it does: `ls -l` and `getfattr -R` are the listing's requests.
 
-    Besides these, one object is compared with what a HEAD and its tags say.
+    Besides these, one object is compared with what a HEAD and its tags say. Of Yandex `ls -l` is,
+    for it lists no tags.
     """
     count = 60
-    with emulator(tmp_path, 1, service="s3", options=["listing=minio"]) as running:
+    with emulator(tmp_path, 1, service="s3", options=[f"listing={listing}"]) as running:
         bucket = running.take()
         client = running.open(bucket)
         for number in range(count):
             metadata = {"mode": str(stat.S_IFREG | 0o600), "uid": "7", "mtime": str(10**9 + number)}
-            new = NewObject(metadata=metadata, tags=TagSet({**TAGS, "n": str(number)}))
+            headers = {"content-type": "text/x-note"}
+            new = NewObject(
+                metadata=metadata, headers=headers, tags=TagSet({**TAGS, "n": str(number)})
+            )
             client.put(f"d/{number:02}", BytesSource(b"x" * number), new)
         client.close()
         with mounted(running, bucket, tmp_path / "mnt") as mount:
             log = mount.requests()
             found = run("ls", "-ln", "--time-style=+%s", mount.path / "d").splitlines()[1:]
-            tags = run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
-            kinds = log.kinds()
             assert [line.split()[:1] + line.split()[2:3] + line.split()[4:] for line in found] == [
                 ["-rw-------", "7", str(n), str(10**9 + n), f"{n:02}"] for n in range(count)
             ]
+            # The directory itself and the one object; nothing for each file.
+            kinds = log.kinds()
+            assert kinds["HEAD"] <= 5, kinds
+            assert kinds["GET list"] <= 4
+            tags = run("getfattr", "-R", "-d", "--absolute-names", mount.path / "d")
             assert tags.count('user.tag.team="blue"') == count
             assert [f'user.tag.n="{n}"' in tags for n in range(count)] == [True] * count
-            # The directory itself and the one object; nothing for each file.
-            assert kinds["HEAD"] + kinds["GET tagging"] <= 6, kinds
-            assert kinds["GET list"] <= 4
-            # What is changed is asked for as ever.
+            kinds = log.kinds()
+            assert kinds["HEAD"] + kinds["GET tagging"] <= 6 + (0 if lists_tags else count), kinds
+            # What is changed is asked for as ever, and keeps all that it had.
             os.setxattr(mount.path / "d/07", "user.tag.n", b"other")
             (mount.path / "d/08").write_bytes(b"new")
+            (mount.path / "d/09").chmod(0o640)
+            (mount.path / "d/10").rename(mount.path / "d/renamed")
+            (mount.path / "d/11").rename(mount.path / "d/12")
             assert mount.judge.tags("d/07") == {**TAGS, "n": "other"}
-            assert mount.judge.tags("d/08") == {**TAGS, "n": "8"}
             assert getfattr(mount.path / "d/07")["user.tag.n"] == "other"
+            for name, number in [("08", 8), ("09", 9), ("renamed", 10), ("12", 11)]:
+                assert mount.judge.tags(f"d/{name}") == {**TAGS, "n": str(number)}
+                assert mount.judge.head(f"d/{name}").content_type == "text/x-note"

@@ -1,8 +1,9 @@
-"""What MinIO and RustFS add to listings that are asked for with `metadata=true`.
+"""What MinIO, RustFS and Yandex add to listings for who asks in their way.
 
-Names of headers are names of elements, written as they are: one that XML has no name for makes the
-page unreadable. MinIO tells an `expires` of the year 1 where nobody set one; RustFS leaves out
-what begins the names of user metadata.
+Of MinIO and RustFS that is `metadata=true`. Names of headers are names of elements, written as they
+are: one that XML has no name for makes the page unreadable. MinIO tells an `expires` of the year 1
+where nobody set one; RustFS leaves out what begins the names of user metadata. Of Yandex it is
+`list-type=ext-v1`, a version 2 with user metadata, which is plain text there, and without tags.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from tagfs.emulator.engine.context import Context
 from tagfs.emulator.storage.records import ListedObject
 from tagfs.emulator.xml_text import element, escape, group
 
-KNOWN: Final = ("plain", "minio", "rustfs", "cut")
+KNOWN: Final = ("plain", "minio", "rustfs", "cut", "yandex", "yandex_cut")
+
+_EXTENDED: Final = "ext-v1"
 
 _META: Final = "X-Amz-Meta-"
 _NEVER: Final = "Mon, 01 Jan 0001 00:00:00 GMT"
@@ -31,14 +34,24 @@ def listed_extra(variant: str) -> Callable[[Context, ListedObject], str] | None:
     return render
 
 
+def is_extended(context: Context, variant: str) -> bool:
+    """Say whether a listing is asked for in Yandex's way, of a service that has it."""
+    return variant.startswith("yandex") and context.parameter("list-type") == _EXTENDED
+
+
 def _render(context: Context, item: ListedObject, variant: str) -> str:
-    if context.parameter("metadata") != "true":
-        return ""
     record = context.storage.objects.get(context.bucket.id, item.key)
     if record is None:
         return ""
     attributes = record.attributes
-    longest = _SHORT if variant == "cut" else None
+    longest = _SHORT if variant.endswith("cut") else None
+    if is_extended(context, variant):
+        return "".join(
+            group("Metadata", element("Name", name.lower()), element("Value", text[:longest]))
+            for name, text in attributes.meta.items()
+        )
+    if variant.startswith("yandex") or context.parameter("metadata") != "true":
+        return ""
     prefix = "" if variant == "rustfs" else _META
     entries = {f"{prefix}{name.title()}": text for name, text in attributes.meta.items()}
     entries |= {name.lower(): text for name, text in attributes.headers.items()}

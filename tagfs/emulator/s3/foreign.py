@@ -20,9 +20,10 @@ checksums=on|off|refused|uncopied
                        off: x-amz-checksum-* are not looked at, as by servers older than 2022;
                        refused: an upload that is begun with an algorithm is 501;
                        uncopied: of parts that are copied no checksum is told
-listing=plain|minio|rustfs|cut
+listing=plain|minio|rustfs|cut|yandex|yandex_cut
                        metadata=true is ignored; or answered as by these, with headers and tags of
-                       each object; cut: with three letters of each value
+                       each object; yandex: list-type=ext-v1 is answered, with user metadata; cut:
+                       with three letters of each value
 etags=md5|none|other   none: no answer tells an ETag; other: they are hexadecimal, and no MD5
 """
 
@@ -31,6 +32,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
+from tagfs.emulator.engine import list_objects
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.routes import Route
@@ -103,6 +105,7 @@ class Foreign:
         self._checksums = "off" if chosen["mimic"] == "rgw" else chosen["checksums"]
         self._keeps_metadata = chosen["metadata"] == "kept"
         self._reports_etags = chosen["etags"] != "none"
+        self._listing = chosen["listing"]
 
     async def answer(self, route: Route, context: Context) -> Reply:
         """Carry a request out, or refuse it, as that server does."""
@@ -115,7 +118,10 @@ class Foreign:
             self._directories.refuse(context)
             if reply := self._directories.answer_itself(context):
                 return reply
-        reply = await route.handler(self._directories.place(self._drop(context)))
+        handler = route.handler
+        if operation == "ListObjects" and detailed_listing.is_extended(context, self._listing):
+            handler = list_objects.ListObjectsV2
+        reply = await handler(self._directories.place(self._drop(context)))
         if not self._reports_etags or (is_marker and self._directories.drops_etags):
             reply.headers.pop("ETag", None)
         if not self._reports_etags and reply.headers.get("Content-Type") == "application/xml":

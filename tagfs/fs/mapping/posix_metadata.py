@@ -133,7 +133,7 @@ def parse_attributes(info: ObjectInfo, default: Attributes) -> Attributes:
     The type: a symlink object is a link; a directory marker is a directory whatever its metadata
     says; other type bits stand; none with a `symlink-target` means a link (ossfs 1).
     """
-    metadata = info.detail.metadata if info.detail else {}
+    metadata = info.metadata or {}
     mode = parse_mode(_first(metadata, "mode"))
     modified_ns = info.last_modified_ns // 10**9 * 10**9  # the same from HEAD and from a listing
     mtime_ns = parse_time(_first(metadata, "mtime"))
@@ -180,6 +180,18 @@ def _with_type(info: ObjectInfo, mode: int, metadata: Mapping[str, str], default
         kind = stat.S_IFMT(default)
     permissions = 0o777 if kind == stat.S_IFLNK else stat.S_IMODE(mode)
     return kind | permissions
+
+
+def is_described(info: ObjectInfo) -> bool:
+    """Say whether what is known of an object tells all that stat(2) shows.
+
+    What a listing told does not where the object may be an old directory, or a link.
+    """
+    if info.detail is not None or info.listed_metadata is None:
+        return info.detail is not None
+    mode = parse_mode(_first(info.listed_metadata, "mode")) or 0
+    kind = stat.S_IFMT(_with_type(info, mode, info.listed_metadata, 0))
+    return kind != stat.S_IFLNK and (info.size > 0 or kind in _FILE_TYPES)
 
 
 def is_old_directory(info: ObjectInfo) -> bool:

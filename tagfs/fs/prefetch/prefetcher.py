@@ -20,6 +20,7 @@ from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import join, split
+from tagfs.fs.mapping.posix_metadata import is_described
 from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
 from tagfs.fs.prefetch.content_buffer import ContentBuffer
 from tagfs.fs.prefetch.directory_walk import ListedDirectory, UnlistedLookups, Walk, WalkStarts
@@ -204,7 +205,7 @@ class SiblingPrefetcher:
 
     def _is_known(self, key: str) -> bool:
         known = self._env.bucket.known(key)
-        return known is not None and known.detail is not None
+        return known is not None and is_described(known)
 
     def _fetch_tags(self, due: Sequence[Ahead]) -> None:
         for keys, paths in self._cut(due):

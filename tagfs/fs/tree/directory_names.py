@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_visible, join
-from tagfs.fs.mapping.posix_metadata import is_old_directory, parse_attributes
+from tagfs.fs.mapping.posix_metadata import is_described, is_old_directory, parse_attributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.odd_keys import OddKeys
 from tagfs.fs.tree.page_order import in_order
@@ -84,7 +84,7 @@ class DirectoryNames:
         # symlink objects, or others as well (of ossfs 1), a short one may be a link: only its
         # metadata tells.
         known = self._env.bucket.known(info.key)
-        if known is None or known.detail is None:
+        if known is None or not is_described(known):
             may_be_link = self._plain_links or not self._env.bucket.capabilities.symlinks
             return 0 if may_be_link or not info.size else stat.S_IFREG
         if is_old_directory(known):

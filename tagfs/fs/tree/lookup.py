@@ -15,6 +15,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.posix_metadata import (
     Attributes,
     as_directory,
+    is_described,
     is_old_directory,
     parse_attributes,
 )
@@ -112,7 +113,7 @@ class TreeLookup:
         if path in self.pending_deletes or path == "/":
             return None
         info = self._env.bucket.known(self._env.root.to_key(path))
-        if info is None or (info.detail is None and self._env.choices.stored):
+        if info is None or (self._env.choices.stored and not is_described(info)):
             return None
         return self._file(path, info)
 
@@ -148,7 +149,7 @@ class TreeLookup:
         last = self._last
         if last is not None and last.info is info and last.path == path:
             return last  # tools ask for one file several times: attributes, names, each value
-        if info.detail is None and self._env.choices.stored:
+        if self._env.choices.stored and not is_described(info):
             info = self._described(info)
         attributes = parse_attributes(info, self._env.default_file())
         size = info.size

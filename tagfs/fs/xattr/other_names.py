@@ -45,7 +45,7 @@ class OtherUserXattrs:
         """
         if not self._env.choices.stored:
             raise NoSuchTag(f"{path}: attributes=listing keeps no {name}")
-        xattrs = self._parsed(path, dict(self._metadata.detail(path).metadata))
+        xattrs = self._parsed(path, dict(self._metadata.metadata(path)))
         if name not in xattrs:
             raise NoSuchTag(f"{path}: no {name}")
         return xattrs[name]

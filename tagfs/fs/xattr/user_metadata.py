@@ -45,8 +45,7 @@ class UserMetadataXattrs:
         """Return all user metadata that is known of an entry; empty if none is known."""
         if entry.node is not None:
             return dict(entry.node.draft.metadata)
-        detail = entry.info.detail if entry.info else None
-        return dict(detail.metadata) if detail else {}
+        return dict((entry.info.metadata if entry.info else None) or {})
 
     def get(self, path: str, name: str) -> bytes:
         """Return one entry.
@@ -54,7 +53,7 @@ class UserMetadataXattrs:
         Raises:
             NoSuchTag
         """
-        metadata = self.detail(path).metadata
+        metadata = self.metadata(path)
         if name not in metadata:
             raise NoSuchTag(f"{path}: no metadata {name!r}")
         return metadata[name].encode("utf-8")
@@ -95,6 +94,12 @@ class UserMetadataXattrs:
             return {k: v for k, v in metadata.items() if k != name}
 
         self.edit(path, change)
+
+    def metadata(self, path: str) -> Mapping[str, str]:
+        """Return the user metadata at a path; no more is asked for than `detail` asks."""
+        entry = self._tree.lookup(path)
+        known = None if entry.info is None or entry.node is not None else entry.info.metadata
+        return self.detail(path).metadata if known is None else known
 
     def detail(self, path: str) -> Detail:
         """Return the headers and user metadata at a path, by a HEAD where they are not known."""

@@ -68,18 +68,18 @@ def with_young_detail(
 ) -> ObjectInfo | None:
     """Return what is known of a key; its detail only if that is young, or a listing proves it."""
     info = entry.info
-    if info is None or info.detail is None or entry.detail_at > oldest:
+    if info is None or info.metadata is None or entry.detail_at > oldest:
         return info
     row = seen[1] if seen else None
     if row is not None and entry.listing_is_proof and same_version(info, unpack(key, row)):
         return info
-    return replace(info, detail=None)
+    return info.as_listed()
 
 
 def with_known_detail(listed: ObjectInfo, entry: Entry, oldest: float) -> ObjectInfo:
     """Return what a listing shows, with the detail of the same version if that is known."""
     known = entry.info
-    if known is None or known.detail is None:
+    if known is None or known.metadata is None:
         return listed
     if entry.detail_at > oldest and same_version(known, listed, apart=1):
         return known

@@ -5,7 +5,6 @@ older than it is by so much that no question for a fresh answer is answered by i
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from tagfs.store.bucket import FRESH_WITHIN
@@ -29,9 +28,9 @@ class ListedDetails:
             self._state.witnesses.append(witness)
         try:
             for page in pages:
-                if page.tags or any(info.detail for info in page.objects):
+                if page.tags or any(info.metadata is not None for info in page.objects):
                     self._take(page, witness, began - _OLDER)
-                    objects = tuple(replace(info, detail=None) for info in page.objects)
+                    objects = tuple(info.as_listed() for info in page.objects)
                     yield Page(objects, page.prefixes, page.token)
                 else:
                     yield page
@@ -46,7 +45,7 @@ class ListedDetails:
             for info in page.objects:
                 if info.key in witness.written:
                     continue
-                if info.detail is not None:
+                if info.metadata is not None:
                     self._state.known.record_listed(info, at)
                 tags = page.tags.get(info.key)
                 if tags is not None:

@@ -94,7 +94,7 @@ class CachedReads:
         """Describe several objects, and remember what comes; what is known is not asked for."""
         self._recollection.recall_details(keys)
         return self._state.fetch_many(
-            "head", keys, self._recall_detail, self._inner.head_many, self._state.record
+            "head", keys, self._recall_metadata, self._inner.head_many, self._state.record
         )
 
     def _recall_lookup(self, key: str, max_age: float | None) -> Lookup | Unknown:
@@ -109,6 +109,11 @@ class CachedReads:
             found = self._known.find(key, self._clocks.oldest_absence(max_age))
         without_detail = found is not UNKNOWN and found is not None and found.detail is None
         return UNKNOWN if without_detail else found
+
+    def _recall_metadata(self, key: str) -> ObjectInfo | Unknown | None:
+        found = self._known.find(key, self._clocks.oldest())
+        listed = found is not UNKNOWN and found is not None and found.metadata is not None
+        return found if listed else self._recall_detail(key)
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
         """Return what is remembered of an object, without a request."""

@@ -1,11 +1,13 @@
 """Pages of ListObjects, of both versions."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from tagfs.errors import MalformedResponse
 from tagfs.store.objects import ObjectInfo, ObjectType, Page
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_type
+from tagfs.store.wire.listed_details import ListingForm
 from tagfs.store.wire.xml import (
     fields_of,
     key_decoder,
@@ -15,7 +17,10 @@ from tagfs.store.wire.xml import (
     parse_time,
 )
 
-Details = Callable[[ObjectInfo, Mapping[str, str], str | None], tuple[ObjectInfo, TagSet | None]]
+if TYPE_CHECKING:
+    from tagfs.store.dialects.dialect import Dialect
+
+Details = tuple["Dialect", ListingForm]
 
 
 def parse_listing(
@@ -30,7 +35,7 @@ def parse_listing(
 
     `default_class` is the storage class of objects that are listed without one. Without
     `trusts_marker` the next page begins after the last entry, whatever the answer says. `details`
-    makes an object's detail and tags of what is listed of it besides, where that is asked for.
+    says how what is listed of an object besides is read, where that was asked for.
     """
     root = parse_document(body, "ListBucketResult")
     encoded = (root.findtext("EncodingType") or "").lower() == "url"
@@ -40,12 +45,13 @@ def parse_listing(
     entries = [fields_of(element) for element in contents]
     objects = [_listed(fields, decode, default_class) for fields in entries]
     tags: dict[str, TagSet] = {}
-    for number, element in enumerate(contents if details else ()):
-        extra = element.find("UserMetadata")
-        if details and (extra is not None or element.find("Internal") is not None):
-            info, text = objects[number], entries[number].get("UserTags")
-            objects[number], own = details(info, {} if extra is None else fields_of(extra), text)
-            tags |= {} if own is None else {info.key: own}
+    if details is not None:
+        dialect, form = details
+        if form.proof and root.find(form.proof) is None:
+            raise MalformedResponse(f"a listing without {form.proof} is not what was asked for")
+        for number, element in enumerate(contents):
+            objects[number], own = form.read(dialect, objects[number], element)
+            tags |= {} if own is None else {objects[number].key: own}
     prefixes = [element.text or "" for element in root.iterfind("CommonPrefixes/Prefix")]
     token = _next_token(fields_of(root), place, trusts_marker=trusts_marker)
     if token == "":

@@ -186,7 +186,10 @@ def parse_document(body: bytes, *roots: str) -> etree._Element:
     return root
 
 
-def fields_of(element: etree._Element) -> dict[str, str]:
+Element = etree._Element  # noqa: SLF001 - its type, which has no other name
+
+
+def fields_of(element: Element) -> dict[str, str]:
     """Return the texts of an element's children by their names."""
     return {child.tag: child.text or "" for child in element}
 

@@ -1,4 +1,4 @@
-"""Listings with attributes and tags, as MinIO and RustFS have them: what is believed of them."""
+"""Listings with attributes and tags, as MinIO, RustFS and Yandex have them: what is believed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -140,3 +140,40 @@ def test_without_the_right_to_read_tags_nothing_is_concluded(server: Emulator, r
     assert cache.get_tags(KEYS[0]) == TAGS
     assert cache.head(KEYS[0]).detail is not None
     assert rig.kinds() - before == {"GET tagging": 1}
+
+
+@pytest.fixture(scope="module", params=["yandex", "yandex_cut"])
+def listing_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Emulator, bool]]:
+    """A server that lists metadata alone, and whether that is right."""
+    options = [f"listing={request.param}"]
+    with emulator(tmp_path_factory.mktemp("s3"), 5, service="s3", options=options) as one:
+        yield one, request.param == "yandex"
+
+
+def test_metadata_alone_is_for_who_looks(listing_server: tuple[Emulator, bool]) -> None:
+    """A HEAD is made for headers; tags are asked for as ever; what is wrong is not believed."""
+    server, is_right = listing_server
+    client = server.open(bucket := server.take())
+    for number, key in enumerate(KEYS):
+        metadata = {"mode": "33188", "note": f"a & <b> {number}"} if number % 3 else {}
+        client.put(key, BytesSource(b"x"), NewObject(metadata=metadata, headers=HEADERS, tags=TAGS))
+    rig = Rig(client, RequestLog(server.log, bucket))
+    cache = rig.cached()
+    before = rig.kinds()
+    list(cache.scan("d/"))  # asked for as of MinIO first, in vain
+    list(cache.scan("d/"))
+    assert rig.kinds() - before == {"GET list": 2, "HEAD": 1}
+    known = [cache.known(key) for key in KEYS]
+    exact = [client.head(key) for key in KEYS]
+    for seen, true in zip(known, exact, strict=True):
+        assert seen is not None
+        assert (seen.detail, seen.metadata) == (None, true.metadata if is_right else None)
+    before = rig.kinds()
+    assert cache.head_many(KEYS[:5]).keys() == (set() if is_right else set(KEYS[:5]))
+    assert cache.head(KEYS[7]).detail == exact[7].detail
+    assert cache.get_tags(KEYS[8]) == TAGS
+    asked = 1 if is_right else 6
+    assert rig.kinds() - before == {"HEAD": asked, "GET tagging": 1}
+    client.close()

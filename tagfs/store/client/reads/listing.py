@@ -1,6 +1,6 @@
 """Listings of a bucket, page by page."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
@@ -9,9 +9,8 @@ from tagfs.store.client.context import ClientContext
 from tagfs.store.dialects.dialect import ListKeys
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import ObjectInfo, Page
-from tagfs.store.tags import TagSet
-from tagfs.store.wire.listed_details import PARAMETER, listed_detail, listed_tags
-from tagfs.store.wire.listings import Details, parse_listing
+from tagfs.store.wire.listed_details import ListingForm
+from tagfs.store.wire.listings import parse_listing
 
 PAGE: Final = 1000
 """Entries; services give no more at once."""
@@ -38,11 +37,11 @@ class ObjectListing:
         delimiter: str = "/",
         token: str | None = None,
         limit: int = PAGE,
-        detailed: bool = False,
+        form: ListingForm | None = None,
     ) -> Page:
         """Return one page of a listing; see `ObjectReads.list`.
 
-        `detailed`: with attributes and tags, where the server knows how.
+        `form`: how more of the objects is asked for, where the server knows how.
         """
         query = {"prefix": prefix, "max-keys": str(limit)}
         if delimiter:
@@ -51,9 +50,13 @@ class ObjectListing:
             query["list-type"] = str(self._api.dialect.list_version)
         if token is not None:
             query["marker" if self._api.dialect.list_version == 1 else "continuation-token"] = token
-        if detailed:
-            query[PARAMETER] = "true"
-        page = self._list(query)
+        if form is None:
+            page = self._list(query)
+        else:
+            query |= {**form.query, "encoding-type": "url"}
+            page = self._api.send_parsed(
+                self._list_request(query), lambda body: self.parse(body, form=form)
+            )
         self._features.note_listed()
         if page.token is not None and page.token == token:
             raise MalformedResponse(f"listing {prefix!r} goes on where it began")
@@ -81,8 +84,6 @@ class ObjectListing:
 
     def _list(self, query: dict[str, str]) -> Page:
         encoded = {**query, "encoding-type": "url"}
-        if PARAMETER in query:
-            return self._api.send_parsed(self._list_request(encoded), self._parse_detailed)
         if self._api.dialect.list_keys is ListKeys.ENCODED:
             return self._api.send_parsed(self._list_request(encoded), self.parse)
         try:
@@ -98,25 +99,16 @@ class ObjectListing:
         return Request(operation="ListObjects", method="GET", query=query, subresource="list")
 
     def parse(
-        self, body: bytes, *, trusts_marker: bool = True, details: Details | None = None
+        self, body: bytes, *, trusts_marker: bool = True, form: ListingForm | None = None
     ) -> Page:
-        """Read one page; raises MalformedResponse. See `parse_listing` for `details`."""
+        """Read one page; raises MalformedResponse."""
         return parse_listing(
             body,
             plus_is_blank=self._api.dialect.plus_is_blank,
             default_class=self._api.dialect.default_storage_class,
             trusts_marker=trusts_marker,
-            details=details,
+            details=None if form is None else (self._api.dialect, form),
         )
-
-    def _parse_detailed(self, body: bytes) -> Page:
-        return self.parse(body, details=self._details)
-
-    def _details(
-        self, info: ObjectInfo, entries: Mapping[str, str], tagging: str | None
-    ) -> tuple[ObjectInfo, TagSet | None]:
-        detail = listed_detail(self._api.dialect, info, entries)
-        return info if detail is None else info.with_detail(detail), listed_tags(tagging)
 
     def _parse_by_entries(self, body: bytes) -> Page:
         return self.parse(body, trusts_marker=False)

@@ -6,6 +6,8 @@ from tagfs.store.objects import Page
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.unit.store.client.scripted import ETAG, Raw, Script, described, ok, refused, tag_set
 
+EXTENDED = "<KeyCount>1</KeyCount>"
+OWN = "<Metadata><Name>mode</Name><Value>33188</Value></Metadata>"
 MODE = "<X-Amz-Meta-Mode>33188</X-Amz-Meta-Mode>"
 TYPE = "<content-type>text/plain</content-type>"
 INTERNAL = "<Internal><K>1</K><M>0</M></Internal>"
@@ -13,7 +15,7 @@ PLAIN = ""
 FULL = f"<UserMetadata>{MODE}{TYPE}</UserMetadata><UserTags>a=b+c</UserTags>{INTERNAL}"
 
 
-def listed(*extras: str, token: str = "") -> Raw:
+def listed(*extras: str, token: str = "", head: str = "") -> Raw:
     contents = "".join(
         f"<Contents><Key>d/{number}</Key><Size>5</Size><ETag>{ETAG}</ETag>"
         f"<LastModified>2024-01-02T03:04:05.000Z</LastModified>{extra}</Contents>"
@@ -21,7 +23,7 @@ def listed(*extras: str, token: str = "") -> Raw:
     )
     more = "<IsTruncated>true</IsTruncated>" if token else ""
     following = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
-    return ok(f"<ListBucketResult>{contents}{more}{following}</ListBucketResult>")
+    return ok(f"<ListBucketResult>{head}{contents}{more}{following}</ListBucketResult>")
 
 
 def head(etag: str = ETAG, content_type: str = "text/plain", **headers: str) -> Raw:
@@ -32,10 +34,14 @@ def pages(script: Script) -> list[Page]:
     return list(script.parts.scans.scan("d/"))
 
 
-def asked(script: Script) -> list[bool]:
-    """Say which listings were asked for with details."""
+def asked(script: Script) -> list[str]:
+    """Say how listings were asked for: with headers, with metadata, plainly."""
     requests = script.all_of("ListObjects")
-    return ["metadata" in request.query for request in requests]
+    ways = {"2": "plain", "ext-v1": "metadata"}
+    return [
+        "headers" if "metadata" in request.query else ways[request.query["list-type"]]
+        for request in requests
+    ]
 
 
 def other_server() -> Script:
@@ -51,7 +57,7 @@ def test_what_is_right_is_believed() -> None:
     detail = second.objects[0].detail
     assert detail is not None
     assert (detail.metadata, detail.headers) == ({"mode": "33188"}, {"content-type": "text/plain"})
-    assert asked(script) == [True, True]
+    assert asked(script) == ["headers", "headers"]
 
 
 @pytest.mark.parametrize(
@@ -84,12 +90,12 @@ def test_only_what_agrees_is_believed(
     ],
 )
 def test_a_server_that_is_wrong_is_not_asked_again(head_answer: Raw, tags_answer: Raw) -> None:
-    script = other_server().on("ListObjects", listed(FULL), listed(FULL))
+    script = other_server().on("ListObjects", listed(FULL), listed(PLAIN), listed(FULL))
     script.on("HeadObject", head_answer).on("GetObjectTagging", tags_answer)
     for _ in range(2):
         [page] = pages(script)
         assert (page.objects[0].detail, page.tags) == (None, {})
-    assert asked(script) == [True, False]
+    assert asked(script) == ["headers", "metadata", "plain"]
 
 
 @pytest.mark.parametrize("answer", [refused(404), head(etag="0" * 31 + "9")])
@@ -98,22 +104,26 @@ def test_an_object_that_changes_meanwhile_decides_nothing(answer: Raw) -> None:
     script.on("HeadObject", answer, head()).on("GetObjectTagging", tag_set(a="b c"))
     assert pages(script)[0].tags == {}
     assert pages(script)[0].tags != {}
-    assert asked(script) == [True, True]
+    assert asked(script) == ["headers", "headers"]
 
 
-def test_a_server_that_ignores_it_costs_nothing_more() -> None:
-    script = other_server().on("ListObjects", listed(PLAIN, PLAIN, token="t"), listed(), listed())
+def test_a_server_that_ignores_both_is_asked_once_more_than_needed() -> None:
+    """One that does not know the second way answers as version 1 does, whose markers differ."""
+    script = other_server().on("ListObjects", listed(PLAIN, PLAIN, token="t"), listed(token="u"))
+    script.on("ListObjects", listed(), listed())
     assert [len(page.objects) for page in pages(script)] == [2, 0]
     pages(script)
-    assert asked(script) == [True, False, False]
+    assert asked(script) == ["headers", "metadata", "plain", "plain"]
+    assert script.all_of("ListObjects")[2].query["continuation-token"] == "t"
     assert set(script.asked) == {"ListObjects"}
 
 
 def test_an_empty_directory_decides_nothing() -> None:
-    script = other_server().on("ListObjects", listed(), listed(PLAIN), listed(PLAIN))
+    script = other_server().on("ListObjects", listed(), listed(PLAIN), listed(head=EXTENDED))
+    script.on("ListObjects", listed(PLAIN, head=EXTENDED))
     for _ in range(3):
         pages(script)
-    assert asked(script) == [True, True, False]
+    assert asked(script) == ["headers", "headers", "metadata", "metadata"]
 
 
 @pytest.mark.parametrize(
@@ -125,17 +135,17 @@ def test_an_empty_directory_decides_nothing() -> None:
     ],
 )
 def test_a_page_that_cannot_be_read_is_asked_for_without(answer: Raw) -> None:
-    script = other_server().on("ListObjects", answer, listed(PLAIN), listed(PLAIN))
+    script = other_server().on("ListObjects", answer, answer, listed(PLAIN), listed(PLAIN))
     for _ in range(2):
         assert len(pages(script)[0].objects) == 1
-    assert asked(script) == [True, False, False]
+    assert asked(script) == ["headers", "metadata", "plain", "plain"]
 
 
 @pytest.mark.parametrize(("service", "server"), [("s3", None), ("s3", ""), ("oss", None)])
 def test_the_makers_of_protocols_are_not_asked(service: str, server: str | None) -> None:
     script = Script(service, server=server).on("ListObjects", listed(PLAIN))
     pages(script)
-    assert asked(script) == [False]
+    assert asked(script) == ["plain"]
 
 
 @pytest.mark.parametrize(
@@ -161,3 +171,46 @@ def test_tags_that_cannot_be_read_are_unknown() -> None:
     script = other_server().on("ListObjects", listed(FULL, f"<UserTags>a=%zz</UserTags>{INTERNAL}"))
     script.on("HeadObject", head()).on("GetObjectTagging", tag_set(a="b c"))
     assert pages(script)[0].tags == {"d/0": TagSet({"a": "b c"})}
+
+
+def test_metadata_that_is_right_is_believed_and_headers_are_not_made_up() -> None:
+    script = other_server().on("ListObjects", listed(PLAIN), listed(PLAIN, head=EXTENDED))
+    script.on("ListObjects", listed(OWN, PLAIN, OWN, head=EXTENDED)).on("HeadObject", head())
+    seen = [pages(script)[0].objects for _ in range(2)]
+    assert [[info.listed_metadata for info in objects] for objects in seen] == [
+        [None],  # nobody has any here, so that nothing is shown
+        [{"mode": "33188"}, {}, {"mode": "33188"}],
+    ]
+    assert all(info.detail is None for objects in seen for info in objects)
+    assert script.asked.count("HeadObject") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "believed"),
+    [
+        ("Mode", "33188", {"mode": "33188"}),
+        ("note", "", {"note": ""}),
+        ("xattr", "%7B%22user.a%22%3A%22%2B%22%7D", {"xattr": "%7B%22user.a%22%3A%22%2B%22%7D"}),
+        ("note", "grün", None),
+        ("note", "=?UTF-8?Q?gr=C3=BCn?=", None),
+        ("note", "a\nb", None),
+    ],
+)
+def test_metadata_is_read_where_it_is_plain_text(
+    name: str, text: str, believed: dict[str, str] | None
+) -> None:
+    extra = f"<Metadata><Name>{name}</Name><Value>{text}</Value></Metadata>"
+    script = other_server().on("ListObjects", listed(PLAIN), listed(OWN, extra, head=EXTENDED))
+    script.on("HeadObject", head())
+    assert pages(script)[0].objects[1].listed_metadata == believed
+
+
+@pytest.mark.parametrize(
+    "answer", [head(x_amz_meta_other="x"), described(5), refused(403, "AccessDenied")]
+)
+def test_metadata_that_is_wrong_is_not_asked_for_again(answer: Raw) -> None:
+    script = other_server().on("ListObjects", listed(PLAIN), listed(OWN, head=EXTENDED))
+    script.on("HeadObject", answer).on("GetObjectTagging", tag_set(), tag_set())
+    script.on("ListObjects", listed(PLAIN))
+    assert [pages(script)[0].objects[0].listed_metadata for _ in range(2)] == [None] * 2
+    assert asked(script) == ["headers", "metadata", "plain"]
