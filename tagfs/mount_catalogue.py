@@ -14,7 +14,6 @@ from tagfs.catalogue.query import last_scan, size_on_disk
 from tagfs.config.bucket_settings import catalogue_file
 from tagfs.config.settings import Settings
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.client.client import Client
 
 log = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ def part_shown(
 
 def memory_of(
     settings: Settings, client: Client, catalogue: Catalogue | None
-) -> LongTermMemory | None:
+) -> MountMemory | None:
     """Return what a mount's cache remembers beyond its own time, None for nothing."""
     if catalogue is None:
         return None

@@ -49,6 +49,7 @@ from tagfs.monitoring.request_stats import RequestStats
 from tagfs.mount_catalogue import catalogue_of, described, memory_of, part_shown
 from tagfs.recovery.staging_directory import StagingDirectory
 from tagfs.recovery.startup_notice import notice
+from tagfs.running_settings import RunningSettings
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client, open_bucket
 from tagfs.store.http.messages import Attempt, Observer
@@ -188,15 +189,17 @@ def _run(parts: _Parts, filesystem: FileSystem, caller: Caller, ready: Callable[
 def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
     settings, client, vitals = parts.settings, parts.client, parts.vitals
     catalogue = catalogue_of(settings)
+    memory = memory_of(settings, client, catalogue)
     bucket = CachedBucket(
         LocalMarkers(client),
-        memory=memory_of(settings, client, catalogue),
+        memory=memory,
         ttl=settings.ttl,
         tag_ttl=settings.tag_ttl,
         negative_ttl=settings.negative_ttl,
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
     )
+    running = RunningSettings(settings, client, bucket, memory)
     content = open_cache(
         settings.cache_dir / CONTENT, catalogue_file(settings), settings.cache_size
     )
@@ -223,9 +226,10 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             policy=tag_policy(settings),
             clock_ns=time.time_ns,
             content=content or NO_CACHE,
+            remount=running.change,
         )
         index = partial(described, catalogue, settings.url.prefix) if catalogue else dict
-        vitals.attach_filesystem(bucket, env.budget, index)
+        vitals.attach_filesystem(bucket, env.budget, lambda: running.now, index)
         filesystem = _filesystem(parts, env, catalogue, caller.is_mkdir)
         vitals.serves(filesystem)
         try:

@@ -35,6 +35,7 @@ FOLDERS = [
     "api",
     "status",
     "mount_catalogue",
+    "running_settings",
     "session",
     "emulator",
     "demo",

@@ -164,7 +164,7 @@ A line of fstab(5), with the key pair in a file that root alone may read:
 
 _FLAGS = """
 A mount is nosuid,nodev however it is started: mount.fuse adds suid and dev to every line, so these change nothing. allow_suid and
-allow_dev do, and are for root alone. mount -o remount changes ro, noexec, noatime and what else the kernel alone decides.
+allow_dev do, and are for root alone. mount -o remount changes ro, noexec, noatime and what else the kernel alone decides, and the options of which it is said below.
 """
 
 _FILES = (

@@ -50,6 +50,10 @@ class MountMemory:
         self._lock = threading.Lock()
         self._since: dict[str, int] = {}
 
+    def set_ages(self, *, ttl: float, tag_ttl: float) -> None:
+        """Believe for other times from now on."""
+        self._ttl, self._tag_ttl = ttl, tag_ttl
+
     # Recalling
 
     def recall_details(self, listed: Sequence[ObjectInfo]) -> Mapping[str, Recalled]:

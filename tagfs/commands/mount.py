@@ -10,7 +10,7 @@ from tagfs.config.settings import parse_url, split_options
 from tagfs.config.tag_policy import tag_policy
 from tagfs.host.daemonize import run_in_background
 from tagfs.host.mountpoint import check_apart, check_mountpoint
-from tagfs.host.remount import OF_TABLE, left_alone, remount
+from tagfs.host.remount import OF_TABLE, remount
 from tagfs.manual.completion import complete_options
 from tagfs.manual.mount_options import help_text
 from tagfs.monitoring import logs
@@ -83,7 +83,5 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
 
 def _remount(url: str, mountpoint: Path, given: Mapping[str, str | bool]) -> None:
     words = {name: value for name, value in given.items() if name not in OF_TABLE}
-    choose(parse_url(url), words)  # what is mistyped is said
-    if kept := left_alone(words):
+    if kept := remount(choose(parse_url(url), words), mountpoint, list(words)):
         click.echo(f"tagfs: not changed by remount: {', '.join(kept)}", err=True)
-    remount(str(parse_url(url)), mountpoint, list(words))

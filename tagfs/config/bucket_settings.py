@@ -48,7 +48,7 @@ def bucket_settings(
         region=settings.region,
         addressing=settings.addressing,
         parallel=settings.parallel + UPLOAD_THREADS,
-        limits=_limits(settings),
+        limits=rate_limits(settings),
         timeout=settings.timeout,
         tags_denied=settings.tags_denied,
         default_tags=parse_tagging(settings.default_tags),
@@ -78,7 +78,8 @@ def bucket_settings(
     )
 
 
-def _limits(settings: Settings) -> RateLimits:
+def rate_limits(settings: Settings) -> RateLimits:
+    """Return how fast requests may follow one another."""
     chosen = RateLimits(
         settings.max_requests_per_second, settings.upload_limit, settings.download_limit
     )

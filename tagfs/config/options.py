@@ -29,6 +29,7 @@ class MountOption:
             mount tells it in its status, and commands on a path of the mount go the same way.
         recovered_with: what is staged is finished with it, if the mount ends early; with what
             reaches the bucket anyway.
+        remountable: a mount that runs can change it.
         source: says where other options are read from, and is none of `Settings`.
         secret: its value may hold a password, and is not repeated when it is wrong.
         for_root: what libfuse calls it, of an option that root alone may choose; else "".
@@ -43,6 +44,7 @@ class MountOption:
     alone: str = ""
     reaches_bucket: bool = False
     recovered_with: bool = False
+    remountable: bool = False
     source: bool = False
     secret: bool = False
     for_root: str = ""
@@ -50,9 +52,10 @@ class MountOption:
     @property
     def described(self) -> str:
         """What the option means, with all that it may be where these are few."""
+        text = f"{self.text} A remount can change it." if self.remountable else self.text
         if all(re.search(rf"\b{word}\b", self.text) for word in self.values):
-            return self.text
-        return f"{self.text} One of {', '.join(self.values)}."
+            return text
+        return f"{text} One of {', '.join(self.values)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ TOPICS: Final = (
         "Credentials",
         (
             _value("credentials", values.path, "a file", "", "File with the key pair, readable for its owner alone.", recovered_with=True),
-            _value("credential_process", values.command, "a command, its quotations closed", "", "Command that prints a key pair as JSON; asked again before it expires.", recovered_with=True),
+            _value("credential_process", values.command, "a command, its quotations closed", "", "Command that prints a key pair as JSON; asked again before it expires.", recovered_with=True, secret=True),
             _value("credentials_profile", str, "a profile of the vendor's tools", "", "Profile of the vendor's own files.", recovered_with=True),
             _word("instance_role", "auto", ("auto", "off"), "Whether the role of a cloud host is used.", recovered_with=True),
             _word("anonymous", "off", ("off", "on"), "Nobody: requests are not signed and no credentials looked for, as for public buckets; the name alone means on.", alone="on", reaches_bucket=True),
@@ -144,9 +147,9 @@ TOPICS: Final = (
         "What is shown and kept",
         (
             _word("attributes", "stored", ("stored", "listing"), "stored: mode, owner and times are kept in user metadata. listing: fastest, from these options and Last-Modified, and what tools set is not kept."),
-            _value("ttl", values.seconds, "seconds", "60", "Seconds for which listings and attributes that are only looked at may be remembered."),
-            _value("negative_ttl", values.seconds, "seconds", "", "The same for names that are not there, where it is to be shorter; ttl. 0: asked again each time, but for the second that the kernel remembers (add negative_timeout=0)."),
-            _value("tag_ttl", values.seconds, "seconds", "60", "The same for tags."),
+            _value("ttl", values.seconds, "seconds", "60", "Seconds for which listings and attributes that are only looked at may be remembered.", remountable=True),
+            _value("negative_ttl", values.seconds, "seconds", "", "The same for names that are not there, where it is to be shorter; ttl. 0: asked again each time, but for the second that the kernel remembers (add negative_timeout=0).", remountable=True),
+            _value("tag_ttl", values.seconds, "seconds", "60", "The same for tags.", remountable=True),
             _word("replace_tags", "keep", ("keep", "drop"), "A file renamed over another one: it keeps what it does not bring itself (tags, Content-Type and other headers, user metadata, encryption), or drop it all as POSIX has it."),
             _value("desktop_tags", str, "off, keys, or the key of a tag", "off", "How user.xdg.tags, the labels of file managers, is kept. off: as an attribute like any other. keys: each label is a tag with an empty value. Another word: the tag of that key holds all labels, parted by colons."),
             _word("content_type", "auto", ("auto", "off"), "Content-Type of new files: by the name (mime.types), or off: the service's default."),
@@ -177,9 +180,9 @@ TOPICS: Final = (
             _value("cache_size", values.size, "a size such as 10G, 0 for none", "0", "Size of what is kept of files that are read, in cache_dir, by version, for all mounts of this user and from one mount to the next; 0: nothing is kept (docs/speed.md)."),
             _value("memory", values.memory, "a size of at least 16M, such as 256M", "256M", "Read-ahead over the whole mount, at least 16M."),
             _value("parallel", values.parallelism, f"a number from 1 to {values.MAX_PARALLEL}", "64", "Requests at a time, 1 to 1024.", recovered_with=True),
-            _value("max_requests_per_second", values.rate, "a number, 0 for no limit", "0", "Requests that may begin in a second, over all connections; 0: as many as there are.", recovered_with=True),
-            _value("upload_limit", values.size, "a size such as 10M, 0 for no limit", "0", "Bytes to send in a second, such as 10M, on average over some requests; 0: no limit.", recovered_with=True),
-            _value("download_limit", values.size, "a size such as 10M, 0 for no limit", "0", "Bytes to receive in a second, likewise.", recovered_with=True),
+            _value("max_requests_per_second", values.rate, "a number, 0 for no limit", "0", "Requests that may begin in a second, over all connections; 0: as many as there are.", recovered_with=True, remountable=True),
+            _value("upload_limit", values.size, "a size such as 10M, 0 for no limit", "0", "Bytes to send in a second, such as 10M, on average over some requests; 0: no limit.", recovered_with=True, remountable=True),
+            _value("download_limit", values.size, "a size such as 10M, 0 for no limit", "0", "Bytes to receive in a second, likewise.", recovered_with=True, remountable=True),
             _value("part_size", values.part_size, "a size from 100K to 5G, such as 16M", "8M", "Size of multipart parts, 100K to 5G."),
             _word("fuse", "auto", ("auto", "2", "3"), "The libfuse to run on; auto takes 3 where it is, which has reads and writes of 1 MiB and tells attributes with the names of a directory, else 2.", expects="2 or 3 (of libfuse), or auto"),
         ),
@@ -215,6 +218,9 @@ DANGEROUS: Final[Mapping[str, str]] = {
 
 libfuse's own words change nothing: mount.fuse(8) adds them to the options of every line of fstab.
 """
+
+REMOUNTABLE: Final = frozenset(option.name for option in TABLE.values() if option.remountable)
+"""What `mount -o remount` can change, beside what is the kernel's."""
 
 REACHING: Final = tuple(option.name for option in TABLE.values() if option.reaches_bucket)
 """What a mount tells of itself, and commands on its paths take over."""

@@ -108,6 +108,16 @@ def reaching(settings: Settings) -> dict[str, str | None]:
     return {name: None if value is None else str(value) for name, value in chosen.items()}
 
 
+def chosen_options(settings: Settings) -> dict[str, str]:
+    """Return all options of a mount by name, libfuse's included; nothing secret.
+
+    Only for comparison with others: numbers are decimal, whatever they were written as.
+    """
+    own = {name: getattr(settings, name) for name in PARSERS if not TABLE[name].secret}
+    every = {**own, **settings.fuse_options}
+    return {name: str(value) for name, value in every.items() if value is not None}
+
+
 def parse_url(text: str) -> BucketUrl:
     """Read `service://bucket[/prefix]`.
 

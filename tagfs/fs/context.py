@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tagfs.blockcache.block_cache import NO_CACHE, ContentCache
-from tagfs.errors import ReadOnly
+from tagfs.errors import ReadOnly, Unsupported
 from tagfs.fs.clock import Clock, MonotonicClock
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
@@ -73,6 +73,10 @@ class FsOptions:
     shared: bool = False
 
 
+def _unchangeable(options: str) -> None:
+    raise Unsupported(options)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FsContext:
     """Everything that the parts of one mounted tree share.
@@ -91,6 +95,7 @@ class FsContext:
         upload_executor: threads for parts, apart so that they never wait behind one another.
         scope: what of the bucket this mount shows.
         content: content that was read, on this host's disk.
+        remount: changes options of the mount, which are written as after -o.
     """
 
     bucket: CachingBucket
@@ -109,6 +114,7 @@ class FsContext:
     clock: Clock = field(default_factory=MonotonicClock)
     scope: Scope = field(default_factory=Everything)
     content: ContentCache = NO_CACHE
+    remount: Callable[[str], None] = _unchangeable
 
     def check_writable(self) -> None:
         """Refuse a change where the mount allows none.

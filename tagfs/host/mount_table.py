@@ -9,7 +9,7 @@ import os
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from tagfs.config.options import REACHING
 from tagfs.config.settings import BucketUrl, Settings, parse_options, parse_url
@@ -75,19 +75,18 @@ def ask_settings(mount: Mount) -> Settings:
 
 def ask_catalogue(mount: Mount) -> dict[str, str]:
     """Return the options that say where a mount keeps what it learns; none if it does not tell."""
+    status = ask_status(mount)
+    known = {"cache_dir", "catalogue"} <= status.keys()
+    return {name: str(status[name]) for name in ("cache_dir", "catalogue")} if known else {}
+
+
+def ask_status(mount: Mount) -> dict[str, Any]:
+    """Return what a mount tells of itself; nothing if it does not tell (to others)."""
     try:
         status = json.loads(os.getxattr(mount.path, STATUS))
-        return {name: str(status[name]) for name in ("cache_dir", "catalogue")}
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return {}
-
-
-def ask_read_only(mount: Mount) -> bool:
-    """Say whether a mount was begun read only; False where it does not tell (to others)."""
-    try:
-        return json.loads(os.getxattr(mount.path, STATUS))["read_only"] is True
-    except (OSError, ValueError, KeyError):
-        return False
+    return status if isinstance(status, dict) else {}
 
 
 def refresh(url: BucketUrl, directory: str) -> None:

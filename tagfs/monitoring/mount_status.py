@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tagfs.config.settings import Settings, reaching
+from tagfs.config.settings import Settings, chosen_options, reaching
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fuse.recent_failures import RecentFailures
@@ -30,7 +30,7 @@ class MountStatus:
         self.traffic = RequestStats()
         self.failures = RecentFailures()
         self.started_ns = time.time_ns()
-        self._settings = settings
+        self._settings: Callable[[], Settings] = lambda: settings
         self._library = library
         self._bucket: CachedBucket | None = None
         self._budget: MemoryBudget | None = None
@@ -41,10 +41,15 @@ class MountStatus:
         self,
         bucket: CachedBucket,
         budget: MemoryBudget,
+        settings: Callable[[], Settings],
         index: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """Report of these as well from now on; `index` tells of what is kept on this host."""
+        """Report of these as well from now on.
+
+        `settings` are those that hold now; `index` tells of what is kept on this host.
+        """
         self._bucket, self._budget, self._index = bucket, budget, index
+        self._settings = settings
 
     def serves(self, filesystem: FileSystem) -> None:
         """Report of its open files as well from now on."""
@@ -66,7 +71,7 @@ class MountStatus:
         }
 
     def _identity(self) -> dict[str, Any]:
-        settings = self._settings
+        settings = self._settings()
         return {
             "url": str(settings.url),
             **reaching(settings),
@@ -74,6 +79,7 @@ class MountStatus:
             "catalogue": settings.catalogue,
             "read_only": settings.read_only,
             "views": settings.views,
+            "options": chosen_options(settings),
             "library": self._library,
             "pid": os.getpid(),
         }

@@ -58,6 +58,7 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{cache.get('rows', 0):,} listed, {cache.get('entries', 0):,} described,"
         f" {cache.get('tag_sets', 0):,} tag sets",
     )
+    yield from _chosen(get("options", {}))
     if "index_bytes" in status:
         age = get("index_age_seconds")
         when = "never read as a whole" if age is None else f"read {duration_text(age)} ago"
@@ -76,6 +77,23 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     has = [name.replace("_", " ") for name, there in get("capabilities", {}).items() if there]
     yield "bucket", f"has {', '.join(has)}"
+
+
+def _chosen(options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what a remount can change."""
+    if "ttl" in options:
+        absences = f", absences {options['negative_ttl']} s" if "negative_ttl" in options else ""
+        yield "remembers", f"listings {options['ttl']} s, tags {options['tag_ttl']} s{absences}"
+    sizes = {"upload_limit": "sent", "download_limit": "received"}
+    limits = [
+        f"{size_text(int(options[name]))}/s {what}"
+        for name, what in sizes.items()
+        if options.get(name, "0") != "0"
+    ]
+    if float(options.get("max_requests_per_second", 0)):
+        limits.insert(0, f"{options['max_requests_per_second']} requests/s")
+    if limits:
+        yield "limits", ", ".join(limits)
 
 
 COLUMNS = (

@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ from tagfs.store.bucket import Capabilities
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
-from tests.fakes.trees import tree_of
+from tests.fakes.trees import environment_of, tree_of
 
 TAGS = {"team": "blue", "odd é": "中"}
 WHOLE = b"team=blue&odd%20%C3%A9=%E4%B8%AD"
@@ -103,6 +105,7 @@ REFUSED_READS: list[tuple[str, str, type[TagfsError]]] = [
     ("/f", "user.bucket.tag.k", Unsupported),
     ("/f", "user.tagfs.status", NoSuchTag),
     ("/f", "user.tagfs.refresh", NoSuchTag),
+    ("/f", "user.tagfs.remount.ttl=5", NoSuchTag),
     ("/none", "user.tag.team", NotFound),
     ("/f", "system.posix_acl_access", Unsupported),
     ("/f", "security.capability", NoSuchTag),
@@ -132,6 +135,21 @@ def test_names_of_others_cost_no_request(tree: FileSystem, bucket: MemoryBucket,
 
 def test_the_status_is_on_the_root(tree: FileSystem) -> None:
     assert isinstance(json.loads(tree.getxattr("/", "user.tagfs.status")), dict)
+
+
+@pytest.mark.parametrize("uid", [0, os.getuid(), 12345])
+def test_root_and_who_mounted_remount(bucket: MemoryBucket, tmp_path: Path, uid: int) -> None:
+    changed: list[str] = []
+    with ThreadPoolExecutor(1) as executor:
+        env = environment_of(bucket, tmp_path, executor)
+        tree = FileSystem(replace(env, caller=lambda: (uid, 0), remount=changed.append), dict)
+        if uid == 12345:
+            with pytest.raises(NotPermitted):
+                tree.getxattr("/", "user.tagfs.remount.ttl=5")
+        else:
+            assert tree.getxattr("/", "user.tagfs.remount.ttl=5,tag_ttl=6") == b""
+        tree.close()
+    assert changed == ([] if uid == 12345 else ["ttl=5,tag_ttl=6"])
 
 
 # Listing
@@ -222,6 +240,7 @@ REFUSED_WRITES: list[tuple[str, bytes, type[TagfsError]]] = [
     ("user.meta.k", b"x" * 9000, ValueTooLarge),
     ("user.object.etag", b"x", NotPermitted),
     ("user.tagfs.status", b"x", NotPermitted),
+    ("user.tagfs.remount.ttl=5", b"x", Unsupported),
     ("user.bucket.tag.k", b"x", Unsupported),
 ]
 
@@ -249,6 +268,7 @@ REMOVALS: list[tuple[str, str, type[TagfsError]]] = [
     ("/implied/x", "user.tagging", NoSuchTag),
     ("/f", "user.meta.none", NoSuchTag),
     ("/f", "user.tagfs.refresh", NoSuchTag),
+    ("/f", "user.tagfs.remount.ttl=5", NoSuchTag),
     ("/f", "user.object.etag", NotPermitted),
     ("/f", "user.tagfs.status", NotPermitted),
     ("/implied", "user.tag.none", NoSuchTag),

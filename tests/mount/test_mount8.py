@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tagfs.host.remount import left_alone, new_flags
+from tagfs.host.remount import decided_before, new_flags
 from tests.emulated import Emulator
 from tests.judges import REGIONS, SECRET, judge_of
 from tests.mounting import KEYS, wait_for
@@ -245,22 +245,36 @@ REMOUNT = """
 set -e
 {mount}
 echo one >{point}/f
-mount -o remount,ro{of} {point}
+mount -o remount,ro,ttl=5,upload_limit=10M {point}
+mount -o remount,ro,max_requests_per_second=500 {point}
+tagfs status {point} >&2
 cat /proc/self/mountinfo
 ! touch {point}/g 2>/dev/null
 cat {point}/f
-mount -o remount,rw,noexec,suid,dev{of} {point}
+mount -o remount,rw,noexec,suid,dev,tag_ttl=0,upload_limit=0 {point}
+tagfs status {point} >&2
 cat /proc/self/mountinfo
 echo two >{point}/g
 """
 
 
+CHANGED = re.compile(" *(remembers|limits) ")
+
+
 @needs_mount8
 @pytest.mark.parametrize("way", ["mount", "fstab"])
-def test_remount_changes_what_is_the_kernels(host: Host, way: str) -> None:
+def test_a_remount_changes_flags_and_options(host: Host, way: str) -> None:
+    """... of a mount that was read only in between as well."""
     mount, fstab = host.start(way, "")
-    done = host.run(REMOUNT.format(mount=mount, point=host.point, of=""), fstab)
+    done = host.run(REMOUNT.format(mount=mount, point=host.point), fstab)
     assert done.returncode == 0, done
+    facts = [line.split(None, 1)[1] for line in done.stderr.splitlines() if CHANGED.match(line)]
+    assert facts == [
+        "listings 5.0 s, tags 60.0 s",
+        "500.0 requests/s, 10.0 MiB/s sent",
+        "listings 5.0 s, tags 0.0 s",
+        "500.0 requests/s",
+    ]
     first, _, second = done.stdout.partition("one\n")
     assert {"ro", "nosuid", "nodev"} <= flags_of(first, host.point)
     assert {"rw", "noexec", "nosuid", "nodev"} <= flags_of(second, host.point)
@@ -268,7 +282,13 @@ def test_remount_changes_what_is_the_kernels(host: Host, way: str) -> None:
 
 
 REFUSED = {
-    "mount -o remount,ttl=5 POINT": (0, "not changed by remount: ttl\n"),
+    "mount -o remount,ro,ttl=5,memory=64M POINT": (
+        1,
+        "no remount changes memory (it is 268435456)",
+    ),
+    "mount -o remount,ro,ttl=none POINT": (1, "-o ttl=none: expected seconds"),
+    "mount -o remount,credential_process=x POINT": (0, "by remount: credential_process\n"),
+    "NOBODY tagfs mount URL POINT -o remount,ttl=5": (1, "only root and who mounted it"),
     "mount -o remount,noexc POINT": (1, "unknown option 'noexc': did you mean 'noexec'?"),
     "tagfs mount oss://other POINT -o remount,ro": (1, "POINT is no mount of oss://other"),
     "tagfs mount URL / -o remount,ro": (1, "/ is no mount of URL: remount changes one that runs"),
@@ -284,15 +304,19 @@ def test_what_a_remount_cannot_do(host: Host, script: str) -> None:
     mount, _ = host.start("mount", "")
     become = " ".join(NOBODY) + " --inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
     words = {"NOBODY": become, "URL": host.url, "POINT": str(host.point), "MOUNT": mount}
+    asked = script
     status, said = REFUSED[script]
     for word, meaning in words.items():
         script, said = script.replace(word, meaning), said.replace(word, meaning)
     done = host.run(
-        f"{mount} || exit 9; {script}; status=$?; cat /proc/self/mountinfo; exit $status"
+        f"{mount} || exit 9; {script}; status=$?; tagfs status POINT; cat /proc/self/mountinfo;"
+        f" exit $status".replace("POINT", str(host.point))
     )
     assert said in done.stderr
     assert bool(done.returncode) is bool(status), done
     assert {"nosuid", "nodev"} <= flags_of(done.stdout, host.point)
+    assert "listings 60.0 s" in done.stdout
+    assert ("ro" in flags_of(done.stdout, host.point)) is ("MOUNT,ro" in asked), "nothing changed"
 
 
 @pytest.mark.parametrize(
@@ -312,6 +336,6 @@ def test_flags_of_a_remount(present: str, words: str, flags: str) -> None:
     assert new_flags(present.split(","), words.split(",")) == set(flags.split(","))
 
 
-def test_what_a_remount_leaves_alone() -> None:
-    words = ("ro", "remount", "user_id", "allow_other", "x-systemd.requires", "region", "ttl")
-    assert left_alone(words) == ["region", "ttl"]
+def test_what_a_remount_cannot_change() -> None:
+    words = "ro remount user_id _netdev allow_other x-systemd.requires region ttl".split()
+    assert decided_before(words) == ["allow_other", "region"]

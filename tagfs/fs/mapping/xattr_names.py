@@ -31,6 +31,7 @@ class XattrKind(enum.Enum):
     OBJECT = "a fact about the object, or a header that is kept with it"
     STATUS = "the state of the mount, as JSON"
     REFRESH = "setting it invalidates what is cached"
+    REMOUNT = "asking for it changes options of the mount, which the name ends with"
     DESKTOP_TAGS = "user.xdg.tags: the labels of a file manager"
     OTHER_USER = "any other user.* name, kept in the user metadata"
     RESERVED_USER = "a user.* name of ours that stands for nothing"
@@ -56,7 +57,12 @@ _WHOLE: Final = {
 ANNOTATION: Final = "user.annotation."
 """What names of annotations begin with; where there are none, such a name is like any other."""
 
+REMOUNT: Final = "user.tagfs.remount."
+"""What the name begins with that changes options: a question, because on a read-only mount the
+kernel lets nobody set an attribute."""
+
 _PREFIXES: Final = (
+    (REMOUNT, XattrKind.REMOUNT),
     ("user.tag.", XattrKind.TAG),
     ("tag.", XattrKind.TAG),
     ("user.bucket.tag.", XattrKind.BUCKET_TAG),

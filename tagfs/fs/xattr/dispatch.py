@@ -1,6 +1,7 @@
 """Extended attributes: each name goes to what it stands for."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ class XattrDispatcher:
         """
         parsed = self._parse(name)
         match parsed.kind:
-            case XattrKind.FOREIGN:
+            case XattrKind.FOREIGN | XattrKind.REFRESH:
                 raise NoSuchTag(name)
             case XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
@@ -72,10 +73,8 @@ class XattrDispatcher:
                 return self._keeper(parsed).get(path, name)
             case XattrKind.DESKTOP_TAGS:
                 return self._labels.get(path)
-            case XattrKind.STATUS:
-                return self._status_value(path)
-            case XattrKind.REFRESH:
-                raise NoSuchTag(name)
+            case XattrKind.STATUS | XattrKind.REMOUNT:
+                return self._of_mount(path, parsed)
             case XattrKind.META:
                 return self._metadata.get(path, parsed.rest)
             case XattrKind.OBJECT:
@@ -108,7 +107,7 @@ class XattrDispatcher:
         self._prepare(path)
         parsed = self._parse(name)
         match parsed.kind:
-            case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.RESERVED_USER:
+            case XattrKind.FOREIGN | XattrKind.SYSTEM | XattrKind.RESERVED_USER | XattrKind.REMOUNT:
                 raise Unsupported(name)
             case XattrKind.OTHER_USER | XattrKind.ANNOTATION:
                 self._keeper(parsed).set(path, name, value, flags)
@@ -136,7 +135,7 @@ class XattrDispatcher:
         self._prepare(path)
         parsed = self._parse(name)
         match parsed.kind:
-            case XattrKind.FOREIGN | XattrKind.REFRESH:
+            case XattrKind.FOREIGN | XattrKind.REFRESH | XattrKind.REMOUNT:
                 raise NoSuchTag(name)
             case XattrKind.SYSTEM | XattrKind.RESERVED_USER:
                 raise Unsupported(name)
@@ -186,10 +185,24 @@ class XattrDispatcher:
         if entry.is_link and uid not in (0, entry.attributes.uid):
             raise NotPermitted(f"{path}: a link of another user")
 
-    def _status_value(self, path: str) -> bytes:
+    def _of_mount(self, path: str, parsed: XattrName) -> bytes:
         if path != "/":
-            raise NoSuchTag("user.tagfs.status is on the root of the mount")
+            raise NoSuchTag("what the mount tells is on its root")
+        if parsed.kind is XattrKind.REMOUNT:
+            return self._remount(parsed.rest)
         return json.dumps(self._status(), sort_keys=True).encode("ascii")
+
+    def _remount(self, options: str) -> bytes:
+        """Change options of the mount, for root and who mounted; the value is empty.
+
+        Raises:
+            NotPermitted, SettingsError
+        """
+        uid, _gid = self._env.caller()
+        if uid not in (0, os.getuid()):
+            raise NotPermitted("only root and who mounted it change a mount")
+        self._env.remount(options)
+        return b""
 
     def _refresh(self, path: str) -> None:
         if path == "/":

@@ -10,9 +10,12 @@ from tagfs.store.versions import is_settled
 _SECOND_NS: Final = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CacheClock:
-    """The times that a cache goes by, in seconds and (`wall`) in nanoseconds since the epoch."""
+    """The times that a cache goes by, in seconds and (`wall`) in nanoseconds since the epoch.
+
+    Those for which it may remember (`ttl`, `tag_ttl`, `negative_ttl`) may change at any time.
+    """
 
     ttl: float
     tag_ttl: float

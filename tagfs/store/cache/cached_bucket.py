@@ -90,10 +90,9 @@ class CachedBucket:
         few = max(max_entries // 8, 1)
         listings = Listings(self._rows, max_listing)
         self._known = EntryStore(LRUCache(few), LRUCache(few), LRUCache(few), listings, memory)
-        clocks = CacheClock(
-            ttl, tag_ttl, ttl if negative_ttl is None else negative_ttl, clock, wall
-        )
+        clocks = CacheClock(ttl, tag_ttl, ttl, clock, wall)
         self._state = state = Coalescer(clocks, self._known)
+        self.set_ages(ttl=ttl, tag_ttl=tag_ttl, negative_ttl=negative_ttl)
         scans = Scans(state.lock, clocks, state.counts, listings, max_listing)
         rewrites, recollection = KeyLocks(), Recollection(state, memory)
         self._tags = CachedTags(inner, state, rewrites, recollection, counts_tags=counts_tags)
@@ -158,6 +157,12 @@ class CachedBucket:
             )
 
     # Housekeeping
+
+    def set_ages(self, *, ttl: float, tag_ttl: float, negative_ttl: float | None) -> None:
+        """Remember for other times from now on, what is remembered already included."""
+        clocks = self._state.clocks
+        clocks.ttl, clocks.tag_ttl = ttl, tag_ttl
+        clocks.negative_ttl = ttl if negative_ttl is None else negative_ttl
 
     def forget(self, prefix: str = "") -> None:
         """Drop what is remembered of all keys that begin with `prefix`."""

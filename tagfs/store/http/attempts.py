@@ -25,7 +25,7 @@ from tagfs.store.http.messages import (
     Response,
     repair_header,
 )
-from tagfs.store.http.pacing import UNLIMITED, Pace, RateLimits
+from tagfs.store.http.pacing import Pace
 from tagfs.store.http.request_body import Stream
 from tagfs.store.http.retry import RetryState, is_throttling
 from tagfs.store.http.slots import Slots
@@ -68,7 +68,7 @@ class Attempts:
         *,
         parallel: int,
         observer: Observer | None,
-        limits: RateLimits = UNLIMITED,
+        pace: Pace,
     ) -> None:
         self._bucket = bucket
         self._dialect = dialect
@@ -76,7 +76,7 @@ class Attempts:
         self.server = ""  # what the last answer that named its maker called him
         self._closed = threading.Event()
         self._slots = Slots(parallel)
-        self._pace = Pace(limits)
+        self._pace = pace
 
     def send(
         self,

@@ -37,6 +37,12 @@ class Pace:
         self._lock = threading.Lock()
         self._request_free = self._upload_free = self._download_free = 0.0  # on the clock
 
+    def set_limits(self, limits: RateLimits) -> None:
+        """Go by other limits from the next turn on; what was given before them counts no more."""
+        with self._lock:
+            self._limits = limits
+            self._request_free = self._upload_free = self._download_free = 0.0
+
     def turn(self, size: int, *, at_once: bool = False) -> float | None:
         """Take the next turn, for a body of `size` bytes; return the seconds to wait until then.
 

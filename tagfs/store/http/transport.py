@@ -22,7 +22,7 @@ from tagfs.store.http.connections import NoResponse
 from tagfs.store.http.demands import Demands
 from tagfs.store.http.endpoints import Endpoint
 from tagfs.store.http.messages import FIRST_FAILURE, OK, Observer, Request, Response, check_key
-from tagfs.store.http.pacing import UNLIMITED, RateLimits
+from tagfs.store.http.pacing import UNLIMITED, Pace, RateLimits
 from tagfs.store.http.request_body import Body, Stream, prepare_body
 from tagfs.store.http.retry import RetryState
 from tagfs.store.http.sites import Site, Sites
@@ -59,7 +59,7 @@ class TransportOptions:
 
 
 class Transport:
-    """Delivers the requests of one bucket. Thread-safe."""
+    """Delivers the requests of one bucket, at a `pace` that may change. Thread-safe."""
 
     def __init__(
         self,
@@ -71,17 +71,15 @@ class Transport:
         self.options = options or TransportOptions()
         self._dialect = dialect
         self._authenticator = authority
-        self._sites = Sites(
-            dialect,
-            endpoint,
-            lambda at: ConnectionPool(at, self.options.trust, self.options.proxy),
-        )
+        trust, proxy = self.options.trust, self.options.proxy
+        self._sites = Sites(dialect, endpoint, lambda at: ConnectionPool(at, trust, proxy))
+        self.pace = Pace(self.options.limits)
         self._attempts = Attempts(
             endpoint.bucket,
             dialect,
             parallel=self.options.parallel,
             observer=self.options.observer,
-            limits=self.options.limits,
+            pace=self.pace,
         )
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
 

@@ -42,7 +42,7 @@ class CatalogueKit(Kit):
             lambda: self.clock.now + self.step,
         )
         self.catalogue = open_catalogue(Path(self._folder.name), "b.sqlite", 2**30, host)
-        memory = MountMemory(
+        self.memory = MountMemory(
             self.catalogue,
             self.clock,
             ttl=self._words["ttl"],
@@ -50,7 +50,7 @@ class CatalogueKit(Kit):
             edits_show=self._edits_show,
         )
         self.cache = CachedBucket(
-            self.inner, clock=self.clock, wall=self.clock.ns, memory=memory, **self._words
+            self.inner, clock=self.clock, wall=self.clock.ns, memory=self.memory, **self._words
         )
 
     def close(self) -> None:

@@ -55,3 +55,12 @@ def test_a_turn_that_is_not_now_is_not_taken(clock: Clock) -> None:
     assert pace.turn(0, at_once=True) == 0
     assert pace.turn(0, at_once=True) is None
     assert pace.turn(0) == 0.25
+
+
+def test_other_limits_hold_from_the_next_turn_on(clock: Clock) -> None:
+    pace = Pace(RateLimits(requests=0.001), clock)
+    assert [pace.turn(0) for _ in range(2)] == [0, 1000]
+    pace.set_limits(RateLimits(requests=4, upload=1000))
+    assert [pace.turn(0) for _ in range(2)] == [0, 0.25]
+    pace.set_limits(UNLIMITED)
+    assert [pace.turn(10**9) for _ in range(2)] == [0, 0]
