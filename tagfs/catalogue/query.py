@@ -10,7 +10,7 @@ from typing import Any, Final
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
 from tagfs.catalogue.rows import DAMAGED, Known, unpack_tags
-from tagfs.catalogue.statements import SELECT, read_row, within
+from tagfs.catalogue.statements import BARE, KEYS, read_row, within
 from tagfs.store.objects import ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
@@ -23,30 +23,26 @@ _TAGS: Final = "(o.tags_at < ? OR o.tagset IS NULL)"
 _DETAIL: Final = "(o.detail IS NULL OR NOT o.settled)"
 
 
-def find(catalogue: Catalogue, prefix: str, wanted: Expression | None) -> Iterator[Known]:
-    """Yield the objects below `prefix` whose tags are known and match; None: that have none.
+def find(catalogue: Catalogue, prefix: str, wanted: Expression) -> Iterator[Known]:
+    """Yield the objects below `prefix` whose tags are known and match, without their details.
 
     Those of which only the tags are known are among them. Sorted by key.
     """
-    catalogue.flush()
-    numbers = _matching(catalogue, wanted)
-    where, values = within(prefix, "o.key")
-    if len(numbers) > AT_ONCE:
-        for row in catalogue.database.rows(f"{SELECT} WHERE {where} ORDER BY o.key", values):
-            known = _read(row)
-            if known and known.tags is not None and _is_wanted(known.tags, wanted):
-                yield known
-        return
-    marks = ",".join(map(str, numbers))
-    sql = f"{SELECT} WHERE {where} AND o.tagset IN ({marks}) ORDER BY o.key"
-    for row in catalogue.database.rows(sql, values):
+    for row in _matching_rows(catalogue, BARE, prefix, wanted):
         known = _read(row)
         if known is not None:
             yield known
 
 
-def vocabulary(catalogue: Catalogue, prefix: str) -> dict[str, set[str]]:
-    """Return all keys of tags below a prefix, and the values of each."""
+def find_keys(catalogue: Catalogue, prefix: str, wanted: Expression) -> Iterator[str]:
+    """Yield the keys of these, at a tenth of the cost."""
+    return (row[0] for row in _matching_rows(catalogue, KEYS, prefix, wanted))
+
+
+def vocabulary(
+    catalogue: Catalogue, prefix: str, only: Expression | None = None
+) -> dict[str, set[str]]:
+    """Return all keys of tags below a prefix, and the values of each; of what matches alone."""
     catalogue.flush()
     where, values = within(prefix, "o.key")
     sql = (
@@ -55,8 +51,10 @@ def vocabulary(catalogue: Catalogue, prefix: str) -> dict[str, set[str]]:
     )
     found: dict[str, set[str]] = {}
     for (tagging,) in catalogue.database.rows(sql, values):
-        for key, value in _tags(tagging).items():
-            found.setdefault(key, set()).add(value)
+        tags = _tags(tagging)
+        if only is None or only.matches(tags):
+            for key, value in tags.items():
+                found.setdefault(key, set()).add(value)
     return found
 
 
@@ -127,13 +125,19 @@ def size_on_disk(catalogue: Catalogue) -> int:
         return 0
 
 
-def _matching(catalogue: Catalogue, wanted: Expression | None) -> list[int]:
-    rows = catalogue.database.rows("SELECT id, tagging FROM tagsets")
-    return [number for number, tagging in rows if _is_wanted(_tags(tagging), wanted)]
-
-
-def _is_wanted(tags: TagSet, wanted: Expression | None) -> bool:
-    return not tags if wanted is None else wanted.matches(tags)
+def _matching_rows(
+    catalogue: Catalogue, select: str, prefix: str, wanted: Expression
+) -> Iterator[tuple[Any, ...]]:
+    catalogue.flush()
+    sets = catalogue.database.rows("SELECT id, tagging FROM tagsets")
+    numbers = {number for number, tagging in sets if wanted.matches(_tags(tagging))}
+    are_few = len(numbers) <= AT_ONCE
+    where, values = within(prefix, "o.key")
+    chosen = f"IN ({','.join(map(str, numbers))})" if are_few else "IS NOT NULL"
+    sql = f"{select} WHERE {where} AND o.tagset {chosen} ORDER BY o.key"
+    for *row, number in catalogue.database.rows(sql, values):
+        if are_few or number in numbers:
+            yield tuple(row)
 
 
 def _tags(tagging: str) -> TagSet:

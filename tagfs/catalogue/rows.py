@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from tagfs.errors import InvalidTag
@@ -109,8 +110,9 @@ def pack_tags(tags: TagSet) -> str:
     return render_tagging(TagSet(dict(sorted(tags.items()))))
 
 
+@lru_cache(maxsize=4096)
 def unpack_tags(text: str) -> TagSet:
-    """Return what was packed."""
+    """Return what was packed; of many objects most have one of few sets."""
     return parse_tagging(text)
 
 

@@ -14,11 +14,16 @@ from tagfs.catalogue.rows import (
     unpack_tags,
 )
 
-SELECT: Final = (
+_COLUMNS: Final = (
     "SELECT o.key, o.size, o.etag, o.modified_ns, o.seen_at, k.type, k.storage_class,"
-    " o.detail, o.detail_at, o.settled, t.tagging, o.tags_at FROM objects o"
+    " {}, t.tagging, o.tags_at{} FROM objects o"
     " LEFT JOIN kinds k ON k.id = o.kind LEFT JOIN tagsets t ON t.id = o.tagset"
 )
+SELECT: Final = _COLUMNS.format("o.detail, o.detail_at, o.settled", "")
+BARE: Final = _COLUMNS.format("NULL, NULL, NULL", ", o.tagset")
+"""The same without details, which take long to be read, and with the number of the tag set."""
+
+KEYS: Final = "SELECT o.key, o.tagset FROM objects o"
 
 _UPSERT: Final = (
     "INSERT INTO objects (key, size, etag, modified_ns, kind, seen_at, detail, detail_at, settled,"

@@ -1,20 +1,16 @@
 """The views by tag: looked at like any other directory, answered by the catalogue alone."""
 
 import stat
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
-from cachetools import LRUCache
-
-from tagfs.catalogue import query
 from tagfs.catalogue.catalogue import Catalogue
-from tagfs.catalogue.expression import And, Expression
+from tagfs.catalogue.expression import Expression, Test
 from tagfs.errors import AlreadyExists, NotADirectory, NotALink, NotFound, ReadOnly
 from tagfs.fs.clock import Clock
 from tagfs.fs.mapping.paths import Root
 from tagfs.fs.mapping.posix_metadata import Attributes
+from tagfs.fs.views.reader import ViewReader
 from tagfs.fs.views.shown import Shown
 from tagfs.fs.views.view_paths import (
     KINDS,
@@ -25,14 +21,7 @@ from tagfs.fs.views.view_paths import (
     link_text,
     parse_place,
     parse_query,
-    unique_names,
 )
-
-HELD: Final = 5.0
-"""Seconds for which a directory of links stays as it was read, while its links are followed."""
-
-MANY: Final = 64
-"""Directories of links that are held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +46,12 @@ class Views:
     """Answers for the paths below the directory of views that are about tags. Thread-safe."""
 
     def __init__(self, catalogue: Catalogue, root: Root, look: TagLook, clock: Clock) -> None:
-        self._only = look.only
+        self._reader = ViewReader(catalogue, root, look.only, clock)
         self._is_mkdir = look.is_mkdir
         self._name = look.name
         self._catalogue = catalogue
         self._root = root
         self._directory = replace(look.directory, mode=stat.S_IFDIR | 0o555)
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._held: LRUCache[tuple[str, ...], tuple[float, Mapping[str, str]]] = LRUCache(MANY)
 
     def describe(self, path: str) -> Shown:
         """Return the attributes of something here.
@@ -98,7 +84,7 @@ class Views:
         for name in self._directories(place):
             yield name, stat.S_IFDIR
         if place.wanted is not None:
-            for name in self._links(place, fresh=True):
+            for name in self._reader.links(place.wanted):
                 yield name, stat.S_IFLNK
 
     def read_link(self, path: str) -> str:
@@ -165,7 +151,11 @@ class Views:
 
     def _check_there(self, place: Place) -> None:
         """Raise NotFound for a directory of a tag that nothing has."""
-        if place.parts[:1] == (TAG,) and place.wanted is not None and not self._links(place):
+        if place.parts[:1] != (TAG,) or not isinstance(place.wanted, Test):
+            return
+        key, value = place.wanted.key.text, place.wanted.value
+        values = self._reader.vocabulary(key).get(key, ())
+        if not values or (value is not None and value.text not in values):
             raise NotFound("/".join(place.parts))
 
     def _directories(self, place: Place) -> list[str]:
@@ -175,30 +165,16 @@ class Views:
             return sorted(self._kept())
         if place.parts != (TAG,) and place.tag is None:
             return []
-        words = query.vocabulary(self._catalogue, self._root.prefix)
+        words = self._reader.vocabulary()
         found = words.get(place.tag, ()) if place.tag is not None else words
         mark = "" if place.tag is None else "="
         names = (encode(f"{mark}{text}") for text in found)
         return sorted(name for name in names if name is not None)
 
     def _target(self, place: Place) -> str:
-        path = self._links(place).get(place.name or "")
+        assert place.wanted is not None  # noqa: S101  (it has names)
+        name = place.name or ""
+        path = self._reader.links(place.wanted, name).get(name)
         if path is None:
-            raise NotFound("/".join((*place.parts, place.name or "")))
+            raise NotFound("/".join((*place.parts, name)))
         return path
-
-    def _links(self, place: Place, *, fresh: bool = False) -> Mapping[str, str]:
-        """Return the paths that a directory shows, by their names in it."""
-        now = self._clock()
-        with self._lock:
-            held = self._held.get(place.parts)
-        if held is not None and not fresh and now - held[0] < HELD:
-            return held[1]
-        assert place.wanted is not None  # noqa: S101  (who calls looked)
-        wanted = place.wanted if self._only is None else And(place.wanted, self._only)
-        known = query.find(self._catalogue, self._root.prefix, wanted)
-        paths = [path for one in known if (path := self._root.to_path(one.key)) is not None]
-        links = unique_names(list(dict.fromkeys(paths)))
-        with self._lock:
-            self._held[place.parts] = now, links
-        return links

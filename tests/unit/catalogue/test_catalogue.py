@@ -16,7 +16,7 @@ from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.database import Database, Unusable
 from tagfs.catalogue.expression import parse_expression
 from tagfs.catalogue.place import catalogue_name
-from tagfs.catalogue.query import find, unknown_tags, vocabulary
+from tagfs.catalogue.query import find, find_keys, unknown_tags, vocabulary
 from tagfs.catalogue.rows import Known, pack_detail, pack_etag, unpack_detail, unpack_etag
 from tagfs.mount_catalogue import described
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType
@@ -341,21 +341,27 @@ def test_objects_are_found_by_their_tags(catalogue: Catalogue) -> None:
         catalogue.saw_tags(key, value)
     catalogue.saw(an_object("c"))
 
-    def keys(text: str | None, prefix: str = "") -> list[str]:
-        wanted = None if text is None else parse_expression(text)
-        return [known.key for known in find(catalogue, prefix, wanted)]
+    def keys(text: str, prefix: str = "") -> list[str]:
+        wanted = parse_expression(text)
+        found = [known.key for known in find(catalogue, prefix, wanted)]
+        assert list(find_keys(catalogue, prefix, wanted)) == found
+        return found
 
     assert keys("team") == ["a/1", "a/2"]
     assert keys("not team=blue") == ["a/2", "a0", "b"]
     assert keys("x", "a/") == ["a/2"]
-    assert keys(None) == ["b"]
+    assert keys("not *") == ["b"]
     assert vocabulary(catalogue, "a/") == {"team": {"blue", "red"}, "x": {""}}
+    assert vocabulary(catalogue, "a/", parse_expression("team=blue")) == {"team": {"blue"}}
 
 
 def test_many_sets_are_found_as_few_are(catalogue: Catalogue) -> None:
     for number in range(700):
         catalogue.saw_tags(f"{number:03}", tags(n=str(number)))
     assert len(list(find(catalogue, "", parse_expression("n=*")))) == 700
+    others = list(find_keys(catalogue, "", parse_expression("not n~^6")))
+    assert len(others) == 589
+    assert "600" not in others
 
 
 def test_a_catalogue_stays_below_its_size(tmp_path: Path, time: Time) -> None:
