@@ -41,7 +41,7 @@ from tagfs.fuse.listers import Listers
 from tagfs.fuse.lookers import Lookers
 from tagfs.fuse.operations import Operations
 from tagfs.host.lifecycle import MountLifecycle
-from tagfs.host.malloc import keep_little
+from tagfs.host.malloc import keep_little, trim_soon
 from tagfs.host.preflight import check_host
 from tagfs.monitoring.mount_status import MountStatus
 from tagfs.monitoring.request_log import RequestLog
@@ -217,7 +217,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             choices=_choices(settings),
             executor=executor,
             upload_executor=upload_executor,
-            budget=MemoryBudget(settings.memory),
+            budget=MemoryBudget(settings.memory, trim_soon),
             staging=parts.staging,
             caller=caller,
             caller_execs=caller.is_exec,

@@ -1,6 +1,11 @@
 """How much memory read-ahead may take over the whole mount."""
 
 import threading
+from collections.abc import Callable
+from typing import Final
+
+MUCH: Final = 8 * 1024**2
+"""Bytes that are worth giving back to the system."""
 
 
 class MemoryBudget:
@@ -9,9 +14,12 @@ class MemoryBudget:
     What a program asked for is always taken; reading ahead asks first whether there is room.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_unused: Callable[[], None] | None = None) -> None:
+        """`on_unused` is called when nothing is taken any more and much was; it must be brief."""
         self.limit = limit
+        self._on_unused = on_unused
         self._used = 0
+        self._most = 0  # since nothing was used
         self._lock = threading.Lock()
 
     @property
@@ -27,8 +35,14 @@ class MemoryBudget:
         """Count `size` bytes as taken."""
         with self._lock:
             self._used += size
+            self._most = max(self._most, self._used)
 
     def give_back(self, size: int) -> None:
         """Count `size` bytes as free again."""
         with self._lock:
             self._used -= size
+            if self._used:
+                return
+            most, self._most = self._most, 0
+        if most >= MUCH and self._on_unused is not None:
+            self._on_unused()
