@@ -43,6 +43,7 @@ class Detail:
         readable: False while an archived object is not restored.
         restore: of an archived one that is being or was restored, what the service says
             of that: whether it goes on, and until when it lasts.
+        tags: the tag set, where the answer itself had it; of the moment of that answer alone.
     """
 
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
@@ -53,6 +54,7 @@ class Detail:
     target: str | None = None
     readable: bool = True
     restore: str = ""
+    tags: TagSet | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,9 @@ def test_attributes_and_tags_come_with_the_listing(
     for it lists no tags.
     """
     count = 60
-    with emulator(tmp_path, 1, service="s3", options=[f"listing={listing}"]) as running:
+    with emulator(
+        tmp_path, 1, service="s3", options=[f"listing={listing}", "access=on"]
+    ) as running:
         bucket = running.take()
         client = running.open(bucket)
         for number in range(count):
@@ -191,6 +193,7 @@ def test_attributes_and_tags_come_with_the_listing(
                 metadata=metadata, headers=headers, tags=TagSet({**TAGS, "n": str(number)})
             )
             client.put(f"d/{number:02}", BytesSource(b"x" * number), new)
+        client.put("e/cold", BytesSource(b"x"), NewObject(tags=TagSet(TAGS)))
         client.close()
         with mounted(running, bucket, tmp_path / "mnt") as mount:
             log = mount.requests()
@@ -207,6 +210,10 @@ def test_attributes_and_tags_come_with_the_listing(
             assert [f'user.tag.n="{n}"' in tags for n in range(count)] == [True] * count
             kinds = log.kinds()
             assert kinds["HEAD"] + kinds["GET tagging"] <= 6 + (0 if lists_tags else count), kinds
+            # Of a file that was not listed, a HEAD tells the tags as well.
+            before = log.kinds()
+            assert getfattr(mount.path / "e/cold")["user.tag.team"] == "blue"
+            assert (log.kinds() - before)["GET tagging"] == (0 if lists_tags else 1)
             # What is changed is asked for as ever, and keeps all that it had.
             os.setxattr(mount.path / "d/07", "user.tag.n", b"other")
             (mount.path / "d/08").write_bytes(b"new")

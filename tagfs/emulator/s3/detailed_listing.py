@@ -6,7 +6,7 @@ where nobody set one; RustFS leaves out what begins the names of user metadata. 
 `list-type=ext-v1`, a version 2 with user metadata, which is plain text there, and without tags.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -57,9 +57,7 @@ def _render(context: Context, item: ListedObject, variant: str) -> str:
     entries |= {name.lower(): text for name, text in attributes.headers.items()}
     if variant == "minio":
         entries.setdefault("expires", _NEVER)
-    tags = "&".join(
-        f"{quote_plus(key)}={quote_plus(value)}" for key, value in attributes.tags.items()
-    )
+    tags = _render_tags(attributes.tags)
     shown = tags and "deny_tags" not in context.request.modes
     metadata = "".join(f"<{k}>{escape(v[:longest])}</{k}>" for k, v in entries.items())
     return (
@@ -67,3 +65,18 @@ def _render(context: Context, item: ListedObject, variant: str) -> str:
         + (element("UserTags", tags[:longest]) if shown else "")
         + group("Internal", element("K", 1), element("M", 0))
     )
+
+
+def tags_in_headers(context: Context, *, cut: bool) -> dict[str, str]:
+    """Return the header with an object's tags that MinIO adds for who asks; none without tags."""
+    if context.own("tagging-directive") != "ACCESS" or "deny_tags" in context.request.modes:
+        return {}
+    record = context.storage.objects.get(context.bucket.id, context.key)
+    if record is None or not record.attributes.tags:
+        return {}
+    tags = _render_tags(record.attributes.tags)
+    return {f"{context.family}tagging": tags[:_SHORT] if cut else tags}
+
+
+def _render_tags(tags: Mapping[str, str]) -> str:
+    return "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in tags.items())

@@ -24,6 +24,8 @@ listing=plain|minio|rustfs|cut|yandex|yandex_cut
                        metadata=true is ignored; or answered as by these, with headers and tags of
                        each object; yandex: list-type=ext-v1 is answered, with user metadata; cut:
                        with three letters of each value
+access=off|on|cut      HEAD and GET with x-amz-tagging-directive: ACCESS are answered with the tags,
+                       as by MinIO; cut: with three letters of them
 etags=md5|none|other   none: no answer tells an ETag; other: they are hexadecimal, and no MD5
 """
 
@@ -48,6 +50,7 @@ KNOWN: Final = {
     "checksums": ("on", "off", "refused", "uncopied"),
     "etags": ("md5", "none", "other"),
     "listing": detailed_listing.KNOWN,
+    "access": ("off", "on", "cut"),
 }
 KEPT_MARKERS: Final[Mapping[str, Literal["", "occupied", "bulk"]]] = {
     "keys": "",
@@ -106,6 +109,7 @@ class Foreign:
         self._keeps_metadata = chosen["metadata"] == "kept"
         self._reports_etags = chosen["etags"] != "none"
         self._listing = chosen["listing"]
+        self._access = chosen["access"]
 
     async def answer(self, route: Route, context: Context) -> Reply:
         """Carry a request out, or refuse it, as that server does."""
@@ -122,6 +126,8 @@ class Foreign:
         if operation == "ListObjects" and detailed_listing.is_extended(context, self._listing):
             handler = list_objects.ListObjectsV2
         reply = await handler(self._directories.place(self._drop(context)))
+        if self._access != "off" and operation in {"HeadObject", "GetObject"}:
+            reply.headers |= detailed_listing.tags_in_headers(context, cut=self._access == "cut")
         if not self._reports_etags or (is_marker and self._directories.drops_etags):
             reply.headers.pop("ETag", None)
         if not self._reports_etags and reply.headers.get("Content-Type") == "application/xml":

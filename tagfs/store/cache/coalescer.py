@@ -204,6 +204,8 @@ class Coalescer:
         """Remember what HEAD or GET reported (under the lock)."""
         settled = info is not None and self.clocks.settled(info.last_modified_ns, at)
         self.known.record_read(key, info, at, settled=settled)
+        if info is not None and info.detail is not None and info.detail.tags is not None:
+            self.known.record_tags(key, info.detail.tags, at)
 
     def record_lookup(self, key: str, found: Lookup, at: float) -> None:
         """Remember what the service reported of one path (under the lock)."""

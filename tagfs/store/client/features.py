@@ -29,6 +29,8 @@ class Features:
         heeds_subresources: whether it looks at sub-resources at all; None while nobody knows.
         tags_proven: PUT ?tagging is surely no PutObject.
         tags_readable: an object's tags were read: the right to do so is there.
+        tags_in_heads: HEAD and GET are answered with the tags, for who asks so; None while nobody
+            knows.
         listable: the bucket was listed: the right to do so is there.
         unlistable: it may not be where it is mounted, so only what a HEAD shows is known.
         links_proven: PutSymlink surely makes a link.
@@ -50,6 +52,7 @@ class Features:
         self.heeds_subresources: bool | None = None
         self.tags_proven = False
         self.tags_readable = False
+        self.tags_in_heads: bool | None = None
         self.listable = False
         self.unlistable = False
         self.links_proven = not dialect.probes_links
@@ -153,6 +156,12 @@ class Features:
         """Note that tags of an object were read."""
         with self._lock:
             self.tags_readable = True
+
+    def note_tags_in_heads(self, *, right: bool) -> None:
+        """Note whether HEAD is answered with the tags that the object has, where it asks so."""
+        with self._lock:
+            self.tags_in_heads = right
+        logger.info("bucket %r: HEAD and GET tell %s", self._bucket, "tags" if right else "no tags")
 
     def note_uncopied(self) -> None:
         """Note that an object has what no copy takes along."""

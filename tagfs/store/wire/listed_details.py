@@ -44,17 +44,20 @@ _ZERO_TIME: Final = re.compile("[A-Z][a-z]{2}, 01 Jan 0001 .*")
 """An `expires` that nobody set, as Go writes it."""
 
 
-def listed_tags(text: str | None) -> TagSet | None:
-    """Return the tags that are listed of an object; None where they cannot be read.
+def read_tags(dialect: "Dialect", text: str | None) -> TagSet | None:
+    """Return the tags that a listing or a header has of an object; None where that is uncertain.
 
-    A "+" is a blank here.
+    A "+" is a blank here. Tags that the rules do not know are asked for by a request of their own,
+    from which the rules learn.
     """
     if not text:
         return NO_TAGS
     try:
-        return parse_tagging(text.replace("+", "%20"))
+        tags = parse_tagging(text.replace("+", "%20"))
+        dialect.object_tag_rules.check(tags)
     except InvalidTag:
         return None
+    return tags
 
 
 def listed_detail(
@@ -87,7 +90,7 @@ def _read_headers(dialect: "Dialect", info: ObjectInfo, element: Element) -> Sho
     if extra is None and element.find("Internal") is None:
         return info, None
     detail = listed_detail(dialect, info, {} if extra is None else fields_of(extra))
-    tags = listed_tags(element.findtext("UserTags"))
+    tags = read_tags(dialect, element.findtext("UserTags"))
     return info if detail is None else info.with_detail(detail), tags
 
 

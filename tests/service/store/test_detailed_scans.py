@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import requests
 
-from tagfs.errors import NotFound
+from tagfs.errors import AccessDenied, NotFound
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.client.client import Client
-from tagfs.store.objects import BytesSource, Detail, NewObject, ObjectInfo, Page
+from tagfs.store.objects import BytesSource, Detail, Keep, NewObject, ObjectInfo, Page
 from tagfs.store.tags import NO_TAGS, TagSet
 from tests.emulated import Emulator, emulator
 from tests.mounting import RequestLog
@@ -75,7 +76,7 @@ def test_a_directory_costs_its_listing_and_a_look_at_one_object(rig: Rig) -> Non
     cache = rig.cached()
     assert [info.detail for page in cache.scan("d/") for info in page.objects] == [None] * COUNT
     assert all(cache.head(key).detail and cache.get_tags(key) is not None for key in KEYS)
-    assert rig.kinds() == {"GET list": 1, "HEAD": 1, "GET tagging": 1}
+    assert rig.kinds() == {"GET list": 1, "HEAD": 2, "GET tagging": 1}
     check(cache, rig.client)
     # The next one is its listing alone.
     another = rig.cached()
@@ -177,3 +178,41 @@ def test_metadata_alone_is_for_who_looks(listing_server: tuple[Emulator, bool]) 
     asked = 1 if is_right else 6
     assert rig.kinds() - before == {"HEAD": asked, "GET tagging": 1}
     client.close()
+
+
+@pytest.mark.parametrize("answer", ["on", "off", "cut"])
+def test_a_head_brings_the_tags_where_the_server_is_right(tmp_path: Path, answer: str) -> None:
+    """Then whoever asks for both asks once, and who writes anew need not ask for tags."""
+    options = ["listing=minio", f"access={answer}"]
+    with emulator(tmp_path, 1, service="s3", options=options) as server:
+        client = server.open(bucket := server.take())
+        for key in ("d/seen", "e/cold", "e/read", "e/empty", "e/denied"):
+            tags = NO_TAGS if key == "e/empty" else TAGS
+            client.put(key, BytesSource(b"x"), NewObject(headers=HEADERS, tags=tags))
+        rig = Rig(client, RequestLog(server.log, bucket))
+        cache = rig.cached()
+        list(cache.scan("d/"))
+        saved = int(answer == "on")
+        before = rig.kinds()
+        cache.head("e/cold")
+        assert cache.get_tags("e/cold", max_age=1.0) == TAGS
+        cache.get("e/read")
+        assert cache.get_tags("e/read", max_age=1.0) == TAGS
+        cost = rig.kinds() - before
+        assert (cost["HEAD"], cost["GET"], cost["GET tagging"]) == (1, 1, 2 - 2 * saved)
+        # What is written since counts.
+        cache.put_tags("e/cold", NO_TAGS)
+        assert cache.get_tags("e/cold") == NO_TAGS
+        cache.put("e/read", BytesSource(b"new"), NewObject(tags=Keep.REPLACED))
+        assert client.get_tags("e/read") == TAGS
+        assert cache.get_tags("e/empty") == NO_TAGS
+        # Nothing is concluded from a count alone.
+        url = f"{server.url}/-/faults"
+        requests.post(url, json=["deny_tags"], timeout=60)
+        try:
+            cache.head("e/denied")
+            with pytest.raises(AccessDenied):
+                cache.get_tags("e/denied")
+        finally:
+            requests.delete(url, timeout=60)
+        client.close()

@@ -104,7 +104,7 @@ class ObjectContent:
         self, key: str, start: int, length: int | None, if_match: str | None, *, compressed: bool
     ) -> tuple[Content, _Checksums]:
         """Return content, and the checksums that it should have as far as they are sent."""
-        headers = dict(self._api.dialect.get_headers)
+        headers = {**self._api.dialect.get_headers, **self._heads.tags_demand()}
         if compressed:
             headers["accept-encoding"] = "gzip"
         if start or length is not None:

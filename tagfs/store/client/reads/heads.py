@@ -17,7 +17,9 @@ from tagfs.store.client.error_codes import to_exception
 from tagfs.store.client.reads.listing import ObjectListing
 from tagfs.store.http.messages import Request
 from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_object, parse_target
+from tagfs.store.wire.listed_details import read_tags
 
 _BAD_REQUEST = 400
 # What HEAD and GET answer where a link's target cannot be followed; the link is there.
@@ -102,7 +104,7 @@ class ObjectHeads:
         """Describe several objects by a HEAD each, all at once; see `ObjectReads.head_many`."""
         for key in keys:
             self._api.check_key(key)
-        answers = self._api.request_all([_head_request(key) for key in keys])
+        answers = self._api.request_all([self._request(key) for key in keys])
         found: dict[str, ObjectInfo] = {}
         for key, answer in zip(keys, answers, strict=True):
             if answer is None or answer.error is not None:
@@ -135,6 +137,8 @@ class ObjectHeads:
     ) -> ObjectInfo:
         """Read the answer to HEAD or GET; raises as `parse_object`."""
         info = parse_object(self._api.dialect, key, headers, size)
+        if info.detail and self._features.tags_in_heads:
+            info = info.with_detail(replace(info.detail, tags=self._tags(info, headers)))
         kept = info.detail.headers if info.detail else {}
         for name in self._api.dialect.uncopied:
             if kept.get(name, "") not in {"", self._api.dialect.usual_encryption}:
@@ -147,7 +151,7 @@ class ObjectHeads:
 
     def _head_object(self, key: str) -> ObjectInfo | None:
         """HEAD; None for a link, which HEAD would follow."""
-        request = _head_request(key)
+        request = self._request(key)
         links = self._features.capabilities.symlinks
         # A HEAD's answer may lack the code; which status a link's target earns it is not certain.
         no_link = self._api.dialect.not_a_link & {_BAD_REQUEST}
@@ -179,6 +183,29 @@ class ObjectHeads:
         self._features.note_links()
         return replace(info, type=ObjectType.SYMLINK, detail=detail)
 
+    # Tags with the answers, as MinIO has them
 
-def _head_request(key: str) -> Request:
-    return Request(operation="HeadObject", method="HEAD", key=key, proof_header="etag")
+    def tags_demand(self) -> dict[str, str]:
+        """Return the header that asks for tags, where the server is known to answer it rightly."""
+        return self._demand() if self._features.tags_in_heads else {}
+
+    def tags_by_head(self, key: str) -> TagSet | None:
+        """Return what a HEAD that asks for tags is answered; raises as `head`."""
+        answer = self._api.send(self._request(key, self._demand()))
+        return self._tags(self.describe(key, answer.headers), answer.headers)
+
+    def _demand(self) -> dict[str, str]:
+        return {self._api.header("tagging-directive"): "ACCESS"}
+
+    def _request(self, key: str, demand: Mapping[str, str] | None = None) -> Request:
+        headers = self.tags_demand() if demand is None else demand
+        return Request(
+            operation="HeadObject", method="HEAD", key=key, headers=headers, proof_header="etag"
+        )
+
+    def _tags(self, info: ObjectInfo, headers: Mapping[str, str]) -> TagSet | None:
+        """Return the tags that an answer has, if they are as many as it says that there are."""
+        text = headers.get(self._api.header("tagging"))
+        tags = read_tags(self._api.dialect, text)
+        count = info.detail.tag_count if info.detail else None
+        return tags if tags and len(tags) == count else None

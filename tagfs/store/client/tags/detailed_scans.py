@@ -45,6 +45,7 @@ class DetailedScans:
         self, context: ClientContext, listing: ObjectListing, heads: ObjectHeads, tags: ObjectTags
     ) -> None:
         self._api = context.api
+        self._features = context.features
         self._listing = listing
         self._heads = heads
         self._tags = tags
@@ -70,6 +71,8 @@ class DetailedScans:
             if self.shows_details is None and page.objects:
                 self._judge(form, page)
             plain = self._believed(form, page)
+            if self._features.tags_in_heads is None and any(plain.tags.values()):
+                self._compare_heads(plain)
             if self.form is form:
                 break
         return plain or self._listing.list(prefix, token=token)
@@ -132,6 +135,21 @@ class DetailedScans:
         except NotFound:
             return None
         return details, tags
+
+    def _compare_heads(self, page: Page) -> None:
+        """Find out, by one object that has tags, whether a HEAD tells them as well.
+
+        MinIO does, and RustFS may not. It is a matter of requests alone: what fails is no use.
+        """
+        key = max(page.tags, key=lambda key: len(page.tags[key]))
+        with self._lock, suppress(NotFound):
+            if self._features.tags_in_heads is None:
+                right = False
+                with suppress(
+                    AccessDenied, InvalidRequest, MalformedResponse, Refused, Unsupported
+                ):
+                    right = self._heads.tags_by_head(key) == page.tags[key]
+                self._features.note_tags_in_heads(right=right)
 
     def _believed(self, form: ListingForm, page: Page) -> Page:
         judged, objects = self.form is form, page.objects

@@ -44,8 +44,11 @@ def asked(script: Script) -> list[str]:
     ]
 
 
-def other_server() -> Script:
-    return Script("s3", server="MinIO")
+def other_server(*, knows_heads: bool = True) -> Script:
+    """A server of others; that a HEAD has no tags is known, unless it is to be found out."""
+    script = Script("s3", server="MinIO")
+    script.features.tags_in_heads = False if knows_heads else None
+    return script
 
 
 def test_what_is_right_is_believed() -> None:
@@ -214,3 +217,30 @@ def test_metadata_that_is_wrong_is_not_asked_for_again(answer: Raw) -> None:
     script.on("ListObjects", listed(PLAIN))
     assert [pages(script)[0].objects[0].listed_metadata for _ in range(2)] == [None] * 2
     assert asked(script) == ["headers", "metadata", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (head(x_amz_tagging_count="1", x_amz_tagging="a=b+c"), True),
+        (head(x_amz_tagging_count="1", x_amz_tagging="a=b%2Bc"), False),
+        (head(x_amz_tagging_count="2", x_amz_tagging="a=b+c"), False),
+        (head(x_amz_tagging_count="1"), False),
+        (head(x_amz_tagging="a=b+c"), False),
+        (refused(400, "InvalidArgument"), False),
+        (refused(403, "AccessDenied"), False),
+        (refused(404), None),
+    ],
+)
+def test_heads_are_asked_for_tags_where_one_was_right(answer: Raw, *, right: bool | None) -> None:
+    """The header is sent to a server that lists tags, once; after that only if it is heeded."""
+    script = other_server(knows_heads=False).on("ListObjects", listed(FULL), listed(FULL))
+    script.on("HeadObject", head(x_amz_tagging_count="1")).on("GetObjectTagging", tag_set(a="b c"))
+    assert pages(script.on("HeadObject", answer))[0].tags == {"d/0": TagSet({"a": "b c"})}
+    assert script.features.tags_in_heads is right
+    demands = ["x-amz-tagging-directive" in one.headers for one in script.all_of("HeadObject")]
+    assert demands == [False, True]
+    script.on("HeadObject", answer if right else head(), head()).on("GetObject", described())
+    assert len(pages(script)) == 1  # asked again where the object had gone
+    script.parts.heads.head("d/0")
+    assert ("x-amz-tagging-directive" in script.last.headers) == bool(right)

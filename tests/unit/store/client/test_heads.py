@@ -15,6 +15,7 @@ from tagfs.errors import (
 from tagfs.store.objects import Detail, ObjectType
 from tests.unit.store.client.scripted import (
     LOST,
+    Raw,
     Script,
     described,
     listing,
@@ -169,3 +170,33 @@ def test_encryption_that_no_copy_keeps_is_noticed() -> None:
     assert not script.features.sees_uncopied
     script.on("HeadObject", described(x_amz_server_side_encryption="aws:kms")).parts.heads.head("k")
     assert script.features.sees_uncopied
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "tags"),
+    [
+        ("a=b", "1", {"a": "b"}),
+        ("a=b+c&d=1%2B1", "2", {"a": "b c", "d": "1+1"}),
+        ("a%20b=c%20d", "1", {"a b": "c d"}),
+        ("a=%26", "1", None),  # not of this protocol: asked for by itself, so that rules learn
+        ("k=%C3%A4%3D", "1", {"k": "ä="}),
+        ("a=&b", "2", {"a": "", "b": ""}),
+        ("a=b&c=d", "1", None),
+        ("a=b", None, None),
+        ("a=%zz", "1", None),
+        ("a=b&a=c", "1", None),
+        ("aws%3Ax=b", "1", None),
+        ("", None, None),
+        (None, "2", None),  # the right to read them may be missing
+    ],
+)
+def test_tags_come_with_a_head_where_they_can_be_read(
+    text: str | None, count: str | None, tags: dict[str, str] | None
+) -> None:
+    sent = {"x-amz-tagging": text, "x-amz-tagging-count": count}
+    plain = described()
+    answer = Raw(200, {**plain.headers, **{name: value for name, value in sent.items() if value}})
+    script = Script().on("HeadObject", answer, answer)
+    assert (script.parts.heads.head("k").detail or Detail()).tags is None
+    script.features.note_tags_in_heads(right=True)
+    assert (script.parts.heads.head("k").detail or Detail()).tags == tags
