@@ -296,9 +296,10 @@ class Ground:
 class Service:
     """An emulator that can be killed and started again on the same data, behind a proxy."""
 
-    def __init__(self, kind: str, directory: Path) -> None:
+    def __init__(self, kind: str, directory: Path, listen: str = "127.0.0.1:0") -> None:
         self._kind = kind
         self._directory = directory
+        self._listen = listen
         self.process: subprocess.Popen[str] | None = None
         self._next: subprocess.Popen[str] | None = None
         self.url = ""
@@ -311,7 +312,7 @@ class Service:
         """
         command = [sys.executable, "-m", "tagfs.emulator", "--data", str(self._directory / "data")]
         command += ["--service", self._kind, "--minimum-part-size", str(PART)]
-        command += ["--bucket", "bucket-0"]
+        command += ["--bucket", "bucket-0", "--listen", self._listen]
         waiting = ["sh", "-c", 'read go; exec "$@" </dev/null', "sh", *command]
         pipe = subprocess.PIPE
         self._next = subprocess.Popen(waiting, stdin=pipe, stdout=pipe, text=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.soak.phases import PHASES, Beat
+from tests.soak.phases import PHASES, SERVICES, Beat
 
 HANG = 60.0
 """Seconds that nothing may take."""
@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--summary", type=Path, default=Path("soak.json"), help="where JSON goes")
     parser.add_argument("--fuse", default="auto", help="binding of the mounts: auto, 2 or 3")
+    parser.add_argument("--service", default="oss", choices=SERVICES, help="of the siege")
     parser.add_argument("--only", action="append", choices=sorted(PHASES), help="phases; all")
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -71,7 +72,7 @@ def run(phases: dict[str, Any], chosen: argparse.Namespace, directory: Path) -> 
         place = directory / name.replace(" ", "-")
         place.mkdir()
         reported[name] = _one(
-            phase.run, Beat(place, chosen.seed, seconds, watchdog.beat, chosen.fuse)
+            phase.run, Beat(place, chosen.seed, seconds, watchdog.beat, chosen.fuse, chosen.service)
         )
         print(f"{name}: {reported[name]}", flush=True)
     totals = {

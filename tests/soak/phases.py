@@ -28,6 +28,7 @@ from tests.soak import tools
 from tests.soak.hosts import run_hosts
 from tests.soak.load import run_load
 from tests.soak.model import World, Wrong
+from tests.soak.siege import Plan, run_siege
 
 SERVICES = ("oss", "obs", "s3")
 STEPS_IN_A_WORLD = 5000
@@ -45,6 +46,7 @@ class Beat:
     seconds: float
     beat: Callable[[], None]
     fuse: str
+    service: str
 
     def __post_init__(self) -> None:
         self._end = time.monotonic() + self.seconds
@@ -166,6 +168,12 @@ def load(beat: Beat) -> dict[str, Any]:
     }
 
 
+def siege(beat: Beat) -> dict[str, Any]:
+    """200 users of two mounts; kills, restarts, full disks, clocks that jump."""
+    fuses = ("3", "2") if beat.fuse == "auto" else (beat.fuse, beat.fuse)
+    return run_siege(Plan(beat.service, beat.place, beat.seed, beat.seconds, fuses), beat.beat)
+
+
 def mount_model(beat: Beat) -> dict[str, Any]:
     """Invented programs on a real mount and a local directory: no difference."""
     steps, problems = 0, list[str]()
@@ -279,6 +287,7 @@ PHASES = {
     "matrix": Phase(matrix, 2),
     "kills": Phase(kills, 5),
     "load": Phase(load, 2),
+    "siege": Phase(siege, 4),
     "mount model": Phase(mount_model, 3),
     "posix": Phase(posix, 3),
     "two mounts": Phase(two_mounts, 2),
