@@ -124,7 +124,9 @@ def _read(line: bytes) -> Record | None:
         fields = json.loads(line)
         if not isinstance(fields, dict) or "old" not in fields:
             return None
-        url = parse_url(fields["url"])
-        return Record(url, fields["key"], TagSet(fields["old"]), TagSet(fields["new"]), fields)
-    except (ValueError, KeyError, TypeError, SettingsError):
+        key, old, new = fields["key"], fields["old"], fields["new"]
+        if not all(isinstance(text, str) for text in (key, *old, *old.values(), *new.values())):
+            return None
+        return Record(parse_url(fields["url"]), key, TagSet(old), TagSet(new), fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SettingsError):
         return None

@@ -18,6 +18,11 @@ from tagfs.localfiles.append_log import DurableLines
 SYNC: Final = 0.25
 """Seconds of work that a power failure may let be done again."""
 
+AHEAD: Final = 1_000_000
+"""Blocks that may be done before one that comes earlier in the dump."""
+
+_DIGITS: Final = 18
+
 
 class ProgressFile(AbstractContextManager["ProgressFile"]):
     """Remembers what is done. `add` is thread-safe.
@@ -69,10 +74,12 @@ class ProgressFile(AbstractContextManager["ProgressFile"]):
                     f"{self.path} tells of another restore: finish that one, or delete the file"
                 )
             for line in file:
-                if line.strip().isdigit():
-                    self._mark(int(line))
+                if (text := line.strip()).isdigit() and len(text) <= _DIGITS:
+                    self._mark(int(text))
 
     def _mark(self, number: int) -> None:
+        if number > len(self._done) + AHEAD:
+            return  # no line of ours
         if number >= len(self._done):
             self._done.extend(bytes(number + 1 - len(self._done)))
         self._done[number] = 1

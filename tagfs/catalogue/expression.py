@@ -17,6 +17,7 @@ from fnmatch import translate
 from functools import cached_property
 from typing import Final, Literal
 
+from tagfs.catalogue.regex import compile_regex, is_cheap
 from tagfs.errors import SettingsError
 
 Tags = Mapping[str, str]
@@ -61,8 +62,13 @@ class Test:
         if self.value is None:
             return None
         if self.operator == "~":
-            return re.compile(self.value.text)
+            return compile_regex(self.value.text)
         return _glob(self.value.text) if self.value.is_pattern else None
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether it answers at once, whatever the tags."""
+        return self.operator != "~" or self.value is None or is_cheap(self.value.text)
 
     def matches(self, tags: Tags) -> bool:
         """Say whether a tag set meets the condition."""
@@ -152,13 +158,24 @@ class _Token:
     test: Test | None = None
 
 
-def parse_expression(text: str) -> Expression:
-    """Read an expression.
+MAX_TESTS: Final = 300
+"""Conditions of an expression."""
+
+
+def parse_expression(text: str, *, cheap: bool = False) -> Expression:
+    """Read an expression; `cheap`: one that answers at once, whoever wrote it.
 
     Raises:
         SettingsError: it is none; says where.
     """
-    parser = _Parser(text, list(_tokens(text)))
+    tokens = _tokens(text)
+    tests = [token.test for token in tokens if token.test is not None]
+    if len(tests) > MAX_TESTS:
+        raise SettingsError(f"{len(tests)} conditions: an expression has at most {MAX_TESTS}")
+    costly = [str(one) for one in tests if cheap and not one.is_cheap]
+    if costly:
+        raise SettingsError(f"{costly[0]}: this regex may take long; fewer repetitions do not")
+    parser = _Parser(text, tokens)
     found = parser.alternative(0)
     if parser.rest:
         raise SettingsError(f"{text!r}: cannot go on with {parser.rest[0].kind!r}: 'and' or 'or'?")
@@ -223,8 +240,8 @@ def _test(text: str, found: re.Match[str]) -> Test:
         raise SettingsError(f"{text!r}: an empty key")
     if operator == "~" and value is not None:
         try:
-            re.compile(value.text)
-        except re.error as error:
+            compile_regex(value.text)
+        except ValueError as error:
             raise SettingsError(f"{text!r}: {value.text!r} is no regex: {error}") from None
     return Test(key, operator, value)
 

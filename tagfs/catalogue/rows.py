@@ -1,6 +1,7 @@
 """How objects are written into a catalogue, as short as can be read again. Pure."""
 
 import json
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tagfs.store.tags import TagSet, parse_tagging, render_tagging
 _UPPER: Final = re.compile("[0-9A-F]{32}")
 _LOWER: Final = re.compile("[0-9a-f]{32}")
 
-DAMAGED: Final = (ValueError, TypeError, AttributeError, InvalidTag)
+DAMAGED: Final = (ValueError, TypeError, AttributeError, RecursionError, InvalidTag)
 """What reading a row raises that something else has written."""
 
 Kind = tuple[str, str]
@@ -93,16 +94,27 @@ def unpack_detail(text: str) -> Detail:
     return Detail(
         metadata=_texts(metadata),
         headers=_texts(headers),
-        tag_count=count,
-        crc64=crc64,
-        version_id=version,
-        target=target,
+        tag_count=_number(count),
+        crc64=_number(crc64),
+        version_id=_text(version),
+        target=_text(target),
         readable=unreadable is None,
     )
 
 
 def _texts(fields: Mapping[str, str] | None) -> Mapping[str, str]:
-    return dict(fields.items()) if fields else NOTHING
+    if not fields:
+        return NOTHING
+    "".join(fields.values())  # raises where one is no text
+    return dict(fields)
+
+
+def _text(found: str | None) -> str | None:
+    return None if found is None else "" + found
+
+
+def _number(found: int | None) -> int | None:
+    return None if found is None else operator.index(found)
 
 
 def pack_tags(tags: TagSet) -> str:

@@ -10,7 +10,6 @@ default. Secrets do not belong in it: who may read how a bucket is mounted need 
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from typing import Any, Final
 from tagfs.config.options import SOURCES
 from tagfs.config.settings import BucketUrl, OptionValue, parse_url
 from tagfs.errors import SettingsError
+from tagfs.localfiles.toml_text import parse_toml
 from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
 
 SYSTEM_FILE: Final = Path("/etc/tagfs.toml")
@@ -64,7 +64,7 @@ class ConfigFiles:
         reason = ""
         document: dict[str, Any] = {}
         try:
-            document = tomllib.loads(read_trusted(path))
+            document = parse_toml(read_trusted(path))
         except FileNotFoundError:
             if needed:
                 self.mistakes.append(f"config={path}: no such file")
@@ -75,7 +75,7 @@ class ConfigFiles:
             reason = str(error)
         except Untrusted as error:
             reason = str(error)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:
             reason = f"{path}: {error}"
         if reason:
             self.mistakes.append(reason)

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tagfs.errors import InvalidTag, RulesError
+from tagfs.localfiles.toml_text import parse_toml
 from tagfs.rules.patterns import PathPattern
 from tagfs.rules.rule import Checked, ObjectKind, Rule, RuleSet
 from tagfs.rules.templates import Template
@@ -40,8 +40,8 @@ def read_rules(path: Path, object_tags: TagRules) -> RuleSet:
 def parse_rules(text: str, name: str, object_tags: TagRules) -> RuleSet:
     """Read the text of such a file; `name` is what messages call it."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(text)
+    except ValueError as error:
         raise RulesError(f"{name}: {error}") from error
     tables = document.pop("rules", None)
     if document:

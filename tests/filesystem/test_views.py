@@ -127,7 +127,7 @@ def test_directories_are_the_words_in_use(tree: ViewingFileSystem) -> None:
 @pytest.mark.parametrize(
     "path",
     ["x", "tag/none", "tag/team/=none", "tag/team/=blue/none", "tag/team/=blue/plain/x",
-     "untagged/none", "query/team and", "query/.hidden", "query/team/none"],
+     "untagged/none", "query/team and", "query/.hidden", "query/team/none", "query/k~(a+)+x"],
 )  # fmt: skip
 def test_what_is_not_there(tree: ViewingFileSystem, path: str) -> None:
     with pytest.raises(NotFound):

@@ -1,5 +1,6 @@
 """The phases of a long run. Each works until its time is up and reports what it did."""
 
+import importlib.util
 import os
 import random
 import re
@@ -22,6 +23,7 @@ from tests.emulated import Emulator, emulator
 from tests.faults.crashes import PART, Ground, Service, kill_service
 from tests.faults.matrix import Field
 from tests.faults.operations import OPERATIONS, is_possible
+from tests.fuzzing.targets import TARGETS
 from tests.mounting import mounted
 from tests.simulation import runs as simulated
 from tests.soak import tools
@@ -174,6 +176,31 @@ def siege(beat: Beat) -> dict[str, Any]:
     return run_siege(Plan(beat.service, beat.place, beat.seed, beat.seconds, fuses), beat.beat)
 
 
+def fuzz(beat: Beat) -> dict[str, Any]:
+    """Every reader of the table gets bytes that make it go where it was not yet."""
+    if importlib.util.find_spec("atheris") is None:
+        return {"skipped": ["atheris is not installed: extra fuzz"], "problems": []}
+    runs, problems = 0, list[str]()
+    seconds = max(int(beat.seconds / len(TARGETS)), 1)
+    for name in TARGETS:
+        words = ["--seconds", str(seconds), "--seed", str(beat.seed)]
+        corpus = beat.place / name.replace(" ", "-")
+        command = [sys.executable, "-m", "tests.fuzzing", name, *words, "--corpus", str(corpus)]
+        with (beat.place / "output").open("w+b") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+            while process.poll() is None:
+                beat.beat()
+                time.sleep(1)
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        executed = re.search(r"number_of_executed_units: (\d+)", text)
+        runs += int(executed[1]) if executed else 0
+        found = [path.read_bytes()[:500] for path in corpus.glob("*-*") if path.name[:4] != "seed"]
+        if process.returncode or found:
+            problems.append(f"{name}: {found} {text[-3000:]}")
+    return {"runs": runs, "targets": len(TARGETS), "problems": problems}
+
+
 def mount_model(beat: Beat) -> dict[str, Any]:
     """Invented programs on a real mount and a local directory: no difference."""
     steps, problems = 0, list[str]()
@@ -287,6 +314,7 @@ PHASES = {
     "matrix": Phase(matrix, 2),
     "kills": Phase(kills, 5),
     "load": Phase(load, 2),
+    "fuzz": Phase(fuzz, 4),
     "siege": Phase(siege, 4),
     "mount model": Phase(mount_model, 3),
     "posix": Phase(posix, 3),

@@ -28,6 +28,9 @@ SEEN = 15.0
 
 SIZES = (0, 1, 100, 4096, 4096, 20_000, 150_000, 250_000)
 NAMES = "abcdefgh"
+LATE = 10.0
+"""Seconds for which the service may be busy with what is asked no more."""
+
 FULL = 90.0
 """Seconds after a disk was full in which what was begun then may still fail."""
 
@@ -56,7 +59,7 @@ class Ledger:
 
 
 class Board:
-    """What users and who troubles them tell one another, in memory that they share.
+    """What users and who troubles them know of one another, in memory that they share.
 
     Attributes:
         turns: for each mount a number that is odd while it is away.
@@ -180,8 +183,11 @@ class User:
     def _settle(self, after: Change, *, cut: bool) -> None:
         """Compare what a failed change left with what was there before, and what was wanted.
 
-        Where the disk was full, a program may have stopped in the middle of a file.
+        Where the disk was full, a program may have stopped in the middle of a file. What a mount
+        had sent when it was killed may still be done by the service.
         """
+        self._settled()
+        time.sleep(LATE)
         while True:
             turn = self._settled()
             try:

@@ -70,7 +70,7 @@ def parse_query(name: str) -> Expression:
         NotFound: it is none.
     """
     try:
-        return parse_expression(unquote(name))
+        return parse_expression(unquote(name), cheap=True)
     except SettingsError as error:
         raise NotFound(str(error)) from None
 

@@ -5,6 +5,7 @@ No failure repeats a text that it could not read: a secret may be in it.
 
 import configparser
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -92,9 +93,13 @@ def parse_moment(found: object) -> float | None:
     """Return seconds since the epoch of a time as services and tools write it, or None."""
     try:
         seconds = float(found)  # type: ignore[arg-type]  # what is no number raises
+    except OverflowError:
+        return None
     except (TypeError, ValueError):
         pass
     else:
+        if not math.isfinite(seconds):
+            return None
         return seconds / 1000 if seconds > _MILLISECONDS else seconds
     try:
         moment = datetime.fromisoformat(str(found))
