@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[Emulator]]] = {
     "obs": functools.partial(emulator, buckets=200, service="obs"),
     "s3": functools.partial(emulator, buckets=200, service="s3"),
     "rgw": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw",)),
+    "rgw20": functools.partial(emulator, buckets=20, service="s3", options=("mimic=rgw20",)),
     "ignoring": functools.partial(
         emulator, buckets=20, service="s3", options=("subresources=ignored", "ranges=200")
     ),

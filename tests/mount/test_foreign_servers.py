@@ -287,7 +287,7 @@ class TestFiles:
         assert os.readlink(mount.path / "ln") == "f"
 
 
-@pytest.mark.services("rgw")
+@pytest.mark.services("rgw", "rgw20")
 def test_tags_beyond_the_rules_of_amazon(mount: Mounted) -> None:
     """What is there was allowed by its server, and goes wherever tags go."""
     odd = {"note": "R&D, (Munich)", "x;y": "a=b#c"}

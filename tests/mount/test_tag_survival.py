@@ -270,7 +270,7 @@ def tagged(service: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.mark.services(
-    "oss", "obs", "s3", "rgw", "moto", "ceph", "seaweedfs", "juicefs", "ministack", "fuse2"
+    "oss", "obs", "s3", "rgw20", "moto", "ceph", "seaweedfs", "juicefs", "ministack", "fuse2"
 )
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_g4_tags_survive(

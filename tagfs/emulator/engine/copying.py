@@ -146,8 +146,8 @@ def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attri
         meta = read_meta(context)
         if rules.keeps_type and not context.header("Content-Type"):
             headers["Content-Type"] = kept.headers["Content-Type"]
-    if replaces and not rules.keeps_replaced_tags:
-        tags = {}
+    if not rules.tagging_directive:
+        tags = {} if replaces else tags
     elif _directive(context, "tagging", rules.tags) == "REPLACE":
         tags = read_tags(context)
     return Attributes(

@@ -64,8 +64,8 @@ class CopyRules:
         too_large: the code and the message of the refusal of a source that is too large.
         known_status: the code of the refusal where If-None-Match or If-Modified-Since fails.
         conditional: whether conditions on the source are looked at.
-        keeps_replaced_tags: whether tags survive, or can be given to, a copy that replaces the
-            metadata.
+        tagging_directive: whether it is looked at. If not, tags come along with the metadata, and
+            are lost where that is replaced.
         quotes_etag: whether the ETag in the answer stands in quotes.
         guards_target: whether conditions on what is replaced are looked at.
         annotations: whether annotations go along, as far as the service has them.
@@ -85,7 +85,7 @@ class CopyRules:
     )
     known_status: str = "PreconditionFailed"
     conditional: bool = True
-    keeps_replaced_tags: bool = True
+    tagging_directive: bool = True
     quotes_etag: bool = True
     guards_target: bool = True
     annotations: bool = False

@@ -1,4 +1,4 @@
-"""What makes S3 different, and what Ceph RGW 16 does otherwise (`s3-notes.md`)."""
+"""What makes S3 different, and what Ceph's gateway does otherwise, by its version."""
 
 import re
 import unicodedata
@@ -12,6 +12,7 @@ from tagfs.emulator.engine.list_objects import parse_token, render_token
 from tagfs.emulator.engine.ranges import choose_range
 from tagfs.emulator.engine.rules import CopyRules
 from tagfs.emulator.engine.tags import TagRules
+from tagfs.emulator.s3.ceph import AMAZON, QUINCY, SQUID, TENTACLE, VERSIONS
 from tagfs.emulator.s3.checksums import S3Promises
 from tagfs.emulator.s3.detailed_listing import listed_extra
 from tagfs.emulator.s3.errors import ERRORS, render_error
@@ -48,7 +49,8 @@ def _is_plain(text: str) -> bool:
 
 def make_dialect(chosen: Mapping[str, str]) -> Dialect:
     """Return S3 as the options want it."""
-    is_rgw = chosen["mimic"] == "rgw"
+    has = VERSIONS[chosen["mimic"]]
+    is_rgw = has < AMAZON
 
     def rules(count: int) -> TagRules:
         return TagRules(
@@ -77,34 +79,34 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         signed_parameters=_SIGNED,
         object_tags=rules(10),
         bucket_tags=rules(50),
-        untagged="empty" if is_rgw else "200",
+        untagged="200" if has >= QUINCY else "empty",
         classes={name: name for name in _CLASSES.split()},
         archives=frozenset({"GLACIER", "DEEP_ARCHIVE"}),
         meta_limit=2 * 1024,
         encoded_words=not is_rgw,
         public_lists=True,
         empty_token=False,
-        deletes_versions=not is_rgw,
+        deletes_versions=has >= TENTACLE,
         deletes_uploads=True,
         conditional_writes=chosen["conditional"] == "on",
-        conditional_completion=not is_rgw,
-        part_checksums=chosen["checksums"] in {"on", "uncopied"} and not is_rgw,
+        conditional_completion=has >= TENTACLE,
+        part_checksums=chosen["checksums"] in {"on", "uncopied"} and has >= TENTACLE,
         copied_checksums=chosen["checksums"] == "on",
         kept_markers=KEPT_MARKERS[chosen["directories"]],
         other_etags=chosen["etags"] == "other",
         range_status=int(chosen["ranges"]),
         acls=chosen["acls"] == "on",
         counts_tags=chosen["tagging_count"] == "on",
-        repeats_completion=not is_rgw,
-        reports_completed=not is_rgw,
+        repeats_completion=has >= QUINCY,
+        reports_completed=has >= QUINCY,
         tagging_modifies=is_rgw,
-        keeps_upload_tags=not is_rgw,
+        keeps_upload_tags=has >= SQUID,
         continuation=(render_token, parse_token),
         choose_range=choose_range,
         copies=CopyRules(
-            conditional=not is_rgw,
+            conditional=has >= QUINCY,
             quotes_etag=not is_rgw,
-            keeps_replaced_tags=not is_rgw,
+            tagging_directive=not is_rgw,
             guards_target=not is_rgw,
             annotations=chosen["annotations"] == "on" and not is_rgw,
         ),

@@ -40,6 +40,7 @@ from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.routes import Route
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.s3 import detailed_listing
+from tagfs.emulator.s3.ceph import TENTACLE, VERSIONS
 from tagfs.emulator.s3.real_directories import RealDirectories
 
 KNOWN: Final = {
@@ -105,7 +106,9 @@ class Foreign:
         self._directories = RealDirectories(chosen["directories"])
         self._tagging = chosen["tagging"]
         self._part_copies = chosen["part_copies"] == "on"
-        self._checksums = "off" if chosen["mimic"] == "rgw" else chosen["checksums"]
+        self._checksums = chosen["checksums"]
+        if VERSIONS[chosen["mimic"]] < TENTACLE:
+            self._checksums = "off"
         self._keeps_metadata = chosen["metadata"] == "kept"
         self._reports_etags = chosen["etags"] != "none"
         self._listing = chosen["listing"]

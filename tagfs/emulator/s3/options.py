@@ -1,12 +1,14 @@
 """The variants of the S3 service, chosen by `--option NAME=VALUE`.
 
-mimic=aws|rgw          rgw: as Ceph RGW 16 was measured to do: tags given when a multipart
-                       upload begins, or with a copy that replaces the metadata, are dropped;
+mimic=aws|rgw|rgw19|rgw20
+                       rgw: as Ceph RGW 16 was measured to do: tags given when a multipart
+                       upload begins, or with a copy, are dropped;
                        GET ?tagging of an object without tags is 200 with an empty body;
                        repeated tag keys, any characters and `aws:` are accepted; the ETags of
                        copies come without quotes, and that of a completed upload is empty;
                        an edit of tags moves Last-Modified; conditions of copies, and of
-                       completed uploads, are ignored
+                       completed uploads, are ignored. rgw19, rgw20: with what has come
+                       since (`tagfs.emulator.s3.ceph`)
 tagging_count=on|off   off: no x-amz-tagging-count, as LocalStack (default on)
 acls=on|off            off: as in buckets whose owner is enforced: no ACL can be set (default on)
 conditional=on|off     off: If-Match and If-None-Match do not guard a PUT (default on)
@@ -27,6 +29,7 @@ from collections.abc import Iterable
 
 from tagfs.emulator.engine.demands import KNOWN
 from tagfs.emulator.s3 import foreign
+from tagfs.emulator.s3.ceph import VERSIONS
 
 _KNOWN = {
     **KNOWN,
@@ -35,7 +38,7 @@ _KNOWN = {
     "annotations": ("on", "off"),
     "abac": ("off", "on"),
     **foreign.KNOWN,
-    "mimic": ("aws", "rgw"),
+    "mimic": tuple(VERSIONS),
     "tagging_count": ("on", "off"),
     "acls": ("on", "off"),
     "conditional": ("on", "off"),

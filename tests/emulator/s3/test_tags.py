@@ -1,4 +1,4 @@
-"""Object and bucket tags by AWS rules, and what Ceph RGW 16 makes of them."""
+"""Object and bucket tags by AWS rules, and what Ceph's gateways make of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,35 +138,73 @@ def test_copies_and_uploads_carry_tags(s3: Any, name: str) -> None:
     }
 
 
-def test_what_ceph_does(tmp_path: Path) -> None:
-    options = ["--service", "s3", "--bucket", "bkt", "--option", "mimic=rgw"]
+CEPH: dict[str, dict[str, Any]] = {
+    "rgw": {"untagged": None, "upload": None, "etag": False, "again": "NoSuchUpload", "none": 200},
+    "rgw19": {"untagged": [], "upload": 1, "etag": True, "again": "", "none": 200},
+    "rgw20": {"untagged": [], "upload": 1, "etag": True, "again": "", "none": 412},
+}
+"""Of each version: the tags of what has none, how many of an upload's are kept, whether its
+completion tells an ETag, what a second one is, and what one is that is to replace nothing."""
+
+
+@pytest.mark.parametrize("version", CEPH)
+def test_what_ceph_does(tmp_path: Path, version: str) -> None:
+    options = ["--service", "s3", "--bucket", "bkt", "--option", f"mimic={version}"]
     with Emulator(tmp_path / "d", *options) as running:
-        s3 = s3_client(running.url)
+        s3, expected = s3_client(running.url), CEPH[version]
         s3.put_object(Bucket="bkt", Key="k", Body=b"x")
         s3.put_object_tagging(Bucket="bkt", Key="k", Tagging=tag_set({"aws:x,": "1"}))
         assert tags_of(s3, "bkt", "k") == {"aws:x,": "1"}
-        source = {"Bucket": "bkt", "Key": "k"}
-        s3.copy_object(Bucket="bkt", Key="c", CopySource=source)
+        own = {"Bucket": "bkt", "CopySource": "bkt/k", "Tagging": "b=2"}
+        s3.copy_object(**own, Key="c", TaggingDirective="REPLACE")  # which nobody looks at
         assert tags_of(s3, "bkt", "c") == {"aws:x,": "1"}
-        s3.copy_object(Bucket="bkt", Key="m", CopySource=source, MetadataDirective="REPLACE")
+        s3.copy_object(**own, Key="m", TaggingDirective="REPLACE", MetadataDirective="REPLACE")
         assert "TagCount" not in s3.head_object(Bucket="bkt", Key="m")
         answer = s3.get_object_tagging(Bucket="bkt", Key="m")
-        assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer.get("TagSet")) == (200, None)
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+        assert answer.get("TagSet") == expected["untagged"]
         upload = s3.create_multipart_upload(Bucket="bkt", Key="p", Tagging="c=3")["UploadId"]
         part = s3.upload_part(Bucket="bkt", Key="p", UploadId=upload, PartNumber=1, Body=b"x")
         parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
-        made = s3.complete_multipart_upload(
-            Bucket="bkt", Key="p", UploadId=upload, MultipartUpload={"Parts": parts}
-        )
-        assert not made.get("ETag")
+        completion = {"Bucket": "bkt", "Key": "p", "MultipartUpload": {"Parts": parts}}
+        made = s3.complete_multipart_upload(**completion, UploadId=upload)
+        assert bool(made.get("ETag")) == expected["etag"]
         before = s3.head_object(Bucket="bkt", Key="p")
-        assert "TagCount" not in before
+        assert before.get("TagCount") == expected["upload"]
+        assert (
+            code_of(s3.complete_multipart_upload, **completion, UploadId=upload)
+            == (expected["again"])
+        )
+        assert exclusive_upload(s3) == expected["none"]
+        before = s3.head_object(Bucket="bkt", Key="p")
         next_second()
         s3.put_object_tagging(Bucket="bkt", Key="p", Tagging=tag_set({"a": "1"}))
         after = s3.head_object(Bucket="bkt", Key="p")
         assert after["ETag"] == before["ETag"]
         assert after["LastModified"] > before["LastModified"]
         s3.close()
+
+
+def exclusive_upload(s3: Any) -> int:
+    """Complete an upload that is to replace nothing where something is; return the status."""
+    upload = s3.create_multipart_upload(Bucket="bkt", Key="p")["UploadId"]
+    part = s3.upload_part(Bucket="bkt", Key="p", UploadId=upload, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    named = {"Bucket": "bkt", "Key": "p", "UploadId": upload, "MultipartUpload": parts}
+    try:
+        s3.complete_multipart_upload(**named, IfNoneMatch="*")
+    except ClientError as refused:
+        return int(refused.response["ResponseMetadata"]["HTTPStatusCode"])
+    return 200
+
+
+def code_of(call: Any, **words: Any) -> str:
+    """Return the code of a refusal, or nothing."""
+    try:
+        call(**words)
+    except ClientError as refused:
+        return str(refused.response["Error"]["Code"])
+    return ""
 
 
 def test_a_service_that_does_not_count(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ OPTIONS = {
     "refused": ("checksums=refused",),
     "uncopied": ("checksums=uncopied",),
     "ceph": ("mimic=rgw",),
+    "ceph 20": ("mimic=rgw20",),
 }
 
 
