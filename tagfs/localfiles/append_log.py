@@ -61,7 +61,7 @@ class DurableLines(AbstractContextManager["DurableLines"]):
 
     def note(self, line: bytes) -> None:
         """Add a line that survives the end of this process, and is on the disk after `sync`."""
-        os.write(self._file, line + b"\n")
+        _write(self._file, line + b"\n")
 
     def sync(self) -> None:
         """Put on the disk what was noted."""

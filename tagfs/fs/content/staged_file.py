@@ -168,16 +168,7 @@ class StagedFile:
             StagingFull, FileTooLarge, IntegrityError: not one was.
         """
         self._mark_changed()
-        view, at = memoryview(data), offset
-        with _disk_errors():
-            while view:
-                try:
-                    done = os.pwrite(self.fd, view, at)
-                except OSError:
-                    if at == offset:
-                        raise
-                    break
-                view, at = view[done:], at + done
+        at = self._put(offset, data)
         self.local.add(offset, at)
         self.written.add(offset, at)
         self.size = max(self.size, at)
@@ -202,9 +193,33 @@ class StagedFile:
                 data = fetch(at, length)
                 if len(data) != length:
                     raise IntegrityError(f"{len(data)} bytes at {at} instead of {length}")
-                with _disk_errors():
-                    os.pwrite(self.fd, data, at)
-                self.local.add(at, at + length)
+                self._keep(at, data)
+
+    def _keep(self, offset: int, data: bytes) -> None:
+        """Make bytes of the base local; a full disk takes some of them, and says so only then."""
+        view = memoryview(data)
+        while view:
+            end = self._put(offset, view)
+            self.local.add(offset, end)
+            view, offset = view[end - offset :], end
+
+    def _put(self, offset: int, data: bytes | memoryview) -> int:
+        """Put bytes on the disk; return where those end that it took, which are some.
+
+        Raises:
+            StagingFull, FileTooLarge, IntegrityError: it took none.
+        """
+        view, at = memoryview(data), offset
+        with _disk_errors():
+            while view:
+                try:
+                    done = os.pwrite(self.fd, view, at)
+                except OSError:
+                    if at == offset:
+                        raise
+                    break
+                view, at = view[done:], at + done
+        return at
 
     def missing(self, start: int, end: int) -> list[tuple[int, int]]:
         """Return the pieces of `[start, end)` that are only in the base."""

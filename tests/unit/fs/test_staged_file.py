@@ -128,6 +128,26 @@ def test_a_write_that_the_disk_cuts_short_is_as_long_as_it_says(
     staged.discard()
 
 
+@pytest.mark.parametrize("room", [0, 1, 4, 7])
+def test_bytes_of_the_object_that_the_disk_does_not_take_are_no_zeros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """D5. Else the next upload would have zeros in their place."""
+    staged = StagingArea(tmp_path).new_file()
+    staged.set_base(8)
+
+    def fetch(start: int, length: int) -> bytes:
+        return b"contents"[start : start + length]
+
+    with monkeypatch.context() as patch:
+        FullDisk(room, patch)
+        with pytest.raises(StagingFull):
+            staged.fill(0, 8, fetch)
+    assert staged.missing(0, 8) == [(room, 8)]
+    assert staged.read(0, 8, fetch) == b"contents"
+    staged.discard()
+
+
 def no_fetch(_start: int, _length: int) -> bytes:
     raise AssertionError("all of it is here")
 
