@@ -13,6 +13,7 @@ from tagfs.catalogue.expression import parse_expression
 from tagfs.config.bucket_settings import bucket_settings
 from tagfs.config.resolve import choose
 from tagfs.config.settings import parse_url
+from tagfs.store import bucket as store
 from tagfs.store.client.client import open_bucket
 from tagfs.store.objects import Detail, ObjectInfo
 from tagfs.store.tags import TagSet
@@ -44,6 +45,10 @@ class ObjectFacts:
 class Bucket:
     """A bucket by its URL. Thread-safe; a context manager, which closes its connections.
 
+    Attributes:
+        name: of the bucket.
+        store: the bucket as tagfs itself uses it; this is no part of what stays as it is.
+
     Args:
         url: "oss://bucket", "obs://bucket[/prefix]", "s3://bucket"; of a prefix, `keys` and `find`
             begin there.
@@ -55,7 +60,8 @@ class Bucket:
 
     def __init__(self, url: str, **options: str | bool) -> None:
         settings = choose(parse_url(url), options)
-        self._bucket = open_bucket(bucket_settings(settings))
+        self.store: store.Bucket = open_bucket(bucket_settings(settings))
+        self.name = settings.url.bucket
         self._prefix = settings.url.prefix
         self.tags = ObjectTags(self)
 
@@ -67,7 +73,7 @@ class Bucket:
 
     def close(self) -> None:
         """Give back connections and threads."""
-        self._bucket.close()
+        self.store.close()
 
     def get_tags(self, key: str) -> dict[str, str]:
         """Return the tags of an object; of the bucket itself where `key` is "".
@@ -75,7 +81,7 @@ class Bucket:
         Raises:
             NotFound, AccessDenied, Unsupported
         """
-        return dict(self._bucket.get_tags(key) if key else self._bucket.get_bucket_tags())
+        return dict(self.store.get_tags(key) if key else self.store.get_bucket_tags())
 
     def set_tags(self, key: str, tags: Mapping[str, str]) -> None:
         """Replace all tags of an object, or of the bucket itself; an empty mapping removes them.
@@ -84,9 +90,9 @@ class Bucket:
             NotFound, AccessDenied, Unsupported, InvalidTag and what is below it
         """
         if key:
-            self._bucket.put_tags(key, TagSet(tags))
+            self.store.put_tags(key, TagSet(tags))
         else:
-            self._bucket.update_bucket_tags(lambda _: TagSet(tags))
+            self.store.update_bucket_tags(lambda _: TagSet(tags))
 
     def edit_tags(
         self, key: str, tags: Mapping[str, str], remove: Iterable[str] = ()
@@ -102,12 +108,12 @@ class Bucket:
             return TagSet({**kept, **tags})
 
         if key:
-            return dict(self._bucket.update_tags(key, change))
-        return dict(self._bucket.update_bucket_tags(change))
+            return dict(self.store.update_tags(key, change))
+        return dict(self.store.update_bucket_tags(change))
 
     def keys(self, prefix: str | None = None) -> Iterator[str]:
         """Yield all keys that begin with `prefix` (the URL's), in order; one LIST for 1,000."""
-        for page in self._pages(prefix):
+        for page in self.pages(prefix):
             for info in page:
                 yield info.key
 
@@ -124,9 +130,9 @@ class Bucket:
 
     def all_tags(self, prefix: str | None = None) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield keys and tags of all objects below, many asked for at once."""
-        for page in self._pages(prefix):
+        for page in self.pages(prefix):
             keys = [info.key for info in page]
-            found = self._bucket.get_tags_many(keys)
+            found = self.store.get_tags_many(keys)
             for key in keys:
                 yield key, dict(found[key]) if key in found else self.get_tags(key)
 
@@ -136,7 +142,7 @@ class Bucket:
         Raises:
             NotFound, AccessDenied
         """
-        info = self._bucket.head(key)
+        info = self.store.head(key)
         detail = info.detail or Detail()
         return ObjectFacts(
             key=key,
@@ -150,10 +156,11 @@ class Bucket:
             version_id=detail.version_id,
         )
 
-    def _pages(self, prefix: str | None) -> Iterator[tuple[ObjectInfo, ...]]:
+    def pages(self, prefix: str | None = None) -> Iterator[tuple[ObjectInfo, ...]]:
+        """Yield what a listing tells of all objects below, as it comes: 1,000 at a time."""
         start, token = self._prefix if prefix is None else prefix, None
         while True:
-            page = self._bucket.list(start, delimiter="", token=token)
+            page = self.store.list(start, delimiter="", token=token)
             yield page.objects
             token = page.token
             if token is None:

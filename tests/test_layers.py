@@ -33,6 +33,8 @@ FOLDERS = [
     "doctor",
     "bulk",
     "api",
+    "fsspec_file",
+    "fsspec_api",
     "status",
     "mount_catalogue",
     "running_settings",
@@ -106,6 +108,7 @@ ROOMS = {
 and are not named themselves."""
 
 OWNERS = {
+    "fsspec": {"tagfs.fsspec_api", "tagfs.fsspec_file"},
     "fuse": {"tagfs.fuse.libfuse2"},
     "mfusepy": {"tagfs.fuse.libfuse3"},
     "prometheus_client": {"tagfs.monitoring.metrics"},
@@ -308,7 +311,8 @@ def test_what_is_imported_is_declared() -> None:
     """Nothing comes only by luck, with what some other library needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["emulator"], *extras["metrics"]]
+    asked_for = [line for name in ("emulator", "fsspec", "metrics") for line in extras[name]]
+    wanted = [*project["dependencies"], *asked_for]
     declared = {re.split(r"[>=\[ ]", line)[0].lower().replace("-", "_") for line in wanted}
     named = {"fuse": "fusepy"}
     used = {name.partition(".")[0] for _, path in modules() for name in imports(path)}

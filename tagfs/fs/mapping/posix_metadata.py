@@ -24,6 +24,10 @@ ATTRIBUTE_NAMES: Final = frozenset(
 RESERVED: Final = ATTRIBUTE_NAMES | {XATTR_METADATA}
 """Names of user metadata that are not shown as `user.meta.*`."""
 
+_TIME_NAMES: Final = frozenset(
+    {"mtime", "atime", "ctime", "mtime-size", "goog-reserved-file-mtime"}
+)
+
 _MAX_MODE: Final = 0o177777
 
 _FALLBACK_NAMES: Final = {
@@ -87,6 +91,11 @@ def with_attributes(info: ObjectInfo, attributes: Attributes) -> dict[str, str]:
     if info.type is ObjectType.APPENDABLE:
         metadata["mtime-size"] = str(info.size)
     return metadata
+
+
+def without_times(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return user metadata without the times, which new content makes wrong."""
+    return {name: text for name, text in metadata.items() if name not in _TIME_NAMES}
 
 
 def render_time(time_ns: int) -> str:
