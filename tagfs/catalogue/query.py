@@ -58,6 +58,14 @@ def vocabulary(
     return found
 
 
+def count_keys(catalogue: Catalogue, prefix: str, most: int) -> int:
+    """Return how many objects below a prefix are known, up to `most`."""
+    where, values = within(prefix)
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM objects WHERE {where} LIMIT ?)"  # noqa: S608
+    found = next(catalogue.database.rows(sql, (*values, most)), (0,))
+    return int(found[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What is to be read of one object for it to be known as of now."""

@@ -17,6 +17,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat, to_stat
+from tagfs.fs.views.link_walks import LinkWalks
 from tagfs.fs.views.view_directory import ViewDirectory
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class ViewingFileSystem(FileSystem):
         super().__init__(env, status)
         self._bucket, self._root = env.bucket, env.root
         self._views = views
+        self._walks = LinkWalks(env, self._prefetcher, views)
         self._listed = listed
         self._is_free: bool | None = None
         self._handles = itertools.count(HANDLES)
@@ -60,6 +62,7 @@ class ViewingFileSystem(FileSystem):
         if fh is not None and fh >= HANDLES:
             path = self._opened[fh]
         if path is None or not self._owns(path):
+            self._walks.on_getattr(path)
             return super().getattr(path, fh)
         shown = self._views.describe(path)
         return to_stat(shown.attributes, shown.size, links=1, ino=self.files.number(path))
@@ -106,7 +109,10 @@ class ViewingFileSystem(FileSystem):
 
     def readlink(self, path: str) -> str:
         """Return the text of a symlink."""
-        return self._views.read_link(path) if self._owns(path) else super().readlink(path)
+        if not self._owns(path):
+            return super().readlink(path)
+        self._walks.on_link(path)
+        return self._views.read_link(path)
 
     def getxattr(self, path: str, name: str) -> bytes:
         """Return the value of an extended attribute."""
@@ -126,6 +132,7 @@ class ViewingFileSystem(FileSystem):
     def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
         """Open a file."""
         if not self._owns(path):
+            self._walks.on_open(path)
             return super().open(path, flags, looks=looks)
         if flags & (os.O_ACCMODE | os.O_TRUNC) != os.O_RDONLY:
             self._check(path)
@@ -288,5 +295,5 @@ class ViewingFileSystem(FileSystem):
         number = self.files.number
         yield ".", stat.S_IFDIR, number(path)
         yield "..", stat.S_IFDIR, number(split(path)[0])
-        for name, kind in self._views.names(path):
+        for name, kind in self._walks.listing(path, self._views.names(path)):
             yield name, kind, number(join(path, name))

@@ -138,9 +138,8 @@ class SiblingPrefetcher:
         What is returned is fresh (FRESH_WITHIN), and the version last seen.
         """
         found = self._find(path)
-        if found is None:
-            return None
-        self._go_ahead("content", path, found[1], self._fetch_contents)
+        if found is not None:
+            self._go_ahead("content", path, found[1], self._fetch_contents)
         content = self._contents.take(path)
         return content if content is not None and self._is_last_seen(path, content) else None
 
@@ -192,6 +191,14 @@ class SiblingPrefetcher:
 
     # What is fetched
 
+    def look_ahead(self, paths: Sequence[str]) -> None:
+        """Ask for the attributes of files that will be asked for."""
+        self._fetch_stat([(path, stat.S_IFREG) for path in paths])
+
+    def read_ahead(self, paths: Sequence[str]) -> None:
+        """Ask for the content of files that will be read."""
+        self._fetch_contents([(path, stat.S_IFREG) for path in paths])
+
     def _fetch_stat(self, due: Sequence[Ahead]) -> None:
         for keys, paths in self._cut(due):
             self._submit(functools.partial(self._read_stat, keys, paths))
@@ -201,7 +208,7 @@ class SiblingPrefetcher:
             self._env.bucket.head_many(keys)
             paths = [path for key, path in zip(keys, paths, strict=True) if not self._is_known(key)]
         for path in paths:
-            _quietly(functools.partial(self._tree.lookup, path))
+            quietly(functools.partial(self._tree.lookup, path))
 
     def _is_known(self, key: str) -> bool:
         known = self._env.bucket.known(key)
@@ -218,7 +225,7 @@ class SiblingPrefetcher:
         if len(keys) > 1:
             self._env.bucket.get_tags_many(keys)
         for path in paths:
-            _quietly(functools.partial(self._read_tags_of, path))
+            quietly(functools.partial(self._read_tags_of, path))
 
     def _read_tags_of(self, path: str) -> None:
         entry = self._tree.lookup(path)
@@ -277,10 +284,11 @@ class SiblingPrefetcher:
             return None
 
     def _submit(self, work: Callable[[], object]) -> None:
-        self._env.executor.submit(_quietly, work)
+        self._env.executor.submit(quietly, work)
 
 
-def _quietly(work: Callable[[], object]) -> None:
+def quietly(work: Callable[[], object]) -> None:
+    """Do something for which nobody waits: who asks for it gets the error."""
     try:
         work()
     except TagfsError as error:

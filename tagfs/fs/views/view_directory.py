@@ -1,7 +1,7 @@
 """The directory of all views: those by tag, where there is an index, and what objects were."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -82,6 +82,15 @@ class ViewDirectory:
         if parts is not None and self._versions is not None:
             return self._versions.read_link(parts)
         return self._by_tag(path).read_link(path)
+
+    def links(self, path: str) -> Mapping[str, str]:
+        """Return the paths to which the links of a directory by tag lead, by their names."""
+        is_by_tag = self._tags is not None and self._in_versions(path) is None
+        return self._by_tag(path).links(path) if is_by_tag and path != f"/{self.name}" else {}
+
+    def is_small(self, path: str) -> bool:
+        """Say whether a directory of the mount seems to be one page of a listing."""
+        return self._tags is not None and self._tags.is_small(path)
 
     def open(self, path: str) -> Reader:
         """Return what reads a version; nothing else here is a file.

@@ -1,9 +1,11 @@
 """The views by tag: looked at like any other directory, answered by the catalogue alone."""
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
+from tagfs.catalogue import query
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression, Test
 from tagfs.errors import AlreadyExists, NotADirectory, NotALink, NotFound, ReadOnly
@@ -22,6 +24,9 @@ from tagfs.fs.views.view_paths import (
     parse_place,
     parse_query,
 )
+
+PAGE: Final = 1000
+"""Keys of a page of a listing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +89,24 @@ class Views:
         for name in self._directories(place):
             yield name, stat.S_IFDIR
         if place.wanted is not None:
-            for name in self._reader.links(place.wanted):
+            for name in sorted(self._reader.links(place.wanted)):  # as `ls` follows them
                 yield name, stat.S_IFLNK
+
+    def links(self, path: str) -> Mapping[str, str]:
+        """Return the paths to which the links of a directory lead, by their names.
+
+        Raises:
+            NotFound
+        """
+        place = self._place(path)
+        if place.wanted is None or place.name is not None:
+            return {}
+        return self._reader.links(place.wanted)
+
+    def is_small(self, path: str) -> bool:
+        """Say whether a directory of the mount seems to be one page of a listing."""
+        prefix = self._root.to_prefix(path)
+        return query.count_keys(self._catalogue, prefix, PAGE + 1) <= PAGE
 
     def read_link(self, path: str) -> str:
         """Return the text of a link here.
