@@ -14,6 +14,7 @@ from tagfs.config.foreign_options import advice
 from tagfs.config.fuse_options import FUSE_OPTIONS, IGNORED, SELINUX, VALUED
 from tagfs.config.options import DANGEROUS, PARSERS, REACHING, TABLE, MountOption
 from tagfs.errors import BadUsage, SettingsError
+from tagfs.rules.place import RulesPlace
 from tagfs.store.proxies import ProxyChoice
 
 SERVICES: Final = ("oss", "obs", "s3")
@@ -81,7 +82,7 @@ class Settings:
     requester_pays: Literal["off", "on"] = "off"
     content_type: Literal["auto", "off"] = "auto"
     default_tags: str = ""
-    rules: Path | None = None
+    rules: RulesPlace | None = None
     policy: Literal["enforce", "warn", "off"] = "enforce"
     tags_denied: Literal["fail", "drop"] = "fail"
     storage_class: str | None = None

@@ -3,6 +3,7 @@
     [default]                  for every bucket
     [bucket."oss://photos"]    for this bucket, or the part of it below a prefix
     [profile.backup]           where -o profile=backup asks for it
+    [[rules]]                  rules about tags; in a section, such as [[default.rules]], as well
 
 The user's file goes before the system's, and in a file a profile before a bucket before the
 default. Secrets do not belong in it: who may read how a bucket is mounted need not have them.
@@ -19,10 +20,12 @@ from tagfs.config.settings import BucketUrl, OptionValue, parse_url
 from tagfs.errors import SettingsError
 from tagfs.localfiles.toml_text import parse_toml
 from tagfs.localfiles.trusted import Unreadable, Untrusted, expand, home, read_trusted
+from tagfs.rules.place import RulesPlace
 
 SYSTEM_FILE: Final = Path("/etc/tagfs.toml")
 NAME: Final = "tagfs.toml"
 
+RULES: Final = "rules"
 _SECTIONS = ("default", "bucket", "profile")
 _SECRETS = re.compile(
     r"(.*_)?(ak|sk|secret|secret_?key|secret_access_key|access_?key(_?id|_?secret)?"
@@ -57,7 +60,7 @@ class ConfigFiles:
         found: list[OptionValue] = []
         for path, document in self._files:
             for name, table in self._sections(path, document, url, profile):
-                found += self._choices(f"{path}: {name}", table)
+                found += self._choices(path, name, table)
         return found
 
     def _read(self, path: Path, *, needed: bool) -> None:
@@ -85,7 +88,10 @@ class ConfigFiles:
 
     def _check_sections(self, path: Path, document: Mapping[str, Any]) -> None:
         for name, table in document.items():
-            if name not in _SECTIONS:
+            if name == RULES:
+                if not isinstance(table, list):
+                    self.mistakes.append(f"{path}: rules: write a table [[rules]] for each")
+            elif name not in _SECTIONS:
                 near = difflib.get_close_matches(name, _SECTIONS, 1)
                 known = f"did you mean [{near[0]}]?" if near else f"there are {_SECTIONS}"
                 self.mistakes.append(f"{path}: [{name}] is no section: {known}")
@@ -128,13 +134,16 @@ class ConfigFiles:
             yield f'bucket."{text}"', document["bucket"][text]
         if "default" in document:
             yield "default", document["default"]
+        if RULES in document:
+            yield "", {RULES: document[RULES]}
 
-    def _choices(self, where: str, table: Any) -> Iterator[OptionValue]:
+    def _choices(self, path: Path, section: str, table: Any) -> Iterator[OptionValue]:
+        where = f"{path}: {section}"
         if not isinstance(table, dict):
             self.mistakes.append(f"{where} is not a section")
             return
         for name, value in table.items():
-            origin = f"{where}.{name}"
+            origin = f"{where}.{name}" if section else f"{where}{name}"
             if _SECRETS.fullmatch(name.lower()):
                 self.mistakes.append(f"{origin}: a secret does not belong here: {_FOR_CREDENTIALS}")
             elif name == "proxy" and re.search(r":[^/@]*@", str(value)):
@@ -145,6 +154,8 @@ class ConfigFiles:
                 self.mistakes.append(
                     f'{origin}: write it in quotes, as in {name} = "{_OCTAL[name]}"'
                 )
+            elif name == RULES and isinstance(value, list):
+                yield OptionValue(name, str(RulesPlace(path.absolute(), section)), origin)
             elif isinstance(value, (bool, int, float, str)):
                 yield OptionValue(name, value if isinstance(value, bool) else str(value), origin)
             else:

@@ -12,6 +12,7 @@ from typing import Final
 from tagfs.catalogue.expression import parse_expression
 from tagfs.errors import InvalidTag, SettingsError
 from tagfs.localfiles.trusted import home
+from tagfs.rules.place import RulesPlace
 from tagfs.store.proxies import Direct, Proxy, parse_proxy, read_proxy
 from tagfs.store.tags import parse_tagging
 
@@ -191,3 +192,11 @@ def path(text: str) -> Path:
     """Read a path; a mount in the background has another working directory."""
     own = home(os.environ)
     return own / text[2:] if text.startswith("~/") and own else Path(text).absolute()
+
+
+def rules(text: str) -> RulesPlace:
+    """Read where rules are: a file of them, or a section of a settings file after its name."""
+    found = re.fullmatch(r"(.+) \[(.*)\]", text)
+    if found is None:
+        return RulesPlace(path(text))
+    return RulesPlace(path(found[1]), found[2])

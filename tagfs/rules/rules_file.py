@@ -1,63 +1,93 @@
-"""The file of rules: TOML with a table `[[rules]]` for each, read and checked as a whole."""
+"""The file of rules: TOML with a table `[[rules]]` for each, read and checked as a whole.
+
+They may also stand in a settings file, or in one of its sections: `[[default.rules]]`.
+"""
 
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tagfs.errors import InvalidTag, RulesError
 from tagfs.localfiles.toml_text import parse_toml
+from tagfs.localfiles.trusted import Untrusted, read_trusted
 from tagfs.rules.patterns import PathPattern
+from tagfs.rules.place import RulesPlace
 from tagfs.rules.rule import Checked, ObjectKind, Rule, RuleSet
 from tagfs.rules.templates import Template
 from tagfs.store.tags import TagRules
 
 T = TypeVar("T")
 
-_HEADER: Final = re.compile(r"\s*\[\[\s*(rules|\"rules\"|'rules')\s*\]\]")
+_RULES: Final = "rules"
+_HEADER: Final = re.compile(r"\s*\[\[.+\]\]")
 _NAMES: Final = ("path", "kind", *(f.name for f in fields(Rule) if f.name in {
     "tags", "inherit", "required", "allowed", "fixed", "checked", "reset"
 }))  # fmt: skip
 
 
-def read_rules(path: Path, object_tags: TagRules) -> RuleSet:
-    """Read a file of rules; `object_tags` is what the service accepts.
+def read_rules(place: RulesPlace, object_tags: TagRules) -> RuleSet:
+    """Read rules from a file that nobody else can change; `object_tags`: what the service accepts.
 
     Raises:
         RulesError: names the rule, its line, and everything that is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise RulesError(f"rules={path}: {reason}") from error
-    return parse_rules(text, str(path), object_tags)
+        text = read_trusted(place.path)
+    except FileNotFoundError:
+        raise RulesError(f"rules={place}: no such file") from None
+    except Untrusted as error:
+        raise RulesError(f"rules={place}: {error}") from None
+    return parse_rules(text, place, object_tags)
 
 
-def parse_rules(text: str, name: str, object_tags: TagRules) -> RuleSet:
-    """Read the text of such a file; `name` is what messages call it."""
+def parse_rules(text: str, place: RulesPlace, object_tags: TagRules) -> RuleSet:
+    """Read rules from the text of a file; raises as `read_rules`."""
     try:
         document = parse_toml(text)
     except ValueError as error:
-        raise RulesError(f"{name}: {error}") from error
-    tables = document.pop("rules", None)
-    if document:
-        raise RulesError(f"{name}: {next(iter(document))!r} is not known: write [[rules]]")
+        raise RulesError(f"{place.path}: {error}") from error
+    tables = _rules_in(document, place)
     if not isinstance(tables, list):
-        raise RulesError(f"{name}: no rules: write a table [[rules]] for each")
-    lines = [n for n, line in enumerate(text.splitlines(), 1) if _HEADER.match(line)]
+        raise RulesError(f"{place}: no rules: write a table [[rules]] for each")
+    lines = list(_header_lines(text, place))
     mistakes: list[str] = []
     rules = []
     for number, table in enumerate(tables, 1):
         line = f", line {lines[number - 1]}" if len(lines) == len(tables) else ""
-        reader = _RuleReader(f"rule {number} of {name}{line}", object_tags, mistakes)
+        reader = _RuleReader(f"rule {number} of {place}{line}", object_tags, mistakes)
         rules.append(reader.read(table))
     if mistakes:
         raise RulesError("; ".join(mistakes))
     return RuleSet(tuple(rules))
+
+
+def _rules_in(document: Any, place: RulesPlace) -> Any:
+    """Return what a document has as rules; None if that is not there."""
+    if place.section is None:
+        others = [name for name in document if name != _RULES]
+        if others:
+            raise RulesError(f"{place}: {others[0]!r} is not known: write [[rules]]")
+    try:
+        section: Any = parse_toml(f"[{place.section}]") if place.section else {}
+    except ValueError:
+        raise RulesError(f"rules={place}: [{place.section}] is no section") from None
+    while section:
+        [(name, section)] = section.items()
+        document = document.get(name) if isinstance(document, dict) else None
+    return document.get(_RULES) if isinstance(document, dict) else None
+
+
+def _header_lines(text: str, place: RulesPlace) -> Iterator[int]:
+    """Yield the numbers of the lines that begin a rule."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _HEADER.match(line):
+            with suppress(ValueError, RulesError):
+                if _rules_in(parse_toml(line), place):
+                    yield number
 
 
 class _RuleReader:

@@ -1125,7 +1125,10 @@ def test_update_tags(bucket, request):
     assert result == wanted
     assert bucket.get_tags("k") == wanted
     assert bucket.get_tags("k", **fresh(bucket)) == wanted
-    if request.node.callspec.id != "ceph":  # of RGW an edit of tags moves Last-Modified
+    if request.node.callspec.id not in {
+        "ceph",
+        "rgw",
+    }:  # of RGW an edit of tags moves Last-Modified
         assert bucket.head("k", **fresh(bucket)).last_modified_ns // 10**9 == modified // 10**9
     assert bucket.update_tags("k", lambda _: NO_TAGS) == NO_TAGS
     assert bucket.get_tags("k") == NO_TAGS

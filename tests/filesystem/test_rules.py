@@ -17,6 +17,7 @@ from tagfs.errors import NotShown, RuleBroken, ValueNotAllowed
 from tagfs.fs.content.journal_entries import FileEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
+from tagfs.rules.place import RulesPlace
 from tagfs.rules.policy import Mode, Policy
 from tagfs.rules.rules_file import parse_rules
 from tagfs.store.bucket import CachingBucket, Capabilities
@@ -69,7 +70,9 @@ def bucket() -> MemoryBucket:
 
 
 def policy(mode: Mode = Mode.ENFORCE) -> Policy:
-    return Policy(parse_rules(RULES, "rules.toml", MemoryBucket().object_tag_rules), mode)
+    return Policy(
+        parse_rules(RULES, RulesPlace(Path("rules.toml")), MemoryBucket().object_tag_rules), mode
+    )
 
 
 def cached(bucket: MemoryBucket) -> CachingBucket:
@@ -363,7 +366,7 @@ def test_a_new_file_that_is_renamed_before_its_close(tree, bucket) -> None:
 
 def test_a_move_fills_in_what_must_be_there_and_no_more(bucket, tmp_path) -> None:
     text = "[[rules]]\npath = '/both/'\ntags = {team = 'blue', note = 'x'}\nrequired = 'team'"
-    rules = Policy(parse_rules(text, "r", MemoryBucket().object_tag_rules))
+    rules = Policy(parse_rules(text, RulesPlace(Path("r")), MemoryBucket().object_tag_rules))
     with tree_of(cached(bucket), tmp_path, policy=rules) as tree:
         tree.rename("/free/old", "/both/moved")
         write(tree, "/both/new")
@@ -404,7 +407,7 @@ def test_rsync_takes_no_tag_away_that_the_rules_give(tree, bucket) -> None:
 
 def test_a_tag_that_stays_is_brought_by_no_tool(bucket, tmp_path) -> None:
     text = "[[rules]]\ntags = {owner = '{user}'}\nfixed = 'owner'"
-    rules = Policy(parse_rules(text, "r", MemoryBucket().object_tag_rules))
+    rules = Policy(parse_rules(text, RulesPlace(Path("r")), MemoryBucket().object_tag_rules))
     with tree_of(cached(bucket), tmp_path, policy=rules) as tree:
         write(tree, "/free/.a.Xy12zQ")
         tree.setxattr("/free/.a.Xy12zQ", "user.tag.owner", b"anna", 0)

@@ -22,6 +22,7 @@ from tagfs.errors import SettingsError, TagfsError
 from tagfs.fs.content.checked_fields import InvalidEntry
 from tagfs.fs.content.journal_entries import parse_note, render_note
 from tagfs.recovery.staging_directory import MountRecord
+from tagfs.rules.place import RulesPlace
 from tagfs.rules.rule import ObjectKind
 from tagfs.rules.rules_file import parse_rules
 from tagfs.rules.templates import Creation
@@ -116,7 +117,7 @@ ANNOTATIONS = (
 
 def rules(data: bytes) -> None:
     """A file of rules: demands on any object, or every mistake in it."""
-    found = parse_rules(read_text(data), "rules.toml", S3.object_tag_rules)
+    found = parse_rules(read_text(data), RulesPlace(Path("rules.toml")), S3.object_tag_rules)
     for key in ("a", "blue/a.txt"):
         for kind in ObjectKind:
             demands = found.about(key, kind)

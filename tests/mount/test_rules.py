@@ -32,6 +32,7 @@ path = "/late/"
 required = ["team"]
 checked = "close"
 """
+WRONG = "[[rules]]\n\n[[rules]]\npaths = 'x'\n"
 ME = pwd.getpwuid(os.getuid()).pw_name
 GIVEN = {"owner": ME, "kind": "tif", "project": "apollo"}
 EPERM, EINVAL = "Operation not permitted", "Invalid argument"
@@ -39,16 +40,28 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/rules.md"
 
 
+def write_rules(directory: Path, text: str) -> Path:
+    """Write a file that nobody else can change, whatever the umask is."""
+    path = directory / "rules.toml"
+    path.write_text(text)
+    path.chmod(0o644)
+    return path
+
+
 @pytest.fixture(scope="module")
 def mount(
     service: Emulator, tmp_path_factory: pytest.TempPathFactory, kind: str
 ) -> Iterator[Mounted]:
-    """One mount for all cases of a service, with a directory of each kind."""
+    """One mount for all cases of a service, with a directory of each kind.
+
+    Its rules are in a file of their own, or in the settings file.
+    """
     path = tmp_path_factory.mktemp(f"rules-{kind}")
-    (path / "rules.toml").write_text(RULES)
+    rules = write_rules(path, RULES)
+    option = "rules" if service.service == "oss" else "config"
     (path / "in.tif").write_bytes(b"data")
     os.setxattr(path / "in.tif", "user.tag.team", b"red")
-    with mounted(service, service.take(), path / "mnt", f"rules={path}/rules.toml") as one:
+    with mounted(service, service.take(), path / "mnt", f"{option}={rules}") as one:
         for name in ("given", "strict", "late", "free"):
             tags = {"project": "apollo", "team": "blue"} if name in ("given", "strict") else {}
             one.judge.put(f"{name}/", b"", tags, content_type="application/x-directory")
@@ -129,7 +142,7 @@ def test_every_call_that_makes_or_changes_something(mount: Mounted) -> None:
             wrong[command] = found
     assert wrong == {}, mount.log()
     assert "rule 2 of " in mount.log()
-    assert f"{mount.path.parent}/rules.toml, line 7)" in mount.log()
+    assert re.search(rf"{mount.path.parent}/rules.toml( \[\])?, line 7\)", mount.log())
 
 
 @ALL
@@ -149,8 +162,8 @@ def test_a_bucket_whose_policy_demands_a_tag(
     service: Emulator, refusals: Faults, tmp_path: Path
 ) -> None:
     """All calls of programs work with rules, as with `default_tags`."""
-    (tmp_path / "rules.toml").write_text("[[rules]]\ntags = {cost = '42'}\nrequired = 'cost'\n")
-    option = f"rules={tmp_path}/rules.toml"
+    rules = write_rules(tmp_path, "[[rules]]\ntags = {cost = '42'}\nrequired = 'cost'\n")
+    option = f"rules={rules}"
     with mounted(service, service.take(), tmp_path / "mnt", option) as mount:
         there = [f"t/{number:02}" for number in range(len(CALLS))]
         for key in there:
@@ -172,20 +185,27 @@ def test_a_bucket_whose_policy_demands_a_tag(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("option", "text", "mode", "said"),
     [
-        ("[[rules]]\n\n[[rules]]\npaths = 'x'\n", "rule 2 of {file}, line 3: 'paths' is not known"),
-        ("[[rules]\n", "{file}: "),
-        (None, "rules={file}: No such file"),
+        ("rules", WRONG, 0o644, "rule 2 of {file}, line 3: 'paths' is not known"),
+        ("rules", "[[rules]\n", 0o644, "{file}: "),
+        ("rules", None, 0, "rules={file}: no such file"),
+        ("rules", "", 0o666, "rules={file}: {file} can be changed by others"),
+        ("config", WRONG, 0o644, "rule 2 of {file} [], line 3: 'paths' is not known"),
+        ("config", "[default]\nttl = 1\n" + WRONG.replace("[[", "[[default."), 0o644,
+         "rule 2 of {file} [default], line 5: 'paths' is not known"),
     ],
-)
-def test_a_wrong_file_of_rules_is_said_at_once(tmp_path: Path, text: str | None, said: str) -> None:
+)  # fmt: skip
+def test_a_wrong_file_of_rules_is_said_at_once(
+    tmp_path: Path, option: str, text: str | None, mode: int, said: str
+) -> None:
     """Before anything is asked of a service."""
     file = tmp_path / "rules.toml"
     if text is not None:
         file.write_text(text)
+        file.chmod(mode)
     (tmp_path / "mnt").mkdir()
-    options = f"rules={file},endpoint=http://127.0.0.1:1"
+    options = f"{option}={file},endpoint=http://127.0.0.1:1"
     command = [sys.executable, "-m", "tagfs", "mount", "oss://b", str(tmp_path / "mnt")]
     done = subprocess.run(
         [*command, "-o", options], capture_output=True, text=True, check=False, timeout=60
@@ -200,8 +220,7 @@ def test_the_examples_of_the_page(service: Emulator, tmp_path: Path) -> None:
     rules = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
     console = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
     assert rules
-    (tmp_path / "rules.toml").write_text(rules[1])
-    option = f"rules={tmp_path}/rules.toml"
+    option = f"rules={write_rules(tmp_path, rules[1])}"
     steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", console, re.MULTILINE)
     assert steps[0][0].startswith("tagfs mount ")
     with mounted(service, service.take(), tmp_path / "mnt", option) as mount:

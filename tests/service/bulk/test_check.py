@@ -28,6 +28,7 @@ allowed = {team = ["blue", "red"]}
 @pytest.fixture
 def tree(subject: Subject, tmp_path: Path) -> Subject:
     (tmp_path / "rules.toml").write_text(RULES)
+    (tmp_path / "rules.toml").chmod(0o644)
     endpoint, options = subject.connection
     subject.connection = (endpoint, f"{options},rules={tmp_path}/rules.toml")
     subject.put("free/a", "given/a.tif")
@@ -105,6 +106,7 @@ def test_bad_usage(subject: Subject, tmp_path: Path) -> None:
     assert "has no rules: name them by -o rules=FILE" in ran.err
     subject.run("check", "-n", subject.url, status=2)
     (tmp_path / "rules.toml").write_text("[[rules]]\nrequire = 'a'\n")
+    (tmp_path / "rules.toml").chmod(0o644)
     option = f"rules={tmp_path}/rules.toml"
     ran = subject.run("check", "-R", subject.url, "-o", option, status=2)
     assert "rule 1 of" in ran.err

@@ -74,6 +74,34 @@ def test_in_a_file_a_profile_goes_before_a_bucket_before_the_default(env):
     assert choose(URL, {}, {**env, "TAGFS_PROFILE": "backup"}).region == "d"
 
 
+def test_rules_stand_in_the_file_or_in_a_section_and_the_nearest_are_taken(env, tmp_path):
+    """What they are kept by says where they are, and reads as it was."""
+    text = """
+        [bucket."oss://photos"]
+        [[bucket."oss://photos".rules]]
+        required = ["team"]
+        [profile.strict]
+        rules = "/etc/strict.toml"
+        [[rules]]
+        required = ["owner"]
+        """
+    path = own_file(env, text)
+
+    def place(url: str, **options: str) -> str:
+        chosen = str(choose(parse_url(url), options, env).rules)
+        assert str(choose(parse_url(url), {"rules": chosen}, {"HOME": "/nowhere"}).rules) == chosen
+        return chosen
+
+    assert place("oss://other") == f"{path} []"
+    assert place("oss://photos") == f'{path} [bucket."oss://photos"]'
+    assert place("oss://photos", profile="strict") == "/etc/strict.toml"
+    assert place("oss://photos", rules="/etc/mine.toml") == "/etc/mine.toml"
+    write(tmp_path / "etc" / "tagfs.toml", "[[default.rules]]\nrequired = []")
+    assert place("oss://other") == f"{path} []"  # a user's file goes before the system's
+    path.unlink()
+    assert place("oss://other") == f"{tmp_path}/etc/tagfs.toml [default]"
+
+
 def test_another_file_takes_the_place_of_the_usual_ones(env, tmp_path):
     own_file(env, "[default]\nttl = 2\ntimeout = 9")
     other = write(tmp_path / "x.toml", "[default]\nttl = 5")

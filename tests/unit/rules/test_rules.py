@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tagfs.errors import RulesError
+from tagfs.rules.place import RulesPlace
 from tagfs.rules.rule import Checked, Demands, ObjectKind, RuleSet
 from tagfs.rules.rules_file import parse_rules, read_rules
 from tagfs.rules.templates import Creation
@@ -48,7 +49,7 @@ tags = {kind = "folder"}
 
 
 def rules(text: str = RULES) -> RuleSet:
-    return parse_rules(text, "rules.toml", TAGS)
+    return parse_rules(text, RulesPlace(Path("rules.toml")), TAGS)
 
 
 def about(key: str, kind: ObjectKind = FILE) -> Demands:
@@ -192,14 +193,69 @@ def test_all_mistakes_are_said_at_once() -> None:
     assert str(caught.value).count("rules.toml, line ") == 2
 
 
+def written(path: Path, text: str, mode: int = 0o644) -> Path:
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match="No such file"):
-        read_rules(tmp_path / "none", TAGS)
+    with pytest.raises(RulesError, match="no such file"):
+        read_rules(RulesPlace(tmp_path / "none"), TAGS)
     (tmp_path / "odd").write_bytes(b"\xff")
     with pytest.raises(RulesError, match="not UTF-8"):
-        read_rules(tmp_path / "odd", TAGS)
-    (tmp_path / "good").write_text(RULES)
-    assert read_rules(tmp_path / "good", TAGS)
+        read_rules(RulesPlace(tmp_path / "odd"), TAGS)
+    assert read_rules(RulesPlace(written(tmp_path / "good", RULES)), TAGS)
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o664, 0o646])
+def test_a_file_that_others_can_change_is_refused(tmp_path: Path, mode: int) -> None:
+    """It decides about the user's data; who may read it does not matter."""
+    with pytest.raises(RulesError, match=f"changed by others .mode {mode:04o}.: chmod go-w"):
+        read_rules(RulesPlace(written(tmp_path / "r", RULES, mode)), TAGS)
+
+
+SETTINGS = """\
+[default]
+ttl = 30
+
+[[default.rules]]       # of all
+required = ["of-default"]
+
+[bucket."oss://photos"]
+only = '''
+[[bucket."oss://photos".rules]] is written below
+'''
+[[bucket."oss://photos".rules]]
+required = ["first"]
+  [[bucket . "oss://photos" . "rules"]]
+required = ["second"]
+
+[[rules]]
+required = ["above-all"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "found"),
+    [
+        ("default", {4: "of-default"}),
+        ('bucket."oss://photos"', {11: "first", 13: "second"}),
+        ("", {16: "above-all"}),
+    ],
+)
+def test_rules_of_a_settings_file(tmp_path: Path, section: str, found: dict[int, str]) -> None:
+    place = RulesPlace(written(tmp_path / "tagfs.toml", SETTINGS), section)
+    rules = read_rules(place, TAGS).rules
+    assert [rule.required for rule in rules] == [(key,) for key in found.values()]
+    for number, (rule, line) in enumerate(zip(rules, found, strict=True), 1):
+        assert rule.name == f"rule {number} of {place}, line {line}"
+
+
+@pytest.mark.parametrize("section", ["none", "default.ttl", "bucket", "]["])
+def test_a_section_without_rules(section: str) -> None:
+    with pytest.raises(RulesError, match=r"no rules|no section"):
+        parse_rules(SETTINGS, RulesPlace(Path("t"), section), TAGS)
 
 
 WORDS = st.sampled_from(
