@@ -3,10 +3,15 @@
 import contextlib
 import ctypes
 import errno
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+from tagfs.fuse.native_threads import keep_thread
+
+log = logging.getLogger(__name__)
 
 Operations = Callable[..., Any]
 """`operations(name, *arguments)`, the callbacks that it has being its attributes."""
@@ -92,6 +97,20 @@ class Callbacks:
     """
 
     _call: Operations
+
+    def _wrapper(self, callback: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a callback of libfuse; return what it returns, or its errno as libfuse reads it.
+
+        In the place of both bindings' own, which every callback goes through.
+        """
+        keep_thread()
+        try:
+            return callback(*arguments) or 0
+        except OSError as error:
+            return -error.errno if error.errno and error.errno > 0 else -errno.EIO
+        except BaseException:  # nothing may get through to C
+            log.exception("a bug in tagfs")
+            return -errno.EIO
 
     def open(self, path: bytes, fip: Any) -> int:
         """Open a file; say whether its reads go around the kernel's cache."""

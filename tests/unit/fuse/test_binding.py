@@ -142,3 +142,31 @@ def test_what_the_kernel_asks_at_every_write_is_answered_at_once(name: str) -> N
     _, pointer = filled(b".")
     name = f"security.{name}"
     assert session(None).getxattr(b"/f", name.encode(), pointer, 8) == -errno.ENODATA
+
+
+def raising(error: BaseException) -> Any:
+    def callback(*_arguments: object) -> None:
+        raise error
+
+    return callback
+
+
+@pytest.mark.parametrize(
+    ("callback", "answer"),
+    [
+        (lambda: None, 0),
+        (lambda: 7, 7),
+        (raising(OSError(errno.ENOENT, "gone")), -errno.ENOENT),
+        (raising(OSError("no number")), -errno.EIO),
+        (raising(OSError(-5, "a wrong number")), -errno.EIO),
+    ],
+)
+def test_what_a_callback_returns_or_raises_is_an_answer_to_libfuse(callback, answer) -> None:
+    assert session(None)._wrapper(callback) == answer
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), SystemExit(3)])
+def test_nothing_else_gets_through_to_libfuse_and_the_log_has_it(error, caplog) -> None:
+    assert session(None)._wrapper(raising(error)) == -errno.EIO
+    assert [record.exc_info[1] for record in caplog.records] == [error]
+    caplog.clear()
