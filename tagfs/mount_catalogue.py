@@ -7,8 +7,8 @@ from typing import Any
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.database import Unusable
 from tagfs.catalogue.expression import parse_expression
+from tagfs.catalogue.filtered_bucket import FilteredBucket
 from tagfs.catalogue.mount_memory import MountMemory
-from tagfs.catalogue.only_matching import OnlyMatching
 from tagfs.catalogue.place import open_catalogue
 from tagfs.catalogue.query import last_scan, size_on_disk
 from tagfs.config.bucket_settings import catalogue_file
@@ -50,14 +50,14 @@ def described(catalogue: Catalogue, prefix: str) -> dict[str, Any]:
 
 def part_shown(
     settings: Settings, bucket: CachedBucket, catalogue: Catalogue | None
-) -> OnlyMatching | None:
+) -> FilteredBucket | None:
     """Return the part of a bucket that is to be shown, None if that is all of it."""
     if not settings.only:
         return None
     wanted = parse_expression(settings.only)
     if not (settings.read_only or settings.rules or wanted.matches(bucket.default_tags)):
         log.info("new files would not match only=%s: none can be made (default_tags)", wanted)
-    return OnlyMatching(bucket, wanted, catalogue)
+    return FilteredBucket(bucket, wanted, catalogue)
 
 
 def memory_of(

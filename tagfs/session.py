@@ -29,7 +29,7 @@ from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
-from tagfs.fs.viewing import ViewingFileSystem
+from tagfs.fs.view_filesystem import ViewFileSystem
 from tagfs.fs.views.versions import VersionView
 from tagfs.fs.views.view_directory import ViewDirectory
 from tagfs.fs.views.views import TagLook, Views
@@ -258,7 +258,7 @@ def _filesystem(
     # What a mount of some objects hides has versions as well.
     versions = None if only else VersionView(env, parts.client.versions, directory)
     views = ViewDirectory(name, directory, tags, versions)
-    return ViewingFileSystem(env, vitals.without_files, views, listed=bool(settings.views))
+    return ViewFileSystem(env, vitals.without_files, views, listed=bool(settings.views))
 
 
 def _choices(settings: Settings) -> FsOptions:

@@ -101,7 +101,7 @@ ROOMS = {
         "views",
         ".",
         "filesystem",
-        "viewing",
+        "view_filesystem",
     ],
 }
 """The same inside of the large folders; "." are the modules that stand in none of the rooms

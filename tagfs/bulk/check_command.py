@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tagfs.bulk.checking import Checked, Checker
+from tagfs.bulk.checker import Checked, Checker
 from tagfs.bulk.options import WRITING, CommandRun, CommonOptions, shared, start
 from tagfs.bulk.report import printable
 from tagfs.bulk.targets import TagOwner

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar
 import click
 
 from tagfs.bulk.answers import Answers, Index
-from tagfs.bulk.finding import Found
 from tagfs.bulk.options import READING, CommandRun, CommonOptions, shared, start
+from tagfs.bulk.search import Found
 from tagfs.catalogue.expression import Expression, parse_expression
 from tagfs.config.values import duration
 from tagfs.errors import SettingsError

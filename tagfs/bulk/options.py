@@ -84,6 +84,7 @@ _OPTIONS: Final = {
 
 READING: Final = ("recursive", "include", "exclude", "parallel", "json", "options")
 WRITING: Final = (*READING, "dry_run", "audit", "verbose")
+REVIVING: Final = (*READING, "dry_run", "verbose")
 FROM_FILE: Final = ("dry_run", "audit", "verbose", "parallel", "json", "options")
 RESTORING: Final = ("base", "strip", "replace", "keep_going", "resume", *FROM_FILE)
 

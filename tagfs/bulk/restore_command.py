@@ -5,20 +5,10 @@ from typing import Final
 
 import click
 
-from tagfs.bulk.options import CommonOptions, shared, start
+from tagfs.bulk.options import REVIVING, CommonOptions, shared, start
 from tagfs.bulk.targets import TagOwner
 from tagfs.errors import NotFound, NotPermitted, TagfsError
 
-SHARED: Final = (
-    "recursive",
-    "include",
-    "exclude",
-    "parallel",
-    "json",
-    "options",
-    "dry_run",
-    "verbose",
-)
 MOST_DAYS: Final = 365
 
 
@@ -31,7 +21,7 @@ MOST_DAYS: Final = 365
     show_default=True,
     help="how long they can be read",
 )
-@shared(SHARED)
+@shared(REVIVING)
 def restore_command(choices: CommonOptions, targets: tuple[str, ...], days: int) -> None:
     """Let archived objects be read for some days; the service takes hours for that.
 

@@ -8,8 +8,8 @@ import click
 
 from tagfs.bulk.answers import Answers
 from tagfs.bulk.find_command import AGE, TARGETS
-from tagfs.bulk.finding import Found, index_age
 from tagfs.bulk.options import READING, CommandRun, CommonOptions, shared, start
+from tagfs.bulk.search import Found, index_age
 from tagfs.bulk.statistics import TagSums
 from tagfs.bulk.targets import read_target
 from tagfs.catalogue.expression import Expression, parse_expression

@@ -5,26 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Final
 
 import click
 
-from tagfs.bulk.options import CommandRun, CommonOptions, shared, start
+from tagfs.bulk.options import REVIVING, CommandRun, CommonOptions, shared, start
 from tagfs.bulk.targets import Kind, TagOwner, Target, below, is_shown, item_at, read_target
 from tagfs.errors import NotPermitted, SettingsError, TagfsError
 from tagfs.globs import Filter
 from tagfs.store.object_versions import ObjectVersion, VersionStore, in_order, is_of_trial
-
-SHARED: Final = (
-    "recursive",
-    "include",
-    "exclude",
-    "parallel",
-    "json",
-    "options",
-    "dry_run",
-    "verbose",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +25,7 @@ class Deleted:
 
 @click.command("undelete")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@shared(SHARED)
+@shared(REVIVING)
 def undelete_command(choices: CommonOptions, targets: tuple[str, ...]) -> None:
     """Bring back what was deleted in a bucket that keeps versions, with its tags.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from tagfs.catalogue.clock import CatalogueClock
 from tagfs.catalogue.database import Database
-from tagfs.catalogue.merging import Fact, apply
+from tagfs.catalogue.facts import Fact, apply
 from tagfs.catalogue.pending import Batch, PendingFacts
 from tagfs.catalogue.rows import Known, can_hold
 from tagfs.catalogue.statements import RowWriter, read_keys, within

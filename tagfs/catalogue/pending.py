@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tagfs.catalogue.merging import Fact, apply, merge
+from tagfs.catalogue.facts import Fact, apply, merge
 from tagfs.catalogue.rows import Known
 
 MAX_PENDING: Final = 200_000

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tagfs.catalogue.expression import parse_expression
-from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.catalogue.filtered_bucket import FilteredBucket
 from tagfs.errors import (
     AlreadyExists,
     FileTooLarge,
@@ -142,7 +142,7 @@ def bucket(request, running):
         counts = inner.dialect.counts_tags if isinstance(inner, Client) else True
         one = CachedBucket(inner, ttl=ttl, tag_ttl=ttl, counts_tags=counts)
     if "a part" in request.param:
-        one = OnlyMatching(one, parse_expression("not hidden"), None)
+        one = FilteredBucket(one, parse_expression("not hidden"), None)
     yield one
     one.close()
 
@@ -150,18 +150,18 @@ def bucket(request, running):
 @pytest.fixture
 def caching(bucket):
     """Return a bucket that has what `fs` alone needs of one that remembers."""
-    remembers = isinstance(bucket, CachedBucket | OnlyMatching)
+    remembers = isinstance(bucket, CachedBucket | FilteredBucket)
     return bucket if remembers else CachedBucket(bucket, ttl=0, tag_ttl=0)
 
 
 def fresh(bucket):
     """Say how a bucket that remembers is made to ask the service; others always do."""
-    return {"max_age": 0} if isinstance(bucket, CachedBucket | OnlyMatching) else {}
+    return {"max_age": 0} if isinstance(bucket, CachedBucket | FilteredBucket) else {}
 
 
 def ask_anew(bucket):
     """See to it that the service is asked."""
-    if isinstance(bucket, CachedBucket | OnlyMatching):
+    if isinstance(bucket, CachedBucket | FilteredBucket):
         bucket.forget()
 
 

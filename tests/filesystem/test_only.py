@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tagfs.catalogue.expression import parse_expression
-from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.catalogue.filtered_bucket import FilteredBucket
 from tagfs.errors import AlreadyExists, IsADirectory, NotEmpty, NotFound, NotShown, TagfsError
 from tagfs.fs.filesystem import FileSystem
 from tagfs.store.bucket import Capabilities
@@ -99,7 +99,7 @@ def rig(bucket: MemoryBucket, tmp_path: Path) -> Iterator[Rig]:
 @contextmanager
 def rig_of(bucket: MemoryBucket, path: Path, text: str, **choices: Any) -> Iterator[Rig]:
     cache = CachedBucket(bucket, ttl=60, tag_ttl=60)
-    only = OnlyMatching(cache, parse_expression(text), None)
+    only = FilteredBucket(cache, parse_expression(text), None)
     with tree_of(only, path, scope=only, **choices) as tree:
         rig = Rig(bucket, tree)
         rig.before = rig.all()
@@ -109,7 +109,7 @@ def rig_of(bucket: MemoryBucket, path: Path, text: str, **choices: Any) -> Itera
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the second be over for which an answer counts as having asked."""
-    monkeypatch.setattr("tagfs.catalogue.matching.FRESH_WITHIN", 0)
+    monkeypatch.setattr("tagfs.catalogue.matcher.FRESH_WITHIN", 0)
 
 
 def rewrite(tree: FileSystem, path: str) -> None:

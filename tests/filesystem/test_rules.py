@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tagfs.catalogue.expression import parse_expression
-from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.catalogue.filtered_bucket import FilteredBucket
 from tagfs.errors import NotShown, RuleBroken, ValueNotAllowed
 from tagfs.fs.content.journal_entries import FileEntry, parse_note
 from tagfs.fs.filesystem import FileSystem
@@ -480,7 +480,7 @@ def test_a_mount_of_some_objects_makes_what_the_rules_let_match(
     """With `only=team=blue`: a file that the rules give this tag can be made, and no other."""
     for name in ("both/", "given/"):
         bucket.update_tags(name, lambda tags: tags.with_tag("team", "blue"))
-    only = OnlyMatching(cached(bucket), parse_expression("team=blue"), None)
+    only = FilteredBucket(cached(bucket), parse_expression("team=blue"), None)
     with tree_of(only, tmp_path, policy=policy(), scope=only) as tree:
         if made:
             write(tree, path)

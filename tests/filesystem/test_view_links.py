@@ -10,7 +10,7 @@ import pytest
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.fs.prefetch.directory_walk import EAGER_WINDOW
-from tagfs.fs.viewing import ViewingFileSystem
+from tagfs.fs.view_filesystem import ViewFileSystem
 from tagfs.fs.views.view_directory import ViewDirectory
 from tagfs.fs.views.views import TagLook, Views
 from tagfs.store.cache.cached_bucket import CachedBucket
@@ -40,7 +40,7 @@ class Bench:
             env.clock,
         )
         shown = ViewDirectory(".tagfs", env.default_directory(), views)
-        self.fs = ViewingFileSystem(env, dict, shown, listed=False)
+        self.fs = ViewFileSystem(env, dict, shown, listed=False)
 
     def fill(self, directories: int, each: int, blue: int, *, known: bool = True) -> None:
         for number in range(directories * each):

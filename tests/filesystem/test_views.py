@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.errors import AlreadyExists, NoSuchTag, NotADirectory, NotFound, ReadOnly, TagfsError
-from tagfs.fs.viewing import ViewingFileSystem
+from tagfs.fs.view_filesystem import ViewFileSystem
 from tagfs.fs.views.view_directory import AGE, ViewDirectory
 from tagfs.fs.views.view_paths import encode, link_text, unique_names
 from tagfs.fs.views.views import TagLook, Views
@@ -35,13 +35,13 @@ OBJECTS = {
 @contextmanager
 def viewing(
     catalogue: Catalogue, bucket: MemoryBucket, staging: Path, name: str = ".tagfs", **choices
-) -> Iterator[ViewingFileSystem]:
+) -> Iterator[ViewFileSystem]:
     with ThreadPoolExecutor(4) as executor:
         env = environment_of(bucket, staging, executor, **choices)
         look = TagLook(name=name, directory=env.default_directory())
         views = Views(catalogue, env.root, look, env.clock)
         shown = ViewDirectory(name, env.default_directory(), views)
-        filesystem = ViewingFileSystem(env, dict, shown, listed=name != ".tagfs")
+        filesystem = ViewFileSystem(env, dict, shown, listed=name != ".tagfs")
         yield filesystem
         filesystem.close()
 
@@ -70,12 +70,12 @@ def bucket() -> MemoryBucket:
 
 
 @pytest.fixture
-def tree(catalogue: Catalogue, bucket: MemoryBucket, tmp_path: Path) -> Iterator[ViewingFileSystem]:
+def tree(catalogue: Catalogue, bucket: MemoryBucket, tmp_path: Path) -> Iterator[ViewFileSystem]:
     with viewing(catalogue, bucket, tmp_path) as filesystem:
         yield filesystem
 
 
-def names(tree: ViewingFileSystem, path: str) -> list[str]:
+def names(tree: ViewFileSystem, path: str) -> list[str]:
     fh = tree.opendir(path)
     try:
         return sorted(name for name, *_ in tree.readdir(fh))[2:]
@@ -83,7 +83,7 @@ def names(tree: ViewingFileSystem, path: str) -> list[str]:
         tree.releasedir(fh)
 
 
-def links(tree: ViewingFileSystem, path: str) -> set[str]:
+def links(tree: ViewFileSystem, path: str) -> set[str]:
     """Where the links of a directory lead to, as the kernel follows them."""
     found = set()
     for name in names(tree, path):
@@ -108,14 +108,14 @@ def links(tree: ViewingFileSystem, path: str) -> set[str]:
     ],
 )
 def test_views_show_what_matches_without_a_request(
-    tree: ViewingFileSystem, bucket: MemoryBucket, path: str, wanted: set[str]
+    tree: ViewFileSystem, bucket: MemoryBucket, path: str, wanted: set[str]
 ) -> None:
     assert links(tree, f"/.tagfs/{path}") == wanted
     # One look, once: whether the bucket has something of the name of the views.
     assert bucket.count() <= 1
 
 
-def test_directories_are_the_words_in_use(tree: ViewingFileSystem) -> None:
+def test_directories_are_the_words_in_use(tree: ViewFileSystem) -> None:
     assert names(tree, "/.tagfs") == ["query", "tag", "untagged"]
     assert names(tree, "/.tagfs/tag") == ["a%2Fb", "retention", "team"]
     assert [n for n in names(tree, "/.tagfs/tag/team") if n[0] == "="] == ["=blue", "=red"]
@@ -129,7 +129,7 @@ def test_directories_are_the_words_in_use(tree: ViewingFileSystem) -> None:
     ["x", "tag/none", "tag/team/=none", "tag/team/=blue/none", "tag/team/=blue/plain/x",
      "untagged/none", "query/team and", "query/.hidden", "query/team/none", "query/k~(a+)+x"],
 )  # fmt: skip
-def test_what_is_not_there(tree: ViewingFileSystem, path: str) -> None:
+def test_what_is_not_there(tree: ViewFileSystem, path: str) -> None:
     with pytest.raises(NotFound):
         tree.getattr(f"/.tagfs/{path}")
     fh = tree.opendir(f"/.tagfs/{path}")
@@ -137,13 +137,13 @@ def test_what_is_not_there(tree: ViewingFileSystem, path: str) -> None:
         list(tree.readdir(fh))
 
 
-def test_a_link_is_no_directory(tree: ViewingFileSystem) -> None:
+def test_a_link_is_no_directory(tree: ViewFileSystem) -> None:
     with pytest.raises(NotADirectory):
         list(tree.readdir(tree.opendir("/.tagfs/untagged/plain")))
 
 
 def test_queries_can_be_kept(
-    tree: ViewingFileSystem, catalogue: Catalogue, bucket: MemoryBucket, tmp_path: Path
+    tree: ViewFileSystem, catalogue: Catalogue, bucket: MemoryBucket, tmp_path: Path
 ) -> None:
     tree.mkdir("/.tagfs/query/team=red", 0o755)
     with pytest.raises(AlreadyExists):
@@ -181,7 +181,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("path", ["", "/tag/team", "/untagged/plain", "/new"])
 def test_nothing_else_can_be_changed(
-    tree: ViewingFileSystem, bucket: MemoryBucket, change: str, path: str
+    tree: ViewFileSystem, bucket: MemoryBucket, change: str, path: str
 ) -> None:
     before = {info.key for info in bucket.list("", delimiter="").objects}
     expected = AlreadyExists if (change, path) == ("mkdir", "") else ReadOnly
@@ -190,7 +190,7 @@ def test_nothing_else_can_be_changed(
     assert {info.key for info in bucket.list("", delimiter="").objects} == before
 
 
-def test_attributes_of_views(tree: ViewingFileSystem, catalogue: Catalogue, time: Time) -> None:
+def test_attributes_of_views(tree: ViewFileSystem, catalogue: Catalogue, time: Time) -> None:
     with pytest.raises(NoSuchTag):
         tree.getxattr("/.tagfs", AGE)
     catalogue.end_scan("", catalogue.begin_scan(""))
@@ -204,7 +204,7 @@ def test_attributes_of_views(tree: ViewingFileSystem, catalogue: Catalogue, time
 
 @pytest.mark.parametrize("key", [".tagfs", ".tagfs/", ".tagfs/x"])
 def test_an_object_of_that_name_is_shown_as_it_is(
-    tree: ViewingFileSystem, bucket: MemoryBucket, key: str, caplog: pytest.LogCaptureFixture
+    tree: ViewFileSystem, bucket: MemoryBucket, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket.put(key, BytesSource(b""), NewObject(tags=NO_TAGS))
     assert ".tagfs" in names(tree, "/")
@@ -282,7 +282,7 @@ def test_a_thousand_of_many_are_found_in_seconds(tmp_path: Path, bucket: MemoryB
 
 
 def test_a_bucket_that_cannot_be_asked_is_an_error_once(
-    tree: ViewingFileSystem, bucket: MemoryBucket
+    tree: ViewFileSystem, bucket: MemoryBucket
 ) -> None:
     def fail(*_: object) -> None:
         raise TagfsError("no answer")

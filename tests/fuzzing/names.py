@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 
 from tagfs.catalogue.expression import parse_expression
-from tagfs.catalogue.narrowing import narrow
+from tagfs.catalogue.index_condition import narrow
 from tagfs.config.settings import parse_options, parse_url, split_options
 from tagfs.errors import NotFound, SettingsError
 from tagfs.fs.mapping.desktop_labels import EACH, DesktopLabels

@@ -21,7 +21,7 @@ from tagfs.errors import (
     ReadOnly,
     Unsupported,
 )
-from tagfs.fs.viewing import UNDELETE, ViewingFileSystem
+from tagfs.fs.view_filesystem import UNDELETE, ViewFileSystem
 from tagfs.fs.views.version_names import may_be_version
 from tagfs.fs.views.versions import VersionView
 from tagfs.fs.views.view_directory import ViewDirectory
@@ -38,7 +38,7 @@ SERVICES = ("oss", "obs", "s3")
 
 @dataclass
 class Tree:
-    fs: ViewingFileSystem
+    fs: ViewFileSystem
     client: Client
     kept: VersionedBucket
     attempts: list[Attempt]
@@ -91,7 +91,7 @@ def tree(
         env = environment_of(bucket, tmp_path, executor)
         directory = env.default_directory()
         view = VersionView(env, client.versions, directory)
-        fs = ViewingFileSystem(
+        fs = ViewFileSystem(
             env, dict, ViewDirectory(".tagfs", directory, versions=view), listed=False
         )
         yield Tree(fs, client, kept, attempts)

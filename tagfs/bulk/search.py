@@ -10,7 +10,7 @@ from tagfs.bulk.targets import TagOwner, Target, below, find_items, is_shown
 from tagfs.catalogue import query
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
-from tagfs.catalogue.narrowing import narrow
+from tagfs.catalogue.index_condition import narrow
 from tagfs.globs import Filter
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.tag_index import TagIndex

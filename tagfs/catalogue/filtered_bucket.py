@@ -16,7 +16,7 @@ from typing import Literal
 
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import Expression
-from tagfs.catalogue.matching import Matching, is_marker
+from tagfs.catalogue.matcher import Matcher, is_marker
 from tagfs.errors import NotFound
 from tagfs.store.bucket import CachingBucket, Capabilities
 from tagfs.store.objects import (
@@ -36,7 +36,7 @@ from tagfs.store.scope import Scope
 from tagfs.store.tags import TagRules, TagSet
 
 
-class OnlyMatching:
+class FilteredBucket:
     """A `CachingBucket` around a `CachingBucket`, and the `Scope` of a mount of it.
 
     Args:
@@ -47,12 +47,12 @@ class OnlyMatching:
         self, inner: CachingBucket, wanted: Expression, catalogue: Catalogue | None
     ) -> None:
         self._inner = inner
-        self._matching = matching = Matching(inner, wanted, catalogue)
+        self._matcher = matcher = Matcher(inner, wanted, catalogue)
         self.name, self.limits = inner.name, inner.limits
         self.default_tags = inner.default_tags
         self.bucket_tag_rules = inner.bucket_tag_rules
-        self.check_name, self.check_tags = matching.check_name, matching.check_tags
-        self.check_all = matching.check_all
+        self.check_name, self.check_tags = matcher.check_name, matcher.check_tags
+        self.check_all = matcher.check_all
         # `list` and `known_keys` show all that is there: it is in the way of a removal.
         self.list, self.known_keys = inner.list, inner.known_keys
         # Reached only by who was shown an object, or has begun to write one.
@@ -84,14 +84,14 @@ class OnlyMatching:
     def scan(self, prefix: str) -> Iterator[Page]:
         """Yield all pages of one directory, without what does not match."""
         for page in self._inner.scan(prefix):
-            shown = self._matching.shown(page.objects)
+            shown = self._matcher.shown(page.objects)
             objects = tuple(info for info in page.objects if info.key in shown)
             yield Page(objects, page.prefixes, page.token)
 
     def lookup(self, key: str, *, max_age: float | None = None) -> Lookup:
         """Say what is at `key`."""
         found = self._inner.lookup(key, max_age=max_age)
-        if found.info is None or self._matching.shown((found.info,)):
+        if found.info is None or self._matcher.shown((found.info,)):
             return found
         return Lookup(None, is_prefix=found.is_prefix, marker=found.marker)
 
@@ -100,36 +100,36 @@ class OnlyMatching:
     ) -> ObjectInfo:
         """Describe one object."""
         info = self._inner.head(key, expected=expected, max_age=max_age)
-        if not self._matching.shown((info,)):
+        if not self._matcher.shown((info,)):
             raise NotFound(f"{key}: its tags do not match")
         return info
 
     def head_many(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
         """Describe several objects."""
         found = self._inner.head_many(keys)
-        shown = self._matching.shown(tuple(found.values()))
+        shown = self._matcher.shown(tuple(found.values()))
         return {key: info for key, info in found.items() if key in shown}
 
     def known(self, key: str, *, max_age: float | None = None) -> ObjectInfo | None:
         """Return what is remembered of an object, unless it is known not to match."""
-        hidden = self._matching.is_known_hidden(key)
+        hidden = self._matcher.is_known_hidden(key)
         return None if hidden else self._inner.known(key, max_age=max_age)
 
     # Writing: what is hidden stays as it is
 
     def put(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         """Create or replace an object whole."""
-        self._matching.check_write(key, new)
+        self._matcher.check_write(key, new)
         return self._inner.put(key, source, new)
 
     def put_symlink(self, key: str, target: str, new: NewObject) -> ObjectInfo:
         """Create or replace a symlink object."""
-        self._matching.check_write(key, new)
+        self._matcher.check_write(key, new)
         return self._inner.put_symlink(key, target, new)
 
     def start_append(self, key: str, source: Source, new: NewObject) -> ObjectInfo:
         """Create an appendable object where no object is."""
-        self._matching.check_write(key, new)
+        self._matcher.check_write(key, new)
         return self._inner.start_append(key, source, new)
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
@@ -139,14 +139,14 @@ class OnlyMatching:
 
     def start_upload(self, key: str, new: NewObject) -> Upload:
         """Begin a multipart upload."""
-        self._matching.check_write(key, new)
+        self._matcher.check_write(key, new)
         return self._inner.start_upload(key, new)
 
     def complete_upload(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo:
         """Make the parts the object's content."""
         new = upload.new
         new = new if upload.tags is None else replace(new, tags=upload.tags)
-        self._matching.check_write(upload.key, new)
+        self._matcher.check_write(upload.key, new)
         return self._inner.complete_upload(upload, parts)
 
     def copy(  # noqa: PLR0913  all that a copy may have otherwise
@@ -164,7 +164,7 @@ class OnlyMatching:
         replaces: ObjectInfo | None = None,
     ) -> ObjectInfo:
         """Copy one object on the service."""
-        self._matching.check_copy(source.key, key, tags, exclusive=exclusive)
+        self._matcher.check_copy(source.key, key, tags, exclusive=exclusive)
         return self._inner.copy(
             source,
             key,
@@ -182,7 +182,7 @@ class OnlyMatching:
         if is_marker(key):
             self._check_below(key)
         else:
-            self._matching.check_copy(key, new, Keep.SOURCE, exclusive=False)
+            self._matcher.check_copy(key, new, Keep.SOURCE, exclusive=False)
         self._inner.rename(key, new, source=source)
 
     def set_metadata(
@@ -227,7 +227,7 @@ class OnlyMatching:
     ) -> Mapping[str, str]:
         """Delete objects in batches, whose tags are believed for `tag_ttl`: they were copied."""
         self._inner.get_tags_many([key for key in keys if not is_marker(key)])
-        hidden = {key for key in keys if self._matching.is_known_hidden(key)}
+        hidden = {key for key in keys if self._matcher.is_known_hidden(key)}
         failed = self._inner.delete_many([key for key in keys if key not in hidden], meant=meant)
         return {**failed, **dict.fromkeys(hidden, Denied("its tags do not match"))}
 
@@ -235,9 +235,9 @@ class OnlyMatching:
         """Read the tag set afresh, change it to one that matches as well, and write it."""
 
         def judged(tags: TagSet) -> TagSet:
-            self._matching.check_shown(key, tags)
+            self._matcher.check_shown(key, tags)
             changed = change(tags)
-            self._matching.check_set(key, changed)
+            self._matcher.check_set(key, changed)
             return changed
 
         return self._inner.update_tags(key, change if is_marker(key) else judged)
@@ -253,19 +253,19 @@ class OnlyMatching:
             NotFound
         """
         if not is_marker(key):
-            self._matching.check_shown(key, self._matching.current(key))
+            self._matcher.check_shown(key, self._matcher.current(key))
 
     def _check_below(self, prefix: str) -> None:
         page = self._inner.list(prefix, delimiter="")
-        self._matching.check_all(page.objects)
+        self._matcher.check_all(page.objects)
         while page.token is not None:
             page = self._inner.list(prefix, delimiter="", token=page.token)
-            self._matching.check_all(page.objects)
+            self._matcher.check_all(page.objects)
 
 
-def _keeps_the_contract(bucket: OnlyMatching) -> CachingBucket:
+def _keeps_the_contract(bucket: FilteredBucket) -> CachingBucket:
     return bucket
 
 
-def _is_a_scope(bucket: OnlyMatching) -> Scope:
+def _is_a_scope(bucket: FilteredBucket) -> Scope:
     return bucket

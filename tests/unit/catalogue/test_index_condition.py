@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tagfs.catalogue.expression import And, Expression, Not, Or, Test, Word, parse_expression
-from tagfs.catalogue.narrowing import narrow
+from tagfs.catalogue.index_condition import narrow
 from tagfs.store.tag_index import (
     ANYTHING,
     AllOf,

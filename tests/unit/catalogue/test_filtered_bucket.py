@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tagfs.catalogue.expression import parse_expression
-from tagfs.catalogue.only_matching import OnlyMatching
+from tagfs.catalogue.filtered_bucket import FilteredBucket
 from tagfs.errors import AccessDenied, NotFound, NotShown
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -21,8 +21,8 @@ def kit():
     kit.close()
 
 
-def only(kit: CatalogueKit, text: str = "team=blue") -> OnlyMatching:
-    return OnlyMatching(kit.cache, parse_expression(text), kit.catalogue)
+def only(kit: CatalogueKit, text: str = "team=blue") -> FilteredBucket:
+    return FilteredBucket(kit.cache, parse_expression(text), kit.catalogue)
 
 
 def fill(kit: CatalogueKit) -> None:
@@ -33,7 +33,7 @@ def fill(kit: CatalogueKit) -> None:
     kit.foreign("d/e/deep", tags=RED)
 
 
-def shown(bucket: OnlyMatching, prefix: str = "d/") -> list[str]:
+def shown(bucket: FilteredBucket, prefix: str = "d/") -> list[str]:
     pages = list(bucket.scan(prefix))
     return [info.key for page in pages for info in page.objects] + [
         common for page in pages for common in page.prefixes

@@ -22,7 +22,7 @@ AT_ONCE: Final = 128
 """Objects whose tags are asked for at once."""
 
 
-class Matching:
+class Matcher:
     """Judges objects of a bucket by their tags. Markers of directories are always shown.
 
     Args:

@@ -29,7 +29,7 @@ UNDELETE: Final = "user.tagfs.undelete"
 """Set on a directory of versions, it lets the object be there again."""
 
 
-class ViewingFileSystem(FileSystem):
+class ViewFileSystem(FileSystem):
     """A `FileSystem` whose root has views as well.
 
     Args:
