@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -455,6 +456,70 @@ def test_a_bucket_without_tags_is_written_all_the_same(tmp_path) -> None:
         tree.mkdir("/given", 0o700)
         write(tree, "/given/a")
     assert bucket.get("given/a").data == b"x"
+
+
+RENAMES = {
+    "by copies": Capabilities(),
+    "by copies, without tags": Capabilities(object_tags=False),
+    "by the service": Capabilities(rename=True),
+    "by the service, without tags": Capabilities(object_tags=False, rename=True),
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("/free/old", "/strict/a", True),
+        ("/free/old", "/strict/old", False),  # it keeps the tags that it has there, or has not
+        ("/free/link", "/strict/link", True),
+        ("/free", "/strict/free", True),
+        ("/free/empty", "/strict/empty", True),
+        ("/free/old", "/late/a", True),
+        ("/free/old", "/both/a", False),
+        ("/free", "/both/free", False),
+        ("/strict/old", "/strict/a", False),  # the same rules: it is older than they
+        ("/strict/old", "/free/a", False),
+        ("/free/.a.Xy12zQ", "/free/a", False),
+    ],
+)
+@pytest.mark.parametrize("capabilities", RENAMES.values(), ids=RENAMES)
+@pytest.mark.parametrize("mode", Mode)
+def test_a_rename_is_judged_however_it_is_done(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capabilities: Capabilities,
+    mode: Mode,
+    case: tuple[str, str, bool],
+) -> None:
+    """Where objects have no tags at all, what comes is judged as what is made there."""
+    old, new, refused = case
+    bucket = MemoryBucket(capabilities=capabilities)
+    for key in ("strict/", "both/", "late/", "free/", "free/empty/"):
+        bucket.put(key, BytesSource(b""), NewObject(tags=NO_TAGS))
+    link = {"mode": str(stat.S_IFLNK | 0o777)}
+    for key in ("free/old", "free/.a.Xy12zQ", "strict/old"):
+        bucket.put(key, BytesSource(b"x"), NewObject(tags=NO_TAGS))
+    bucket.put("free/link", BytesSource(b"x"), NewObject(metadata=link, tags=NO_TAGS))
+    before = keys_of(bucket)
+    caplog.set_level(logging.WARNING)
+    with tree_of(cached(bucket), tmp_path, policy=policy(mode)) as tree:
+        if refused and mode is Mode.ENFORCE:
+            with pytest.raises(RuleBroken):
+                tree.rename(old, new)
+            assert keys_of(bucket) == before
+            return
+        tree.rename(old, new)
+    moved = [key.removeprefix(old[1:]) for key in before if f"{key}/".startswith(f"{old[1:]}/")]
+    assert {new[1:] + rest for rest in moved} <= keys_of(bucket)
+    assert not [key for key in keys_of(bucket) if f"{key}/".startswith(f"{old[1:]}/")]
+    if capabilities.object_tags and new.startswith("/both") and mode is Mode.ENFORCE:
+        assert all(bucket.get_tags(new[1:] + rest) == {"team": "blue"} for rest in moved)
+    warned = [one for one in caplog.records if "policy=warn" in one.getMessage()]
+    assert bool(warned) == (refused and mode is Mode.WARN)
+
+
+def keys_of(bucket: MemoryBucket) -> set[str]:
+    return {info.key for info in bucket.list("", delimiter="").objects}
 
 
 def test_a_crash_loses_none_of_them(bucket, tmp_path) -> None:

@@ -17,7 +17,7 @@ from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.rules.rule import Checked, Demands, ObjectKind
 from tagfs.rules.templates import Creation
-from tagfs.store.objects import Keep
+from tagfs.store.objects import Keep, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
 
 log = logging.getLogger(__name__)
@@ -147,6 +147,7 @@ class TagPolicy:
 
         `replaces`: something is at the new name whose tags it keeps if it has none that were
         chosen. What has the same rules at both places is not judged: it was, or is older than they.
+        Where objects have no tags at all, one is judged as what is made, or written anew, there.
 
         Raises:
             RuleBroken, ValueNotAllowed: at its new place it would break one.
@@ -157,6 +158,10 @@ class TagPolicy:
         is_new = _is_temporary(old, kind)  # and gets its name only now
         judges = bool(after) if is_new else after.judges and after != before
         gives = replaces and bool(before.tags or before.inherit)
+        if not self._env.bucket.capabilities.object_tags:
+            if judges and not replaces:
+                self._filled(new, kind, NO_TAGS, after, is_new=is_new)
+            return None
         own = self._read(key, FRESH_WITHIN) if judges or gives else None
         if own is None:
             return None
@@ -165,6 +170,35 @@ class TagPolicy:
         if not judges:
             return Keep.SOURCE
         return self._filled(new, kind, own, after, is_new=is_new)
+
+    def moved_object(self, info: ObjectInfo, key: str) -> Chosen:
+        """Return the same of an object that keeps its place in a directory which is renamed."""
+        old, new = self._env.root.to_path(info.key), self._env.root.to_path(key)
+        if old is None or new is None:
+            return None
+        kind = ObjectKind.DIRECTORY if key.endswith("/") else ObjectKind.FILE
+        kind = ObjectKind.LINK if info.type is ObjectType.SYMLINK else kind
+        return self.moved(old, info.key, new, kind, replaces=False)
+
+    def check_moved(self, source: str, target: str) -> bool:
+        """Judge all below one prefix as it will be below another; False if tags have to change.
+
+        Without rules it costs nothing; else the listing of all.
+
+        Raises:
+            RuleBroken, ValueNotAllowed
+        """
+        if not self._policy.rules:
+            return True
+        token, stays = None, True
+        while True:
+            page = self._env.bucket.list(source, delimiter="", token=token)
+            for info in page.objects:
+                chosen = self.moved_object(info, target + info.key[len(source) :])
+                stays = stays and chosen in (None, Keep.SOURCE)
+            token = page.token
+            if token is None:
+                return stays
 
     def _filled(
         self, path: str, kind: ObjectKind, own: TagSet, demands: Demands, *, is_new: bool

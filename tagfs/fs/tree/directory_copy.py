@@ -22,9 +22,8 @@ from tagfs.fs.content.journal import RenameJournal
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.openfiles.handle_table import HandleTable
-from tagfs.fs.openfiles.tag_policy import Chosen, TagPolicy
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.tree.symlinks import copy_symlink
-from tagfs.rules.rule import ObjectKind
 from tagfs.store.objects import Denied, Keep, ObjectInfo, ObjectType
 
 log = logging.getLogger(__name__)
@@ -193,16 +192,7 @@ class CopyingRename:
             return dict.fromkeys(copies, str(error))
 
     def _copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        tags = self._policy.moved_object(info, key)
         if info.type is ObjectType.SYMLINK:
-            return copy_symlink(
-                self._env.bucket, info, key, keep=False, tags=self._tags(info, key, ObjectKind.LINK)
-            )
-        kind = ObjectKind.DIRECTORY if key.endswith("/") else ObjectKind.FILE
-        return self._env.bucket.copy(info, key, tags=self._tags(info, key, kind) or Keep.SOURCE)
-
-    def _tags(self, info: ObjectInfo, key: str, kind: ObjectKind) -> Chosen:
-        """Return the tags of a copy, as far as the rules have a say at its new place."""
-        old, new = self._env.root.to_path(info.key), self._env.root.to_path(key)
-        if old is None or new is None:
-            return None
-        return self._policy.moved(old, info.key, new, kind, replaces=False)
+            return copy_symlink(self._env.bucket, info, key, keep=False, tags=tags)
+        return self._env.bucket.copy(info, key, tags=tags or Keep.SOURCE)

@@ -11,26 +11,36 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_below
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
+from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.tree.lookup import Entry
-from tagfs.store.objects import BytesSource, NewObject, ObjectInfo
+from tagfs.rules.rule import ObjectKind
+from tagfs.store.objects import BytesSource, Keep, NewObject, ObjectInfo
 
 
 class NativeRename:
     """Lets the service move files and directories, and open files follow."""
 
-    def __init__(self, env: FsContext, files: HandleTable) -> None:
+    def __init__(self, env: FsContext, files: HandleTable, policy: TagPolicy) -> None:
+        self._policy = policy
         self._env = env
         self._files = files
 
-    def move_file(self, source: Entry, new: str) -> bool:
-        """Move a file, link or special file; False if the service replaces nothing.
+    def move_file(self, source: Entry, new: str, *, replaces: bool) -> bool:
+        """Move a file, link or special file; False if it has to be copied.
+
+        The service replaces nothing, and changes no tags. `replaces`: see `TagPolicy.moved`.
 
         Raises:
             NotFound
+            RuleBroken, ValueNotAllowed: at its new place it would break a rule.
         """
         info = source.info
         if info is None:
             raise NotFound(source.path)
+        kind = ObjectKind.LINK if source.is_link else ObjectKind.FILE
+        chosen = self._policy.moved(source.path, info.key, new, kind, replaces=replaces)
+        if chosen not in (None, Keep.SOURCE):
+            return False
         node = self._files.node(source.path)
         with ExitStack() as held:
             if node is not None:
@@ -43,16 +53,23 @@ class NativeRename:
                 self._let_follow(source.path, new, node, info)
         return True
 
-    def move_directory(self, source: Entry, new: str, target: Entry | None) -> None:
+    def move_directory(self, source: Entry, new: str, target: Entry | None) -> bool:
         """Move a directory with all that is in it to `new`, where at most an empty one is.
+
+        False if it has to be copied.
 
         Raises:
             InvalidRequest: into itself.
             AlreadyExists, NotEmpty: another client made something there meanwhile.
+            RuleBroken, ValueNotAllowed: something in it would break a rule there.
         """
         old = source.path
         if is_below(new, old):
             raise InvalidRequest(f"{old} cannot be moved into itself")
+        if not self._policy.check_moved(
+            self._env.root.to_prefix(old), self._env.root.to_prefix(new)
+        ):
+            return False
         nodes = sorted(self._files.below(old), key=lambda node: node.path)
         with ExitStack() as held:
             for node in nodes:
@@ -62,6 +79,7 @@ class NativeRename:
             for node in nodes:
                 path = new + node.path[len(old) :]
                 self._let_follow(node.path, path, node, versions[node])
+        return True
 
     def _rename_directory(self, old: str, new: str, target: Entry | None) -> None:
         source, wanted = self._env.root.to_prefix(old), self._env.root.to_prefix(new)

@@ -54,7 +54,7 @@ class Renamer:
         self._replaced = remover.replaced
         self._implicit_directories = remover.parents
         self._heritage = heritage
-        self._native = NativeRename(env, files)
+        self._native = NativeRename(env, files, heritage.policy)
         self._copying = CopyingFileRename(env, files, remover.parents, heritage)
 
     def rename(
@@ -118,7 +118,10 @@ class Renamer:
             replaced = self._files.node(new)
             if replaced is not None:
                 replaced.load_all()
-            if self._env.bucket.capabilities.rename and self._native.move_file(source, new):
+            keeps = target is not None and self._env.choices.keep_replaced_tags
+            if self._env.bucket.capabilities.rename and self._native.move_file(
+                source, new, replaces=keeps
+            ):
                 return
             self._copy_file(source, new, target, node, attributes, exclusive=exclusive)
 
@@ -161,8 +164,9 @@ class Renamer:
         self._tree.times.on_rename(source.path, new)
 
     def _move_directory(self, source: Entry, new: str, target: Entry | None) -> None:
-        if self._env.bucket.capabilities.rename:
-            self._native.move_directory(source, new, target)
+        if self._env.bucket.capabilities.rename and self._native.move_directory(
+            source, new, target
+        ):
             return
         if self._tree.old_directory(source.path) is not None:
             raise CrossDevice(f"{source.path}: s3fs made it long ago; mv(1) copies it")
