@@ -24,6 +24,9 @@ T = TypeVar("T")
 VERSION: Final = 2
 """Of the tables below: a file of any other is begun anew."""
 
+DAMAGED_FILE: Final = (sqlite3.Error, UnicodeError)
+"""What SQLite raises of a file that is none of its own, the latter as it quotes what is there."""
+
 BUSY: Final = 10.0
 """Seconds of waiting for another process that writes."""
 
@@ -67,14 +70,14 @@ class Database:
         _make_private(directory)
         try:
             self.clock = self._begin()
-        except sqlite3.Error as error:
+        except DAMAGED_FILE as error:
             if _is_busy(error):
                 raise Unusable(f"{self.path}: {error}") from None
             log.info("%s is begun anew: %s", self.path, error)
             self._remove()
             try:
                 self.clock = self._begin()
-            except (sqlite3.Error, OSError) as second:
+            except (*DAMAGED_FILE, OSError) as second:
                 raise Unusable(f"{self.path}: {second}") from None
         except OSError as error:
             raise Unusable(f"{self.path}: {error.strerror}") from None
@@ -96,7 +99,7 @@ class Database:
         try:
             with closing(self._connect()) as connection:
                 yield from connection.execute(sql, values)
-        except sqlite3.Error as error:
+        except DAMAGED_FILE as error:
             log.debug("%s: %s", self.path, error)
 
     def write(self, work: Callable[[sqlite3.Connection], None]) -> bool:
@@ -108,7 +111,7 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 work(connection)
                 connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except (*DAMAGED_FILE, OSError) as error:
             log.debug("%s: %s", self.path, error)
             self._damaged = not _is_busy(error)
             return False
@@ -120,7 +123,7 @@ class Database:
         self.close()
         if self._damaged:
             self._remove()
-        with suppress(sqlite3.Error, OSError):
+        with suppress(*DAMAGED_FILE, OSError):
             self.clock = self._begin()
             self._damaged = False
 

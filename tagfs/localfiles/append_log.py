@@ -9,9 +9,13 @@ import os
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Final
 
 from tagfs.errors import SettingsError
 from tagfs.localfiles.atomic import sync_path
+
+TORN: Final = b"~"
+"""What the end of a line is made that was not written whole: half of a number is another one."""
 
 
 class DurableLines(AbstractContextManager["DurableLines"]):
@@ -60,8 +64,19 @@ class DurableLines(AbstractContextManager["DurableLines"]):
                     self._write_all()
 
     def note(self, line: bytes) -> None:
-        """Add a line that survives the end of this process, and is on the disk after `sync`."""
-        _write(self._file, line + b"\n")
+        """Add a line that survives the end of this process, and is on the disk after `sync`.
+
+        Raises:
+            SettingsError: it could not be written, and nothing is any more.
+        """
+        with self._changed:
+            if self._broken:
+                raise SettingsError(self._broken)
+            try:
+                _write(self._file, line + b"\n")
+            except OSError as error:
+                self._broken = f"{self._path}: {error.strerror}"
+                raise SettingsError(self._broken) from None
 
     def sync(self) -> None:
         """Put on the disk what was noted."""
@@ -105,7 +120,7 @@ class DurableLines(AbstractContextManager["DurableLines"]):
     def _end_torn_line(self) -> None:
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
-            os.write(self._file, b"\n")
+            _write(self._file, TORN + b"\n")
 
 
 def _write(file: int, data: bytes) -> None:

@@ -337,4 +337,10 @@ def _sound() -> bytes:
     return _made[0]
 
 
-CATALOGUES = (b"", b"SQLite format 3\0", b"\0\0\0\0", b"\0\x12\x34\xff\0\x20\x00\x00\0\x30\x10\x99")
+CATALOGUES = (
+    b"",
+    b"\x00\x0c/\xff\x00 \x00\x00\x7f0\x10\x99",
+    b"SQLite format 3\0",
+    b"\0\0\0\0",
+    b"\0\x12\x34\xff\0\x20\x00\x00\0\x30\x10\x99",
+)

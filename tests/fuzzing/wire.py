@@ -56,6 +56,7 @@ HEADS = (
     b"HTTP/1.1 204 \r\nconnection: close\r\nx-oss-meta-a: \xe4\xb8\xad\r\n\r\n",
     b"HTTP/1.1 200 OK\r\ncontent-length: " + b"7" * 5000 + b"\r\n\r\n",
     b"HTTP/1.1 \xb2\xb3\xb9 OK\r\n\r\n",
+    b"HTTP/1.1 000 OK\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nx: " + b"x" * 300_000 + b"\r\n\r\n",
 )
 
@@ -107,6 +108,9 @@ DOCUMENTS = (
     "<Error><Code>x</Code></Error>".encode("utf-16"),
     b"<a:Error/>",
     b"<Error xmlns='x'/>",
+    b"<:9or xmlns='x'/>",
+    b"<Error><a:b xmlns:a='x'/></Error>",
+    b"<Error xmlns='x'><:9or/></Error>",
     b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
     b"<?xml version='1.0'?>\n<Error><Code>NoSuchKey</Code><Message>m</Message><RequestId>r"
     b"</RequestId><Endpoint>e</Endpoint><Region>r</Region></Error>",

@@ -149,6 +149,7 @@ class Siege:
         ]
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.when: list[str] = []
 
     @contextlib.contextmanager
     def mounts(self) -> Iterator[tuple[Path, Path]]:
@@ -165,8 +166,11 @@ class Siege:
         acts = [self._clock_steps, self._service_restarts, self._disk_is_full]
         acts += [] if gently else [self._mount_is_killed, self._mount_is_killed]
         act = self._chance.choice(acts)
-        self.counts[act.__name__.strip("_")] += 1
-        act(self._chance.randrange(2))
+        name, number = act.__name__.strip("_"), self._chance.randrange(2)
+        self.counts[name] += 1
+        began = time.monotonic()
+        act(number)
+        self.when.append(f"{began:.0f}-{time.monotonic():.0f}: {name} {'ab'[number]}")
 
     def _clock_steps(self, number: int) -> None:
         self.hosts[number].set_clock(self._chance.choice(STEPS))
@@ -317,6 +321,7 @@ def _reported(siege: Siege, ledgers: list[Ledger], missing: list[str]) -> dict[s
         "kills": siege.counts["mount_is_killed"],
         "faults": siege.counts.total(),
         "strikes": dict(siege.counts),
+        "when": siege.when,
         "usage": {host.path.name: _used(host.usage[-1]) for host in siege.hosts},
         "problems": siege.problems + wrong + missing + grown,
     }

@@ -15,6 +15,7 @@ import random
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,7 @@ class User:
         self._files = self.ledger.files
         self._changed: dict[str, float] = {}
         self._trees = 0
+        self._story: deque[str] = deque(maxlen=40)
 
     def run(self) -> Ledger:
         while not self._board.ends.value:
@@ -126,7 +128,8 @@ class User:
         try:
             act(self)
         except (Wrong, OSError, Failed) as wrong:
-            self.ledger.wrong.append(f"user {number} on mount {self._home}, {name}: {wrong}"[:2000])
+            text = f"user {number} on mount {self._home}, {name}: {wrong}"
+            self.ledger.wrong.append(f"{text[:1500]}; before: {' '.join(self._story)}")
         self._board.since[number] = 0
         self.ledger.slowest = max(self.ledger.slowest, (time.monotonic() - began, name))
 
@@ -145,6 +148,8 @@ class User:
                 self._set(name, file)
 
     def _set(self, name: str, file: File | None) -> None:
+        size = "-" if file is None else len(file.data)
+        self._story.append(f"{time.monotonic():.0f}:{name}={size}")
         self._changed[name] = time.monotonic()
         if file is None:
             self._files.pop(name, None)
@@ -171,6 +176,7 @@ class User:
         if not away and not full:
             raise error
         self.ledger.excused += 1
+        self._story.append(f"{time.monotonic():.0f}:({error})")
 
     def _settled(self) -> int:
         """Wait until the home mount is there; return its turn."""
@@ -238,7 +244,7 @@ class User:
             text=True,
             env={**os.environ, "LC_ALL": "C"},
         )
-        if done.returncode:
+        if done.returncode or done.stderr:  # tar only says so where an attribute cannot be set
             raise Failed(f"{words[0]}: status {done.returncode}: {done.stderr[-500:]}")
         return done.stdout
 
@@ -482,8 +488,10 @@ class User:
             tree.mkdir()
             self._tool(*"tar --xattrs --xattrs-include=user.*".split(), "-C", tree, "-xf", archive)
 
-        self._copy("tar", call)
-        self._drop("archive.tar")
+        try:
+            self._copy("tar", call)
+        finally:
+            self._drop("archive.tar")
 
     def _copy(self, kind: str, call: Callable[[Path], object]) -> None:
         """Copy all files with their tags; read the copy, rename it, and delete it."""

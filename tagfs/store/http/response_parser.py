@@ -6,6 +6,7 @@ which costs as much as all the rest of a small request.
 """
 
 import http.client
+import re
 import socket
 from typing import Final
 
@@ -16,6 +17,7 @@ MAX_DIGITS: Final = 40
 """Characters of a length; int() takes no more than some thousands."""
 
 _END: Final = (b"\r\n", b"\n")
+_STATUS: Final = re.compile("[1-9][0-9][0-9]")
 _CONTINUE = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -57,7 +59,7 @@ class FastHTTPResponse(http.client.HTTPResponse):
             raise http.client.RemoteDisconnected("the connection ended before an answer")
         version, _, rest = line.decode("latin-1").partition(" ")
         number, _, reason = rest.strip().partition(" ")
-        if not version.startswith("HTTP/1.") or not (number.isdecimal() and len(number) == 3):  # noqa: PLR2004 digits
+        if not version.startswith("HTTP/1.") or not _STATUS.fullmatch(number):
             raise http.client.BadStatusLine(repr(line[:80]))
         self.version = 10 if version == "HTTP/1.0" else 11
         self.reason = reason

@@ -126,7 +126,7 @@ def find_root(body: bytes) -> str | None:
         root = etree.fromstring(body.lstrip(), _parser())
     except (etree.LxmlError, ValueError, LookupError):
         return None
-    return etree.QName(root).localname
+    return _local_name(root.tag)
 
 
 def is_representable(text: str) -> bool:
@@ -179,14 +179,25 @@ def parse_document(body: bytes, *roots: str) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedResponse("a document with a document type")
     if root.tag.startswith("{"):  # a namespace that does not come first
-        for element in root.iter():
-            element.tag = etree.QName(element).localname
+        _strip_namespaces(root)
     if root.tag not in roots:
         raise MalformedResponse(f"<{root.tag}> where <{roots[0]}> was due")
     return root
 
 
 Element = etree._Element  # noqa: SLF001 - its type, which has no other name
+
+
+def _strip_namespaces(root: etree._Element) -> None:
+    try:
+        for element in root.iter():
+            element.tag = _local_name(element.tag)
+    except ValueError as error:  # libxml2 reads names that it does not write
+        raise MalformedResponse(f"not XML ({error})") from None
+
+
+def _local_name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def fields_of(element: Element) -> dict[str, str]:
