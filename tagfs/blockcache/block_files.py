@@ -9,7 +9,6 @@ import os
 import secrets
 import struct
 import time
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.localfiles.private import open_directory
+from tagfs.store.wire.checksums import crc32
 
 BLOCK: Final = 256 * 1024
 """Bytes of a block; the last one of an object is shorter."""
@@ -154,7 +154,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _crc(digest: bytes, data: memoryview) -> int:
-    return zlib.crc32(data, zlib.crc32(digest))
+    return crc32(data, crc32(digest))
 
 
 def _checked(found: bytes, digest: bytes) -> memoryview | None:

@@ -10,6 +10,7 @@ from tagfs.fs.mapping.desktop_labels import DesktopLabels
 from tagfs.fs.openfiles.deferred_attributes import DeferredAttributes
 from tagfs.fs.openfiles.deferred_work import DeferredWork
 from tagfs.fs.openfiles.handle_table import HandleTable
+from tagfs.fs.openfiles.kernel_pages import KernelPages
 from tagfs.fs.openfiles.kernel_sizes import KernelSizes
 from tagfs.fs.openfiles.tag_policy import TagPolicy
 from tagfs.fs.openfiles.write_back import WriteBack
@@ -52,6 +53,7 @@ class Parts:
     xattrs: XattrDispatcher
     attributes: AttributeSetter
     kernel_sizes: KernelSizes
+    kernel_pages: KernelPages
 
 
 def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
@@ -73,6 +75,7 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     heritage = Heritage(env, files, replaced, BackupTags(env, env.clock), policy)
     remover = Remover(env, tree, files, due, replaced, parents)
     edits = MetadataWriter(env, files)
+    pages = KernelPages()
     return Parts(
         files=files,
         due=due,
@@ -88,7 +91,8 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
             env, tree, due, _xattr_families(env, tree, files, markers, edits, policy), status
         ),
         attributes=AttributeSetter(env, tree, files, markers, edits, due),
-        kernel_sizes=KernelSizes(env.clock),
+        kernel_sizes=KernelSizes(pages.resized, env.clock),
+        kernel_pages=pages,
     )
 
 

@@ -5,7 +5,6 @@ Here is decided what is asked before a file is opened, what waits for what, and 
 
 import os
 import stat
-from contextlib import suppress
 
 from tagfs.errors import (
     AccessDenied,
@@ -22,6 +21,7 @@ from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.temp_names import destination
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fs.openfiles.looking_opens import LookingOpens
 from tagfs.fs.openfiles.open_file import Handle, OpenFile
 from tagfs.store.objects import ObjectInfo
@@ -48,10 +48,11 @@ class FileCalls:
         self._write_back = parts.due.uploads
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
+        self._kernel_pages = parts.kernel_pages
         self._looking = LookingOpens()
 
-    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
-        """Open a file; return its handle and whether the kernel must not trust its own size.
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, Pages]:
+        """Open a file; return its handle, and what the kernel does with the pages that it has.
 
         The kernel cuts reads at the size it knows. Where the service has another one now, reads
         go around the kernel's cache.
@@ -63,6 +64,7 @@ class FileCalls:
         if path in self._replaced:
             raise NotFound(path)
         if writable:
+            self._kernel_pages.discard(path)
             self._gate.enter(path)
             self._due.before_opened(path)
         handle = self._files.open(
@@ -75,7 +77,7 @@ class FileCalls:
             if writable:
                 self._guard.check_change(handle.node)
                 self._policy.fill(handle.node)
-                return handle.fh, False
+                return handle.fh, Pages.DROPPED
             if looks or self._looking.looks(flags):
                 handle.node.open_reader(handle, looks=True)
             else:
@@ -84,7 +86,10 @@ class FileCalls:
             self._files.release(handle.fh)
             raise
         self._looking.opened(handle, flags)
-        return handle.fh, self._kernel_sizes.is_outdated(path, handle.node.size)
+        if self._kernel_sizes.is_outdated(path, handle.node.size):
+            self._kernel_pages.discard(path)
+            return handle.fh, Pages.BYPASSED
+        return handle.fh, self._kernel_pages.opened(path, handle)
 
     def create(self, path: str, mode: int, flags: int) -> int:
         """Make a new file and open it; its object is created when it is closed.
@@ -108,6 +113,7 @@ class FileCalls:
             exclusive=bool(flags & os.O_EXCL) or self._guard.keeps_content,
             append=bool(flags & os.O_APPEND),
         )
+        self._kernel_pages.discard(path)
         self._tree.times.on_entry(path)
         self._heritage.inherit(handle.node, left, given)
         if self._env.choices.stored:
@@ -242,8 +248,12 @@ class FileCalls:
 
     def release(self, fh: int) -> None:
         """Forget a handle; its last descriptor is closed."""
-        with suppress(BadHandle):
-            self._looking.released(self._files.handle(fh))
+        try:
+            handle = self._files.handle(fh)
+        except BadHandle:
+            return
+        self._looking.released(handle)
+        self._kernel_pages.released(handle.node.path, handle)
         self._files.release(fh)
 
     def _find_for_open(self, path: str, *, writable: bool) -> ObjectInfo | None:

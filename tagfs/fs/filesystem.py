@@ -23,6 +23,7 @@ from tagfs.fs.directory_calls import DirectoryCalls
 from tagfs.fs.file_calls import FileCalls
 from tagfs.fs.guard import Guard
 from tagfs.fs.mapping.stat_fields import Stat, statfs_fields, to_stat
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fs.openfiles.open_file import OpenFile
 from tagfs.fs.tree.stats import stat_of
 
@@ -51,6 +52,7 @@ class FileSystem:
         self._edits = parts.attributes
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
+        self._kernel_pages = parts.kernel_pages
         self._due = parts.due
         self._directories = DirectoryCalls(parts)
 
@@ -116,7 +118,7 @@ class FileSystem:
 
     # Files
 
-    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, Pages]:
         """Open a file; return its handle and whether the kernel must not trust its own size."""
         return self._calls.open(path, flags, looks=looks)
 
@@ -203,7 +205,10 @@ class FileSystem:
         """
         self._gate.enter(old, new)
         with self._guard.renaming(new, exclusive=exclusive) as alone:
-            self._renamer.rename(old, new, exclusive=alone, follows=follows)
+            try:
+                self._renamer.rename(old, new, exclusive=alone, follows=follows)
+            finally:
+                self._kernel_pages.renamed(new)
 
     def symlink(self, path: str, text: str) -> None:
         """Make a symlink at `path` that says `text`."""

@@ -17,6 +17,7 @@ from tagfs.fs.context import FsContext
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat, to_stat
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fs.views.link_walks import LinkWalks
 from tagfs.fs.views.view_directory import ViewDirectory
 
@@ -129,7 +130,7 @@ class ViewFileSystem(FileSystem):
 
     # Reading what objects were
 
-    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, Pages]:
         """Open a file."""
         if not self._owns(path):
             self._walks.on_open(path)
@@ -139,7 +140,7 @@ class ViewFileSystem(FileSystem):
         reader = self._views.open(path)
         fh = next(self._handles)
         self._opened[fh], self._readers[fh] = path, reader
-        return fh, False
+        return fh, Pages.DROPPED
 
     def read(self, fh: int, offset: int, length: int) -> bytes | memoryview:
         """Return up to `length` bytes from `offset`; fewer only at the end."""

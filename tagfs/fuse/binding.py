@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fuse.native_threads import keep_thread
 
 log = logging.getLogger(__name__)
@@ -113,9 +114,11 @@ class Callbacks:
             return -errno.EIO
 
     def open(self, path: bytes, fip: Any) -> int:
-        """Open a file; say whether its reads go around the kernel's cache."""
+        """Open a file; say what the kernel does with the pages that it has of it."""
         info = fip.contents
-        info.fh, info.direct_io = open_file(self._call, text_of(path), info.flags)
+        info.fh, pages = open_file(self._call, text_of(path), info.flags)
+        info.direct_io = pages is Pages.BYPASSED
+        info.keep_cache = pages is Pages.KEPT
         return 0
 
     def create(self, path: bytes, mode: int, fip: Any) -> int:
@@ -187,12 +190,12 @@ def optional_text(path: bytes | None) -> str | None:
     return None if path is None else text_of(path)
 
 
-def open_file(operations: Operations, path: str, flags: int) -> tuple[int, bool]:
-    """Open a file, emptied if `flags` say so; return its handle, and whether reads are direct.
+def open_file(operations: Operations, path: str, flags: int) -> tuple[int, Pages]:
+    """Open a file, emptied if `flags` say so; return its handle, and what becomes of its pages.
 
     The kernel leaves the emptying to us with `atomic_o_trunc` alone.
     """
-    fh, direct = operations("open", path, flags)
+    fh, pages = operations("open", path, flags)
     if flags & os.O_TRUNC:
         try:
             operations("truncate", path, 0, fh)
@@ -200,7 +203,7 @@ def open_file(operations: Operations, path: str, flags: int) -> tuple[int, bool]
             with contextlib.suppress(OSError):
                 operations("release", path, fh)
             raise
-    return fh, direct
+    return fh, pages
 
 
 def buffer_of(pointer: Any, size: int) -> memoryview:

@@ -17,6 +17,7 @@ from tagfs.errors import NotFound, ObjectChanged
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import is_below, split
 from tagfs.fs.mapping.stat_fields import Stat
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fuse.binding import RequestMark
 
 _NAME = re.compile(r"\.fuse_hidden[0-9a-f]{16}")
@@ -53,7 +54,7 @@ class HiddenFiles:
                 self._mark.set()  # perhaps it is libfuse that looks, and takes it next
             raise
 
-    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, bool]:
+    def open(self, path: str, flags: int, *, looks: bool = False) -> tuple[int, Pages]:
         """Open a file, which nobody is going to read if `looks`.
 
         Raises:

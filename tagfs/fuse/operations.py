@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from tagfs.errors import TagfsError
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.stat_fields import Stat
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fuse.hidden_files import HiddenFiles
 from tagfs.fuse.recent_failures import RecentFailures
 
@@ -83,7 +84,7 @@ class Operations:
 
     # Files
 
-    def open(self, path: str, flags: int) -> tuple[int, bool]:
+    def open(self, path: str, flags: int) -> tuple[int, Pages]:
         # Programs' opens have at least O_LARGEFILE. Without any flag the kernel opens it itself, to
         # ask for what lsattr(1) shows, as borg does of every file.
         return self._hidden.open(path, flags, looks=flags == 0)

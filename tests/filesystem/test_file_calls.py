@@ -20,6 +20,7 @@ from tagfs.errors import (
 )
 from tagfs.fs.context import FsContext
 from tagfs.fs.filesystem import FileSystem
+from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -80,8 +81,8 @@ def test_what_is_not_there_is_not_opened(tree: FileSystem, flags: int) -> None:
 def test_a_size_that_the_kernel_has_not_is_reported(tree: FileSystem, bucket: Bucket) -> None:
     tree.getattr("/f")
     bucket.put("f", BytesSource(b"larger content"), NewObject())
-    fh, is_outdated = tree.open("/f", os.O_RDONLY)
-    assert is_outdated
+    fh, pages = tree.open("/f", os.O_RDONLY)
+    assert pages is Pages.BYPASSED
     tree.release(fh)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tagfs.fs.content.access_pattern import FIRST
 from tests.judges import judge_of
 from tests.mount.conftest import ALL, MountFactory
 from tests.mounting import Mounted, RequestLog, getfattr, run
@@ -330,6 +331,24 @@ class TestContent:
         log = mount.requests()
         assert (mount.path / "f").read_bytes() == local.read_bytes()
         assert sum(row["bytes_out"] for row in log.rows() if row["method"] == "GET") == size
+
+    def test_what_is_read_again_is_the_kernels(self, mount: Mounted) -> None:
+        """The service is asked for the version, with the first range, and for no more of it."""
+        path = mount.path / "f"
+
+        def read() -> tuple[bytes, list[int]]:
+            log = mount.requests()
+            data = path.read_bytes()
+            mount.released()
+            return data, [row["bytes_out"] for row in log.rows() if row["method"] == "GET"]
+
+        for content in (os.urandom(2 * 2**20) for _ in range(2)):
+            mount.judge.put("f", content)
+            mount.forget()
+            assert read()[0] == content
+            again = [read() for _ in range(3)]  # the kernel may be short of memory, once or twice
+            assert {data for data, _ in again} == {content}
+            assert any(sent == [FIRST] for _, sent in again)
 
 
 def change(path: Path, offset: int) -> None:

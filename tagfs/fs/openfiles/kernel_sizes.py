@@ -19,7 +19,13 @@ MANY = 8192
 class KernelSizes:
     """Which size the kernel has of which path, for as long as it keeps it. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        on_size: Callable[[str, int], None] = lambda _path, _size: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_size` is called for each size that the kernel gets."""
+        self._on_size = on_size
         self._lock = threading.Lock()
         self._sizes: TTLCache[str, int] = TTLCache(MANY, KERNEL_MEMORY, clock)
 
@@ -27,6 +33,7 @@ class KernelSizes:
         """Note that the kernel gets a size now."""
         with self._lock:
             self._sizes[path] = size
+        self._on_size(path, size)
 
     def discard(self, path: str) -> None:
         """Note that a program here changes the size: the kernel sees it, and will ask anew."""

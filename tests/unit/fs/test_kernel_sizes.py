@@ -5,7 +5,7 @@ from tagfs.fs.openfiles.kernel_sizes import KERNEL_MEMORY, MANY, KernelSizes
 
 def test_a_size_is_outdated_while_the_kernel_may_use_another_one() -> None:
     now = 100.0
-    sizes = KernelSizes(lambda: now)
+    sizes = KernelSizes(clock=lambda: now)
     sizes.record("/f", 3)
     assert sizes.is_outdated("/f", 4)
     assert not sizes.is_outdated("/f", 3)
@@ -15,7 +15,7 @@ def test_a_size_is_outdated_while_the_kernel_may_use_another_one() -> None:
 
 
 def test_a_change_here_is_known_to_the_kernel() -> None:
-    sizes = KernelSizes(lambda: 0.0)
+    sizes = KernelSizes(clock=lambda: 0.0)
     sizes.record("/f", 3)
     sizes.discard("/f")
     sizes.discard("/never")
@@ -23,7 +23,7 @@ def test_a_change_here_is_known_to_the_kernel() -> None:
 
 
 def test_the_latest_of_many_are_kept() -> None:
-    sizes = KernelSizes(lambda: 0.0)
+    sizes = KernelSizes(clock=lambda: 0.0)
     for number in range(MANY + 10):
         sizes.record(f"/{number}", 1)
     assert sizes.is_outdated(f"/{MANY + 9}", 2)
