@@ -133,6 +133,7 @@ class Dialect:
         deletes_any_key: whether keys that XML cannot hold can be deleted in bulk none the less.
         deletes_versions: whether the ETag of a key to delete in bulk must be the object's.
         deletes_uploads: whether a bucket can be deleted while uploads are under way.
+        part_reads: the code of the refusal to read a part that an object has not; "": none is read.
         part_checksums: whether an upload is begun with an algorithm of its parts' checksums.
         copied_checksums: whether the same is told of a part that was copied.
         kept_markers: which objects whose keys end in "/" stay, whatever the answer to a deletion
@@ -235,6 +236,7 @@ class Dialect:
     deletes_any_key: bool = False
     deletes_versions: bool = False
     deletes_uploads: bool = False
+    part_reads: str = ""
     part_checksums: bool = False
     copied_checksums: bool = False
     kept_markers: Literal["", "occupied", "bulk"] = ""

@@ -26,7 +26,14 @@ from tagfs.emulator.engine.directories import make_parents
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
 from tagfs.emulator.engine.key_encoding import encoder
-from tagfs.emulator.engine.part_checksums import check_named, checksum_of, joined, read_algorithm
+from tagfs.emulator.engine.part_checksums import (
+    check_named,
+    checksum_of,
+    completed_elements,
+    joined,
+    read_algorithm,
+)
+from tagfs.emulator.engine.part_reads import check_size, with_sizes
 from tagfs.emulator.engine.uncopied import etag_of
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.crc64 import crc64_combine
@@ -130,6 +137,7 @@ async def CompleteMultipartUpload(context: Context) -> Reply:
     make_parents(context)
     record = _joined(context, upload, used)
     check_crc64(context, record.crc64 or 0)
+    check_size(context, record.size)
     return _completed(context, context.storage.uploads.complete(upload, record, used))
 
 
@@ -158,6 +166,7 @@ def _completed(context: Context, record: ObjectRecord) -> Reply:
         element("Bucket", context.bucket.name),
         element("Key", encode(context.key)),
         element("ETag", f'"{record.etag}"' if context.dialect.reports_completed else ""),
+        completed_elements(record.attributes.headers),
     )
     reply.headers |= answer_headers(context, record)
     reply.headers |= crc64_header(context, record.crc64)
@@ -234,7 +243,8 @@ def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> O
 
 
 def _attributes(context: Context, upload: UploadRecord, used: list[PartRecord]) -> Attributes:
-    made = replace(upload.attributes, headers=joined(upload.attributes, used))
+    headers = with_sizes(context, joined(upload.attributes, used), used)
+    made = replace(upload.attributes, headers=headers)
     if context.dialect.completion_sets_acl and context.own(context.dialect.acl_header):
         return replace(made, acl=read_acl(context))
     return made

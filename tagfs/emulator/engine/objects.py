@@ -19,6 +19,7 @@ from tagfs.emulator.engine.customer_keys import check_key
 from tagfs.emulator.engine.directories import has_children, make_parents, refuse_directory
 from tagfs.emulator.engine.errors import ServiceError, complete
 from tagfs.emulator.engine.key_encoding import encoder, url_encoder
+from tagfs.emulator.engine.part_reads import chosen_part, count_header
 from tagfs.emulator.engine.symlinks import look_through, view_headers
 from tagfs.emulator.engine.uncopied import etag_of, is_checksum
 from tagfs.emulator.messages import Reply
@@ -46,6 +47,8 @@ async def PutObject(context: Context) -> Reply:
         _guard(context)
         make_parents(context)
         kept = {**attributes.headers, **staged.checksums}
+        if staged.checksums:
+            kept["x-amz-checksum-type"] = "FULL_OBJECT"
         record = ObjectRecord(
             key=context.key,
             kind=Kind.NORMAL,
@@ -74,11 +77,14 @@ async def GetObject(context: Context) -> Reply:
     check_key(context, view.content.attributes.headers)
     check_conditions(context, view.content, view.mtime_ms)
     refuse_archived(context, view.content)
-    chosen = context.dialect.choose_range(headers, view.content.size)
+    part = chosen_part(context, view.content)
+    chosen = part or context.dialect.choose_range(headers, view.content.size)
     reply = Reply(headers=view_headers(context, view))
+    if part:
+        reply.headers |= count_header(view.content)
     _override(context, reply)
     reply.start, reply.length = chosen or (0, view.content.size)
-    if chosen is not None:
+    if chosen is not None and view.content.size:
         reply.status = context.dialect.range_status
         _forget_checksums(reply)
         end = reply.start + reply.length - 1
@@ -98,12 +104,14 @@ async def HeadObject(context: Context) -> Reply:
     headers = context.request.headers
     check_key(context, view.content.attributes.headers)
     check_conditions(context, view.content, view.mtime_ms)
-    chosen = None
-    if context.dialect.head_ranges:
+    chosen = part = chosen_part(context, view.content)
+    if part is None and context.dialect.head_ranges:
         chosen = context.dialect.choose_range(headers, view.content.size)
     reply = Reply(headers=view_headers(context, view))
     reply.headers["Content-Length"] = str(view.content.size)
-    if chosen is not None:
+    if part:
+        reply.headers |= count_header(view.content)
+    if chosen is not None and view.content.size:
         reply.status = context.dialect.range_status
         _forget_checksums(reply)
         start, length = chosen

@@ -6,18 +6,31 @@ read, and nobody compares it but the end of the upload.
 """
 
 import base64
+import hashlib
 import zlib
+from collections.abc import Callable, Mapping
 from xml.etree import ElementTree
+
+from fastcrc.crc32 import iscsi
 
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.storage.crc64 import Combiner
 from tagfs.emulator.storage.records import Attributes, PartRecord, UploadRecord
 from tagfs.emulator.xml_text import element, text_of
 
 _PREFIX = "x-amz-checksum-"
 _NAME = f"{_PREFIX}algorithm"
-_ALGORITHMS = frozenset({"CRC32", "CRC32C", "SHA1", "SHA256"})
+_TYPE = f"{_PREFIX}type"
+_ALGORITHMS: Mapping[str, Callable[[bytes], bytes]] = {
+    "CRC32": lambda raw: zlib.crc32(raw).to_bytes(4),
+    "CRC32C": lambda raw: iscsi(raw, 0).to_bytes(4),
+    "SHA1": lambda raw: hashlib.sha1(raw).digest(),
+    "SHA256": lambda raw: hashlib.sha256(raw).digest(),
+}
 _UNCHECKED = "CRC64NVME"
+_WHOLE = {"CRC32": Combiner(0xEDB88320, 32), "CRC32C": Combiner(0x82F63B78, 32)}
+"""Those of whose checksums that of the whole content can be made."""
 
 
 def read_algorithm(context: Context) -> dict[str, str]:
@@ -26,12 +39,17 @@ def read_algorithm(context: Context) -> dict[str, str]:
     Raises:
         ServiceError: there is none of that name.
     """
-    algorithm = (context.header(_NAME) or "").upper()
-    if algorithm in {"", _UNCHECKED} or not context.dialect.part_checksums:
+    algorithm, kind = ((context.header(name) or "").upper() for name in (_NAME, _TYPE))
+    if not algorithm or not context.dialect.part_checksums:
         return {}
-    if algorithm not in _ALGORITHMS:
+    if algorithm not in _ALGORITHMS and algorithm != _UNCHECKED:
         raise ServiceError("InvalidRequest", "Checksum algorithm provided is unsupported.")
-    return {_NAME: algorithm}
+    allowed = ["COMPOSITE"] * (algorithm in _ALGORITHMS)
+    allowed += ["FULL_OBJECT"] * (algorithm in _WHOLE or algorithm == _UNCHECKED)
+    if (kind or allowed[0]) not in allowed:
+        message = f"The {kind} checksum type cannot be used with the {algorithm} algorithm."
+        raise ServiceError("InvalidRequest", message)
+    return {} if algorithm == _UNCHECKED else {_NAME: algorithm, _TYPE: kind or allowed[0]}
 
 
 def algorithm_of(upload: UploadRecord) -> str:
@@ -96,8 +114,31 @@ def joined(attributes: Attributes, used: list[PartRecord]) -> dict[str, str]:
     """Return the headers of an object made of parts: a checksum of theirs, where all have one."""
     headers = dict(attributes.headers)
     algorithm = headers.pop(_NAME, "")
-    if algorithm == "CRC32" and all(part.checksum for part in used):
-        raw = b"".join(base64.b64decode(part.checksum) for part in used)
-        crc = base64.b64encode(zlib.crc32(raw).to_bytes(4)).decode("ascii")
-        headers[f"{_PREFIX}crc32"] = f"{crc}-{len(used)}"
+    if not algorithm or not all(part.checksum for part in used):
+        headers.pop(_TYPE, None)
+        return headers
+    name = f"{_PREFIX}{algorithm.lower()}"
+    raw = [base64.b64decode(part.checksum) for part in used]
+    if headers[_TYPE] == "FULL_OBJECT":
+        headers[name] = _text(_whole(algorithm, raw, used))
+    else:
+        headers[name] = f"{_text(_ALGORITHMS[algorithm](b''.join(raw)))}-{len(used)}"
     return headers
+
+
+def _whole(algorithm: str, raw: list[bytes], used: list[PartRecord]) -> bytes:
+    combine, found = _WHOLE[algorithm], 0
+    for checksum, part in zip(raw, used, strict=True):
+        found = combine(found, int.from_bytes(checksum), part.size)
+    return found.to_bytes(4)
+
+
+def _text(checksum: bytes) -> str:
+    return base64.b64encode(checksum).decode("ascii")
+
+
+def completed_elements(headers: Mapping[str, str]) -> str:
+    """Return what the answer to a completion tells of the checksum that is kept with the object."""
+    names = {f"{_PREFIX}{name.lower()}": f"Checksum{name}" for name in (*_ALGORITHMS, _UNCHECKED)}
+    names[_TYPE] = "ChecksumType"
+    return "".join(element(names[name], text) for name, text in headers.items() if name in names)

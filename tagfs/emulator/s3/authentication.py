@@ -77,12 +77,15 @@ class Authenticator:
 
     def _check_v2_header(self, request: Request, call: Call, rest: str) -> None:
         family = self._dialect.family_of(request)
-        access_key_id, _, signature = rest.strip().partition(":")
+        access_key_id, separator, signature = rest.strip().partition(":")
+        if not separator:
+            message = "AWS authorization header is invalid. Expected AwsAccessKeyId:signature"
+            raise ServiceError("InvalidArgument", message)
         self._check_access_key(access_key_id)
         special = request.headers.get(f"{family}date")
         date = special or request.headers.get("Date", "")
         moment = parse_http_date(date) or parse_basic_time(date)
-        if moment is None:
+        if moment is None or moment < 0:
             raise ServiceError("AccessDenied", "Authentication requires a valid Date.")
         self._check_skew(request, moment)
         self._check_token(request.headers.get(f"{family}security-token"))
@@ -120,6 +123,8 @@ class Authenticator:
             name.strip(): value.strip()
             for name, _, value in (part.partition("=") for part in rest.split(","))
         }
+        if "Credential" not in fields:
+            raise ServiceError("AuthorizationHeaderMalformed")
         headers = folded(request.headers)
         date = headers.get("x-amz-date") or headers.get("date", "")
         signed_at = parse_basic_time(date) or parse_http_date(date)

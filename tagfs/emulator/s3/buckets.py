@@ -1,21 +1,28 @@
 """Buckets of S3: making, describing and enumerating them."""
 
+import re
+
 from tagfs.emulator.engine.body_upload import read_document
 from tagfs.emulator.engine.context import Context, owner
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.time_formats import exact_time
-from tagfs.emulator.xml_text import element, escape, group, parse
+from tagfs.emulator.xml_text import element, escape, group, parse, text_of
 
 _MOST = 10_000
+_REGION = re.compile("EU|[a-z]+(-[a-z]+)+-[0-9]+")
 _FIRST_REGION = "us-east-1"
 
 
 async def PutBucket(context: Context) -> Reply:
     """Make a bucket; making it again is an error, but in the first region."""
     data = await read_document(context)
-    if data and parse(data) is None:
+    root = parse(data) if data else None
+    if data and root is None:
         raise ServiceError("MalformedXML")
+    where = "" if root is None else text_of(root, "LocationConstraint") or ""
+    if where and not _REGION.fullmatch(where):
+        raise ServiceError("InvalidLocationConstraint", extra={"LocationConstraint": where})
     name = context.call.bucket or ""
     if context.storage.buckets.get(name) is not None and context.config.region != _FIRST_REGION:
         raise ServiceError("BucketAlreadyOwnedByYou", extra={"BucketName": name})

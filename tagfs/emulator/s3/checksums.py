@@ -92,13 +92,18 @@ class S3Promises:
         if self._base64_sha256 and _raw(self._base64_sha256) != digest:
             raise ServiceError("BadDigest")
         for name, hasher in self._hashers.items():
-            promised = self._headers.get(name) or trailer.get(name, "")
-            self.kept[name] = promised
-            if _raw(promised) != hasher.digest():
-                raise ServiceError("BadDigest", f"The {name} you specified did not match.")
+            self.kept[name] = self._headers.get(name) or trailer.get(name, "")
+            _compare(name, _raw(self.kept[name]), hasher.digest())
         for name in _CRC64:
             if (claim := self._headers.get(name)) and claim != str(crc):
                 raise ServiceError("BadDigest", f"The {name} you specified did not match.")
+
+
+def _compare(name: str, promised: bytes, digest: bytes) -> None:
+    if len(promised) != len(digest):
+        raise ServiceError("InvalidRequest", f"Value for {name} header is invalid.")
+    if promised != digest:
+        raise ServiceError("BadDigest", f"The {name} you specified did not match.")
 
 
 def _raw(text: str) -> bytes:

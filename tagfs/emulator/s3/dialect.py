@@ -90,6 +90,7 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         deletes_uploads=True,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=has >= TENTACLE,
+        part_reads="InvalidPart" if is_rgw else "InvalidPartNumber",
         part_checksums=chosen["checksums"] in {"on", "uncopied"} and has >= TENTACLE,
         copied_checksums=chosen["checksums"] == "on",
         kept_markers=KEPT_MARKERS[chosen["directories"]],

@@ -45,6 +45,8 @@ ERRORS = {
         403, "The operation is not valid for the current state of the object."
     ),
     "InvalidPart": ErrorEntry(400, "One or more of the specified parts could not be found."),
+    "InvalidPartNumber": ErrorEntry(416, "The requested partnumber is not satisfiable"),
+    "InvalidLocationConstraint": ErrorEntry(400, "The specified location-constraint is not valid"),
     "InvalidPartOrder": ErrorEntry(400, "The list of parts was not in ascending order."),
     "InvalidRange": ErrorEntry(416, "The requested range is not satisfiable"),
     "InvalidRequest": ErrorEntry(400, "Invalid Request"),

@@ -42,6 +42,7 @@ from tagfs.emulator.messages import Reply
 from tagfs.emulator.s3 import detailed_listing
 from tagfs.emulator.s3.ceph import TENTACLE, VERSIONS
 from tagfs.emulator.s3.real_directories import RealDirectories
+from tagfs.emulator.s3.refused_headers import refuse
 
 KNOWN: Final = {
     "directories": ("keys", "seaweedfs", "minio", "files", "refused"),
@@ -107,7 +108,8 @@ class Foreign:
         self._tagging = chosen["tagging"]
         self._part_copies = chosen["part_copies"] == "on"
         self._checksums = chosen["checksums"]
-        if VERSIONS[chosen["mimic"]] < TENTACLE:
+        self._version = VERSIONS[chosen["mimic"]]
+        if self._version < TENTACLE:
             self._checksums = "off"
         self._keeps_metadata = chosen["metadata"] == "kept"
         self._reports_etags = chosen["etags"] != "none"
@@ -119,6 +121,7 @@ class Foreign:
         operation = route.operation
         if operation == "GetObjectTagging" and self._tagging == "none":
             return context.document("Tagging", "<TagSet></TagSet>")
+        refuse(operation, context, self._version)
         self._refuse(operation, context)
         is_marker = self._directories.is_marker(context)
         if is_marker:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from tagfs.emulator.config import EmulatorConfig
-from tagfs.emulator.engine import acl
+from tagfs.emulator.engine import acl, objects
 from tagfs.emulator.engine.addressing import Target
 from tagfs.emulator.engine.demands import demanded
 from tagfs.emulator.engine.routes import BUCKET, OBJECT, Route, Routes, Table
 from tagfs.emulator.engine.service import EngineService, Rules
 from tagfs.emulator.messages import Request
-from tagfs.emulator.s3 import annotations, buckets, control, transcoding
+from tagfs.emulator.s3 import annotations, attributes, buckets, control, transcoding
 from tagfs.emulator.s3.authentication import Authenticator
 from tagfs.emulator.s3.dialect import make_dialect
 from tagfs.emulator.s3.foreign import Foreign
@@ -20,13 +20,19 @@ NOT_EMULATED = frozenset(
     """
     lifecycle policy policyStatus cors website logging notification encryption replication
     inventory object-lock retention legal-hold requestPayment accelerate ownershipControls metrics
-    publicAccessBlock analytics intelligent-tiering torrent select select-type attributes session
+    publicAccessBlock analytics intelligent-tiering torrent select select-type session
     customdomain directcoldaccess mirrorBackToSource obscompresspolicy deletebucket renameObject
     x-image-process fileinterface annotation
     """.split()
 )
-_OBJECT: Table = {
+_COMMON: Table = {
     **OBJECT,
+    ("GET", "partNumber"): objects.GetObject,
+    ("HEAD", "partNumber"): objects.HeadObject,
+    ("GET", "attributes"): attributes.GetObjectAttributes,
+}
+_OBJECT: Table = {
+    **_COMMON,
     ("PUT", "annotation"): annotations.PutObjectAnnotation,
     ("GET", "annotation"): annotations.GetObjectAnnotation,
     ("DELETE", "annotation"): annotations.DeleteObjectAnnotation,
@@ -44,7 +50,7 @@ _IGNORED = frozenset({"tagging", "acl"})
 
 
 def _objects(chosen: Mapping[str, str], *, annotated: bool) -> Table:
-    table = _OBJECT if annotated else OBJECT
+    table = _OBJECT if annotated else _COMMON
     return {**table, **_TRANSCODING} if chosen["transcoding"] == "on" else table
 
 

@@ -6,24 +6,52 @@ lengths: no byte is read again.
 """
 
 from functools import lru_cache
+from typing import Final
 
 from fastcrc.crc64 import xz
 
-_GENERATOR = 0xC96C5795D7870F42  # ECMA-182, bits reversed: bit 63 is x^0
-_ONE = 1 << 63
-_X = 1 << 62
+
+class Combiner:
+    """Joins the checksums of a kind of CRC, by its generator, bits reversed: the highest is x^0."""
+
+    def __init__(self, generator: int, bits: int) -> None:
+        self._generator = generator
+        self._one = 1 << (bits - 1)
+        self._mask = (1 << bits) - 1
+        self._shift = lru_cache(maxsize=256)(self._shifted)
+
+    def __call__(self, first: int, second: int, second_length: int) -> int:
+        """Return the checksum of two strings joined, from theirs and the second one's length."""
+        if second_length == 0:
+            return first
+        return self._multiply(first, self._shift(second_length)) ^ second
+
+    def _shifted(self, length: int) -> int:
+        """Return x^(8 * length); parts of one upload share a length, hence the cache."""
+        result, power, bits = self._one, self._one >> 1, length * 8
+        while bits:
+            if bits & 1:
+                result = self._multiply(result, power)
+            power = self._multiply(power, power)
+            bits >>= 1
+        return result
+
+    def _multiply(self, a: int, b: int) -> int:
+        product = 0
+        while a:
+            if a & self._one:
+                product ^= b
+            a = (a << 1) & self._mask
+            b = (b >> 1) ^ self._generator if b & 1 else b >> 1
+        return product
+
+
+crc64_combine: Final = Combiner(0xC96C5795D7870F42, 64)  # ECMA-182
 
 
 def crc64(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
     """Return the checksum of the bytes that gave `previous`, followed by `data`."""
     return xz(data, previous)
-
-
-def crc64_combine(first: int, second: int, second_length: int) -> int:
-    """Return the checksum of two strings joined, from theirs and the second one's length."""
-    if second_length == 0:
-        return first
-    return _multiply(first, _shift(second_length)) ^ second
 
 
 def crc64_of_zeros(length: int) -> int:
@@ -36,25 +64,3 @@ def crc64_of_zeros(length: int) -> int:
         size *= 2
         length >>= 1
     return result
-
-
-@lru_cache(maxsize=256)
-def _shift(length: int) -> int:
-    """Return x^(8 * length); parts of one upload share a length, hence the cache."""
-    result, power, bits = _ONE, _X, length * 8
-    while bits:
-        if bits & 1:
-            result = _multiply(result, power)
-        power = _multiply(power, power)
-        bits >>= 1
-    return result
-
-
-def _multiply(a: int, b: int) -> int:
-    product = 0
-    while a:
-        if a & _ONE:
-            product ^= b
-        a = (a << 1) & 0xFFFFFFFFFFFFFFFF
-        b = (b >> 1) ^ _GENERATOR if b & 1 else b >> 1
-    return product

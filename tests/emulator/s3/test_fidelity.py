@@ -110,3 +110,42 @@ def test_s3_keeps_the_checksum_that_came(wires: Wires, name: str, value: str) ->
     identity, _ = upload(wire, "parts")
     target = f"/bkt/parts?partNumber=1&uploadId={identity}"
     assert wire("PUT", target, {name: value}, b"hello").headers[name] == value
+
+
+REFUSED_HEADERS = [
+    ("PUT", "/bkt/k", {"x-amz-object-lock-legal-hold": "ON"}, "InvalidRequest"),
+    ("PUT", "/bkt/k", {"x-amz-object-lock-mode": "GOVERNANCE"}, "InvalidRequest"),
+    ("POST", "/bkt/k?uploads", {"x-amz-object-lock-mode": "COMPLIANCE"}, "InvalidRequest"),
+    ("PUT", "/bkt/k", {"x-amz-write-offset-bytes": "4"}, "NotImplemented"),
+    ("DELETE", "/bkt/k", {"x-amz-if-match-size": "7"}, "NotImplemented"),
+    ("DELETE", "/bkt/k", {"x-amz-if-match-last-modified-time": "x"}, "NotImplemented"),
+    ("PUT", "/bkt/k", {"If-None-Match": '"other"'}, "NotImplemented"),
+    ("PUT", "/bkt/k", {"x-amz-copy-source": "/bkt/k", "If-None-Match": "x"}, "NotImplemented"),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "headers", "code"), REFUSED_HEADERS)
+def test_s3_refuses_headers_for_which_it_has_nothing(
+    wires: Wires, method: str, target: str, headers: dict[str, str], code: str
+) -> None:
+    wire = wires["s3"]
+    wire("PUT", "/bkt/k", body=b"kept")
+    assert wire(method, target, headers, b"").code == code
+    assert wire("GET", "/bkt/k").body == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("region", "code"),
+    [
+        ("eu-central-1", None),
+        ("EU", None),
+        ("us-gov-west-1", None),
+        ("nowhere", "InvalidLocationConstraint"),
+    ],
+)
+def test_s3_makes_buckets_in_regions_that_are_there(
+    wires: Wires, region: str, code: str | None
+) -> None:
+    wire, where = wires["s3"], f"<LocationConstraint>{region}</LocationConstraint>"
+    body = f"<CreateBucketConfiguration>{where}</CreateBucketConfiguration>".encode()
+    assert wire("PUT", f"/in-{region.lower()}", body=body).code == code

@@ -220,3 +220,24 @@ def test_temporary_keys(tmp_path: Path) -> None:
                     s3.put_object(Bucket="bkt", Key="k", Body=b"x")
                 assert refusal(refused.value) == (403, code)
         s3.close()
+
+
+BEFORE_1970 = "Tue, 07 Jul 1950 21:53:04 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Authorization": "Basic abc"}, 400, "InvalidArgument"),
+        ({"Authorization": "AWS HAHAHA"}, 400, "InvalidArgument"),
+        ({"Authorization": f"AWS {KEY_ID}:x", "Date": "Bad Date"}, 403, "AccessDenied"),
+        ({"Authorization": f"AWS {KEY_ID}:x", "x-amz-date": ""}, 403, "AccessDenied"),
+        ({"Authorization": f"AWS {KEY_ID}:x", "x-amz-date": BEFORE_1970}, 403, "AccessDenied"),
+        ({"Authorization": "AWS4-HMAC-SHA256 what"}, 400, "AuthorizationHeaderMalformed"),
+    ],
+)
+def test_headers_that_are_no_signature(
+    aws: Emulator, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = requests.get(f"{aws.url}/bkt", headers=headers, timeout=60)
+    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (status, True)
