@@ -204,6 +204,7 @@ class FileCalls:
         """
         handle = self._files.handle(fh)
         node = handle.node
+        node.is_finished = True
         if self._is_due(handle) or self._due.attributes.attributes(node.path) is not None:
             if self._env.caller_execs():
                 if self._is_due(handle):
@@ -244,7 +245,9 @@ class FileCalls:
 
     def fsync(self, fh: int) -> None:
         """Upload what a handle's file has changed."""
-        self._settle(self._files.handle(fh).node).flush()
+        node = self._files.handle(fh).node
+        node.is_finished = True
+        self._settle(node).flush()
 
     def release(self, fh: int) -> None:
         """Forget a handle; its last descriptor is closed."""

@@ -1,6 +1,7 @@
 """A file system over a bucket in memory, without a mount."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,6 +18,15 @@ from tagfs.fs.mapping.paths import Root
 from tagfs.rules.policy import NO_POLICY, Policy
 from tagfs.store.bucket import CachingBucket
 from tagfs.store.scope import Everything, Scope
+
+POOL = "tagfs-tests-pool"
+"""How the names of threads begin that serve no call of a program."""
+
+
+def caller() -> tuple[int, int]:
+    """Return who calls; libfuse knows that only in the thread that serves the call."""
+    assert not threading.current_thread().name.startswith(POOL), "nobody's call"
+    return 0, 0
 
 
 def environment_of(
@@ -37,7 +47,7 @@ def environment_of(
         upload_executor=executor,
         budget=MemoryBudget(2**26),
         staging=StagingArea(staging),
-        caller=lambda: (0, 0),
+        caller=caller,
         caller_execs=lambda: False,
         caller_holds=lambda _path: False,
         caller_lists=lambda: False,
@@ -57,7 +67,7 @@ def tree_of(
     **choices: Any,
 ) -> Iterator[FileSystem]:
     """Serve a bucket as a tree."""
-    with ThreadPoolExecutor(4) as executor:
+    with ThreadPoolExecutor(4, POOL) as executor:
         env = environment_of(bucket, staging, executor, clock, policy, **choices)
         filesystem = FileSystem(env, dict)
         yield filesystem

@@ -331,7 +331,7 @@ def test_moving_to_other_rules(tree, bucket) -> None:
     tree.rename("/strict/a", "/given/a")
     assert bucket.get_tags("given/a") == {"x": "1", "team": "blue", "serial": "7"}
     tree.setxattr("/given/a", TEAM, b"green", 0)
-    with pytest.raises(ValueNotAllowed):
+    with pytest.raises(RuleBroken):
         tree.rename("/given/a", "/both/a")
     assert bucket.get_tags("given/a")["team"] == "green"
 
@@ -349,7 +349,7 @@ def test_moving_a_directory_to_other_rules(tree, bucket) -> None:
     assert "get_tags" not in [r.operation for r in bucket.requests if r.key != "both/d/l"]
     bucket.put_tags("both/e/a", TagSet({"team": "green"}))
     tree.rename("/both/e", "/free/e")
-    with pytest.raises(ValueNotAllowed):
+    with pytest.raises(RuleBroken):
         tree.rename("/free/e", "/both/e")
     assert [i.key for i in bucket.list("both/e/", delimiter="").objects] == []
     assert len(bucket.list("free/e/", delimiter="").objects) == 3
@@ -363,6 +363,32 @@ def test_a_new_file_that_is_renamed_before_its_close(tree, bucket) -> None:
     tree.flush(fh)
     tree.release(fh)
     assert bucket.get_tags("given/a.tif") == GIVEN
+
+
+def test_what_mknod_makes_is_not_judged_by_a_close(tree, bucket) -> None:
+    """tar makes a file so that has attributes, sets these, and then opens it."""
+    tree.release(tree.create("/late/a", 0o600, os.O_WRONLY | os.O_EXCL))
+    tree.setxattr("/late/a", TEAM, b"blue", 0)
+    fh, _ = tree.open("/late/a", os.O_WRONLY)
+    tree.write(fh, 0, b"x")
+    tree.flush(fh)
+    tree.release(fh)
+    assert (bucket.get("late/a").data, bucket.get_tags("late/a")) == (b"x", {"team": "blue"})
+    for end in (tree.flush, tree.fsync):
+        fh = tree.create("/late/b", 0o600, os.O_WRONLY)
+        with pytest.raises(RuleBroken):
+            end(fh)
+        tree.release(fh)
+        assert "late/b" not in keys_of(bucket)
+
+
+def test_a_value_that_is_not_allowed_is_no_einval_of_a_rename(tree, bucket) -> None:
+    """mv(1) says then that a directory would be moved into itself."""
+    tagged(tree, "/free/a", {"team": "green"})
+    for new in ("/strict/new", "/strict/old"):
+        with pytest.raises(RuleBroken, match="may not be 'green'"):
+            tree.rename("/free/a", new)
+    assert bucket.get_tags("free/a") == {"team": "green"}
 
 
 def test_a_move_fills_in_what_must_be_there_and_no_more(bucket, tmp_path) -> None:

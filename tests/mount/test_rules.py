@@ -31,6 +31,12 @@ fixed = ["serial"]
 path = "/late/"
 required = ["team"]
 checked = "close"
+
+[[rules]]
+path = "/owned/"
+tags = {owner = "{user}"}
+required = ["owner"]
+allowed = {team = ["blue", "red"]}
 """
 WRONG = "[[rules]]\n\n[[rules]]\npaths = 'x'\n"
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -62,7 +68,7 @@ def mount(
     (path / "in.tif").write_bytes(b"data")
     os.setxattr(path / "in.tif", "user.tag.team", b"red")
     with mounted(service, service.take(), path / "mnt", f"{option}={rules}") as one:
-        for name in ("given", "strict", "late", "free"):
+        for name in ("given", "strict", "late", "free", "owned"):
             tags = {"project": "apollo", "team": "blue"} if name in ("given", "strict") else {}
             one.judge.put(f"{name}/", b"", tags, content_type="application/x-directory")
         one.judge.put("strict/old", b"old", {"team": "blue", "serial": "1"})
@@ -77,6 +83,8 @@ TAR = (
     "tar -C $(dirname $IN) --xattrs --xattrs-include='*' -cf- in.tif"
     " | tar -C given --xattrs --xattrs-include='*' -xf-"
 )
+
+MKNOD = f"{sys.executable} -c \"import os; os.mknod('late/made', 0o100600)\""
 
 CASES: list[Case] = [
     ("echo x > given/a.tif", "given/a.tif", GIVEN),
@@ -113,6 +121,13 @@ CASES: list[Case] = [
     ("rsync -aX $IN late/r", "late/r", {"team": "red"}),
     ("cp $IN late/p", "late/p", EPERM),
     ("mv free late/free", "late/free/", EPERM),
+    (TAR.replace("-C given", "-C late"), "late/in.tif", {"team": "red"}),
+    (MKNOD, "late/made", {}),
+    ("mkdir -p free/d/e && echo x > free/d/e/f && mv free/d owned", "owned/d/e/f", {"owner": ME}),
+    ("ls owned/d", "owned/d/", {"owner": ME}),
+    ("echo x > free/g && setfattr -n user.tag.team -v green free/g", "free/g", {"team": "green"}),
+    ("mv free/g owned/g", "owned/g", EPERM),
+    ("mv free owned/free", "owned/free/", EPERM),
 ]  # fmt: skip
 
 

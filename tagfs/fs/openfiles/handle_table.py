@@ -127,6 +127,7 @@ class HandleTable:
             handle.reader.close()
         try:
             if node.dirty and not node.failed and is_last:
+                node.is_mknod = not node.is_finished
                 node.flush()  # pages of a shared mapping that were written after close(2)
         except TagfsError as error:
             log.warning("%s: release: %s", node.path, error)

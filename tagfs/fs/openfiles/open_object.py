@@ -43,6 +43,8 @@ class OpenObject:
         state: how it stands to its object.
         flush_deferred: a close did not upload it, because its program had it open once more; set
             by who must not wait for the lock.
+        is_finished: a program has closed or synchronised it.
+        is_mknod: it was released without: libfuse makes a plain file so for mknod(2).
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class OpenObject:
         self.draft = ObjectDraft(attributes=env.default_file())
         self.state: FileState = Clean()
         self.flush_deferred = False
+        self.is_finished = False
+        self.is_mknod = False
         self._committer = Committer(env, journal, self._upload_begun)
         if info is not None:
             self._adopt(info)

@@ -47,13 +47,20 @@ class OpenTags(OpenObject):
     def judge_tags(self) -> None:
         """Refuse a new file that lacks what the rules want of it by now.
 
-        What a tool writes under a temporary name is judged when it gets its last one.
+        What a tool writes under a temporary name is judged when it gets its last one; what
+        mknod(2) makes is not, for libfuse makes and releases it, and no program closes it.
 
         Raises:
             RuleBroken, ValueNotAllowed
         """
         policy, draft = self.env.policy, self.draft
-        if not policy.rules or self.is_dir or not self.is_new or draft.replaces is not None:
+        if (
+            not policy.rules
+            or self.is_dir
+            or self.is_mknod
+            or not self.is_new
+            or draft.replaces is not None
+        ):
             return
         if destination(self.path) is None:
             demands = policy.rules.about(self.key, ObjectKind.FILE)

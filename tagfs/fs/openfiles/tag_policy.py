@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from tagfs.errors import AccessDenied, NotFound, Unsupported
+from tagfs.errors import AccessDenied, NotFound, RuleBroken, Unsupported, ValueNotAllowed
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.temp_names import destination
@@ -140,17 +140,30 @@ class TagPolicy:
             return chosen
         return demands.chosen(chosen, self._left_by_directory(path, demands))
 
+    def mover(self) -> tuple[int, int] | None:
+        """Return the uid and gid of who renames, for threads that serve no call themselves."""
+        return self._env.caller() if self._policy.rules else None
+
     def moved(
-        self, old: str, key: str, new: str, kind: ObjectKind = FILE, *, replaces: bool
+        self,
+        old: str,
+        key: str,
+        new: str,
+        kind: ObjectKind = FILE,
+        *,
+        replaces: bool,
+        owner: tuple[int, int] | None = None,
     ) -> Chosen:
         """Return the tags of an object that is renamed, as far as the rules have a say.
 
         `replaces`: something is at the new name whose tags it keeps if it has none that were
         chosen. What has the same rules at both places is not judged: it was, or is older than they.
         Where objects have no tags at all, one is judged as what is made, or written anew, there.
+        `owner`: see `given`.
 
         Raises:
-            RuleBroken, ValueNotAllowed: at its new place it would break one.
+            RuleBroken: at its new place it would break one, or have a value that is not allowed:
+                for EINVAL rename(2) has another meaning.
         """
         if not self._policy.rules:
             return None
@@ -160,7 +173,7 @@ class TagPolicy:
         gives = replaces and bool(before.tags or before.inherit)
         if not self._env.bucket.capabilities.object_tags:
             if judges and not replaces:
-                self._filled(new, kind, NO_TAGS, after, is_new=is_new)
+                self._filled(new, kind, NO_TAGS, after, is_new=is_new, owner=owner)
             return None
         own = self._read(key, FRESH_WITHIN) if judges or gives else None
         if own is None:
@@ -169,16 +182,18 @@ class TagPolicy:
             return Keep.REPLACED_OR_SOURCE
         if not judges:
             return Keep.SOURCE
-        return self._filled(new, kind, own, after, is_new=is_new)
+        return self._filled(new, kind, own, after, is_new=is_new, owner=owner)
 
-    def moved_object(self, info: ObjectInfo, key: str) -> Chosen:
+    def moved_object(
+        self, info: ObjectInfo, key: str, owner: tuple[int, int] | None = None
+    ) -> Chosen:
         """Return the same of an object that keeps its place in a directory which is renamed."""
         old, new = self._env.root.to_path(info.key), self._env.root.to_path(key)
         if old is None or new is None:
             return None
         kind = ObjectKind.DIRECTORY if key.endswith("/") else ObjectKind.FILE
         kind = ObjectKind.LINK if info.type is ObjectType.SYMLINK else kind
-        return self.moved(old, info.key, new, kind, replaces=False)
+        return self.moved(old, info.key, new, kind, replaces=False, owner=owner)
 
     def check_moved(self, source: str, target: str) -> bool:
         """Judge all below one prefix as it will be below another; False if tags have to change.
@@ -186,7 +201,7 @@ class TagPolicy:
         Without rules it costs nothing; else the listing of all.
 
         Raises:
-            RuleBroken, ValueNotAllowed
+            RuleBroken
         """
         if not self._policy.rules:
             return True
@@ -201,7 +216,14 @@ class TagPolicy:
                 return stays
 
     def _filled(
-        self, path: str, kind: ObjectKind, own: TagSet, demands: Demands, *, is_new: bool
+        self,
+        path: str,
+        kind: ObjectKind,
+        own: TagSet,
+        demands: Demands,
+        *,
+        is_new: bool,
+        owner: tuple[int, int] | None,
     ) -> Chosen:
         """Return the tags of an object at its new place: all that the rules give, if it `is_new`.
 
@@ -209,11 +231,14 @@ class TagPolicy:
         """
         most = self._env.bucket.object_tag_rules.max_tags
         lacks = is_new or any(key not in own for key in demands.required)
-        fill = self.given(path, kind) if lacks else NO_TAGS
+        fill = self.given(path, kind, owner) if lacks else NO_TAGS
         fill = fill if is_new else demands.only_required(fill)
         stays = {key: text for key, text in fill.items() if is_new and demands.is_fixed(key)}
         tags = TagSet({**own, **stays}).with_defaults(fill, most)
-        self._policy.judge(path, demands.breaches(tags))
+        try:
+            self._policy.judge(path, demands.breaches(tags))
+        except ValueNotAllowed as refusal:
+            raise RuleBroken(str(refusal)) from refusal
         return Keep.SOURCE if tags == own else tags
 
     def _key(self, path: str, kind: ObjectKind) -> str:

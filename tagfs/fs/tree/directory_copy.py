@@ -160,11 +160,12 @@ class CopyingRename:
 
         # The marker comes last: a directory that is replaced keeps its own until all else is there.
         ordered = sorted(infos, key=lambda info: info.key == source)
+        owner = self._policy.mover()
         try:
             for info in ordered:
                 key = target + info.key[len(source) :]
                 settle(at_most=0 if info.key == source else WINDOW)
-                pending.append((key, self._env.executor.submit(self._copy, info, key)))
+                pending.append((key, self._env.executor.submit(self._copy, info, key, owner)))
             settle(at_most=0)
         except BaseException:
             started = {key: None for key, future in pending if not future.cancel()}
@@ -191,8 +192,8 @@ class CopyingRename:
         except TagfsError as error:
             return dict.fromkeys(copies, str(error))
 
-    def _copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
-        tags = self._policy.moved_object(info, key)
+    def _copy(self, info: ObjectInfo, key: str, owner: tuple[int, int] | None) -> ObjectInfo:
+        tags = self._policy.moved_object(info, key, owner)
         if info.type is ObjectType.SYMLINK:
             return copy_symlink(self._env.bucket, info, key, keep=False, tags=tags)
         return self._env.bucket.copy(info, key, tags=tags or Keep.SOURCE)

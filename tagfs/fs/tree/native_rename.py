@@ -32,7 +32,7 @@ class NativeRename:
 
         Raises:
             NotFound
-            RuleBroken, ValueNotAllowed: at its new place it would break a rule.
+            RuleBroken: at its new place it would break a rule.
         """
         info = source.info
         if info is None:
@@ -61,7 +61,7 @@ class NativeRename:
         Raises:
             InvalidRequest: into itself.
             AlreadyExists, NotEmpty: another client made something there meanwhile.
-            RuleBroken, ValueNotAllowed: something in it would break a rule there.
+            RuleBroken: something in it would break a rule there.
         """
         old = source.path
         if is_below(new, old):
