@@ -199,11 +199,18 @@ def check_kind(client: Client) -> Iterator[Finding]:
     else:
         yield ok(check, shown)
     yield from _check_place(client, found.location)
-    if "Enabled" in (found.versioning, _versioning(client)):
+    versioning = found.versioning or _versioning(client)
+    if versioning == "Enabled":
         yield warning(
             "versioning",
             "enabled: what is replaced or deleted stays, and is paid for",
             "have a lifecycle rule expire old versions",
+        )
+    if versioning and client.dialect.versions_replace:
+        yield warning(
+            "O_EXCL",
+            f"versioning is {versioning.lower()}: no write is refused because the key is taken",
+            "let no two hosts make the same file at once: one would replace the other's",
         )
 
 

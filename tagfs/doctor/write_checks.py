@@ -6,7 +6,7 @@ where the service knows that.
 
 import secrets
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tagfs.doctor.findings import Finding, Level, fail
 from tagfs.doctor.read_checks import attempt
@@ -66,6 +66,8 @@ class _Trial:
             failure = failure if tried.level is Level.OK else tried
             if not self._is_gone(key):
                 stays.append(key)
+            else:
+                self._purge(key)
         if not stays:
             return None
         detail = failure.detail if failure else "given, but what is deleted is there still"
@@ -75,6 +77,11 @@ class _Trial:
     def _delete(self, key: str) -> Finding:
         service = self._client.dialect.service
         return attempt(service, "delete", lambda: self._client.delete(key))
+
+    def _purge(self, key: str) -> None:
+        """Let no hidden version stay, where versions are kept and that is allowed."""
+        with suppress(TagfsError):
+            self._client.versions.purge(key)
 
     def _name(self, suffix: str) -> str:
         return self._key + suffix

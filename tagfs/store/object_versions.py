@@ -41,13 +41,15 @@ class VersionPage:
     token: tuple[str, str] | None = None
 
 
-_TRIAL: Final = re.compile(r"(^|/)\.tagfs-trial-[0-9a-f]{12}(/|$)")
+_TRIAL: Final = re.compile(
+    r"(^|/)\.tagfs-(trial-[0-9a-f]{12}|doctor-[0-9a-f]{16}(-copy|-parts|-link)?)(/|$)"
+)
 
 
 def is_of_trial(key: str) -> bool:
     """Say whether something was at a key only to see what the service does: nobody wants it back.
 
-    It was deleted at once, and stays a version where these are kept.
+    It was deleted at once, and stays a version where these are kept and may not be deleted.
     """
     return _TRIAL.search(key) is not None
 
@@ -122,6 +124,14 @@ class VersionStore(Protocol):
         Raises:
             AlreadyExists: the object is not deleted.
             NotFound: there is no version of it.
+        """
+        ...
+
+    def purge(self, key: str) -> None:
+        """Delete all versions of a key that was made on trial, and its delete markers.
+
+        Raises:
+            Unsupported, AccessDenied
         """
         ...
 

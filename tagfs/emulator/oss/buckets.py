@@ -67,6 +67,7 @@ async def GetBucketInfo(context: Context) -> Reply:
             group("AccessControlList", element("Grant", bucket.acl)),
             group("ServerSideEncryptionRule", element("SSEAlgorithm", "None")),
             group("BucketPolicy", element("LogBucket", ""), element("LogPrefix", "")),
+            element("Versioning", bucket.versioning) if bucket.versioning else "",
         ),
     )
 

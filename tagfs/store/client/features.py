@@ -120,6 +120,11 @@ class Features:
         with self._lock:
             self.capabilities = replace(self.capabilities, rename=renames)
 
+    def note_versions(self) -> None:
+        """Note that versions are kept, where then no write is refused because the key is taken."""
+        for capability in ("exclusive", "exclusive_copies"):
+            self.disable(capability, "it keeps versions, and replaces whatever is there")
+
     # Whether requests mean what they say
 
     def note_heeded(self, *, proves_tags: bool = False) -> None:

@@ -197,8 +197,13 @@ class ObjectVersions:
             self._copy(version)
         return version
 
+    def purge(self, key: str) -> None:
+        """Delete all of a key that was made on trial; see `VersionStore.purge`."""
+        for version in self.of_key(key):
+            self._drop(version)
+
     def _drop(self, marker: ObjectVersion) -> None:
-        """Delete a delete marker; one that is gone is no error."""
+        """Delete a version or a delete marker; one that is gone is no error."""
         key = marker.info.key
         request = Request(
             operation="DeleteObject",

@@ -92,7 +92,10 @@ class BucketProbes:
         lacks = []
         self._annotations.settle()
         try:
-            if self.describe().hierarchical:
+            found = self.describe()
+            if found.versioning and self._api.dialect.versions_replace:
+                self._features.note_versions()
+            if found.hierarchical:
                 kind = self._api.dialect.hierarchical
                 self._features.note_hierarchy(kind, renames=self._api.dialect.renames)
                 lacks.append(f"no object tags, appending or link objects ({kind})")

@@ -144,6 +144,7 @@ class Dialect:
         get_headers: sent with every GET of content.
         exclusive: header and value which make a write fail when the key is taken.
         exclusive_operations: the operations that take it.
+        versions_replace: whether it is ignored in buckets that keep versions, or did so once.
         hides_absence: whether 403 is what a key that is not there is to whoever may not list.
         control_plane: whether the account has a service of its own, which changes the tags of some
             buckets.
@@ -222,6 +223,7 @@ class Dialect:
     get_headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     exclusive: tuple[str, str] | None = None
     exclusive_operations: frozenset[str] = frozenset()
+    versions_replace: bool = False
     conditional_deletes: bool = False
     control_plane: bool = False
     hides_absence: bool = False

@@ -219,6 +219,7 @@ OSS: Final = Dialect(
     # Without it, a range that ends past the object answers 200 and the whole object.
     get_headers={"x-oss-range-behavior": "standard"},
     exclusive=("x-oss-forbid-overwrite", "true"),
+    versions_replace=True,
     exclusive_operations=frozenset(
         {
             "PutObject",

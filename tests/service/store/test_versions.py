@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tagfs.doctor.write_checks import check_writing
 from tagfs.errors import AlreadyExists, NotFound, Unsupported
 from tagfs.store.client.object_versions import markers_over
 from tagfs.store.client.trial_names import unused_key
@@ -171,11 +172,39 @@ def test_a_bucket_without_versions_has_one_of_each(service: Service) -> None:
     assert versions.get_tags(only) == TAGS
 
 
+def test_nothing_made_on_trial_stays_hidden(service: Service, kept: VersionedBucket) -> None:
+    client = service.client
+    client.probe()
+    client.probe_deletion()
+    if client.capabilities.symlinks:
+        client.put_symlink("link", "there", NewObject())
+        client.delete("link")
+    for _ in check_writing(client, "d/"):
+        pass
+    assert {key for key, _, _ in kept.versions()} <= {"link"}
+
+
+def test_what_is_exclusive_replaces_nothing(service: Service, kept: VersionedBucket) -> None:
+    """OSS ignores the header in such buckets, so what is there is looked for."""
+    client = service.client
+    client.probe()
+    put(service, "f", b"one")
+    put(service, "g", b"two")
+    with pytest.raises(AlreadyExists):
+        client.put("f", BytesSource(b"two"), NewObject(exclusive=True))
+    with pytest.raises(AlreadyExists):
+        client.copy(client.head("g"), "f", exclusive=True)
+    assert client.get("f").data == b"one"
+    assert client.capabilities.exclusive is (kept.service != "oss")
+
+
 def test_what_is_made_on_trial_is_known_by_its_name() -> None:
     for key in ("", "d/x", "d/e/"):
         assert is_of_trial(unused_key(key))
         assert is_of_trial(unused_key(key) + "/")
+    assert is_of_trial("d/.tagfs-doctor-0123456789abcdef-copy")
     assert not is_of_trial("d/.tagfs-trial-mine")
+    assert not is_of_trial("d/.tagfs-doctor-mine")
 
 
 def command(service: Service, *words: str) -> tuple[int, str, str]:

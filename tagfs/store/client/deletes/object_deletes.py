@@ -11,8 +11,10 @@ from tagfs.errors import (
     AccessDenied,
     BadCredentials,
     Interrupted,
+    InvalidRequest,
     NotFound,
     ObjectChanged,
+    Refused,
     TagfsError,
     Unreachable,
 )
@@ -129,18 +131,33 @@ class ObjectDeletes:
         version = answer.headers.get(self._api.header("version-id"), "")
         if answer.headers.get(self._api.header("delete-marker")) != "true" or not version:
             return
-        request = Request(
-            operation="DeleteObject",
-            method="DELETE",
-            key=trial,
-            query={"versionId": version},
-        )
         try:
-            self._api.send(request)
+            self._delete_version(trial, version)
         except Interrupted:
             raise
         except TagfsError as failure:
             logger.info("a delete marker of %r, made on trial, stays: %s", trial, failure)
+
+    def delete_made(self, key: str, made: Response) -> None:
+        """Delete what an answer says was made on trial: that version, so that none stays hidden.
+
+        Raises:
+            AccessDenied: it stays.
+        """
+        version = made.headers.get(self._api.header("version-id"), "")
+        if version:
+            try:
+                self._delete_version(key, version)
+            except (AccessDenied, InvalidRequest, Refused) as failure:
+                logger.info("a version of %r, made on trial, stays: %s", key, failure)
+            else:
+                return
+        self.delete(key)
+
+    def _delete_version(self, key: str, version: str) -> None:
+        query = {"versionId": version}
+        request = Request(operation="DeleteObject", method="DELETE", key=key, query=query)
+        self._api.send(request, allow={"NoSuchKey", "NoSuchVersion"})
 
     def is_there(self, key: str, meant: ObjectInfo) -> bool:
         """Say whether a key still holds the version that is meant, as far as looking can tell."""

@@ -11,7 +11,7 @@ from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.deletes.object_deletes import ObjectDeletes
 from tagfs.store.client.trial_names import lost_answers_logged, unused_key
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 
 _REFUSALS: Final = frozenset({400, 405, 501})
 _OK: Final = 200
@@ -71,10 +71,10 @@ class MarkerTrials:
             is_file = self._api.request(head).status == _OK
             self._features.note_markers("one becomes a file" if is_file else "")
         finally:
-            self._clean_up(marker)
+            self._clean_up(marker, answer)
 
-    def _clean_up(self, marker: str) -> None:
+    def _clean_up(self, marker: str, made: Response) -> None:
         try:
-            self._deletes.delete(marker)
+            self._deletes.delete_made(marker, made)
         except AccessDenied as denied:
             logger.warning("%r, a marker made on trial, stays behind: %s", marker, denied)

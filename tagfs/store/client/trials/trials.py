@@ -14,7 +14,7 @@ from tagfs.store.client.context import ClientContext
 from tagfs.store.client.deletes.object_deletes import ObjectDeletes
 from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.trial_names import lost_answers_logged, unused_key
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.wire.uploads import parse_copied
 
 _NO_UPLOAD = "tagfs-no-upload"
@@ -50,7 +50,7 @@ class Trials:
         with lost_answers_logged(trial):
             answer = self._api.request(request)
         if answer.error is None:
-            self.clean_up(trial)
+            self.clean_up(trial, answer)
             try:
                 parse_copied(answer.body)
             except MalformedResponse as failure:
@@ -75,10 +75,10 @@ class Trials:
         self._aborts_done = answer.code == "NoSuchUpload"
         return self._aborts_done
 
-    def clean_up(self, trial: str) -> None:
+    def clean_up(self, trial: str, made: Response) -> None:
         """Delete what was made on trial; if that fails the log says what stays."""
         try:
-            self._deletes.delete(trial)
+            self._deletes.delete_made(trial, made)
         except Interrupted:
             raise
         except TagfsError as failure:

@@ -106,12 +106,12 @@ class SymlinkWrites:
         demanded = {self._api.header("tagging"): render_tagging(tags)} if tags else {}
         try:
             with lost_answers_logged(trial):
-                self._api.send(self._link_request(trial, TRIAL, demanded))
+                made = self._api.send(self._link_request(trial, TRIAL, demanded))
         except (InvalidRequest, Refused) as failure:
             raise FeatureMissing(str(failure)) from failure
         try:
             if self._heads.head_link(trial) is None:
                 raise FeatureMissing("PutSymlink makes no link")
         finally:
-            self._trials.clean_up(trial)
+            self._trials.clean_up(trial, made)
         self._features.note_links()

@@ -12,6 +12,7 @@ from tagfs.errors import (
     Unreachable,
 )
 from tagfs.store.client.deletes.rights import MEMORY, Deletable
+from tagfs.store.http.messages import Response
 from tagfs.store.objects import NONE_MEANT, Denied, ObjectInfo, Spared
 from tests.fakes.clock import FakeClock
 from tests.unit.store.client.scripted import (
@@ -323,6 +324,25 @@ def test_what_a_trial_leaves_in_a_bucket_of_versions_goes() -> None:
     script = Script().on("DeleteObject", marker, ok())
     assert script.parts.deletes.may_delete("d/k")
     assert dict(script.last.query) == {"versionId": "v"}
+
+
+@pytest.mark.parametrize(
+    ("version", "refusal", "deletions"),
+    [
+        ("", None, [{}]),
+        ("v", None, [{"versionId": "v"}]),
+        ("null", None, [{"versionId": "null"}]),
+        ("v", DENIED, [{"versionId": "v"}, {}]),  # the right to delete versions is another one
+        ("v", refused(400, "InvalidArgument"), [{"versionId": "v"}, {}]),
+    ],
+)
+def test_of_what_was_made_on_trial_no_version_stays(
+    version: str, refusal: Step | None, deletions: list[dict[str, str]]
+) -> None:
+    script = Script().on("DeleteObject", *([refusal] if refusal else []), ok())
+    made = Response(status=200, headers={"x-amz-version-id": version}, body=b"")
+    script.parts.deletes.delete_made("k", made)
+    assert [dict(one.query) for one in script.all_of("DeleteObject")] == deletions
 
 
 @pytest.mark.parametrize(

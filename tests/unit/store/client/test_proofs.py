@@ -9,6 +9,7 @@ from tagfs.store.client.error_codes import FeatureMissing
 from tagfs.store.client.proofs import SubresourceProofs
 from tagfs.store.client.trial_names import TRIAL, unused_key
 from tagfs.store.client.trials.trials import Trials
+from tagfs.store.http.messages import Response
 from tests.unit.store.client.scripted import (
     LOST,
     Raw,
@@ -128,7 +129,9 @@ def test_copies_are_tried_once(caplog, step: Step, deletes: int, kind) -> None:
 
 
 def test_a_trial_that_cannot_be_cleaned_up_is_logged(caplog) -> None:
-    trials(Script().on("DeleteObject", DENIED)).clean_up("d/trial")
+    trials(Script().on("DeleteObject", DENIED)).clean_up(
+        "d/trial", Response(status=200, headers={})
+    )
     assert [one.levelno for one in caplog.records] == [logging.WARNING]
 
 
