@@ -137,12 +137,15 @@ class Kernel:
         file_at: Callable[[str], File | None],
         *,
         looks: bool,
+        lag: float = 0.0,
     ) -> None:
+        """`lag`: seconds at most between libfuse's two calls for a rename over an open file."""
         self.fs = fs
         self._file_at = file_at
         self.nodes: dict[str, Node] = {}
         self._sim = sim
         self._looks = looks
+        self._lag = lag
         self._renaming: set[int] = set()
         self._mark = Mark(sim)
         self.hidden = HiddenFiles(fs, self._mark, self._is_rename)  # type: ignore[arg-type]
@@ -309,6 +312,8 @@ class Kernel:
             try:
                 if target is not None and target.opens:
                     self._hide(target, new)
+                    if self._lag:
+                        self._sim.sleep(self._sim.chance.random() * self._lag)
                 self.hidden.rename(old, new)
             finally:
                 self._renaming.discard(id(self._sim.current))

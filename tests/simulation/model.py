@@ -1,10 +1,11 @@
 """What must be true: the files that programs made, and what the service may have of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tagfs.errors import TagfsError
+from tests.simulation.recovering import Offered
 
 Tags = dict[str, str]
 Found = dict[str, tuple[bytes, Tags]]
@@ -48,15 +49,19 @@ class File:
 
     @contextmanager
     def change(self, change: Callable[[bytes], bytes]) -> Iterator[None]:
-        """Change its content by a call; if that fails it is as it was, or as it is changed to."""
-        changed = [change(old) for old in self.now]
+        """Change its content by a call; if that fails it is as it was, or as it is changed to.
+
+        `change` is asked again when the call has returned: less may have been done of it.
+        """
+        before = self.now
+        changed = [change(old) for old in before]
         self.coming += changed
         try:
             yield
         except TagfsError:
             self._become([*self.now, *changed])
             raise
-        self._become(changed)
+        self._become([change(old) for old in before])
 
     def _become(self, contents: list[bytes]) -> None:
         self.now = list(dict.fromkeys(contents))
@@ -90,12 +95,16 @@ class Model:
         files: those that have names, by them.
         every: those, and those that had.
         unsure: paths of which a call failed: any file that was called so may be there.
+        unheard: paths where a large file may stay though it was renamed: nobody heard that its
+            upload was done.
     """
 
     files: dict[str, File] = field(default_factory=dict)
     every: list[File] = field(default_factory=list)
     directories: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
+    unheard: set[str] = field(default_factory=set)
+    _offered: Sequence[Offered] = ()
 
     def make(self, path: str) -> File:
         file = self.files[path] = File([path])
@@ -142,24 +151,27 @@ class Model:
 
     # Judging
 
-    def judge(self, found: Found, directories: set[str]) -> None:
+    def judge(self, found: Found, directories: set[str], offered: Sequence[Offered] = ()) -> None:
         """Compare what the service has, when all is over, with what it must have.
+
+        `offered` is what lies on local disks and can be copied out.
 
         Raises:
             Violation
         """
+        self._offered = offered
         for path, (data, tags) in found.items():
             self._judge_found(path, data, tags)
         for path, file in self.files.items():
             if path in self.unsure:
                 self._judge_unsure(file, found)
-            elif path not in found and (file.acked >= 0 or not file.dirty):
+            elif path not in found and file.acked >= 0 and not self._is_offered(file):
                 raise Violation(f"{path} is lost: {shown(file.history[file.acked])}")
         for path in sorted(self.directories - self.unsure - directories):
             raise Violation(f"{path}/ is gone")
 
     def _judge_found(self, path: str, data: bytes, tags: Tags) -> None:
-        if path in self.unsure:
+        if path in self.unsure or (path in self.unheard and path not in self.files):
             if not any(path in file.names and data in file.history for file in self.every):
                 raise Violation(f"{path}: {shown(data)} is nothing that was written there")
             return
@@ -167,10 +179,17 @@ class Model:
         if file is None:
             raise Violation(f"{path} is there again, or still: {shown(data)}")
         allowed = file.history[max(file.acked, 0) :] if file.dirty else file.now
-        if data not in allowed:
+        if data not in allowed and not self._is_offered(file):
             raise Violation(f"{path}: {shown(data)}, not {' or '.join(map(shown, allowed[-3:]))}")
         if tags not in file.tags:
             raise Violation(f"{path}: tags {tags}, not {file.tags[-1]}")
+
+    def _is_offered(self, file: File) -> bool:
+        kept = file.history[max(file.acked, 0) :]
+        return any(
+            one.path in file.names and (one.data is None or one.data in kept)
+            for one in self._offered
+        )
 
     def _judge_unsure(self, file: File, found: Found) -> None:
         if file.acked < 0 or file.may_be_deleted:
@@ -178,7 +197,9 @@ class Model:
         kept = file.history[file.acked :]
         for other in file.replaced_by:
             kept += other.history[max(other.acked, 0) :]
-        if not any(path in found and found[path][0] in kept for path in file.names):
+        if not any(
+            path in found and found[path][0] in kept for path in file.names
+        ) and not self._is_offered(file):
             raise Violation(f"{' or '.join(file.names)}: {shown(kept[0])} is lost")
 
 

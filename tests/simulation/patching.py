@@ -1,4 +1,4 @@
-"""Puts what `primitives` has in the place of what tagfs imported, for the time of one run.
+"""Puts what `primitives` and `disk` have in the place of what tagfs imported, for one run.
 
 Every module of tagfs, and of the bucket in memory, is asked for its names, and every function for
 its defaults: what is written tomorrow is simulated without a line here.
@@ -14,21 +14,23 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import tagfs
-from tests.simulation import primitives
+from tests.simulation import disk as disks, primitives
+from tests.simulation.disk import Disk
 from tests.simulation.scheduler import Simulation
 
 WORLD = ("tagfs", "tests.fakes.memory_bucket")
 OUTSIDE = ("tagfs.emulator", "tagfs.commands", "tagfs.cli", "tagfs.demo", "tagfs.__main__")
 """What is no part of a mount. Its modules are not imported for a simulation."""
 
-_SHARED = primitives.names(Simulation(0))
-"""The things that are replaced; what stands for them here is not used."""
+LOCAL = ("tagfs.fs.content", "tagfs.localfiles", "tagfs.recovery", "tagfs.blockcache")
+"""What uses the local disk of a host, and so the simulated one."""
 
 
 @contextmanager
-def simulated(sim: Simulation) -> Iterator[None]:
+def simulated(sim: Simulation, disk: Disk) -> Iterator[None]:
     """Let all of tagfs run within a simulation."""
-    stand_ins = {id(thing): stand_in for thing, stand_in in primitives.names(sim).items()}
+    replaced = {**primitives.names(sim), **disks.names(disk)}
+    stand_ins = {id(thing): stand_in for thing, stand_in in replaced.items()}
     places = _places()
     for place, name, thing in places:
         _set(place, name, stand_ins[id(thing)])
@@ -54,9 +56,13 @@ def _set(place: Any, name: Any, value: object) -> None:
 @cache
 def _places() -> list[tuple[Any, Any, object]]:
     """Return every name and default of the world that is one of what is replaced."""
-    things = {id(thing): thing for thing in _SHARED}
+    sim = Simulation(0)
+    of_disk = {id(thing): thing for thing in disks.names(Disk(sim.chance, float))}
+    everywhere = {id(thing): thing for thing in primitives.names(sim)}
     found: list[tuple[Any, Any, object]] = []
     for module in _modules():
+        is_local = module.__name__.startswith(LOCAL)
+        things = {**everywhere, **of_disk} if is_local else everywhere
         for name, value in vars(module).items():
             if id(value) in things:
                 found.append((module, name, things[id(value)]))

@@ -2,15 +2,18 @@
 
 import gc
 import logging
+import random
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from tests.simulation.disk import Disk
 from tests.simulation.model import Violation
 from tests.simulation.patching import simulated
 from tests.simulation.plan import Plan, plan_of
+from tests.simulation.primitives import EPOCH
 from tests.simulation.scheduler import Simulation, Stuck
-from tests.simulation.world import World, staging
+from tests.simulation.world import World
 
 Mend = Callable[[], None]
 
@@ -33,10 +36,7 @@ class Outcome:
 
     def __str__(self) -> str:
         plan = "\n".join(f"  {host}: {steps}" for host, steps in self.plan.programs)
-        choices = {
-            name: getattr(self.plan, name)
-            for name in ("looks", "behind", "faults", "slow", "slowest")
-        }
+        choices = {name: value for name, value in asdict(self.plan).items() if name != "programs"}
         lines = "\n".join(self.trace)
         return f"seed {self.seed}: {self.wrong}\n{choices}\n{plan}\n{lines}"
 
@@ -66,9 +66,10 @@ def run(seed: int, plan: Plan | None = None) -> Outcome:
     wrong = ""
     gc.disable()  # whatever it ends, it would end at another moment each time
     try:
-        with simulated(sim), staging() as directory:
+        disk = Disk(random.Random(sim.chance.random()), lambda: EPOCH + sim.now)
+        with simulated(sim, disk):
             try:
-                sim.run(lambda: World(sim, chosen, directory).run())
+                sim.run(lambda: World(sim, chosen, disk).run())
             except (Violation, Stuck) as error:
                 wrong = f"{type(error).__name__}: {error}"
             except Exception:  # noqa: BLE001  a bug, of tagfs or of the simulation
@@ -83,30 +84,22 @@ def run(seed: int, plan: Plan | None = None) -> Outcome:
     return Outcome(seed, chosen, wrong or bugs.heard, sim.trace, sim.decisions)
 
 
-def search(seeds: Iterable[int], about: str = "") -> Iterator[Outcome]:
-    """Yield the outcomes in which something is wrong."""
+def search(seeds: Iterable[int], about: str = "", *, dies: bool | None = None) -> Iterator[Outcome]:
+    """Yield the outcomes in which something is wrong; for the plans see `plan_of`."""
     for seed in seeds:
-        outcome = run(seed, plan_of(seed, about))
+        outcome = run(seed, plan_of(seed, about, dies=dies))
         if outcome.wrong:
             yield outcome
 
 
 def shortest(outcome: Outcome, tries: int = 40) -> Outcome:
     """Take out of a plan what it does not need to go wrong, in one of a few orders."""
-    found = outcome
-    is_shorter = True
-    while is_shorter:
-        is_shorter = False
-        for number, (_, steps) in enumerate(found.plan.programs):
-            for step in reversed(range(len(steps))):
-                less = found.plan.without(number, step)
-                better = less.programs and _still_wrong(less, outcome.seed, tries)
-                if better:
-                    found, is_shorter = better, True
-                    break
-            if is_shorter:
-                break
-    return found
+    found: Outcome | None = outcome
+    while found is not None:
+        outcome = found
+        shorter = (_still_wrong(plan, outcome.seed, tries) for plan in outcome.plan.simpler())
+        found = next((one for one in shorter if one is not None), None)
+    return outcome
 
 
 def _still_wrong(plan: Plan, seed: int, tries: int) -> Outcome | None:

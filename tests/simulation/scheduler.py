@@ -12,7 +12,8 @@ import heapq
 import itertools
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -34,11 +35,17 @@ class Stuck(Exception):
     """All wait for one another, or it goes on for ever; says where each task is."""
 
 
+class Dead(BaseException):
+    """The mount has died: raised in the calls that programs were in."""
+
+
 class Task:
     """What a thread would be.
 
     Attributes:
         host: of which host it is part; it ends with that. None: of none.
+        is_program: it makes calls of a mount: when that dies they fail, and the task goes on.
+        is_cut: that has happened.
         stall: how likely it stalls at a point.
         rank: who is highest goes first, in runs that go by rank.
         deadline: when it stops waiting; None: never.
@@ -53,6 +60,8 @@ class Task:
         self.deadline: float | None = None
         self.woken = False
         self.is_over = False
+        self.is_program = False
+        self.is_cut = False
         self.greenlet: greenlet | None = None
         self.joining: list[Task] = []
 
@@ -113,7 +122,8 @@ class Simulation:
             for _ in range(20):
                 if task.greenlet is None or not task.greenlet:
                     break
-                task.greenlet.throw(GreenletExit)
+                with suppress(Exception):  # of what is tidied up after its host has died
+                    task.greenlet.throw(GreenletExit)
             task.greenlet = None
 
     def spawn(self, name: str, work: Callable[[], object], host: str | None = None) -> Task:
@@ -132,31 +142,47 @@ class Simulation:
 
         task.greenlet = greenlet(whole, self._hub)
         self._tasks.append(task)
-        self._ready.append(task)
+        if host not in self._dead:
+            self._ready.append(task)
         return task
 
     def crash(self, host: str) -> None:
-        """Let all tasks of a host stop where they are, for ever."""
-        self.note(f"{host} crashes")
+        """Let all tasks of a host stop where they are, for ever; but for those of programs.
+
+        Raises:
+            Dead: in a program's call, as in all others of them.
+        """
+        self.note(f"{host} dies")
         self._dead.add(host)
         self._ready = [task for task in self._ready if task.host != host]
+        for task in self._tasks:
+            if task.host == host and task.is_program and not task.is_over:
+                task.is_cut, task.deadline = True, None
+                if task is not self.current:
+                    self._ready.append(task)
         if self.current is not None and self.current.host == host:
+            if self.current.is_program:
+                raise Dead
             self._to_hub()
-
-    def revive(self, host: str) -> None:
-        """Let a host begin anew; what ended with it does not go on."""
-        self._tasks = [task for task in self._tasks if not self._bury(task, host)]
-        self._dead.discard(host)
-
-    def _bury(self, task: Task, host: str) -> bool:
-        if task.host == host:
-            task.host = f"{host}, crashed"
-            self._dead.add(task.host)
-        return False
 
     def is_dead(self, task: Task) -> bool:
         """Say whether a task ended with its host."""
-        return task.host in self._dead
+        return task.host in self._dead and not task.is_program
+
+    def is_down(self, host: str) -> bool:
+        """Say whether a host has died."""
+        return host in self._dead
+
+    @contextmanager
+    def on(self, host: str) -> Iterator[None]:
+        """Let what the current task begins meanwhile be of a host."""
+        task = self.current
+        assert task is not None
+        task.host, before = host, task.host
+        try:
+            yield
+        finally:
+            task.host = before
 
     # For whoever has the turn
 
@@ -171,6 +197,8 @@ class Simulation:
         if task is None:
             return
         self._points += 1
+        if task.is_cut:
+            return
         drawn = self.chance.random()
         if drawn < task.stall:
             self.sleep(self.chance.random() ** 3 * LONGEST_STALL)
@@ -191,6 +219,8 @@ class Simulation:
             if self.ending:
                 raise GreenletExit
             raise Stuck("only a task can wait")
+        if task.is_cut:
+            raise Dead
         task.woken = False
         task.deadline = None
         queue.append(task)
@@ -206,7 +236,7 @@ class Simulation:
         """Let the first who wait in a queue go on; all of them without a number."""
         while queue and (number is None or number > 0):
             task = queue.pop(0)
-            if self.is_dead(task) or task.is_over:
+            if self.is_dead(task) or task.is_over or task.is_cut:
                 continue
             task.woken, task.deadline = True, None
             self._ready.append(task)
@@ -227,6 +257,8 @@ class Simulation:
 
     def _to_hub(self) -> None:
         self._hub.switch()
+        if self.current is not None and self.current.is_cut:
+            raise Dead
 
     def _turn(self) -> None:
         if self._points > POINTS:

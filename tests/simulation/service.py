@@ -13,6 +13,9 @@ from tests.simulation.scheduler import Simulation
 SLOW = 5.0
 """Seconds that a slow request takes at most: longer than anything waits for."""
 
+SLOWEST = 15.0
+"""The same of the kind that is the slowest: others overtake it, however often they are slow."""
+
 
 @dataclass
 class Weather:
@@ -23,7 +26,8 @@ class Weather:
         slow: how likely it is slow.
         slowest: the kind of request that is slow more often than not.
         struck: requests that failed.
-        crash: called at each step of a request; may end the host.
+        unheard: keys of large files whose completion was done, and nobody heard of it.
+        effect: called before and after a request has its effect; may end the host.
     """
 
     chance: random.Random
@@ -31,8 +35,19 @@ class Weather:
     slow: float = 0.1
     slowest: str = ""
     struck: int = 0
-    crash: Callable[[], None] = lambda: None
-    dead: bool = field(default=False)
+    unheard: set[str] = field(default_factory=set)
+    effect: Callable[[], None] = lambda: None
+
+
+def _travel(operation: str, sim: Simulation, weather: Weather) -> None:
+    """Let a request, or its answer, take its time."""
+    if operation == weather.slowest and weather.chance.random() < 0.6:
+        sim.sleep(weather.chance.random() * SLOWEST)
+    elif weather.chance.random() < weather.slow:
+        sim.sleep(weather.chance.random() * SLOW)
+    else:
+        sim.sleep(weather.chance.random() * 0.02)
+    weather.effect()
 
 
 def view_of(bucket: MemoryBucket, sim: Simulation, weather: Weather) -> MemoryBucket:
@@ -40,21 +55,10 @@ def view_of(bucket: MemoryBucket, sim: Simulation, weather: Weather) -> MemoryBu
     view = copy.copy(bucket)
     view._edits = KeyLocks()
 
-    def travel(operation: str) -> None:
-        weather.crash()
-        slow = 0.6 if operation == weather.slowest else weather.slow
-        if weather.chance.random() < slow:
-            sim.sleep(weather.chance.random() * SLOW)
-        else:
-            sim.sleep(weather.chance.random() * 0.02)
-        weather.crash()
-        if weather.dead:
-            raise Unreachable("the host is gone")
-
     def before(operation: str, key: str) -> None:
         if operation == "delete_many_key":
             return
-        travel(operation)
+        _travel(operation, sim, weather)
         if weather.chance.random() < weather.faults / 2:
             weather.struck += 1
             sim.note(f"  {operation} {key}: refused")
@@ -64,10 +68,12 @@ def view_of(bucket: MemoryBucket, sim: Simulation, weather: Weather) -> MemoryBu
     def after(operation: str, key: str) -> None:
         if operation == "delete_many_key":
             return
-        travel(operation)
+        _travel(operation, sim, weather)
         if weather.chance.random() < weather.faults / 2:
             weather.struck += 1
             sim.note(f"  {operation} {key}: answer lost")
+            if operation == "complete_upload":
+                weather.unheard.add(f"/{key}")
             raise Unreachable("injected: answer lost")
 
     view.before, view.after = before, after

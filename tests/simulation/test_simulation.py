@@ -12,9 +12,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from tagfs.fs.content.journal_entries import Phase
+from tagfs.fs.openfiles.commit import Committer
 from tagfs.fs.pending.change import Change, Kind
 from tagfs.fs.pending.queue import PendingChanges
 from tagfs.fs.tree.replaced_files import Hidden, ReplacedFiles
+from tagfs.recovery.abandoned_file import StagedContent
+from tagfs.recovery.finish_file import FileFinisher
 from tests.examples import examples
 from tests.simulation.runs import Outcome, run, search
 
@@ -53,14 +57,13 @@ def test_a_seed_is_one_run(seed: int) -> None:
 # What was wrong once is found
 
 
-ABOUT = "hold save write unlink"
-"""The steps with which it is looked for, so that the suite has it in seconds."""
+def first_loss(first: int, about: str, *, dies: bool, says: str = "is lost") -> Outcome:
+    """Return the first run that loses bytes: the same mistake may show as tags that are lost.
 
-
-def first_loss(first: int) -> Outcome:
-    """Return the first run that loses bytes: the same mistake may show as tags that are lost."""
-    for outcome in search(range(first, first + FOUND_WITHIN), ABOUT):
-        if "is lost" in outcome.wrong:
+    `about` are the steps with which it is looked for, so that the suite has it in seconds.
+    """
+    for outcome in search(range(first, first + FOUND_WITHIN), about, dies=dies):
+        if says in outcome.wrong:
             return outcome
     raise AssertionError(f"no loss in {FOUND_WITHIN} seeds")
 
@@ -98,7 +101,7 @@ def test_the_late_rename_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(PendingChanges, "cancel", without_wait)
     monkeypatch.setattr(ReplacedFiles, "_renaming_over", without_lock)
-    first_loss(590)
+    first_loss(10, "hold hold save", dies=False)
 
 
 @pytest.mark.usefixtures("strikes_whatever_is_there")
@@ -110,4 +113,30 @@ def test_the_struck_new_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
             self._run(change, asked=True)
 
     monkeypatch.setattr(PendingChanges, "_flush", without_wait)
-    first_loss(600)
+    first_loss(190, "hold write unlink pause", dies=False)
+
+
+REWRITES = "write save append rename update"
+
+
+def test_a_close_that_leaves_no_note_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write-behind without its journal: a mount that dies loses what it had answered for."""
+    monkeypatch.setattr(Committer, "journal_commit", lambda *_: None)
+    first_loss(205, REWRITES, dies=True, says=", not ")
+
+
+def test_a_recovery_that_drops_files_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FileFinisher, "finish", lambda *_: True)
+    first_loss(45, REWRITES, dies=True, says=", not ")
+
+
+def test_a_recovery_that_overwrites_what_is_newer_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def finish(self: FileFinisher, saved: StagedContent) -> bool:
+        assert saved.entry.phase is Phase.COMMITTING
+        self._upload(saved, None, exclusive=False)
+        return True
+
+    monkeypatch.setattr(FileFinisher, "finish", finish)
+    first_loss(55, REWRITES, dies=True, says=", not ")

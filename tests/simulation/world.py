@@ -1,57 +1,64 @@
-"""One run: two hosts, their programs, the service; and what must hold meanwhile and afterwards."""
+"""One run: two hosts, their disks and programs, the service; and what must hold afterwards."""
 
-import os
+import errno
 import random
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from tagfs.errors import NoSuchTag, NotFound, TagfsError
+from tagfs.config.settings import BucketUrl, Settings
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import FsContext, FsOptions
 from tagfs.fs.filesystem import FileSystem
-from tagfs.fs.mapping.paths import Root, split
+from tagfs.fs.mapping.paths import Root
+from tagfs.recovery.staging_directory import StagingDirectory
+from tagfs.recovery.startup_notice import notice
 from tagfs.store.bucket import Limits
 from tagfs.store.cache.cached_bucket import CachedBucket
 from tagfs.store.objects import BytesSource, NewObject
 from tagfs.store.tags import TagSet
 from tests.fakes.memory_bucket.bucket import MemoryBucket
-from tests.simulation.kernel import Kernel, Nameless, Node
-from tests.simulation.model import File, Found, Model, Violation, shown, written
-from tests.simulation.plan import OTHERS, Plan, Step
+from tests.simulation.acts import TTL, Act, Living
+from tests.simulation.disk import Disk, path_class
+from tests.simulation.kernel import Kernel
+from tests.simulation.model import Found, Model
+from tests.simulation.plan import NAMES, OTHERS, Plan, Step
 from tests.simulation.primitives import EPOCH, Pool
-from tests.simulation.scheduler import Simulation, Task
+from tests.simulation.recovering import left_behind, recover
+from tests.simulation.scheduler import Dead, Simulation, Task
 from tests.simulation.service import Weather, view_of
-
-TTL = 5.0
-"""Seconds for which a host believes what it knows."""
 
 PART = 64
 """Bytes of a part, so that a few hundred bytes are a large file."""
 
-SETTLED = 1.1
-"""Seconds after which what one host closed is what the other opens (D1), and some for the way."""
-
 
 class Host:
-    """A mount, and its kernel."""
+    """A mount, and its kernel.
 
-    def __init__(self, world: "World", name: str) -> None:
-        self.name = name
+    Attributes:
+        label: of which host its tasks are: another mount of it is another one.
+        cache_dir: where its mounts stage; on a disk of its own.
+    """
+
+    def __init__(self, world: "World", name: str, label: str = "") -> None:
+        self.name, self.label = name, label or name
         self.world = world
         plan = world.plan
         chance = random.Random(world.sim.chance.random())
-        self.weather = Weather(chance, plan.faults, plan.slow, plan.slowest)
-        self._pools: list[Pool] = []
-        self.fs, self.kernel = self._mount()
+        self.weather = Weather(chance, plan.faults, plan.slow, plan.slowest, effect=world.effect)
+        self.weather.unheard = world.model.unheard
+        self.cache_dir: Path = world.path(f"/{name}")  # type: ignore[assignment]
+        with world.sim.on(self.label):
+            self.fs, self.kernel = self._mount()
         self.weather.faults, self._faults = 0.0, self.weather.faults
 
     def _mount(self) -> tuple[FileSystem, Kernel]:
         sim = self.world.sim
-        staging = self.world.directory / f"{self.name}{len(self._pools)}"
+        url = BucketUrl(service="oss", bucket="bucket", prefix="")
+        settings = Settings(url=url, cache_dir=self.cache_dir)
+        self.staging = StagingDirectory(settings, Path("/mnt"))
+        notice(settings)
         bucket = CachedBucket(
             view_of(self.world.bucket, sim, self.weather),
             ttl=TTL,
@@ -59,50 +66,69 @@ class Host:
             clock=lambda: sim.now,
             wall=self.world.now_ns,
         )
-        self._pools += [Pool(sim, 4, f"{self.name}-ahead"), Pool(sim, 2, f"{self.name}-upload")]
+        self._pools = Pool(sim, 4, f"{self.name}-ahead"), Pool(sim, 2, f"{self.name}-upload")
         env = FsContext(
             bucket=bucket,
             root=Root(),
             choices=FsOptions(uid=0, gid=0, part_size=PART, uploads_behind=self.world.plan.behind),
-            executor=self._pools[-2],
-            upload_executor=self._pools[-1],
+            executor=self._pools[0],
+            upload_executor=self._pools[1],
             budget=MemoryBudget(2**20),
-            staging=StagingArea(staging),
+            staging=StagingArea(self.staging.path),
             caller=lambda: (0, 0),
             caller_execs=lambda: False,
             caller_holds=lambda _path: False,
             caller_lists=lambda: False,
             clock_ns=self.world.now_ns,
         )
-        fs = FileSystem(env, dict)
+        self.real = FileSystem(env, dict)
+        fs: FileSystem = Living(sim, self.real)  # type: ignore[assignment]
         model = self.world.model
-        kernel = Kernel(sim, fs, model.files.get, looks=self.world.plan.looks)
-        return fs, kernel
+        plan = self.world.plan
+        return fs, Kernel(sim, fs, model.files.get, looks=plan.looks, lag=plan.lag)
 
     def owns(self, path: str) -> bool:
         """Say whether its programs change what is at a path."""
         return (path in OTHERS) == (self.name == "B")
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the mount has died."""
+        return self.world.sim.is_down(self.label)
+
     @contextmanager
     def trouble(self) -> Iterator[None]:
-        """Let requests fail meanwhile."""
+        """Let requests and the disk fail meanwhile."""
         self.weather.faults = self._faults
+        self.world.failing_disks.add(self.label)
         yield
+        self.calm()
+
+    def begin_trouble(self) -> None:
+        """Let requests and the disk fail from now on."""
+        self.weather.faults = self._faults
+        self.world.failing_disks.add(self.label)
+
+    def calm(self) -> None:
+        """Let nothing fail any more."""
         self.weather.faults = 0.0
+        self.world.failing_disks.discard(self.label)
 
     def close(self) -> None:
         """Unmount."""
-        self.weather.faults = 0.0
-        self.fs.close()
+        self.calm()
+        self.real.close()
         for pool in self._pools:
             pool.shutdown()
+        self.staging.close()
 
 
 class World:
-    """A service, two hosts, and the model of what is in it."""
+    """A service, two hosts with their disks, and the model of what is in it."""
 
-    def __init__(self, sim: Simulation, plan: Plan, directory: Path) -> None:
-        self.sim, self.plan, self.directory = sim, plan, directory
+    def __init__(self, sim: Simulation, plan: Plan, disk: Disk) -> None:
+        self.sim, self.plan, self.disk = sim, plan, disk
+        self.path = path_class(disk)
         limits = Limits(min_part=PART, max_put=5 * 1024**3)
         self.bucket = MemoryBucket(limits=limits, clock=self.now_ns)
         self.model = Model()
@@ -110,6 +136,11 @@ class World:
         self.busy: dict[str, int] = {}
         self.tokens = self.saves = 0
         self.hosts: dict[str, Host] = {}
+        self.failed: list[BaseException] = []
+        self.lives: dict[str, int] = {}
+        self.failing_disks: set[str] = set()
+        self._disk_chance = random.Random(sim.chance.random())
+        disk.effect, disk.fault, disk.host = self.effect, self._disk_fault, self._label
 
     def now_ns(self) -> int:
         return int((EPOCH + self.sim.now) * 1e6) * 1000
@@ -123,24 +154,111 @@ class World:
         names = sorted({host for host, _ in self.plan.programs})
         self.hosts = {name: Host(self, name) for name in names}
         self._prepare()
-        failed: list[BaseException] = []
-        tasks = [
-            self.sim.spawn(f"{host}{number}", self._program(host, steps, failed), host)
-            for number, (host, steps) in enumerate(self.plan.programs)
-        ]
+        if self.plan.death:
+            self.lives["A"] = self.plan.death
+        programs = {name: self._begin(self.hosts[name], self.plan.programs) for name in names}
         for host in self.hosts.values():
-            host.weather.faults = self.plan.faults
-        self._join(tasks, failed)
+            host.begin_trouble()
+        for name in names:
+            self._join(programs[name])
+            if self.hosts[name].is_dead:
+                self._go_on(name)
         for host in self.hosts.values():
-            self._join([self.sim.spawn(f"{host.name}-end", host.close, host.name)], failed)
-        self.model.judge(self._found(), self._directories())
+            self._join([self.sim.spawn(f"{host.label}-end", host.close, host.label)])
+            self.disk.end(host.label)
+        offered = [one for name in names for one in left_behind(self.hosts[name].cache_dir)]
+        self.model.judge(self._found(), self._directories(), offered)
 
-    def _join(self, tasks: list[Task], failed: list[BaseException]) -> None:
+    def _begin(self, host: Host, programs: tuple[tuple[str, tuple[Step, ...]], ...]) -> list[Task]:
+        tasks = []
+        for number, (name, steps) in enumerate(programs):
+            if name == host.name:
+                task = self.sim.spawn(
+                    f"{host.label}{number}", self._program(host, steps), host.label
+                )
+                task.is_program = True
+                tasks.append(task)
+        return tasks
+
+    def _join(self, tasks: list[Task]) -> None:
         for task in tasks:
-            while not task.is_over and not failed:
+            while not (task.is_over or self.sim.is_dead(task) or self.failed):
                 self.sim.join(task, 1.0)
-            if failed:
-                raise failed[0]
+            if self.failed:
+                raise self.failed[0]
+
+    def _go_on(self, name: str) -> None:
+        """Recover what a mount left that died, and mount again."""
+        self._unfinished()
+        plan = self.plan
+        again: list[Task] = []
+        if plan.is_early:
+            again = self._again(name)
+        for number, life in enumerate((*plan.deaths_again, 0)):
+            label = f"{name}-recovery{number}"
+            if life:
+                self.lives[label] = life
+            self._join([self.sim.spawn(label, self._recovery(name), label)])
+        self._join(again or self._again(name))
+
+    def _again(self, name: str) -> list[Task]:
+        host = self.hosts[name] = Host(self, name, f"{name}'")
+        return self._begin(host, tuple((name, steps) for steps in self.plan.after))
+
+    def _recovery(self, name: str) -> Callable[[], None]:
+        weather = Weather(random.Random(self.sim.chance.random()), effect=self.effect)
+        view = view_of(self.bucket, self.sim, weather)
+        return lambda: recover(self.hosts[name].cache_dir, view, self.sim.note)
+
+    def _unfinished(self) -> None:
+        """Whatever was not closed may be as it was before, or not be at all."""
+        for path, file in list(self.model.files.items()):
+            if file.dirty and path not in OTHERS:
+                file.revert()
+                if file.acked < 0:
+                    self.model.failed(path, deletes=path)
+
+    # What dies, and what fails
+
+    def _label(self) -> str:
+        task = self.sim.current
+        return (task.host if task is not None else None) or ""
+
+    def effect(self) -> None:
+        """Something changes on a disk or on the service: the mount may die before it."""
+        task = self.sim.current
+        if task is None:
+            return
+        if task.is_cut:
+            raise Dead
+        self.sim.point()
+        left = self.lives.get(task.host or "", 0)
+        if left:
+            self.lives[task.host or ""] = left - 1
+            if left == 1:
+                self._kill(task.host or "")
+
+    def _kill(self, label: str) -> None:
+        waiting = self.hosts[label[0]].real.replaced  # deletions that a crash forgets
+        if not self.hosts[label[0]].is_dead:
+            self.model.unsure |= {path for path in (*NAMES, *OTHERS) if path in waiting}
+        self.disk.end(label)
+        if self.plan.is_power:
+            self.disk.cut_power(f"/{label[0]}")
+        self.hosts[label[0]].weather.struck += 1
+        self.sim.crash(label)
+
+    def _disk_fault(self, call: str) -> int | None:
+        if self._label() not in self.failing_disks:
+            return None
+        if self._disk_chance.random() >= self.plan.disk_faults:
+            return None
+        fault = self._disk_chance.choice(FAULTS.get(call, FAULTS[""]))
+        self.hosts[self._label()[0]].weather.struck += 1
+        self.sim.note(f"  disk: {call}: {errno.errorcode.get(fault, 'short')}")
+        return fault
+
+    # What is there before, and afterwards
 
     def _prepare(self) -> None:
         """Have something there before it begins."""
@@ -158,19 +276,19 @@ class World:
         self.tokens += 1
         return (f"<{self.tokens}>".encode() * size)[:size]
 
-    def _program(
-        self, host: str, steps: tuple[Step, ...], failed: list[BaseException]
-    ) -> Callable[[], None]:
+    def _program(self, host: Host, steps: tuple[Step, ...]) -> Callable[[], None]:
         def run() -> None:
             try:
                 for step in steps:
-                    Act(self, self.hosts[host], step).run()
+                    if host.is_dead:
+                        break
+                    Act(self, host, step).run()
+            except Dead:
+                pass
             except Exception as error:  # noqa: BLE001  raised by who waits for the programs
-                failed.append(error)
+                self.failed.append(error)
 
         return run
-
-    # What the service has
 
     def _found(self) -> Found:
         keys = [info.key for info in self.bucket.list("", delimiter="").objects]
@@ -185,356 +303,12 @@ class World:
         return {key[:at] for key in keys for at in range(1, len(key)) if key[at] == "/"}
 
 
-class Unknown(Exception):
-    """After a failure it is not known what is there."""
-
-
-class Act:
-    """One step of a program."""
-
-    def __init__(self, world: World, host: Host, step: Step) -> None:
-        self.world, self.host, self.step = world, host, step
-        self.kernel, self.model, self.sim = host.kernel, world.model, world.sim
-        self.path = step[1]
-
-    def run(self) -> None:
-        self.sim.note(" ".join(self.step))
-        if any(path in self.model.unsure for path in self.step[1:]):
-            return
-        try:
-            getattr(self, self.step[0])()
-        except TagfsError as error:
-            self.sim.note(f"{self.step[0]} {self.path}: {type(error).__name__}: {error}")
-            if not self._is_explained():
-                raise Violation(
-                    f"{' '.join(self.step)}: {type(error).__name__}: {error}"
-                ) from error
-
-        except Unknown:
-            pass
-
-    def _is_explained(self) -> bool:
-        """Say whether something may fail: a request did."""
-        return self.host.weather.struck > 0
-
-    @contextmanager
-    def changing(self, *paths: str) -> Iterator[None]:
-        """Note that paths are being changed, for who looks from the other host."""
-        busy, changed = self.world.busy, self.world.changed
-        for path in paths:
-            busy[path] = busy.get(path, 0) + 1
-        try:
-            yield
-        finally:
-            for path in paths:
-                busy[path] -= 1
-                changed[path] = self.sim.now
-
-    def there(self, path: str) -> bool:
-        return path in self.model.files
-
-    # Files
-
-    def write(self) -> None:
-        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
-        self._put(self.path, flags, int(self.step[2]), fsync=bool(self.step[3]))
-
-    def exclusive(self) -> None:
-        try:
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-            self._put(self.path, flags, int(self.step[2]), fsync=bool(self.step[3]))
-        except FileExistsError:
-            pass
-
-    def update(self) -> None:
-        self._change(os.O_RDWR, int(self.step[2]), int(self.step[3]))
-
-    def append(self) -> None:
-        self._change(os.O_WRONLY | os.O_APPEND, -1, int(self.step[2]))
-
-    def _change(self, flags: int, offset: int, size: int) -> None:
-        if not self.there(self.path):
-            return
-        try:
-            opened = self._open(self.path, flags)
-        except NotFound:
-            if self.there(self.path) and not self._was_changed(self.path):
-                raise
-            return
-        self._write_and_close(opened, offset, size, fsync=False)
-
-    def _put(self, path: str, flags: int, size: int, *, fsync: bool) -> None:
-        opened = self._open(path, flags)
-        self._write_and_close(opened, 0, size, fsync=fsync)
-
-    def _write_and_close(self, opened: "Opened", offset: int, size: int, *, fsync: bool) -> None:
-        try:
-            self._write(opened, offset, size)
-            if fsync:
-                self._acknowledged(opened, self.host.fs.fsync)
-        finally:
-            self._close(opened)
-
-    def _open(self, path: str, flags: int) -> "Opened":
-        self.began = self.sim.now
-        with self.changing(path):
-            node, fh = self.kernel.open(path, flags, self._made, self._truncating)
-        return Opened(node, fh, self._file(node, path), flags)
-
-    def _made(self, node: Node, path: str) -> None:
-        if self.there(path) and not self._is_explained():
-            raise Violation(f"{path} was not found, but made before")
-        node.file = self.model.make(path)
-
-    @contextmanager
-    def _truncating(self, node: Node, path: str) -> Iterator[None]:
-        file = self._file(node, path)
-        self.model.overwrites(file)
-        with file.change(lambda _old: b""):
-            yield
-
-    def _file(self, node: Node, path: str) -> File:
-        if node.file is None:
-            if not self._is_explained():
-                raise Violation(f"{path} is there, but was deleted")
-            raise Unknown
-        return node.file
-
-    def _write(self, opened: "Opened", offset: int, size: int) -> None:
-        data = self.world.token(size)
-        self.model.overwrites(opened.file)
-        with (
-            self.changing(*opened.file.names[-1:]),
-            opened.node.lock,
-            opened.file.change(lambda old: written(old, offset, data)),
-        ):
-            self.host.fs.write(opened.fh, max(offset, 0), data)
-
-    def _close(self, opened: "Opened") -> None:
-        try:
-            self._acknowledged(opened, self.host.fs.flush)
-        except TagfsError:
-            self._failed_to_close(opened.file)
-            raise
-        finally:
-            self.kernel.release(opened.node, opened.fh)
-
-    def _failed_to_close(self, file: File) -> None:
-        """What is seen afterwards is what the service has, which may be older or nothing."""
-        file.revert()
-        if file.acked < 0:
-            self.model.failed(file.names[-1], deletes=file.names[-1])
-
-    def _acknowledged(self, opened: "Opened", call: Callable[[int], None]) -> None:
-        file, mark = opened.file, opened.file.mark
-        with self.changing(*file.names[-1:]):
-            call(opened.fh)
-        file.acknowledge(mark)
-
-    # Looking
-
-    def read(self) -> None:
-        self._read(lambda: None)
-
-    def hold(self) -> None:
-        seconds = self.host.weather.chance.random() * (0.3 if self.step[2] == "0" else 3.0)
-        self._read(lambda: self.sim.sleep(seconds))
-
-    def _read(self, pause: Callable[[], None]) -> None:
-        own = self.host.owns(self.path)
-        began, known = self.sim.now, self.model.files.get(self.path)
-        mark = known.mark if known is not None else 0
-        is_seen = self._is_quiet(self.path) and not self.world.plan.behind
-        try:
-            node, fh = self.kernel.open(self.path, os.O_RDONLY)
-        except NotFound:
-            since = self.world.changed.get(self.path, 0.0)
-            is_known = own or (is_seen and self.sim.now - since > TTL + 1)
-            if known is not None and is_known and not self._changed_since(began):
-                raise Violation(f"read {self.path}: not found") from None
-            return
-        try:
-            pause()
-            data = bytes(self.host.fs.read(fh, 0, 1000))
-        except TagfsError:
-            if self._changed_since(began) or not own:
-                return
-            raise
-        finally:
-            self.kernel.release(node, fh)
-        if known is not None and not self._changed_since(began) and (own or is_seen):
-            if data not in [*known.history[mark:], *known.coming]:
-                raise Violation(f"read {self.path}: {shown(data)}, not {shown(known.now[0])}")
-        elif not any(data in [*file.history, *file.coming] for file in self.model.every):
-            raise Violation(f"read {self.path}: {shown(data)} was never written")
-
-    def _is_quiet(self, path: str) -> bool:
-        """Say whether all hosts must see a path alike."""
-        since = self.world.changed.get(path, 0.0)
-        return not self.world.busy.get(path) and self.sim.now - since > SETTLED
-
-    def _changed_since(self, began: float) -> bool:
-        path = self.path
-        return bool(self.world.busy.get(path)) or self.world.changed.get(path, 0.0) >= began
-
-    def _was_changed(self, path: str) -> bool:
-        return bool(self.world.busy.get(path, 0) > 1) or self._changed_since(self.began)
-
-    def list(self) -> None:
-        self.kernel.list(self.path)
-
-    def stat(self) -> None:
-        with suppress(NotFound):
-            self.kernel.stat(self.path)
-
-    def pause(self) -> None:
-        self.sim.sleep(self.host.weather.chance.random() * 2)
-
-    # Names
-
-    def unlink(self) -> None:
-        with self.kernel.directories(self.path):
-            if not self.there(self.path) or self.path in self.model.unsure:
-                return
-            with self.changing(self.path):
-                try:
-                    self.kernel.unlink(self.path)
-                except TagfsError:
-                    self.model.failed(self.path, deletes=self.path)
-                    raise
-                self.model.unlink(self.path)
-
-    def rename(self) -> None:
-        self._rename(self.path, self.step[2])
-
-    def _rename(self, old: str, new: str) -> None:
-        if old == new:
-            return
-        with self.kernel.directories(old, new):
-            if not self.there(old) or {old, new} & self.model.unsure:
-                return
-            with self.changing(old, new):
-                try:
-                    self.kernel.rename(old, new)
-                except TagfsError:
-                    self.model.failed(old, new, deletes=new)
-                    raise
-                self.model.rename(old, new)
-
-    def save(self) -> None:
-        """Write another file, and rename it over the one that is meant, as editors do."""
-        parent, name = split(self.path)
-        self.world.saves += 1
-        temporary = f"{parent.rstrip('/')}/.{name}.{self.world.saves:06d}"
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-        self._put(temporary, flags, int(self.step[2]), fsync=bool(self.step[3]))
-        self.kernel.on_path(temporary, lambda _node, path: self.host.fs.chmod(path, 0o640))
-        self._rename(temporary, self.path)
-
-    def mkdir(self) -> None:
-        with self.kernel.directories(self.path):
-            if self.path in self.model.directories:
-                return
-            with self.kernel.paths.hold(self.path, changes=True):
-                try:
-                    self.host.fs.mkdir(self.path, 0o755)
-                except TagfsError:
-                    self.model.unsure.add(self.path)
-                    raise
-                self.model.directories.add(self.path)
-
-    def rmdir(self) -> None:
-        with self.kernel.directories(self.path, self.path + "/x"):
-            if self.path not in self.model.directories:
-                return
-            with self.kernel.paths.hold(self.path, changes=True):
-                try:
-                    self.host.fs.rmdir(self.path)
-                except TagfsError:
-                    self.model.unsure.add(self.path)
-                    raise
-                self.model.directories.discard(self.path)
-
-    # Attributes
-
-    def tag(self) -> None:
-        self._tag(
-            lambda path: self.host.fs.setxattr(
-                path, f"user.tag.{self.step[2]}", self.step[3].encode(), 0
-            ),
-            lambda tags: {**tags, self.step[2]: self.step[3]},
-        )
-
-    def untag(self) -> None:
-        name = self.step[2]
-        file = self.model.files.get(self.path)
-        if file is not None and all(name in tags for tags in file.tags):
-            self._tag(
-                lambda path: self.host.fs.removexattr(path, f"user.tag.{name}"),
-                lambda tags: {key: value for key, value in tags.items() if key != name},
-                may_lack=True,
-            )
-
-    def _tag(
-        self,
-        call: Callable[[str], None],
-        change: Callable[[dict[str, str]], dict[str, str]],
-        *,
-        may_lack: bool = False,
-    ) -> None:
-        def changed(path: str, file: File) -> None:
-            try:
-                call(path)
-            except NoSuchTag:
-                if not may_lack:
-                    raise
-                return
-            except TagfsError:
-                file.tags += [change(tags) for tags in file.tags]
-                raise
-            file.tags = [change(tags) for tags in file.tags]
-
-        self._on_path(changed)
-
-    def _on_path(self, call: Callable[[str, File], None]) -> None:
-        if not self.there(self.path):
-            return
-        began = self.sim.now
-
-        def known(node: Node, called: str) -> None:
-            call(called, self._file(node, self.path))
-
-        with self.changing(self.path):
-            try:
-                self.kernel.on_path(self.path, known)
-            except Nameless:
-                pass
-            except NotFound:
-                if self.there(self.path) and self.world.changed.get(self.path, 0.0) < began:
-                    raise
-
-    def chmod(self) -> None:
-        mode = 0o600 if self.step[2] == "k" else 0o640
-        self._on_path(lambda path, _file: self.host.fs.chmod(path, mode))
-
-    def touch(self) -> None:
-        when = int(self.sim.now * 1e9)
-        self._on_path(lambda path, _file: self.host.fs.utimens(path, when, when))
-
-
-class Opened:
-    """A file that a program has open."""
-
-    def __init__(self, node: Node, fh: int, file: File, flags: int) -> None:
-        self.node, self.fh, self.file, self.flags = node, fh, file, flags
-
-
-@contextmanager
-def staging() -> Iterator[Path]:
-    """Yield a directory in memory."""
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix="tagfs-sim-", dir=place))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+FAULTS: dict[str, tuple[int, ...]] = {
+    "write": (errno.ENOSPC, errno.EIO, 0, 0),
+    "open": (errno.ENOSPC, errno.EIO),
+    "rename": (errno.ENOSPC, errno.EIO),
+    "truncate": (errno.EIO,),
+    "sync": (errno.EIO, errno.ENOSPC),
+    "": (errno.EIO,),
+}
+"""What each call on the disk fails with; 0: a write that is done in part."""
