@@ -1,4 +1,4 @@
-"""What programs do, step by step: the calls of a kernel, and what the model is told of each."""
+"""What programs do, step by step: the calls of a kernel, and what the model learns of each."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -95,7 +95,7 @@ class Model:
         files: those that have names, by them.
         every: those, and those that had.
         unsure: paths of which a call failed: any file that was called so may be there.
-        unheard: paths where a large file may stay though it was renamed: nobody heard that its
+        unanswered: paths where a large file may stay though it was renamed: nobody heard that its
             upload was done.
     """
 
@@ -103,7 +103,7 @@ class Model:
     every: list[File] = field(default_factory=list)
     directories: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
-    unheard: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
     _offered: Sequence[Offered] = ()
 
     def make(self, path: str) -> File:
@@ -171,7 +171,7 @@ class Model:
             raise Violation(f"{path}/ is gone")
 
     def _judge_found(self, path: str, data: bytes, tags: Tags) -> None:
-        if path in self.unsure or (path in self.unheard and path not in self.files):
+        if path in self.unsure or (path in self.unanswered and path not in self.files):
             if not any(path in file.names and data in file.history for file in self.every):
                 raise Violation(f"{path}: {shown(data)} is nothing that was written there")
             return

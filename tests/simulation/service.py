@@ -26,7 +26,7 @@ class Weather:
         slow: how likely it is slow.
         slowest: the kind of request that is slow more often than not.
         struck: requests that failed.
-        unheard: keys of large files whose completion was done, and nobody heard of it.
+        unanswered: keys of large files whose completion was done, and nobody heard of it.
         effect: called before and after a request has its effect; may end the host.
     """
 
@@ -35,7 +35,7 @@ class Weather:
     slow: float = 0.1
     slowest: str = ""
     struck: int = 0
-    unheard: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
     effect: Callable[[], None] = lambda: None
 
 
@@ -73,7 +73,7 @@ def view_of(bucket: MemoryBucket, sim: Simulation, weather: Weather) -> MemoryBu
             weather.struck += 1
             sim.note(f"  {operation} {key}: answer lost")
             if operation == "complete_upload":
-                weather.unheard.add(f"/{key}")
+                weather.unanswered.add(f"/{key}")
             raise Unreachable("injected: answer lost")
 
     view.before, view.after = before, after

@@ -47,7 +47,7 @@ class Host:
         plan = world.plan
         chance = random.Random(world.sim.chance.random())
         self.weather = Weather(chance, plan.faults, plan.slow, plan.slowest, effect=world.effect)
-        self.weather.unheard = world.model.unheard
+        self.weather.unanswered = world.model.unanswered
         self.cache_dir: Path = world.path(f"/{name}")  # type: ignore[assignment]
         with world.sim.on(self.label):
             self.fs, self.kernel = self._mount()
