@@ -22,6 +22,9 @@ WORLD = ("tagfs", "tests.fakes.memory_bucket")
 OUTSIDE = ("tagfs.emulator", "tagfs.commands", "tagfs.cli", "tagfs.demo", "tagfs.__main__")
 """What is no part of a mount. Its modules are not imported for a simulation."""
 
+PARTS = ("tagfs.fs.", "tagfs.store.", "tagfs.recovery.", "tagfs.catalogue.")
+"""What is imported whole, so that all of it is simulated."""
+
 LOCAL = ("tagfs.fs.content", "tagfs.localfiles", "tagfs.recovery", "tagfs.blockcache")
 """What uses the local disk of a host, and so the simulated one."""
 
@@ -78,7 +81,7 @@ def _places() -> list[tuple[Any, Any, object]]:
 
 def _modules() -> list[ModuleType]:
     for found in pkgutil.walk_packages(tagfs.__path__, "tagfs."):
-        if found.name.startswith(("tagfs.fs", "tagfs.store", "tagfs.recovery", "tagfs.catalogue")):
+        if f"{found.name}.".startswith(PARTS):
             importlib.import_module(found.name)
     importlib.import_module("tagfs.fuse.hidden_files")
     return [
