@@ -195,7 +195,7 @@ class _Exchange:
 
     async def _send(self, reply: Reply) -> web.StreamResponse:
         plan = delivery(reply, self._struck) if self._struck else None
-        if reply.content is None and plan is None:
+        if reply.content is None and plan is None and not reply.compressed:
             sent = 0 if self._http.method == "HEAD" else len(reply.body)
             self._write_down(reply.status, sent)
             body = None if self._http.method == "HEAD" else reply.body
@@ -213,6 +213,8 @@ class _Exchange:
         """Send a body piece by piece; the log line goes out before the last piece."""
         reply.headers.setdefault("Content-Length", str(reply.size()))
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
+        if reply.compressed:
+            response.enable_compression(web.ContentCoding.gzip)
         chunks = plan.chunks(reply.chunks()) if plan else reply.chunks()
         sent, is_last = 0, False
         try:

@@ -67,7 +67,10 @@ class Call:
 
 @dataclass(slots=True, kw_only=True)
 class Reply:
-    """An answer: its body is either `body`, or `length` bytes of `content` from `start` on."""
+    """An answer: its body is either `body`, or `length` bytes of `content` from `start` on.
+
+    `compressed` means that it goes as gzip, in chunks.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class Reply:
     content: Content | None = None
     start: int = 0
     length: int = 0
+    compressed: bool = False
 
     def size(self) -> int:
         """Return how long the body is."""

@@ -274,3 +274,14 @@ def test_everybody_may_write_where_the_bucket_says_so(emulator: Emulator, name: 
     oss2_bucket(emulator, name).put_bucket_acl("public-read")
     with pytest.raises(oss2.exceptions.AccessDenied):
         stranger.put_object("k", b"again")
+
+
+@pytest.mark.parametrize("service", ["oss", "obs"], indirect=True)
+def test_who_asks_to_be_called_back_is_refused(wire: Wire, service: str) -> None:
+    called = {f"{OWN[service]}callback": "e30="}
+    wire("PUT", "/bkt/called", body=b"kept")
+    assert wire("PUT", "/bkt/called", called, b"new").code == "NotImplemented"
+    identity, parts = upload(wire, "called", b"new")
+    target = f"/bkt/called?uploadId={identity}"
+    assert wire("POST", target, called, parts_document(parts)).code == "NotImplemented"
+    assert wire("GET", "/bkt/called").body == b"kept"

@@ -6,9 +6,14 @@ from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.encoded_words import shown_text, stored_text
 from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.grants import read_acl
-from tagfs.emulator.engine.part_reads import SIZES
 from tagfs.emulator.engine.tags import parse_header
-from tagfs.emulator.engine.uncopied import ENCRYPTION, is_checksum, read_uncopied, shown_uncopied
+from tagfs.emulator.engine.uncopied import (
+    ENCRYPTION,
+    HIDDEN,
+    is_checksum,
+    read_uncopied,
+    shown_uncopied,
+)
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.records import Attributes, Kind, ObjectRecord
 from tagfs.emulator.time_formats import MILLISECONDS, http_date
@@ -110,8 +115,8 @@ def object_headers(context: Context, record: ObjectRecord) -> dict[str, str]:
     """Return the headers that GET and HEAD show of an object itself, not of its content."""
     attributes, family = record.attributes, context.family
     own = context.dialect.family  # of the last two, says the Python SDK of OBS, whoever calls
-    headers = dict(shown_uncopied(context, attributes.headers))
-    headers.pop(SIZES, None)
+    kept = shown_uncopied(context, attributes.headers)
+    headers = {name: text for name, text in kept.items() if not name.startswith(HIDDEN)}
     if (context.header("x-amz-checksum-mode") or "").upper() != "ENABLED":
         headers = {name: text for name, text in headers.items() if not is_checksum(name)}
     for name, value in attributes.meta.items():

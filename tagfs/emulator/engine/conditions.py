@@ -86,6 +86,16 @@ def refuse_conditions(context: Context) -> None:
             raise ServiceError("NotImplemented", extra={"Header": name})
 
 
+def refuse_callback(context: Context) -> None:
+    """Refuse to call somebody back: to do the rest would be success where half of it was done.
+
+    Raises:
+        ServiceError: somebody is to be called.
+    """
+    if context.own("callback") is not None:
+        raise ServiceError("NotImplemented", "The emulator calls nobody back.")
+
+
 def wants_exclusive(context: Context) -> bool:
     """Tell whether the request forbids to replace an object.
 

@@ -143,7 +143,7 @@ def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attri
     replaces = _directive(context, "metadata", "COPY") == "REPLACE"
     if replaces or edits:
         headers = {**read_headers(context), **checksums(kept.headers)}
-        meta = read_meta(context)
+        meta = _kept_meta(rules.keeps_meta, kept.meta) | read_meta(context)
         if rules.keeps_type and not context.header("Content-Type"):
             headers["Content-Type"] = kept.headers["Content-Type"]
     if not rules.tagging_directive:
@@ -157,6 +157,10 @@ def _attributes(context: Context, source: ObjectRecord, *, edits: bool) -> Attri
         storage_class=read_class(context, kept.storage_class if edits else ""),
         acl=read_acl(context),
     )
+
+
+def _kept_meta(prefix: str, meta: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in meta.items() if prefix and name.startswith(prefix)}
 
 
 def _directive(context: Context, name: str, default: str) -> str:

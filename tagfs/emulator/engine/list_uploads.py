@@ -30,6 +30,7 @@ async def ListParts(context: Context) -> Reply:
         element("Key", encode(upload.key)),
         element("UploadId", upload.id),
         _account(context),
+        *_encryption(context, upload),
         element("StorageClass", shown_class(context, upload.attributes.storage_class)),
         element("PartNumberMarker", marker),
         element("NextPartNumberMarker", parts[-1].number if parts else 0),
@@ -43,6 +44,15 @@ def _account(context: Context) -> str:
     if not context.dialect.uploads_name_owner:
         return ""
     return group("Initiator", element("ID", "emulator")) + owner(context)
+
+
+def _encryption(context: Context, upload: UploadRecord) -> Iterator[str]:
+    """Return what clients that encrypt their parts want to go on with."""
+    if context.dialect.lists_encryption:
+        meta = upload.attributes.meta
+        for name in ("key", "start", "part-size", "data-size", "wrap-alg", "cek-alg"):
+            if (text := meta.get(f"client-side-encryption-{name}")) is not None:
+                yield element(f"ClientEncryption{name.title().replace('-', '')}", text)
 
 
 def _part(context: Context, upload: UploadRecord, part: PartRecord) -> str:

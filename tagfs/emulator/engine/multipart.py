@@ -17,6 +17,7 @@ from tagfs.emulator.engine.body_upload import check_crc64, read_document, receiv
 from tagfs.emulator.engine.conditions import (
     guard_overwrite,
     guard_version,
+    refuse_callback,
     refuse_conditions,
     wants_exclusive,
 )
@@ -34,6 +35,7 @@ from tagfs.emulator.engine.part_checksums import (
     read_algorithm,
 )
 from tagfs.emulator.engine.part_reads import check_size, with_sizes
+from tagfs.emulator.engine.sequential import md5_of_parts, read_sequential, refuse_gap
 from tagfs.emulator.engine.uncopied import etag_of
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.crc64 import crc64_combine
@@ -81,7 +83,8 @@ async def InitiateMultipartUpload(context: Context) -> Reply:
     if not context.dialect.keeps_upload_tags:
         attributes = replace(attributes, tags={})
     algorithm = read_algorithm(context)
-    attributes = replace(attributes, headers={**attributes.headers, **algorithm})
+    noted = {**algorithm, **read_sequential(context)}
+    attributes = replace(attributes, headers={**attributes.headers, **noted})
     identity = context.storage.uploads.begin(
         context.bucket.id, context.key, context.now_ms, attributes, exclusive=exclusive
     )
@@ -101,6 +104,7 @@ async def UploadPart(context: Context) -> Reply:
     """Store a part; its number may have been used before."""
     upload, number = demand_upload(context), part_number(context)
     check_key(context, upload.attributes.headers)
+    refuse_gap(context, upload, number)
     staged = await receive(context)
     try:
         part = PartRecord(
@@ -124,6 +128,7 @@ async def UploadPart(context: Context) -> Reply:
 
 async def CompleteMultipartUpload(context: Context) -> Reply:
     """Join the parts that the body names, or all of them, into the object."""
+    refuse_callback(context)
     data = await read_document(context, of_object=True)
     if (done := _repeated(context, data)) is not None:
         return _completed(context, done)
@@ -236,6 +241,7 @@ def _joined(context: Context, upload: UploadRecord, used: list[PartRecord]) -> O
         kind=Kind.MULTIPART,
         size=sum(part.size for part in used),
         etag=f"{context.dialect.etag(_digest(context, used))}-{len(used)}",
+        md5=md5_of_parts(context, upload, used),
         crc64=crc,
         mtime_ms=context.now_ms,
         attributes=_attributes(context, upload, used),

@@ -12,6 +12,7 @@ from tagfs.emulator.engine.conditions import (
     guard_overwrite,
     guard_version,
     matches,
+    refuse_callback,
     refuse_conditions,
 )
 from tagfs.emulator.engine.context import Context
@@ -40,6 +41,7 @@ _OVERRIDES = {
 async def PutObject(context: Context) -> Reply:
     """Store a body; whatever was at the key vanishes, tags and all."""
     refuse_conditions(context)
+    refuse_callback(context)
     _guard(context)
     attributes = read_attributes(context)
     staged = await receive(context)

@@ -4,10 +4,10 @@ from itertools import accumulate
 
 from tagfs.emulator.engine.context import Context
 from tagfs.emulator.engine.errors import ServiceError
+from tagfs.emulator.engine.uncopied import HIDDEN
 from tagfs.emulator.storage.records import ObjectRecord, PartRecord
 
-SIZES = "x-emulator-part-sizes"
-"""The header that is kept with such an object, and never shown."""
+SIZES = f"{HIDDEN}part-sizes"
 
 
 def with_sizes(context: Context, headers: dict[str, str], used: list[PartRecord]) -> dict[str, str]:

@@ -70,6 +70,7 @@ class CopyRules:
         guards_target: whether conditions on what is replaced are looked at.
         annotations: whether annotations go along, as far as the service has them.
         keeps_type: whether a copy that replaces the metadata, and names no content type, keeps it.
+        keeps_meta: what the metadata begins with that such a copy keeps; "": none.
         refuses_body: whether a request with a body is refused.
         checks_range: whether a malformed range of a part is an error, not the whole object.
         digests_parts: whether the ETag of a copied part is its MD5, while it is not too large.
@@ -90,6 +91,7 @@ class CopyRules:
     guards_target: bool = True
     annotations: bool = False
     keeps_type: bool = False
+    keeps_meta: str = ""
     refuses_body: bool = True
     checks_range: bool = True
     digests_parts: bool = True

@@ -9,6 +9,8 @@ from tagfs.emulator.engine.errors import ServiceError
 
 _REDIRECT = "website-redirect-location"
 ENCRYPTION = "server-side-encryption"
+HIDDEN = "x-emulator-"
+"""What the emulator itself notes among the headers of an object, or of an upload."""
 
 
 class _Encryption(NamedTuple):

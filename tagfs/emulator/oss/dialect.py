@@ -71,6 +71,8 @@ def make_dialect() -> Dialect:
         upper_etags=True,
         random_etags=True,
         shows_md5=True,
+        sequential_uploads=True,
+        lists_encryption=True,
         crc64_header="hash-crc64ecma",
         etag_headers=True,
         shown_kinds=frozenset(Kind),
@@ -116,6 +118,7 @@ def make_dialect() -> Dialect:
             any_size=True,
             too_large=("EntityTooLarge", None),
             known_status="NotModified",
+            keeps_meta="client-side-encryption-",
             keeps_type=True,  # the tests of oss v2 say so, and why no other header
             refuses_body=False,
             checks_range=False,  # UploadPartCopy page

@@ -109,6 +109,8 @@ ERRORS = {
         "Check your key and signing method.",
         "0002-00000040",
     ),
+    "PartNotSequential": ErrorEntry(409, "The parts have to come in order."),
+    "InvalidTrafficLimit": ErrorEntry(400, "The traffic limit is out of range."),
     "SymlinkTargetNotExist": ErrorEntry(
         404, "The symlink target object does not exist.", "0026-00000012"
     ),

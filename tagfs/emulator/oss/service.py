@@ -21,6 +21,8 @@ _NOT_EMULATED = frozenset(
 )
 _OBJECT: Table = {
     **OBJECT,
+    ("PUT", None): objects.PutObject,
+    ("GET", None): objects.GetObject,
     ("HEAD", "objectMeta"): objects.GetObjectMeta,
     ("GET", "objectMeta"): objects.GetObjectMeta,
     ("POST", "append"): appending.AppendObject,

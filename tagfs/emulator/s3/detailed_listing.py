@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from tagfs.emulator.engine.context import Context
-from tagfs.emulator.engine.part_reads import SIZES
+from tagfs.emulator.engine.uncopied import HIDDEN
 from tagfs.emulator.storage.records import ListedObject
 from tagfs.emulator.xml_text import element, escape, group
 
@@ -55,7 +55,11 @@ def _render(context: Context, item: ListedObject, variant: str) -> str:
         return ""
     prefix = "" if variant == "rustfs" else _META
     entries = {f"{prefix}{name.title()}": text for name, text in attributes.meta.items()}
-    entries |= {name.lower(): text for name, text in attributes.headers.items() if name != SIZES}
+    entries |= {
+        name.lower(): text
+        for name, text in attributes.headers.items()
+        if not name.startswith(HIDDEN)
+    }
     if variant == "minio":
         entries.setdefault("expires", _NEVER)
     tags = _render_tags(attributes.tags)
