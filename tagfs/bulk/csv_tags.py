@@ -50,11 +50,12 @@ class Columns:
 
     def _tag_columns(self, header: list[str]) -> dict[int, str]:
         """Return the tag key of each column that holds a tag, by its position."""
-        for name in (self.key, *self.tags):
+        named = [name for name in header if name.startswith(PREFIXES)]
+        for name in (self.key, *(self.tags or named)):
             if header.count(name) != 1:
                 found = ", ".join(header) or "none"
                 raise SettingsError(f"no column {name!r}, or several: the first line has {found}")
-        chosen = self.tags or {n: n[len(PREFIXES[0]) :] for n in header if n.startswith(PREFIXES)}
+        chosen = self.tags or {name: name[len(PREFIXES[0]) :] for name in named}
         if not chosen:
             raise SettingsError(
                 "which columns are tags? name each by --column COLUMN[=TAGKEY], or begin its name "

@@ -101,6 +101,8 @@ BAD_TABLES: dict[str, Callable[[], Iterator[Block]]] = {
     "two keys": lambda: Columns().read(lines("key,key,tag:a\n")),
     "no tags": lambda: Columns().read(lines("key,size\n")),
     "no such column": lambda: Columns(tags={"x": "y"}).read(lines("key,size\n")),
+    "a column twice": lambda: Columns().read(lines("key,tag:a,tag:a\n")),
+    "two words for one": lambda: Columns().read(lines("key,tag:a,tag.a\n")),
     "one tag twice": lambda: Columns(tags={"a": "t", "b": "t"}).read(lines("key,a,b\n")),
     "not UTF-8": lambda: Columns().read([b"key,tag:a\n", b"\xff,1\n"]),
     "open quote": lambda: Columns().read(lines('key,tag:a\n"k,1\n')),
