@@ -23,13 +23,12 @@ class MountStatus:
     Attributes:
         traffic: counts what is asked of the service.
         failures: the last ones.
-        started_ns: when the mount began, nanoseconds since the epoch.
     """
 
     def __init__(self, settings: Settings, library: str) -> None:
         self.traffic = RequestStats()
         self.failures = RecentFailures()
-        self.started_ns = time.time_ns()
+        self._began = _since_boot()
         self._settings: Callable[[], Settings] = lambda: settings
         self._library = library
         self._bucket: CachedBucket | None = None
@@ -64,7 +63,7 @@ class MountStatus:
         """Return everything but the state of open files."""
         return {
             **self._identity(),
-            "uptime_seconds": round((time.time_ns() - self.started_ns) / 1e9, 1),
+            "uptime_seconds": round(_since_boot() - self._began, 1),
             **self.traffic.report(),
             **self.failures.report(),
             **self._memory(),
@@ -93,3 +92,8 @@ class MountStatus:
             "capabilities": asdict(self._bucket.capabilities),
             **self._index(),
         }
+
+
+def _since_boot() -> float:
+    """Return seconds, those of sleep included, whatever becomes of the host's clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

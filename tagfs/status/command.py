@@ -45,8 +45,8 @@ def status_command(mountpoint: Path | None, watch: float | None, as_json: bool) 
     tagfs status /mnt
     tagfs status /mnt --watch
 
-    Mounts whose server died, or that do not answer, are said to be so; nothing ever waits for them.
-    Exit status 1: one of those that were asked for is such a one.
+    Nothing ever waits for a mount whose server died (stale), or that does not answer (silent). Exit
+    status 1: one of those that were asked for is such a one.
     """  # noqa: D301  (click reads the control character)
     if watch is None:
         reports = _look(mountpoint)

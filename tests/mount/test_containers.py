@@ -5,18 +5,21 @@ own, and the mount bound into it.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.emulated import Emulator
 from tests.judges import REGIONS, judge_of
 from tests.mount.conftest import MountFactory
 from tests.mounting import KEYS, Mounted, wait_for
 
+ROOT = Path(__file__).parent.parent.parent
 SOON = 60.0
 """Seconds for what takes one, on a busy machine."""
 
@@ -184,3 +187,57 @@ def test_a_read_only_mount_writes_nowhere(service: Emulator, tmp_path: Path) -> 
     )
     assert (done.returncode, done.stdout) == (0, "contentblue"), done
     assert sorted(tmp_path.rglob("*")) == before
+
+
+NODE = r"""
+set -eu
+mount -t tmpfs none "$NODE"
+mount --make-shared "$NODE"
+seen() { grep -q " $NODE/photos .* fuse.tagfs " /proc/self/mountinfo; }
+start() {
+    unshare -m --propagation unchanged sh -c '
+        mount -t tmpfs none /mnt && mkdir /mnt/host && mount --rbind "$NODE" /mnt/host
+        exec sh -c "$ARGS"' &
+    pod=$!
+    until seen && nsenter -t $pod -m $PROBE >/dev/null; do kill -0 $pod; sleep 0.1; done
+}
+start
+echo "from the node" > "$NODE/photos/f"
+unshare -m --propagation slave cat "$NODE/photos/f"
+kill -KILL $pod
+wait $pod || :
+start
+cat "$NODE/photos/f"
+kill -TERM $pod
+wait $pod || echo "exit status $?"
+if seen; then echo "still mounted"; fi
+"""
+"""What a kubelet does with docs/examples/kubernetes.yaml: a hostPath that propagates both ways, the
+container's command, its probe; a pod that uses it; a crash of the container; its end."""
+
+
+def test_the_steps_of_the_example_for_kubernetes(service: Emulator, tmp_path: Path) -> None:
+    needs(*NAMESPACES)
+    example = yaml.safe_load((ROOT / "docs/examples/kubernetes.yaml").read_text())
+    [container] = example["spec"]["template"]["spec"]["containers"]
+    where = f"endpoint={service.url},region={REGIONS['oss']}"
+    args = container["args"][0].replace("s3://photos", f"oss://{service.take()}")
+    args = args.replace("region=eu-west-1", where)
+    assert where in args
+    (tmp_path / "node").mkdir()
+    done = subprocess.run(
+        ["unshare", *NAMESPACES, "--kill-child", "bash", "-c", NODE],
+        env={
+            **os.environ,
+            **KEYS,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "NODE": str(tmp_path / "node"),
+            "ARGS": args,
+            "PROBE": shlex.join(container["livenessProbe"]["exec"]["command"]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * SOON,
+    )
+    assert (done.returncode, done.stdout) == (0, "from the node\nfrom the node\n"), done
