@@ -198,6 +198,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         negative_ttl=settings.negative_ttl,
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
+        wall=client.transport.clock.now_ns,
     )
     running = RunningSettings(settings, client, bucket, memory)
     content = open_cache(

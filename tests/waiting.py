@@ -99,8 +99,11 @@ def until_the_kernel_asks() -> None:
 
 
 def until_listings_prove() -> None:
-    """Wait until whatever changes now shows in a listing: times there are whole seconds."""
-    time.sleep(2.1)
+    """Wait until whatever changes now shows in a listing.
+
+    Times there are whole seconds, and the service's own time is known by the second.
+    """
+    time.sleep(3.2)
 
 
 def next_second() -> None:

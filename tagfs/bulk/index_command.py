@@ -83,6 +83,7 @@ def _index(job: CommandRun, text: str, target: Target, *, with_detail: bool) -> 
         parallel=job.choices.parallel,
         with_detail=with_detail,
         stop=job.stop,
+        now_ns=place.now_ns,
         on_progress=teller.step,
     ).run(prefix)
     for reason in progress.reasons:

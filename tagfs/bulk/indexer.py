@@ -46,6 +46,7 @@ class Indexer:
 
     Args:
         with_detail: read attributes as well as tags.
+        now_ns: the service's clock, which Last-Modified is of.
         on_progress: called after every step.
     """
 
@@ -54,6 +55,7 @@ class Indexer:
     parallel: int
     with_detail: bool
     stop: Stop
+    now_ns: Callable[[], int]
     on_progress: Callable[[Progress], None]
 
     def run(self, prefix: str) -> Progress:
@@ -113,8 +115,8 @@ class Indexer:
         return None
 
     def _read_detail(self, item: Missing) -> None:
-        asked, asked_ns = time.monotonic(), time.time_ns()
+        asked = time.monotonic()
         info = self.bucket.head(item.key, expected=item.type)
         age = time.monotonic() - asked
-        settled = is_settled(info.last_modified_ns, asked_ns)
+        settled = is_settled(info.last_modified_ns, self.now_ns() - int(age * 1e9))
         self.catalogue.saw(info, age=age, detail_age=age, settled=settled)

@@ -6,7 +6,8 @@ its own credentials, or by the mount if it has none.
 
 import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +51,7 @@ class OpenedBucket:
         versions: what its objects were; None when the mount is asked.
         catalogue: what is kept of it on this host; None when there is none.
         index: what the service keeps of it itself, if it keeps such things.
+        now_ns: the service's clock.
     """
 
     settings: Settings
@@ -61,6 +63,7 @@ class OpenedBucket:
     versions: VersionStore | None = None
     catalogue: Catalogue | None = None
     index: TagIndex | None = None
+    now_ns: Callable[[], int] = time.time_ns
 
     @property
     def url(self) -> BucketUrl:
@@ -161,6 +164,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
                 versions=bucket.versions,
                 catalogue=catalogue,
                 index=bucket.tag_index,
+                now_ns=bucket.transport.clock.now_ns,
             )
         return self._open[key]
 

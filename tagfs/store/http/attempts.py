@@ -28,6 +28,7 @@ from tagfs.store.http.messages import (
 from tagfs.store.http.pacing import Pace
 from tagfs.store.http.request_body import Stream
 from tagfs.store.http.retry import RetryState, is_throttling
+from tagfs.store.http.service_clock import ServiceClock
 from tagfs.store.http.slots import Slots
 from tagfs.store.objects import NOTHING
 from tagfs.store.proxies import Proxy
@@ -74,6 +75,7 @@ class Attempts:
         self._dialect = dialect
         self._observer = observer
         self.server = ""  # what the last answer that named its maker called him
+        self.clock = ServiceClock()
         self._closed = threading.Event()
         self._slots = Slots(parallel)
         self._pace = pace
@@ -128,6 +130,7 @@ class Attempts:
         if not lacks and is_foreign_page(request, status, answered, content):
             raise NoResponse(f"an answer of {status} that is not the service's", sent=True)
         self.server = answered.get("server", self.server)
+        self.clock.note(answered.get("date", ""))
         answer = parse_response(self._dialect, request, status, answered, content)
         if is_throttling(self._dialect, status, answer.code):
             self._slots.on_throttled(begun.began)

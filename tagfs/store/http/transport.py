@@ -81,6 +81,7 @@ class Transport:
             observer=self.options.observer,
             pace=self.pace,
         )
+        self.clock = self._attempts.clock
         self._demands = Demands(endpoint.bucket, md5=dialect.md5_etags, signs=dialect.signs_payload)
 
     @property

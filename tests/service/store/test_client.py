@@ -816,6 +816,13 @@ def test_a_clock_that_is_wrong_by_hours_does_no_harm(service):
     assert service.sdk.get_object("k").read() == b"x"
 
 
+def test_the_services_time_is_known_by_its_answers(client, monkeypatch):
+    monkeypatch.setattr(client.transport.clock, "_wall", lambda: time.time() + 600)
+    before = int(time.time())
+    client.put("k", data(), PLAIN)
+    assert before <= client.transport.clock.now_ns() / 1e9 <= time.time()
+
+
 def probed(script: bytes) -> Client:
     """Return a client that asked a server of one answer what the bucket can do."""
     server = LoopbackServer([script])
