@@ -10,6 +10,7 @@ from tagfs.cli import main_group
 from tagfs.emulator.__main__ import main as emulator_main
 from tagfs.host.holders import Holder, describe, find_holders
 from tagfs.manual.examples import commands
+from tagfs.store.client.error_codes import to_exception
 from tagfs.store.dialects.oss import OSS
 from tagfs.store.http.connections import why
 from tagfs.store.http.error_response import parse_response
@@ -125,5 +126,7 @@ def test_no_object_of_a_library_is_in_a_message(text: str, reason: str) -> None:
     ],
 )
 def test_a_page_in_place_of_an_answer_is_one_line(body: bytes, said: str) -> None:
-    answer = parse_response(OSS, Request(operation="ListObjects", method="GET"), 403, {}, body)
+    request = Request(operation="ListObjects", method="GET")
+    answer = parse_response(OSS, request, 403, {}, body)
     assert str(answer) == f"403 {said}, request id unknown"
+    assert str(to_exception(request, answer)) == f"ListObjects: {answer}"

@@ -103,7 +103,7 @@ _REDIRECTS = range(300, 400)
 def to_exception(request: Request, answer: Response) -> TagfsError:
     """Return the failure that an answer of status 300 and more is, with a sentence."""
     message = f"{request}: {answer}"
-    if answer.error and answer.error.message and answer.error.message != answer.code:
+    if answer.code and answer.error and answer.error.message not in ("", answer.code):
         message += f": {answer.error.message}"
     if answer.status in _REDIRECTS or answer.code in {"PermanentRedirect", "TemporaryRedirect"}:
         return Refused(f"{message}; {_elsewhere(answer)}")
