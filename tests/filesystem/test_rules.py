@@ -432,6 +432,39 @@ def test_rsync_takes_no_tag_away_that_the_rules_give(tree, bucket) -> None:
     assert bucket.get_tags("given/a.tif") == {**GIVEN, "team": "red"}
 
 
+@pytest.mark.parametrize("is_uploaded", [True, False])
+def test_a_tool_over_a_file_leaves_its_tags(tree, bucket, *, is_uploaded: bool) -> None:
+    """rsync -X takes away what only the rules gave: that is no choice of tags.
+
+    With durability=local, or before its close, the new file is renamed before it is uploaded.
+    """
+    mine = {"team": "red", "mine": "1"}
+    bucket.update_tags("both/old", lambda _: TagSet(mine))
+    fh = tree.create("/both/.old.Xy12zQ", 0o600, os.O_WRONLY | os.O_EXCL)
+    tree.write(fh, 0, b"new")
+    if is_uploaded:
+        tree.flush(fh)
+    tree.removexattr("/both/.old.Xy12zQ", TEAM)
+    tree.rename("/both/.old.Xy12zQ", "/both/old")
+    tree.flush(fh)
+    tree.release(fh)
+    assert (bucket.get("both/old").data, bucket.get_tags("both/old")) == (b"new", mine)
+
+
+def test_a_directory_without_a_marker_hands_on_what_is_above_it(bucket, tmp_path) -> None:
+    """Another client made it, or it is being renamed: its marker is copied last."""
+    text = "[[rules]]\npath = '/given/'\ninherit = 'project'\nrequired = 'project'"
+    rules = Policy(parse_rules(text, RulesPlace(Path("r")), MemoryBucket().object_tag_rules))
+    bucket.put("given/implicit/deep/file", BytesSource(b"x"), NewObject(tags=NO_TAGS))
+    bucket.put("free/d/", BytesSource(b""), NewObject(tags=NO_TAGS))
+    bucket.put("free/d/e/file", BytesSource(b"x"), NewObject(tags=NO_TAGS))
+    with tree_of(cached(bucket), tmp_path, policy=rules) as tree:
+        write(tree, "/given/implicit/deep/new")
+        tree.rename("/free/d", "/given/d")
+    for key in ("given/implicit/deep/new", "given/d/", "given/d/e/file"):
+        assert bucket.get_tags(key) == {"project": "apollo"}
+
+
 def test_a_tag_that_stays_is_brought_by_no_tool(bucket, tmp_path) -> None:
     text = "[[rules]]\ntags = {owner = '{user}'}\nfixed = 'owner'"
     rules = Policy(parse_rules(text, RulesPlace(Path("r")), MemoryBucket().object_tag_rules))

@@ -246,14 +246,21 @@ class TagPolicy:
         return self._env.root.to_key(last or path)
 
     def _left_by_directory(self, path: str, demands: Demands) -> TagSet:
-        """Return those tags of a directory that its new entries get."""
-        parent = split(path)[0]
-        prefix = self._env.root.to_prefix(parent)
-        if not demands.inherit or not prefix:
+        """Return those tags of a directory that its new entries get.
+
+        One without a marker, made by another client or on its way to its new name, hands on what
+        the one above it has.
+        """
+        if not demands.inherit:
             return NO_TAGS
-        node = self._files.node(parent)
-        made = node.new_tags() if node is not None and node.is_new else None
-        return (self._read(prefix) if made is None else made) or NO_TAGS
+        tags, parent = None, path
+        while tags is None and parent != "/":
+            parent = split(parent)[0]
+            node = self._files.node(parent)
+            made = node.new_tags() if node is not None and node.is_new else None
+            prefix = self._env.root.to_prefix(parent)
+            tags = made if made is not None or not prefix else self._read(prefix)
+        return tags or NO_TAGS
 
     def _read(self, key: str, max_age: float | None = None) -> TagSet | None:
         """Return the tags of an object; None if there are none to be read."""

@@ -238,6 +238,8 @@ class Renamer:
     def _draft_over(self, node: OpenFile, old: str, new: str, target: Entry | None) -> ObjectDraft:
         """Return what a file that is not on the service yet will carry there under its new name."""
         keep, draft = self._env.choices.keep_replaced_tags, node.draft
+        if keep and not draft.tags:  # rsync -X takes away what only the rules gave
+            draft = replace(draft, tags=None)
         if target is None or target.info is None:
             left = self._heritage.left_to(new)
             draft = replace(draft, tags=left.tags if draft.tags is None and keep else draft.tags)
