@@ -3,7 +3,7 @@
 from tagfs.emulator.engine.body_upload import read_document
 from tagfs.emulator.engine.context import Context, owner
 from tagfs.emulator.engine.errors import ServiceError
-from tagfs.emulator.engine.grants import parse_grants, read_acl, render_grants, store
+from tagfs.emulator.engine.grants import HEADERS, parse_grants, read_acl, render_grants, store
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.xml_text import element, group, parse
 
@@ -45,6 +45,9 @@ async def GetBucketOwnershipControls(context: Context) -> Reply:
 
 async def _asked(context: Context) -> str:
     data = await read_document(context)
+    names = {context.family + context.dialect.acl_header, *(context.family + h for h in HEADERS)}
+    if not data and not context.dialect.bare_acls and not any(map(context.header, names)):
+        raise ServiceError("MissingSecurityHeader", "Your request was missing a required header")
     return store(context, parse_grants(parse(data))) if data else read_acl(context)
 
 

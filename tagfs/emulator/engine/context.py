@@ -126,7 +126,7 @@ class Context:
         if found is None:
             raise ServiceError("NoSuchVersion", extra={"Key": key, "VersionId": version})
         if found.is_marker:
-            headers = {f"{self.family}delete-marker": "true"}
+            headers = {f"{self.family}delete-marker": "true", "Allow": "DELETE"}
             raise ServiceError("MethodNotAllowed", headers=headers, extra={"Method": "GET"})
         return found.record
 

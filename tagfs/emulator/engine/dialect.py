@@ -133,6 +133,7 @@ class Dialect:
         deletes_any_key: whether keys that XML cannot hold can be deleted in bulk none the less.
         deletes_versions: whether the ETag of a key to delete in bulk must be the object's.
         deletes_uploads: whether a bucket can be deleted while uploads are under way.
+        bare_acls: whether a request that has no ACL sets the default one.
         sequential_uploads: whether an upload can be begun whose parts have to come in order.
         lists_encryption: whether lists of parts show what the client says of its encryption.
         part_reads: the code of the refusal to read a part that an object has not; "": none is read.
@@ -238,6 +239,7 @@ class Dialect:
     deletes_any_key: bool = False
     deletes_versions: bool = False
     deletes_uploads: bool = False
+    bare_acls: bool = True
     sequential_uploads: bool = False
     lists_encryption: bool = False
     part_reads: str = ""

@@ -14,7 +14,7 @@ _SIGNED_IN = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 _EC2 = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
 _SCHEMA = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 _MOST = 100
-_HEADERS = {
+HEADERS = {
     "grant-read": "READ",
     "grant-write": "WRITE",
     "grant-read-acp": "READ_ACP",
@@ -77,7 +77,7 @@ def _granted(context: Context) -> tuple[Grant, ...]:
         return ()
     return tuple(
         _grant_of(part, permission)
-        for name, permission in _HEADERS.items()
+        for name, permission in HEADERS.items()
         for part in (context.own(name) or "").split(",")
         if part.strip()
     )
@@ -154,7 +154,7 @@ def parse_grants(root: ElementTree.Element | None) -> tuple[Grant, ...]:
 
 def _parse_grant(node: ElementTree.Element) -> Grant:
     grantee, permission = node.find("Grantee"), text_of(node, "Permission") or ""
-    if grantee is None or permission not in _HEADERS.values():
+    if grantee is None or permission not in HEADERS.values():
         raise ServiceError("MalformedACLError")
     if text_of(grantee, "Canned") == "Everyone":
         return Grant("URI", EVERYONE, permission)

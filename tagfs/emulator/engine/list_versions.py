@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tagfs.emulator.engine.attributes import shown_class
 from tagfs.emulator.engine.context import Context, owner
+from tagfs.emulator.engine.errors import ServiceError
 from tagfs.emulator.engine.key_encoding import encoder
 from tagfs.emulator.messages import Reply
 from tagfs.emulator.storage.versions import Version
@@ -18,6 +19,9 @@ async def ListObjectVersions(context: Context) -> Reply:
     limit = context.number("max-keys", _MOST, _MOST)
     key_marker = context.parameter("key-marker") or ""
     version_marker = context.parameter("version-id-marker") or ""
+    if version_marker and not key_marker:
+        message = "A version-id marker cannot be specified without a key marker."
+        raise ServiceError("InvalidArgument", message)
     found = context.storage.objects.versions.below(context.bucket.id, prefix)
     rolled = _rolled_up(found, prefix, delimiter)
     items = list(_after(rolled, key_marker, version_marker))

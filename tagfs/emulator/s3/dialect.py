@@ -18,6 +18,7 @@ from tagfs.emulator.s3.detailed_listing import listed_extra
 from tagfs.emulator.s3.errors import ERRORS, render_error
 from tagfs.emulator.s3.foreign import KEPT_MARKERS, maker
 from tagfs.emulator.s3.tags import refusals
+from tagfs.emulator.time_formats import exact_time, iso_time
 from tagfs.emulator.xml_text import element
 
 HOST_LABELS = re.compile("(?:s3|obs)(?:-accelerate|-fips|-website|-[a-z]{2}-[a-z0-9-]+)?")
@@ -90,6 +91,8 @@ def make_dialect(chosen: Mapping[str, str]) -> Dialect:
         deletes_uploads=True,
         conditional_writes=chosen["conditional"] == "on",
         conditional_completion=has >= TENTACLE,
+        render_time=iso_time if has >= TENTACLE else exact_time,
+        bare_acls=False,
         part_reads="InvalidPart" if is_rgw else "InvalidPartNumber",
         part_checksums=chosen["checksums"] in {"on", "uncopied"} and has >= TENTACLE,
         copied_checksums=chosen["checksums"] == "on",

@@ -5,6 +5,7 @@ from tagfs.emulator.messages import Reply, Request
 
 ERRORS = {
     "UnsupportedMediaType": ErrorEntry(415, "The annotation is not UTF-8."),
+    "MissingSecurityHeader": ErrorEntry(400, "Your request was missing a required header"),
     "NoSuchAnnotation": ErrorEntry(404, "The specified annotation does not exist."),
     "InvalidAnnotationName": ErrorEntry(400, "The name of the annotation is not valid."),
     "AnnotationNameTooLong": ErrorEntry(400, "The name of the annotation is too long."),

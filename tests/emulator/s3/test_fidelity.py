@@ -1,5 +1,8 @@
 """What S3 does that is easy to get wrong, from what is known of it."""
 
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from tests.emulator.wire import Wires, md5_of, upload
@@ -149,3 +152,34 @@ def test_s3_makes_buckets_in_regions_that_are_there(
     wire, where = wires["s3"], f"<LocationConstraint>{region}</LocationConstraint>"
     body = f"<CreateBucketConfiguration>{where}</CreateBucketConfiguration>".encode()
     assert wire("PUT", f"/in-{region.lower()}", body=body).code == code
+
+
+@pytest.mark.parametrize("target", ["/bkt/k?acl", "/bkt?acl"])
+def test_s3_sets_no_acl_that_nobody_named(wires: Wires, target: str) -> None:
+    wire = wires["s3"]
+    wire("PUT", "/bkt/k", {"x-amz-acl": "public-read"}, b"1")
+    before = wire("GET", target).body
+    assert wire("PUT", target).code == "MissingSecurityHeader"
+    assert wire("GET", target).body == before
+
+
+def test_s3_lists_times_of_whole_seconds_as_its_headers_have_them(wires: Wires) -> None:
+    wire = wires["s3"]
+    wire("PUT", "/bkt/timed", body=b"1")
+    listed = wire("GET", "/bkt?prefix=timed").text("LastModified") or ""
+    assert listed.endswith(".000Z")
+    shown = parsedate_to_datetime(wire("HEAD", "/bkt/timed").headers["Last-Modified"])
+    assert shown == datetime.fromisoformat(listed)
+
+
+def test_s3_says_what_can_be_done_with_a_deletion_that_is_a_version(wires: Wires) -> None:
+    wire, status = wires["s3"], b"<Status>Enabled</Status>"
+    wire("PUT", "/kept")
+    document = b"<VersioningConfiguration>" + status + b"</VersioningConfiguration>"
+    wire("PUT", "/kept?versioning", body=document)
+    wire("PUT", "/kept/k", body=b"1")
+    marker = wire("DELETE", "/kept/k").headers["x-amz-version-id"]
+    for method in ("GET", "HEAD"):
+        answer = wire(method, f"/kept/k?versionId={marker}")
+        assert (answer.status, answer.headers["Allow"]) == (405, "DELETE")
+    assert wire("GET", f"/kept?versions&version-id-marker={marker}").code == "InvalidArgument"
