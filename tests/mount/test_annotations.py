@@ -129,6 +129,13 @@ def _copied_over(path: Path) -> None:
     run("cp", other, path)
 
 
+def _saved_with_a_backup(path: Path) -> None:
+    backup = path.with_name("f~")
+    path.rename(backup)
+    path.write_bytes(b"another content")
+    backup.unlink()
+
+
 REWRITES = [
     _write,
     _append,
@@ -143,6 +150,7 @@ REWRITES = [
     _moved_away_and_back,
     _directory_moved,
     _copied_over,
+    _saved_with_a_backup,
 ]
 
 

@@ -21,12 +21,17 @@ _ENCRYPTION: Final = "server-side-encryption"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inherited:
-    """What a file brings or is left; `tags` and `acl` None if that says nothing of them."""
+    """What a file brings or is left; `tags` and `acl` None if that says nothing of them.
+
+    Attributes:
+        annotations_of: the key of what has the annotations that are left.
+    """
 
     tags: TagSet | None = None
     acl: Mapping[str, str] | None = None
     metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    annotations_of: tuple[str, ...] = ()
 
 
 NO_HEIR: Final = Inherited()
@@ -53,6 +58,7 @@ def take_over(own: Inherited, left: Inherited, old: str, new: str, *, typed: boo
         acl=left.acl if own.acl is None else own.acl,
         metadata=merged_metadata(own.metadata, left.metadata),
         headers=merged_headers(own.headers, left.headers, old, new, typed=typed),
+        annotations_of=own.annotations_of or left.annotations_of,
     )
 
 

@@ -24,7 +24,8 @@ class ObjectDraft:
     Attributes:
         attributes: as stat shows them.
         metadata, headers: what else the object carries, kept over every rewrite.
-        tags, acl: of a file that is not on the service yet: what it will be created with.
+        tags, acl, annotations_of: of a file that is not on the service yet: what it will be created
+            with, and from where its annotations come.
         given: tags that the rules give it besides, but where it has the key.
         replaces: what a file that is not uploaded yet was renamed over.
         exclusive: O_EXCL: creation fails when the key is taken on the service.
@@ -37,6 +38,7 @@ class ObjectDraft:
     tags: TagSet | None = None
     given: TagSet = NO_TAGS
     acl: Mapping[str, str] | None = None
+    annotations_of: tuple[str, ...] = ()
     replaces: ObjectInfo | None = None
     exclusive: bool = False
     times_set: bool = False
@@ -63,7 +65,14 @@ class ObjectDraft:
         """Return the draft, made for the path `old`, with what is left to it at the path `new`."""
         own = Inherited(tags=self.tags, acl=self.acl, metadata=self.metadata, headers=self.headers)
         got = take_over(own, left, old, new, typed=typed)
-        return replace(self, tags=got.tags, acl=got.acl, metadata=got.metadata, headers=got.headers)
+        return replace(
+            self,
+            tags=got.tags,
+            acl=got.acl,
+            metadata=got.metadata,
+            headers=got.headers,
+            annotations_of=got.annotations_of,
+        )
 
     def written(self, now_ns: int, *, is_new: bool) -> "ObjectDraft":
         """Return the draft of a file whose content has changed just now."""
@@ -74,7 +83,15 @@ class ObjectDraft:
 
     def uploaded(self) -> "ObjectDraft":
         """Return the draft of a file that is on the service now: what made it is over."""
-        return replace(self, tags=None, given=NO_TAGS, acl=None, replaces=None, exclusive=False)
+        return replace(
+            self,
+            tags=None,
+            given=NO_TAGS,
+            acl=None,
+            annotations_of=(),
+            replaces=None,
+            exclusive=False,
+        )
 
     def retagged(self, own: TagSet, change: Callable[[TagSet], TagSet], most: int) -> "ObjectDraft":
         """Return the draft after a change of what is seen: its own tags, and those given to it.
@@ -134,6 +151,7 @@ class ObjectDraft:
             defaults=self.given,
             acl=Keep.REPLACED if self.acl is None else self.acl,
             exclusive=is_first,
+            annotations_of=self.annotations_of,
         )
         streamed = new
         if stored and not self.times_set:

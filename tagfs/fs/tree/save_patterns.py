@@ -7,6 +7,7 @@ people see.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from cachetools import TTLCache
 
@@ -59,6 +60,7 @@ class BackupTags:
         except (NotFound, Unsupported):
             tags = None
         try:
-            return inherited_from(asked.result(), tags, acl.result() or None)
+            left = inherited_from(asked.result(), tags, acl.result() or None)
         except NotFound:
             return NO_HEIR
+        return replace(left, annotations_of=(key,)) if bucket.capabilities.annotations else left

@@ -146,7 +146,7 @@ class MemoryBucket(MemoryRequests):
             tags = self._tags_for(key, new)
             with self._request("put", key), self._lock:
                 self._check_free(key, exclusive=new.exclusive)
-                self._shelf.set_acl(key, new)
+                self._shelf.attach(key, new)
                 return self._shelf.store(key, data, new_detail(new), tags, etag=content_etag(data))
 
     def append(self, info: ObjectInfo, source: Source) -> ObjectInfo:
@@ -179,7 +179,7 @@ class MemoryBucket(MemoryRequests):
         tags = self._with_defaults(NO_TAGS if new.tags is Keep.REPLACED else new.tags, new)
         with self._edits.hold(key), self._request("start_append", key), self._lock:
             self._shelf.check_free(key)
-            self._shelf.set_acl(key, new)
+            self._shelf.attach(key, new)
             return self._shelf.store(
                 key,
                 data,
@@ -230,7 +230,7 @@ class MemoryBucket(MemoryRequests):
             data = stored.join(parts, self.limits.min_part)
             self._check_free(key, exclusive=stored.new.exclusive)
             del self._shelf.uploads[upload.upload_id]
-            self._shelf.set_acl(key, stored.new)
+            self._shelf.attach(key, stored.new)
             return self._shelf.store(
                 key,
                 data,
@@ -360,7 +360,7 @@ class MemoryBucket(MemoryRequests):
             tags = self._tags_for(key, new)
             with self._request("put_symlink", key), self._lock:
                 self._check_free(key, exclusive=new.exclusive)
-                self._shelf.set_acl(key, new)
+                self._shelf.attach(key, new)
                 return self._shelf.store(
                     key,
                     data,

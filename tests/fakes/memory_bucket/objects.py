@@ -154,14 +154,19 @@ class Shelf:
             etag=etag,
             last_modified_ns=self._clock(),
             type=kind,
+            storage_class=detail.headers.get("storage-class", "Standard"),
             detail=detail,
         )
         return self.place(StoredObject(info, data, tags))
 
-    def set_acl(self, key: str, new: NewObject) -> None:
-        """Give an object the ACL that was sent with it; that of a replaced one stays otherwise."""
+    def attach(self, key: str, new: NewObject) -> None:
+        """Give an object the ACL and annotations sent with it; without, what is there stays."""
         if isinstance(new.acl, Mapping):
             self.acls[key] = new.acl
+        for source in new.annotations_of:
+            if found := self.annotations.get(source):
+                self.annotations[key] = dict(found)
+                return
 
     def place(self, stored: StoredObject) -> ObjectInfo:
         """Keep an object as it is; return what a HEAD reports of it."""
