@@ -31,6 +31,9 @@ REFRESH_PAUSE: Final = 30.0
 RENEW_PAUSE: Final = 5.0
 """Seconds between two refreshes, so that a storm of 403 asks the origin once."""
 
+SKEWED: Final = 300.0
+"""Seconds off the service's clock that may be why it refuses: none takes more than 900."""
+
 _REFUSALS = frozenset({400, 401, 403})
 _USER_AGENT = f"tagfs/{tagfs.__version__}"
 
@@ -123,7 +126,7 @@ class Authenticator:
 
         Return whether another attempt is worth it.
         """
-        if answer.code == "RequestTimeTooSkewed" and not course.corrected:
+        if not course.corrected and self._is_skewed(course, answer):
             course.corrected = True
             return self._learn_time(answer)
         if not course.refreshed and self._may_be_expired(course, answer, used):
@@ -132,6 +135,13 @@ class Authenticator:
             renewed = self._renew(used)
             return renewed is not None and renewed != used
         return False
+
+    def _is_skewed(self, course: RetryState, answer: Response) -> bool:
+        """Say whether an attempt was refused for its time; the answer to a HEAD may not say why."""
+        if answer.code or course.request.method != "HEAD" or answer.status not in _REFUSALS:
+            return answer.code == "RequestTimeTooSkewed"
+        service = _date(answer)
+        return service is not None and abs(service - self.now()) > SKEWED
 
     def awaits_renewal(self, course: RetryState, answer: Response, used: Credentials) -> bool:
         """Say whether a refusal is only that a pair has expired whose origin is out of reach."""
@@ -146,9 +156,8 @@ class Authenticator:
         return course.request.method == "HEAD" and temporary and answer.status in _REFUSALS
 
     def _learn_time(self, answer: Response) -> bool:
-        try:
-            service = parse_http_date(answer.headers.get("date", "")) / 1e9
-        except MalformedResponse:
+        service = _date(answer)
+        if service is None:
             return False
         self._offset = service - self._clock()
         logger.info("our clock is %.0f s off the service's: signing with its time", -self._offset)
@@ -192,3 +201,11 @@ class Authenticator:
             self._renew(used)
         except Exception:  # nobody else would hear of a bug in here
             logger.exception("a bug in tagfs: credentials could not be renewed")
+
+
+def _date(answer: Response) -> float | None:
+    """Return the time of the service, in seconds since the epoch, if the answer has it."""
+    try:
+        return parse_http_date(answer.headers.get("date", "")) / 1e9
+    except MalformedResponse:
+        return None

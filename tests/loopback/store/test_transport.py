@@ -417,6 +417,18 @@ def test_a_skewed_clock_is_corrected_once_for_all(serve):
     assert dates[1] == dates[2] == parsedate_to_datetime(service)
 
 
+def test_an_answer_to_head_says_by_its_date_that_the_clock_is_off(serve):
+    """S3 has no body there, and no header for the reason: EACCES after each jump of the clock."""
+    service = "Tue, 02 Jan 2024 03:04:05 GMT"
+    now = parsedate_to_datetime(service).timestamp()
+    head = Request(operation="x", method="HEAD", key="k")
+    denied = answer(403, date=service)
+    server, client = serve(denied, answer(), denied, clock=lambda: now + 86_400)
+    assert client.request(head).status == 200
+    assert client.request(head).status == 403
+    assert len(server.asked) == 3
+
+
 def test_a_clock_that_cannot_be_corrected_is_a_refusal(serve):
     server, client = serve(error(403, "RequestTimeTooSkewed"))
     assert client.request(GET).code == "RequestTimeTooSkewed"
