@@ -57,7 +57,7 @@ class FilteredBucket:
         self.list, self.known_keys = inner.list, inner.known_keys
         # Reached only by who was shown an object, or has begun to write one.
         self.get, self.get_acl, self.may_delete = inner.get, inner.get_acl, inner.may_delete
-        self.expect_empty, self.forget = inner.expect_empty, inner.forget
+        self.expect_empty, self.forget, self.recall = inner.expect_empty, inner.forget, inner.recall
         self.upload_part, self.copy_part = inner.upload_part, inner.copy_part
         self.list_parts, self.abort_upload = inner.list_parts, inner.abort_upload
         self.get_tags, self.get_tags_many = inner.get_tags, inner.get_tags_many

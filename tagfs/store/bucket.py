@@ -194,6 +194,10 @@ class RemoteCache(Protocol):
         """Return the tags of an object, without a request; None if they are not remembered."""
         ...
 
+    def recall(self, keys: Sequence[str]) -> None:
+        """Take in what this host learnt before of objects that a listing shows: no request."""
+        ...
+
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
         """Return what a remembered listing of one directory shows, without a request.
 

@@ -43,6 +43,7 @@ BATCH = 16
 """Files that one thread asks for at the same time: to hand each to a thread of its own costs more
 processor time than its request."""
 
+_FILES = (0, stat.S_IFREG)
 Ahead = tuple[str, int]
 """A path to be fetched ahead, and its type bits, 0 if unknown."""
 
@@ -200,7 +201,11 @@ class SiblingPrefetcher:
         self._fetch_contents([(path, stat.S_IFREG) for path in paths])
 
     def _fetch_stat(self, due: Sequence[Ahead]) -> None:
-        for keys, paths in self._cut(due):
+        """Ask for attributes, but for what was learnt before: that needs no thread."""
+        files = {path: self._env.root.to_key(path) for path, kind in due if kind in _FILES}
+        self._env.bucket.recall(list(files.values()))
+        left = [one for one in due if one[0] not in files or not self._is_known(files[one[0]])]
+        for keys, paths in self._cut(left):
             self._submit(functools.partial(self._read_stat, keys, paths))
 
     def _read_stat(self, keys: Sequence[str], paths: Sequence[str]) -> None:
@@ -241,7 +246,7 @@ class SiblingPrefetcher:
         paths: list[str] = []
         for path, kind in due:
             key = self._env.root.to_key(path)
-            if kind not in (0, stat.S_IFREG) or self._env.bucket.known(key) is None:
+            if kind not in _FILES or self._env.bucket.known(key) is None:
                 yield (), (path,)
                 continue
             keys.append(key)
@@ -259,7 +264,7 @@ class SiblingPrefetcher:
     def _fetch_content(self, path: str, kind: int) -> None:
         """Ask for the content of a small file, for the attributes of anything else."""
         known = self._env.bucket.known(self._env.root.to_key(path))
-        if known is None or kind not in (0, stat.S_IFREG) or not 0 < known.size <= SMALL:
+        if known is None or kind not in _FILES or not 0 < known.size <= SMALL:
             if self._env.choices.stored:
                 self._fetch_stat([(path, kind)])
             return

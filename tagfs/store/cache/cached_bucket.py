@@ -106,7 +106,7 @@ class CachedBucket:
         tags = self._tags
         self.list, self.scan, self.get = reads.list, reads.scan, reads.get
         self.lookup, self.head, self.head_many = reads.lookup, reads.head, reads.head_many
-        self.known, self.known_keys = reads.known, reads.known_keys
+        self.known, self.known_keys, self.recall = reads.known, reads.known_keys, reads.recall
         self.expect_empty = reads.expect_empty
         self.put, self.put_symlink = writes.put, writes.put_symlink
         self.append, self.start_append = writes.append, writes.start_append

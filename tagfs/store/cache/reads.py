@@ -121,6 +121,10 @@ class CachedReads:
             found = self._known.find(key, self._clocks.oldest(max_age))
             return None if found is UNKNOWN else found
 
+    def recall(self, keys: Sequence[str]) -> None:
+        """Take in the details of listed objects that the long-term memory has."""
+        self._recollection.recall_details(keys)
+
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
         """Return what a remembered listing of one directory shows, without a request."""
         with self._lock:

@@ -117,6 +117,9 @@ class MemoryBucket(MemoryRequests):
         """Return None: nothing is remembered."""
         return None
 
+    def recall(self, keys: Sequence[str]) -> None:
+        """Do nothing: nothing was learnt before."""
+
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:  # noqa: ARG002
         """Return None: nothing is remembered."""
         return None
