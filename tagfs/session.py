@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tagfs.blockcache.block_cache import NO_CACHE, open_cache
+from tagfs.blockcache.block_cache import NO_CACHE, BlockCache, open_cache
 from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.expression import parse_expression
 from tagfs.config.bucket_settings import (
@@ -229,8 +230,8 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             content=content or NO_CACHE,
             remount=running.change,
         )
-        index = partial(described, catalogue, settings.url.prefix) if catalogue else dict
-        vitals.attach_filesystem(bucket, env.budget, lambda: running.now, index)
+        kept = partial(_kept, catalogue, settings.url.prefix, content)
+        vitals.attach_filesystem(bucket, env.budget, lambda: running.now, kept)
         filesystem = _filesystem(parts, env, catalogue, caller.is_mkdir)
         vitals.serves(filesystem)
         try:
@@ -242,6 +243,12 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
                 content.close()
             if catalogue is not None:
                 catalogue.close()
+
+
+def _kept(catalogue: Catalogue | None, prefix: str, content: BlockCache | None) -> dict[str, Any]:
+    """Return what a mount tells of what is kept on this host."""
+    index = {} if catalogue is None else described(catalogue, prefix)
+    return {**index, **({} if content is None else content.state())}
 
 
 def _filesystem(

@@ -92,6 +92,21 @@ class BlockCache:
         self._unseen = limit  # bytes written since the directory was looked through
         self._shrinking: threading.Thread | None = None
         self._off = False
+        self._hits = self._misses = 0
+        self._bytes: int | None = None  # what is there, once it was looked through
+
+    def state(self) -> dict[str, int | None]:
+        """Return what the status tells: no lock is waited for.
+
+        `content_bytes` is None until the directory was looked through; of what other mounts keep
+        since then it tells nothing.
+        """
+        return {
+            "content_limit": self._limit,
+            "content_bytes": self._bytes,
+            "content_hits": self._hits,
+            "content_misses": self._misses,
+        }
 
     def holds(self, info: ObjectInfo) -> bool:
         """Say whether the beginning of a version is there, as far as looking tells."""
@@ -109,7 +124,11 @@ class BlockCache:
             for at, data in zip(blocks, found, strict=True)
             if data is not None and len(data) == min(BLOCK, info.size - at)
         ]
-        return b"".join(pieces) if len(pieces) == len(blocks) else None
+        is_hit = len(pieces) == len(blocks)
+        with self._lock:
+            self._hits += is_hit
+            self._misses += not is_hit
+        return b"".join(pieces) if is_hit else None
 
     def keep(self, info: ObjectInfo, start: int, data: bytes) -> None:
         """Keep the whole blocks of what was read from `start` on."""
@@ -141,6 +160,8 @@ class BlockCache:
         """Look through the directory, behind the caller's back, if much was written since."""
         with self._lock:
             self._unseen += written
+            if self._bytes is not None:
+                self._bytes += written
             due = self._unseen >= self._limit // _SLACK
         if due:
             self._start_shrinking(0)
@@ -163,7 +184,7 @@ class BlockCache:
 
     def _shrink(self, short: int) -> None:
         try:
-            left = self._files.shrink(self._limit, short)
+            self._bytes = left = self._files.shrink(self._limit, short)
             if not left and self._short() > 0:
                 self._turn_off("the disk is nearly full")
         except OSError as error:

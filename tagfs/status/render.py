@@ -63,6 +63,8 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         age = get("index_age_seconds")
         when = "never read as a whole" if age is None else f"read {duration_text(age)} ago"
         yield "index", f"{size_text(get('index_bytes', 0))}, {when} (tagfs index)"
+    if "content_limit" in status:
+        yield "content", _content(status)
     yield (
         "files",
         f"{get('open_files', 0):,} open, {get('dirty_files', 0):,} not yet uploaded,"
@@ -77,6 +79,14 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     has = [name.replace("_", " ") for name, there in get("capabilities", {}).items() if there]
     yield "bucket", f"has {', '.join(has)}"
+
+
+def _content(status: Mapping[str, Any]) -> str:
+    """Return how the cache of content fares (`cache_size`)."""
+    size, limit = status.get("content_bytes"), size_text(status["content_limit"])
+    hits, misses = status.get("content_hits", 0), status.get("content_misses", 0)
+    there = f"up to {limit}" if size is None else f"{size_text(size)} of {limit}"
+    return f"{there} on disk; {hits:,} ranges read there, {misses:,} not"
 
 
 def _chosen(options: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -44,6 +44,9 @@ def test_the_second_read_is_of_the_disk(service: Emulator, bucket: str, tmp_path
         content, rows = read(mount)
         assert content == CONTENT
         assert (len(rows), fetched(rows)) == (1, 1)
+        status = mount.status()
+        assert status["content_hits"] > 0
+        assert status["content_misses"] == 0
         with (mount.path / "f").open("rb") as file:
             file.seek(5 * MIB)
             assert file.read(MIB) == CONTENT[5 * MIB :][:MIB]

@@ -15,7 +15,7 @@ import pytest
 
 from tagfs.bulk.lookahead import run_ahead
 from tagfs.status.query import Report, State
-from tagfs.status.render import COLUMNS, table
+from tagfs.status.render import COLUMNS, page, table
 from tagfs.terminal.columns import cells
 from tagfs.terminal.progress import ProgressLine
 
@@ -39,6 +39,18 @@ def test_status_names_every_mount_and_bucket_at_any_width(width: int) -> None:
         assert report.url in text
     assert "39 min 43 s" in text
     assert "stale" in text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(None, "up to 10.0 GiB on disk"), (5 * 2**29, "2.5 GiB of 10.0 GiB on disk")],
+)
+def test_status_tells_of_the_content_on_disk(size: int | None, text: str) -> None:
+    state = {"content_limit": 10 * 2**30, "content_hits": 9000, "content_misses": 1}
+    status = {**STATUS, **state, "content_bytes": size}
+    lines = list(page(Report("/mnt/b", "s3://b", State.OK, status)))
+    assert any(text in line and "9,000 ranges read there, 1 not" in line for line in lines)
+    assert not any("on disk" in line for line in page(REPORTS[0]))
 
 
 def test_status_in_a_pipe_is_complete() -> None:

@@ -266,6 +266,26 @@ def test_without_a_size_there_is_none(tmp_path: Path) -> None:
     assert NO_CACHE.read(INFO, 0, 1) is None
 
 
+def test_it_tells_how_it_fares(tmp_path: Path) -> None:
+    cache = BlockCache(tmp_path, "p", LARGE)
+    assert cache.state() == {
+        "content_limit": LARGE,
+        "content_bytes": None,
+        "content_hits": 0,
+        "content_misses": 0,
+    }
+    cache.keep(INFO, 0, DATA)
+    for start, end in ((0, SIZE), (1, 2)):
+        assert cache.read(INFO, start, end) is not None
+    assert cache.read(replace(INFO, etag="E2"), 0, 1) is None
+    assert cache.read(replace(INFO, size=1), 0, 1) is None  # is none of its business
+    cache.close()  # once it was looked through
+    state = cache.state()
+    assert (state["content_hits"], state["content_misses"]) == (2, 1)
+    assert (state["content_bytes"] or 0) >= SIZE
+    cache.close()
+
+
 def test_many_at_once_read_what_they_should_or_nothing(tmp_path: Path) -> None:
     """... while others write, and delete."""
     caches = [BlockCache(tmp_path, "p", 2 * BLOCK) for _ in range(3)]
