@@ -45,7 +45,7 @@ def test_status_names_every_mount_and_bucket_at_any_width(width: int) -> None:
     ("size", "text"),
     [(None, "up to 10.0 GiB on disk"), (5 * 2**29, "2.5 GiB of 10.0 GiB on disk")],
 )
-def test_status_tells_of_the_content_on_disk(size: int | None, text: str) -> None:
+def test_status_shows_the_content_on_disk(size: int | None, text: str) -> None:
     state = {"content_limit": 10 * 2**30, "content_hits": 9000, "content_misses": 1}
     status = {**STATUS, **state, "content_bytes": size}
     lines = list(page(Report("/mnt/b", "s3://b", State.OK, status)))

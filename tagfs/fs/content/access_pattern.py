@@ -18,6 +18,9 @@ LARGEST = 4 * 1024**2
 WIDEST = 32 * 1024**2
 """Bytes in flight and read ahead for one reader, at most."""
 
+GROWTH = 4
+"""How many times as much as it has read is asked for ahead of a reader that goes forward."""
+
 REORDER_TOLERANCE = 1024**2
 """Bytes by which reads that go forward arrive out of order: the kernel reads ahead in parallel.
 
@@ -56,7 +59,7 @@ class AccessPattern:
             self._jump(offset)
             return 0
         self.sequential_bytes += end - offset
-        window = min(WIDEST, max(FIRST, self.sequential_bytes * 2))
+        window = min(WIDEST, max(FIRST, self.sequential_bytes * GROWTH))
         left = self.jumped_to + self.typical_run - end
         return min(window, left) if left >= 0 else window  # beyond its habit it may go far
 

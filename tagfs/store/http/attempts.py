@@ -148,7 +148,7 @@ class Attempts:
     ) -> None:
         """Give back the slot of an attempt, and tell what it was."""
         self._slots.release()
-        self._pace.received(received)
+        self._pace.received(received, course.request.expected)
         if self._observer is None:
             return
         request = course.request
@@ -171,7 +171,7 @@ class Attempts:
     def acquire_slot(self, course: RetryState) -> None:
         """Wait for its turn and a free connection; that time is not the request's."""
         began = time.monotonic()
-        if wait := self._pace.turn(course.request.body_size):
+        if wait := self._pace.turn(course.request.body_size, course.request.expected):
             self.pause(course, wait)
         while not self._slots.acquire(1):
             self._check_open(course)

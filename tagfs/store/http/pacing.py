@@ -1,7 +1,8 @@
 """How fast requests may follow one another: limits that whoever mounts has chosen.
 
 Each request has its turn; what it takes is counted when it begins (a request, the bytes that it
-sends) or when it is over (the bytes that came), and whoever comes next waits for that.
+sends, those that are expected), and whoever comes next waits for that. When it is over, what came
+is counted in place of what was expected.
 """
 
 import threading
@@ -43,10 +44,11 @@ class Pace:
             self._limits = limits
             self._request_free = self._upload_free = self._download_free = 0.0
 
-    def turn(self, size: int, *, at_once: bool = False) -> float | None:
+    def turn(self, size: int, expected: int = 0, *, at_once: bool = False) -> float | None:
         """Take the next turn, for a body of `size` bytes; return the seconds to wait until then.
 
-        `at_once`: take none, and return None, unless it is now.
+        `expected`: bytes of the answer that will probably come. `at_once`: take none, and return
+        None, unless it is now.
         """
         if self._limits is UNLIMITED:
             return 0.0
@@ -61,11 +63,15 @@ class Pace:
                 self._request_free = start + 1 / self._limits.requests
             if size and self._limits.upload:
                 self._upload_free = start + size / self._limits.upload
+            if expected and self._limits.download:
+                self._download_free = start + expected / self._limits.download
             return start - now
 
-    def received(self, size: int) -> None:
-        """Note that so many bytes came."""
-        if size and self._limits.download:
-            with self._lock:
-                begin = max(self._clock(), self._download_free)
-                self._download_free = begin + size / self._limits.download
+    def received(self, size: int, expected: int = 0) -> None:
+        """Note that so many bytes came, of a request that took its turn with `expected`."""
+        if size == expected or not self._limits.download:
+            return
+        with self._lock:
+            if size > expected:
+                self._download_free = max(self._clock(), self._download_free)
+            self._download_free += (size - expected) / self._limits.download

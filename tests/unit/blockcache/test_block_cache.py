@@ -266,7 +266,7 @@ def test_without_a_size_there_is_none(tmp_path: Path) -> None:
     assert NO_CACHE.read(INFO, 0, 1) is None
 
 
-def test_it_tells_how_it_fares(tmp_path: Path) -> None:
+def test_its_state_counts_what_is_there_and_read(tmp_path: Path) -> None:
     cache = BlockCache(tmp_path, "p", LARGE)
     assert cache.state() == {
         "content_limit": LARGE,

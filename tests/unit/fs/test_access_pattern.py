@@ -29,10 +29,11 @@ def forward(pattern: AccessPattern, start: int, length: int) -> None:
         read(pattern, offset, is_held=offset > start)
 
 
-def test_the_window_doubles_what_was_read_up_to_its_limit() -> None:
+def test_the_window_is_four_times_what_was_read_up_to_its_limit() -> None:
     pattern = AccessPattern()
     windows = [read(pattern, at) for at in range(0, 2 * WIDEST, KERNEL)]
-    assert windows[:3] == [FIRST, 4 * KERNEL, 6 * KERNEL]
+    assert windows[:3] == [4 * KERNEL, 8 * KERNEL, 12 * KERNEL]
+    assert AccessPattern().begin(0, 1, is_held=False) == FIRST
     assert windows[-1] == WIDEST
     assert windows == sorted(windows)
 

@@ -50,6 +50,24 @@ def test_bytes_received_are_waited_for_by_all(clock: Clock) -> None:
     assert pace.turn(0) == 0
 
 
+def test_bytes_that_are_expected_are_waited_for_before_they_come(clock: Clock) -> None:
+    """Or all that may be under way at the same time would be begun at once."""
+    pace = Pace(RateLimits(download=1000), clock)
+    assert [pace.turn(0, 500) for _ in range(3)] == [0, 0.5, 1.0]
+    pace.received(500, 500)
+    assert pace.turn(0) == 1.5
+
+
+@pytest.mark.parametrize(("came", "wait"), [(0, 0.0), (300, 0.3), (500, 0.5), (800, 0.8)])
+def test_what_came_is_counted_in_place_of_what_was_expected(
+    clock: Clock, came: int, wait: float
+) -> None:
+    pace = Pace(RateLimits(download=1000), clock)
+    pace.turn(0, 500)
+    pace.received(came, 500)
+    assert pace.turn(0) == pytest.approx(wait)
+
+
 def test_a_turn_that_is_not_now_is_not_taken(clock: Clock) -> None:
     pace = Pace(RateLimits(requests=4), clock)
     assert pace.turn(0, at_once=True) == 0
