@@ -25,6 +25,7 @@ class Plan:
         faults: how likely a request fails.
         slow: how likely it is slow.
         slowest: the kind of request that is slow more often than not; "" for none.
+        service: over whose wire the bucket is reached; "" for a bucket in memory.
         disk_faults: how likely a call on the local disk fails.
         death: after how many effects on service and disk the first host's mount dies; 0: never.
         deaths_again: the same of each `tagfs recover` that follows; the last one does not die.
@@ -40,6 +41,7 @@ class Plan:
     faults: float = 0.0
     slow: float = 0.1
     slowest: str = ""
+    service: str = ""
     disk_faults: float = 0.0
     death: int = 0
     deaths_again: tuple[int, ...] = ()
@@ -90,7 +92,8 @@ def plan_of(seed: int, about: str = "", *, dies: bool | None = None) -> Plan:
     plan = _plan_of(seed, about)
     chance = random.Random(f"trouble {seed}")
     is_wanted = chance.random() < 0.6 if dies is None else dies
-    return _with_trouble(plan, chance) if is_wanted else plan
+    plan = _with_trouble(plan, chance) if is_wanted else plan
+    return replace(plan, service=chance.choice(SERVICES)) if not about else plan
 
 
 def _with_trouble(plan: Plan, chance: random.Random) -> Plan:
@@ -172,6 +175,9 @@ ARGUMENTS: dict[str, tuple[tuple[object, ...], ...]] = {
     "hold": ((0, 1),),
 }
 """What else a step is given, and of what that is chosen."""
+
+SERVICES = (*(("",) * 97), "oss", "obs", "s3")
+"""Over whose wire: a run over one costs as much as five."""
 
 SLOWEST = ("list", "list", "delete", "put", "head", "lookup", "copy", "get_tags", "get")
 

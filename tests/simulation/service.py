@@ -39,7 +39,7 @@ class Weather:
     effect: Callable[[], None] = lambda: None
 
 
-def _travel(operation: str, sim: Simulation, weather: Weather) -> None:
+def travel(operation: str, sim: Simulation, weather: Weather) -> None:
     """Let a request, or its answer, take its time."""
     if operation == weather.slowest and weather.chance.random() < 0.6:
         sim.sleep(weather.chance.random() * SLOWEST)
@@ -58,7 +58,7 @@ def view_of(bucket: MemoryBucket, sim: Simulation, weather: Weather) -> MemoryBu
     def before(operation: str, key: str) -> None:
         if operation == "delete_many_key":
             return
-        _travel(operation, sim, weather)
+        travel(operation, sim, weather)
         if weather.chance.random() < weather.faults / 2:
             weather.struck += 1
             sim.note(f"  {operation} {key}: refused")
@@ -68,7 +68,7 @@ def view_of(bucket: MemoryBucket, sim: Simulation, weather: Weather) -> MemoryBu
     def after(operation: str, key: str) -> None:
         if operation == "delete_many_key":
             return
-        _travel(operation, sim, weather)
+        travel(operation, sim, weather)
         if weather.chance.random() < weather.faults / 2:
             weather.struck += 1
             sim.note(f"  {operation} {key}: answer lost")

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tagfs.config.settings import BucketUrl, Settings
 from tagfs.fs.content.memory_budget import MemoryBudget
@@ -28,6 +29,7 @@ from tests.simulation.primitives import EPOCH, Pool
 from tests.simulation.recovering import left_behind, recover
 from tests.simulation.scheduler import Dead, Simulation, Task
 from tests.simulation.service import Weather, view_of
+from tests.simulation.wire import Wire
 
 PART = 64
 """Bytes of a part, so that a few hundred bytes are a large file."""
@@ -60,7 +62,7 @@ class Host:
         self.staging = StagingDirectory(settings, Path("/mnt"))
         notice(settings)
         bucket = CachedBucket(
-            view_of(self.world.bucket, sim, self.weather),
+            self.world.view(self.weather),
             ttl=TTL,
             tag_ttl=TTL,
             clock=lambda: sim.now,
@@ -130,7 +132,9 @@ class World:
         self.sim, self.plan, self.disk = sim, plan, disk
         self.path = path_class(disk)
         limits = Limits(min_part=PART, max_put=5 * 1024**3)
-        self.bucket = MemoryBucket(limits=limits, clock=self.now_ns)
+        self._wire = Wire(sim, plan.service, PART) if plan.service else None
+        self._memory = MemoryBucket(limits=limits, clock=self.now_ns)
+        self.bucket: Any = self._wire.client() if self._wire else self._memory
         self.model = Model()
         self.changed: dict[str, float] = {}
         self.busy: dict[str, int] = {}
@@ -141,6 +145,12 @@ class World:
         self.failing_disks: set[str] = set()
         self._disk_chance = random.Random(sim.chance.random())
         disk.effect, disk.fault, disk.host = self.effect, self._disk_fault, self._label
+
+    def view(self, weather: Weather) -> Any:
+        """Return the bucket as a host sees it: over a wire, or in memory."""
+        if self._wire is not None:
+            return self._wire.client(weather)
+        return view_of(self._memory, self.sim, weather)
 
     def now_ns(self) -> int:
         return int((EPOCH + self.sim.now) * 1e6) * 1000
@@ -163,9 +173,12 @@ class World:
             self._join(programs[name])
             if self.hosts[name].is_dead:
                 self._go_on(name)
-        for host in self.hosts.values():
+        for name, host in self.hosts.items():
             self._join([self.sim.spawn(f"{host.label}-end", host.close, host.label)])
             self.disk.end(host.label)
+            if host.is_dead:
+                self._unfinished()
+                self._recover(name)
         offered = [one for name in names for one in left_behind(self.hosts[name].cache_dir)]
         self.model.judge(self._found(), self._directories(), offered)
 
@@ -190,16 +203,17 @@ class World:
     def _go_on(self, name: str) -> None:
         """Recover what a mount left that died, and mount again."""
         self._unfinished()
-        plan = self.plan
-        again: list[Task] = []
-        if plan.is_early:
-            again = self._again(name)
-        for number, life in enumerate((*plan.deaths_again, 0)):
+        again = self._again(name) if self.plan.is_early else []
+        self._recover(name)
+        self._join(again or self._again(name))
+
+    def _recover(self, name: str) -> None:
+        """Run `tagfs recover` until it comes to its end."""
+        for number, life in enumerate((*self.plan.deaths_again, 0)):
             label = f"{name}-recovery{number}"
             if life:
                 self.lives[label] = life
             self._join([self.sim.spawn(label, self._recovery(name), label)])
-        self._join(again or self._again(name))
 
     def _again(self, name: str) -> list[Task]:
         host = self.hosts[name] = Host(self, name, f"{name}'")
@@ -207,11 +221,13 @@ class World:
 
     def _recovery(self, name: str) -> Callable[[], None]:
         weather = Weather(random.Random(self.sim.chance.random()), effect=self.effect)
-        view = view_of(self.bucket, self.sim, weather)
+        view = self.view(weather)
         return lambda: recover(self.hosts[name].cache_dir, view, self.sim.note)
 
     def _unfinished(self) -> None:
         """Whatever was not closed may be as it was before, or not be at all."""
+        if self.plan.is_power and self.plan.behind:  # as what the disk was not told to keep
+            self.model.unsure |= self.model.directories
         for path, file in list(self.model.files.items()):
             if file.dirty and path not in OTHERS:
                 file.revert()
