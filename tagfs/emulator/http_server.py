@@ -66,8 +66,9 @@ class _HttpBody:
 
     @property
     def is_unasked(self) -> bool:
-        """Tell whether the client still waits to be asked for the body: it may never come."""
-        return self._continue_due
+        """Tell whether the body may never come: it waits to be asked for, or goes with a GET."""
+        is_read = self._http.method in {"GET", "HEAD"} and not self._http.content.is_eof()
+        return self._continue_due or is_read
 
     @property
     def received(self) -> int:
@@ -213,6 +214,8 @@ class _Exchange:
         """Send a body piece by piece; the log line goes out before the last piece."""
         reply.headers.setdefault("Content-Length", str(reply.size()))
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
+        if self._body.is_unasked:
+            response.force_close()
         if reply.compressed:
             response.enable_compression(web.ContentCoding.gzip)
         chunks = plan.chunks(reply.chunks()) if plan else reply.chunks()

@@ -243,3 +243,17 @@ def test_a_million_keys_list_quickly(tmp_path):
             assert len(page.prefix_list) == 50
             page = bucket.list_objects_v2(prefix="a/", start_after="a/099000", max_keys=1000)
             assert (len(page.object_list), page.is_truncated) == (999, False)
+
+
+@pytest.mark.parametrize(("method", "length", "goes_on"), [("GET", 0, True), ("GET", 9, False)])
+def test_a_connection_ends_where_a_body_was_announced_that_nobody_reads(
+    emulator, name, bucket, method, length, goes_on
+):
+    bucket.put_object("k", b"12345")
+    head = f"{method} /{name}/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        answer.read()
+        assert (answer.getheader("Connection") != "close") is goes_on
