@@ -37,6 +37,7 @@ FOREIGN: Final = (
 """What an exchange that fails may raise: `ssl` raises OSErrors as well."""
 
 _Pool = urllib3.HTTPConnectionPool
+_UNSENDABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 _WHO_ASKS: Final = 407
 _OBJECT = re.compile(r"^(?:<.*? object at 0x\w+>|\w*Connection\w*\(.*?\)): ")
 _REFUSED_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d+)")
@@ -67,10 +68,9 @@ class Timeouts:
 class CoalescingConnection(urllib3.connection.HTTPConnection):
     """Sends the head of a request and a small body at once: one call, one packet, one wake-up."""
 
-    response_class: type[http.client.HTTPResponse] = FastHTTPResponse
     was_cut = False  # while it was sent to
     _poll: "select.poll | None" = None
-    _head: bytes | None = None  # held back until the body comes; empty: still to come itself
+    _method = ""  # of the last request
 
     def connect(self) -> None:
         """Open it."""
@@ -89,30 +89,53 @@ class CoalescingConnection(urllib3.connection.HTTPConnection):
         headers: Mapping[str, str | bytes],
         body: bytes | Stream | None,
     ) -> None:
-        """Send a request; `headers` are all there are, the length of the body among them."""
-        small = isinstance(body, bytes) and 0 < len(body) <= SMALL_PACKET
-        self._head = b"" if small else None
-        self.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            http.client.HTTPConnection.putheader(self, name, value)
-        self.endheaders()
-        if isinstance(body, bytes) and body:
-            self.send(body)
+        """Send a request; `headers` are all there are, the length of the body among them.
+
+        Raises:
+            ValueError: the target or a header has what would end it.
+        """
+        self._method = method
+        head = render_head(method, target, headers)
+        if isinstance(body, bytes) and len(body) <= SMALL_PACKET:
+            self.sock.sendall(head + body)
+            return
+        self.sock.sendall(head)
+        if isinstance(body, bytes):
+            self.sock.sendall(body)
         elif body:
             for block in body:
-                self.send(block)
+                self.sock.sendall(block)
 
     def answer(self) -> FastHTTPResponse:
         """Read the head of the answer."""
-        return cast("FastHTTPResponse", http.client.HTTPConnection.getresponse(self))
+        answer = FastHTTPResponse(self.sock, method=self._method)
+        try:
+            answer.begin()
+        except BaseException:
+            answer.close()
+            raise
+        if answer.will_close:
+            self.close()  # the answer has the socket still
+        return answer
 
-    def send(self, data: Any) -> None:
-        """Send bytes; a head that is held back goes with those that follow it."""
-        head, self._head = self._head, None
-        if head == b"":
-            self._head = data
-        else:
-            super().send(data if head is None else head + data)
+
+def render_head(method: str, target: str, headers: Mapping[str, str | bytes]) -> bytes:
+    """Return the head of a request as it is sent.
+
+    Text is ASCII. http.client's own way, header by header, costs as much as to sign them.
+
+    Raises:
+        ValueError: the target or a header has what would end it.
+    """
+    lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
+    for name, value in headers.items():
+        shown = value if isinstance(value, bytes) else value.encode("ascii")
+        lines.append(name.encode("ascii") + b": " + shown)
+    head = b"\r\n".join((*lines, b"", b""))
+    ends = len(lines) + 1
+    if head.count(b"\r") != ends or head.count(b"\n") != ends or _UNSENDABLE.search(target):
+        raise ValueError(f"no target or header of HTTP: {method} {target[:200]!r}")
+    return head
 
 
 class _Connection(CoalescingConnection):
