@@ -76,23 +76,25 @@ class Lookers:
         """Return what `look` does, if anything, and whether it waits for the kernel instead."""
         answers: list[T] = []
         looker: list[int] = []
-        over, given_up = threading.Event(), threading.Event()
+        is_given_up = False
+        under_way = threading.Lock()  # an Event would cost as much as the look
+        under_way.acquire()
 
         def run() -> None:
             looker.append(threading.get_native_id())
-            if not given_up.is_set():
+            if not is_given_up:
                 with contextlib.suppress(Exception):  # an unreadable /proc tells nothing
                     answers.append(look())
             with self._lock:
                 self._busy -= 1
-            over.set()
+            under_way.release()
 
         self._looks.put(run)
         end = time.monotonic() + self._longest
-        while not over.wait(self._patience):
+        while not under_way.acquire(timeout=self._patience):
             stalls = bool(looker) and _waits_for_the_kernel(looker[0])
             if stalls or time.monotonic() >= end:
-                given_up.set()
+                is_given_up = True
                 return [], stalls
         return answers, False
 
