@@ -59,6 +59,8 @@ class ObjectAcls:
         self._choices = context.choices
         self._pool = context.pool
         self._notes = AclNotes()
+        names = (self._api.dialect.acl_header, *_GRANTS)
+        self._acl_names = frozenset(map(self._api.header, names))
 
     def remember(self, key: str, acl: Acl) -> None:
         """Note the ACL that an object was just given."""
@@ -74,7 +76,7 @@ class ObjectAcls:
         Raises:
             AccessDenied: also where the ACL closes an object that others could read without it.
         """
-        carried = {name for name in request.headers if name in self._acl_names()}
+        carried = self._acl_names & request.headers.keys()
         if not carried or self._choices.acl != KEPT or request.subresource == "acl":
             return self._api.send(request, allow=allow)
         if request.headers.get(self._api.header(self._api.dialect.acl_header)) == _CLOSED:
@@ -181,10 +183,6 @@ class ObjectAcls:
         except AccessDenied:
             self._say_closed(str(request))
             raise
-
-    def _acl_names(self) -> frozenset[str]:
-        names = (self._api.dialect.acl_header, *_GRANTS)
-        return frozenset(map(self._api.header, names))
 
     def _acl_request(self, operation: str, method: str, key: str) -> Request:
         return Request(

@@ -37,8 +37,7 @@ class ConditionalWrites:
     ) -> dict[str, str]:
         """Write what travels with new content."""
         guard = self.precondition(operation, key, exclusive=new.exclusive)
-        plain = replace(new, exclusive=False)
-        return render_new(self._api.dialect, plain, tags, self._choices.storage_class) | guard
+        return render_new(self._api.dialect, new, tags, self._choices.storage_class) | guard
 
     def precondition(self, operation: str, key: str, *, exclusive: bool) -> dict[str, str]:
         """Return the header that makes a write exclusive.
@@ -116,8 +115,7 @@ class ConditionalWrites:
 
     def send_guarded(self, request: Request, send: Callable[[Request], Response]) -> Response:
         """Send a request that may be exclusive; where the bucket lacks that, look first."""
-        plain = self._without_exclusive(request)
-        if plain == request:
+        if not self._is_exclusive(request):
             return send(request)
         try:
             answer = send(request)
@@ -133,7 +131,7 @@ class ConditionalWrites:
                 return answer
         self._features.disable(_capability(request.operation), reason)
         self._heads.check_free(request.key or "")
-        return send(plain)
+        return send(self._without_exclusive(request))
 
     def _misread(self, request: Request, answer: Response) -> str:
         """Say so if a condition on a copy's destination was taken for one on its source.
@@ -155,9 +153,7 @@ class ConditionalWrites:
 
     def conflict_codes(self, request: Request) -> frozenset[str]:
         """Return the codes that say "taken" to an exclusive request; none to any other."""
-        header = self._api.dialect.exclusive
-        is_exclusive = header is not None and header[0] in request.headers
-        guards = is_exclusive or _IF_MATCH in request.headers
+        guards = self._is_exclusive(request) or _IF_MATCH in request.headers
         return self._api.dialect.taken_codes if guards else frozenset()
 
     def send_content(self, request: Request) -> Response:
@@ -206,6 +202,10 @@ class ConditionalWrites:
         else:
             return False
         return True
+
+    def _is_exclusive(self, request: Request) -> bool:
+        header = self._api.dialect.exclusive
+        return header is not None and header[0] in request.headers
 
     def _without_exclusive(self, request: Request) -> Request:
         name = self._api.dialect.exclusive[0] if self._api.dialect.exclusive else None
