@@ -91,13 +91,15 @@ class Host:
         assert self.process is not None
         if self.process.poll() is not None:
             return f"{self.path.name} ended by itself with status {self.process.returncode}"
-        subprocess.run(["fusermount", "-u", str(self.path)], check=False)
-        try:
-            self.process.wait(120)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return f"{self.path.name} does not end"
-        return ""
+        off, said = ["fusermount", "-u", str(self.path)], set[str]()
+        for _ in range(60):
+            done = subprocess.run(off, check=False, capture_output=True, text=True)
+            said.add(done.stderr.strip())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+                return ""
+        self.kill()
+        return f"{self.path.name} does not end: {said}"
 
     def recover(self) -> str:
         """Finish what was staged; say what is left."""
@@ -240,10 +242,19 @@ def run_siege(plan: Plan, beat: Callable[[], None], users: int = USERS) -> dict[
             process.start()
         _strike(siege, plan.seconds, beat)
         _wait_for(processes, siege, beat)
-        siege.end()
+        _while_beating(siege.end, beat)
         reported = [pickle.loads(file.read_bytes()) for file in ledgers if file.exists()]
         missing = _compare(siege.judge, reported, beat)
     return _reported(siege, reported, missing)
+
+
+def _while_beating(call: Callable[[], None], beat: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(call)
+        while not running.done():
+            beat()
+            time.sleep(1)
+    running.result()
 
 
 def _wait_for(processes: Sequence[BaseProcess], siege: Siege, beat: Callable[[], None]) -> None:

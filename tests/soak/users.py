@@ -484,9 +484,10 @@ class User:
     def copy_tar(self) -> None:
         def call(tree: Path) -> None:
             archive = self._root / "archive.tar"
-            self._tool("tar", "--xattrs", "-C", self._root / "f", "-cf", archive, ".")
+            tar = ("tar", "--xattrs", "--warning=no-timestamp")  # clocks jump
+            self._tool(*tar, "-C", self._root / "f", "-cf", archive, ".")
             tree.mkdir()
-            self._tool(*"tar --xattrs --xattrs-include=user.*".split(), "-C", tree, "-xf", archive)
+            self._tool(*tar, "--xattrs-include=user.*", "-C", tree, "-xf", archive)
 
         try:
             self._copy("tar", call)
