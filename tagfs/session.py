@@ -199,6 +199,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
         negative_ttl=settings.negative_ttl,
         max_listing=MAX_LISTING,
         counts_tags=client.dialect.counts_tags,
+        edits_show=client.dialect.edits_show,
         wall=client.transport.clock.now_ns,
     )
     running = RunningSettings(settings, client, bucket, memory)

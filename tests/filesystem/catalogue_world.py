@@ -127,6 +127,7 @@ class World:
             clock=self.clock,
             wall=self._service.now_ns,
             memory=memory,
+            edits_show=self._edits_show,
         )
         self._number += 1
         env = environment_of(cache, place / f"staging-{self._number}", Inline(), self.clock)

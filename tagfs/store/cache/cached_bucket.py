@@ -60,6 +60,7 @@ class CachedBucket:
         max_listing: entries of a directory that is still remembered as a whole.
         counts_tags: whether HEAD and GET of `inner` tell the number of tags, when there are any
             and the caller may know.
+        edits_show: whether every change of metadata moves Last-Modified, as a listing shows it.
         clock: monotonic seconds.
         wall: nanoseconds since the epoch, to be compared with Last-Modified.
         memory: what is kept longer than this lives.
@@ -75,6 +76,7 @@ class CachedBucket:
         max_entries: int = 1_000_000,
         max_listing: int = 200_000,
         counts_tags: bool = True,
+        edits_show: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
         memory: LongTermMemory | None = None,
@@ -89,7 +91,9 @@ class CachedBucket:
         self._memory = memory = memory or NoMemory()
         few = max(max_entries // 8, 1)
         listings = Listings(self._rows, max_listing)
-        self._known = EntryStore(LRUCache(few), LRUCache(few), LRUCache(few), listings, memory)
+        self._known = EntryStore(
+            LRUCache(few), LRUCache(few), LRUCache(few), listings, memory, edits_show=edits_show
+        )
         clocks = CacheClock(ttl, tag_ttl, ttl, clock, wall)
         self._state = state = Coalescer(clocks, self._known)
         self.set_ages(ttl=ttl, tag_ttl=tag_ttl, negative_ttl=negative_ttl)

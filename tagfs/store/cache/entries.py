@@ -35,8 +35,11 @@ class EntryStore:
         tags: MutableMapping[str, tuple[float, TagSet]],
         listings: Listings,
         memory: LongTermMemory,
+        *,
+        edits_show: bool,
     ) -> None:
         self._memory = memory
+        self._edits_show = edits_show
         self.entries = entries
         self.tags = tags
         self.listings = listings
@@ -118,7 +121,7 @@ class EntryStore:
             self.entries[key] = Entry(None, at)
             self._memory.learn_gone(key)
         elif info.detail is not None:
-            self.entries[key] = Entry(info, at, at, at, settled)
+            self.entries[key] = Entry(info, at, at, at, settled and self._edits_show)
             self._memory.learn(info, at, settled=settled)
             self._compare_count(key, info.detail, at)
         elif old is not None and old.info is not None and same_version(old.info, info, apart=1):
@@ -162,7 +165,7 @@ class EntryStore:
         entry, listing = self.entries.get(key), self.listings.row(key, NEVER)
         asked = [entry.at if entry is not None and entry.info else NEVER]
         asked += [listing[0] if listing is not None and listing[1] is not None else NEVER]
-        self.entries[key] = Entry(info, max(asked), detail_at, NEVER, listing_is_proof=True)
+        self.entries[key] = Entry(info, max(asked), detail_at, NEVER, self._edits_show)
 
     def recall_tags(self, key: str, tags: TagSet, at: float) -> None:
         """Remember a tag set as it was read then, unless a later one is known."""

@@ -50,7 +50,12 @@ class CatalogueKit(Kit):
             edits_show=self._edits_show,
         )
         self.cache = CachedBucket(
-            self.inner, clock=self.clock, wall=self.clock.ns, memory=self.memory, **self._words
+            self.inner,
+            clock=self.clock,
+            wall=self.clock.ns,
+            memory=self.memory,
+            edits_show=self._edits_show,
+            **self._words,
         )
 
     def close(self) -> None:
