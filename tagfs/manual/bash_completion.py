@@ -133,7 +133,8 @@ def _choices(command: click.Command) -> Iterator[tuple[str, str]]:
 
 def _mount_options() -> list[str]:
     own = [option.name + "=" * ("=" in written(option)) for option in TABLE.values()]
-    return own + [f"{name}{'=' * (name in VALUED)}" for name in sorted(FUSE_OPTIONS - set(TABLE))]
+    others = [f"{name}{'=' * (name in VALUED)}" for name in sorted(FUSE_OPTIONS - set(TABLE))]
+    return [*own, "remount", *others]
 
 
 def _array(name: str, entries: dict[str, str]) -> str:

@@ -71,7 +71,8 @@ def complete_options(
 
 def _names() -> list[tuple[str, str]]:
     own = [(_bare(option), option.text) for option in TABLE.values()]
-    return own + [(name, "of libfuse") for name in sorted(FUSE_OPTIONS - set(TABLE))]
+    others = [(name, "of libfuse") for name in sorted(FUSE_OPTIONS - set(TABLE))]
+    return [*own, ("remount", "change a mount that runs"), *others]
 
 
 def _bare(option: MountOption) -> str:
