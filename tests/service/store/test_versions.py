@@ -184,10 +184,17 @@ def test_nothing_made_on_trial_stays_hidden(service: Service, kept: VersionedBuc
     assert {key for key, _, _ in kept.versions()} <= {"link"}
 
 
-def test_what_is_exclusive_replaces_nothing(service: Service, kept: VersionedBucket) -> None:
-    """OSS ignores the header in such buckets, so what is there is looked for."""
+@pytest.mark.parametrize("probed", [True, False])
+def test_what_is_exclusive_replaces_nothing(
+    service: Service, kept: VersionedBucket, *, probed: bool
+) -> None:
+    """OSS ignores the header in such buckets, so what is there is looked for.
+
+    The bucket's description says what kind it is; where that may not be read, the first write.
+    """
     client = service.client
-    client.probe()
+    if probed:
+        client.probe()
     put(service, "f", b"one")
     put(service, "g", b"two")
     with pytest.raises(AlreadyExists):

@@ -42,6 +42,9 @@ class Outcomes:
         crc = parse_crc64(self._api.dialect, answer.headers)
         if crc is None and self._api.dialect.checksum_header:
             crc = answer.sent_crc64
+        version = answer.headers.get(self._api.header("version-id"))
+        if version and self._api.dialect.versions_replace:
+            self._features.note_versions()
         return ObjectInfo(
             key=key,
             size=0,
@@ -53,7 +56,7 @@ class Outcomes:
                 headers=headers,
                 tag_count=len(tags),
                 crc64=crc,
-                version_id=answer.headers.get(self._api.header("version-id")),
+                version_id=version,
             ),
         )
 
