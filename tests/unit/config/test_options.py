@@ -187,11 +187,15 @@ def test_a_recovery_directory_of_before_is_read() -> None:
     assert MountRecord.parse(old.render()).settings({}).obs_tag_urlencode == "auto"
 
 
-def test_what_a_mount_tells_of_its_options_has_no_secret() -> None:
+def test_the_options_that_a_mount_reports_have_no_secret() -> None:
     """... and is equal where the same was chosen, in whatever words."""
     words = {"proxy": "http://user:hidden@proxy:3128", "credential_process": "get hidden"}
-    told = chosen_options(parse_options(URL, {**words, "ttl": "5", "allow_other": True}))
-    assert "hidden" not in json.dumps(told)
-    assert (told["ttl"], told["allow_other"], told["upload_limit"]) == ("5.0", "True", "0")
+    reported = chosen_options(parse_options(URL, {**words, "ttl": "5", "allow_other": True}))
+    assert "hidden" not in json.dumps(reported)
+    assert (reported["ttl"], reported["allow_other"], reported["upload_limit"]) == (
+        "5.0",
+        "True",
+        "0",
+    )
     same = [{"upload_limit": "1K", "umask": "022"}, {"upload_limit": "1024", "umask": "22"}]
     assert len({json.dumps(chosen_options(parse_options(URL, one))) for one in same}) == 1
