@@ -48,10 +48,15 @@ class File:
 
 @dataclass
 class Ledger:
-    """What one user reports: what is there, how much it did, and what was wrong."""
+    """What one user reports: what is there, how much it did, and what was wrong.
+
+    Attributes:
+        failed: what files were to become by a change that failed, and that recovery may finish yet.
+    """
 
     number: int
     files: dict[str, File] = field(default_factory=dict)
+    failed: dict[str, File] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     excused: int = 0
@@ -151,6 +156,7 @@ class User:
         size = "-" if file is None else len(file.data)
         self._story.append(f"{time.monotonic():.0f}:{name}={size}")
         self._changed[name] = time.monotonic()
+        self.ledger.failed.pop(name, None)
         if file is None:
             self._files.pop(name, None)
         else:
@@ -208,6 +214,8 @@ class User:
                 now is not None and _between(now, old, wanted, cut=cut)
             )
             self._set(name, now)
+            if wanted is not None and now != wanted:
+                self.ledger.failed[name] = wanted
             if not allowed:
                 raise Wrong(f"{name} is {_shown(now)}; was {_shown(old)}, to be {_shown(wanted)}")
         moved = [self._files[n].data for n in after if n in self._files]
@@ -428,20 +436,29 @@ class User:
     def read(self) -> None:
         name = self._some()
         if name:
-            self._query(lambda: self._check(self._root / name, self._files[name]))
+            self._query(lambda: self._check_own(name))
 
     def read_all(self) -> None:
-        for name, file in list(self._files.items()):
-            self._query(lambda name=name, file=file: self._check(self._root / name, file))  # type: ignore[misc]
+        for name in list(self._files):
+            self._query(lambda name=name: self._check_own(name))  # type: ignore[misc]
 
     def read_there(self) -> None:
         """Read by the other mount what was done a while ago."""
         long_ago = time.monotonic() - SEEN
         there = [n for n in self._files if self._changed.get(n, 0) < long_ago]
+        there = [n for n in there if n not in self.ledger.failed]
         if there and self._board.turns[self._home] % 2 == 0:
             name = self._chance.choice(sorted(there))
             call = lambda: self._check(self._other / name, self._files[name])  # noqa: E731
             self._query(call, 1 - self._home)
+
+    def _check_own(self, name: str) -> None:
+        """Compare a file with what is known of it; a change that failed may be done by now."""
+        late, found = self.ledger.failed.get(name), self._look(self._root / name)
+        if late is not None and found == late:
+            self._set(name, late)
+        elif found != self._files[name]:
+            raise Wrong(f"{name} is {_shown(found)}, not {_shown(self._files[name])}")
 
     def _check(self, path: Path, expected: File) -> None:
         if (found := self._look(path)) != expected:
