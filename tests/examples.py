@@ -11,6 +11,9 @@ def examples(usual: int) -> int:
     return int(os.environ.get("TAGFS_EXAMPLES", usual))
 
 
+STEADY = "TAGFS_EXAMPLES" not in os.environ
+"""Whether the same examples are tried each time, as in the whole suite: a search is another run."""
+
 FEW = 5
 """Examples of the inner loop, at most."""
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.examples import examples
+from tests.examples import STEADY, examples
 from tests.fuzzing.targets import TARGETS, Target
 
 EXAMPLES = examples(60)
@@ -32,7 +32,7 @@ def test_seeds(target: Target) -> None:
 
 @pytest.mark.parametrize("target", ALL)
 def test_what_is_near_them(target: Target) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=STEADY)
     @given(near(target.seeds))
     def check(data: bytes) -> None:
         target(data)
