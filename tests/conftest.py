@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 HERE = Path(__file__).parent
 WITH_SERVICE = ("emulator", "service")
 
+settings.register_profile("steady", deadline=None)  # none depends on how fast a machine is
+settings.load_profile("steady")
 if chosen := os.environ.get("TAGFS_EXAMPLES"):  # few by scripts/quick, many by scripts/fuzz
     slow = [HealthCheck.too_slow]
     settings.register_profile(
