@@ -169,9 +169,9 @@ def take_on_the_host(step: str, world: World) -> None:
             world.index(0)
         case "ahead":
             world.ahead = 600.0
-        case "boot" | "boot into the past":
+        case "boot" | "boot 14 s ago" | "boot a day ago":
             world.clock.advance(8)  # who knows how long that takes
-            world.reboot(0.0 if step == "boot" else -86400.0)
+            world.reboot({"boot": 0.0, "boot 14 s ago": -14.0}.get(step, -86400.0))
 
 
 WAYS = [
@@ -186,9 +186,9 @@ WAYS = [
     "put, wait, look, uncover, wait for ttl, remount, look",
     "put, look, tag, wait for ttl, remount, look",
     "put, index, tag, wait for ttl, kill, look",
-    "put, look, tag, boot, look",
-    "put, look, wait, tag, wait, boot into the past, look",
-    "put, look, tag, boot into the past, look",
+    "put, look, remount, tag, boot, look",
+    "put, look, remount, wait, tag, wait, boot 14 s ago, look",
+    "put, look, remount, tag, boot a day ago, look",
 ]
 
 
