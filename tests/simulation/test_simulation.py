@@ -14,12 +14,10 @@ from typing import Any
 
 import pytest
 
-from tagfs.fs.content.journal_entries import Phase
 from tagfs.fs.openfiles.commit import Committer
 from tagfs.fs.pending.change import Change, Kind
 from tagfs.fs.pending.queue import PendingChanges
 from tagfs.fs.tree.replaced_files import Hidden, ReplacedFiles
-from tagfs.recovery.abandoned_file import StagedContent
 from tagfs.recovery.finish_file import FileFinisher
 from tests.examples import examples
 from tests.simulation.plan import Plan, Step, plan_of
@@ -149,16 +147,3 @@ def test_a_close_that_leaves_no_note_is_found(monkeypatch: pytest.MonkeyPatch) -
 def test_a_recovery_that_drops_files_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FileFinisher, "finish", lambda *_: True)
     first_loss((REWRITES,), dies=True, behind=2, slow=0.4)
-
-
-def test_a_recovery_that_overwrites_what_is_newer_is_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def finish(self: FileFinisher, saved: StagedContent) -> bool:
-        assert saved.entry.phase is Phase.COMMITTING
-        self._upload(saved, None, exclusive=False)
-        return True
-
-    monkeypatch.setattr(FileFinisher, "finish", finish)
-    newer = ((("write", "/a", "7", "fsync"),),)
-    first_loss((REWRITES,), dies=True, behind=2, slow=0.4, is_early=True, after=newer)

@@ -208,7 +208,16 @@ class World:
         self._join(again or self._again(name))
 
     def _recover(self, name: str) -> None:
-        """Run `tagfs recover` until it comes to its end."""
+        """Run `tagfs recover` until it comes to its end; until then nobody sees what is left."""
+        paths = list(self.model.files)
+        for path in paths:
+            self.busy[path] = self.busy.get(path, 0) + 1
+        self._run_recoveries(name)
+        for path in paths:
+            self.busy[path] -= 1
+            self.changed[path] = self.sim.now
+
+    def _run_recoveries(self, name: str) -> None:
         for number, life in enumerate((*self.plan.deaths_again, 0)):
             label = f"{name}-recovery{number}"
             if life:
@@ -229,6 +238,9 @@ class World:
         if self.plan.is_power and self.plan.behind:  # as what the disk was not told to keep
             self.model.unsure |= self.model.directories
         for path, file in list(self.model.files.items()):
+            if self.plan.is_early and len(file.history) > 1 and path not in OTHERS:
+                # What is recovered meets what is done beside it, as another host's writes would.
+                self.model.failed(path)
             if file.dirty and path not in OTHERS:
                 file.revert()
                 if file.acked < 0:
@@ -259,7 +271,7 @@ class World:
         if not self.hosts[label[0]].is_dead:
             self.model.unsure |= {path for path in (*NAMES, *OTHERS) if path in waiting}
         self.disk.end(label)
-        if self.plan.is_power:
+        if self.plan.is_power and not (self.plan.is_early and self.hosts[label[0]].label != label):
             self.disk.cut_power(f"/{label[0]}")
         self.hosts[label[0]].weather.struck += 1
         self.sim.crash(label)
