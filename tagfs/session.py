@@ -25,6 +25,7 @@ from tagfs.config.settings import Settings
 from tagfs.config.tag_policy import tag_policy
 from tagfs.errors import SettingsError
 from tagfs.extras import METRICS, how_to_add
+from tagfs.fs.content.hedged_reads import HedgedReads
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.context import FsContext, FsOptions
@@ -211,8 +212,11 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
     with (
         ThreadPoolExecutor(settings.parallel, "tagfs-ahead") as executor,
         ThreadPoolExecutor(UPLOAD_THREADS, "tagfs-upload") as upload_executor,
+        ThreadPoolExecutor(settings.parallel, "tagfs-hedge") as hedge_executor,
     ):
         shown = part_shown(settings, bucket, catalogue)
+        budget = MemoryBudget(settings.memory, trim_soon)
+        hedged = HedgedReads(hedge_executor, budget)
         env = FsContext(
             bucket=shown or bucket,
             scope=shown or Everything(),
@@ -220,7 +224,7 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             choices=_choices(settings),
             executor=executor,
             upload_executor=upload_executor,
-            budget=MemoryBudget(settings.memory, trim_soon),
+            budget=budget,
             staging=parts.staging,
             caller=caller,
             caller_execs=caller.is_exec,
@@ -229,10 +233,11 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
             policy=tag_policy(settings),
             clock_ns=time.time_ns,
             content=content or NO_CACHE,
+            hedged=hedged,
             remount=running.change,
         )
-        kept = partial(_kept, catalogue, settings.url.prefix, content)
-        vitals.attach_filesystem(bucket, env.budget, lambda: running.now, kept)
+        kept = partial(_kept, catalogue, settings.url.prefix, content, hedged)
+        vitals.attach_filesystem(bucket, budget, lambda: running.now, kept)
         filesystem = _filesystem(parts, env, catalogue, caller.is_mkdir)
         vitals.serves(filesystem)
         try:
@@ -246,10 +251,12 @@ def _serve(parts: _Parts, ready: Callable[[], None]) -> None:
                 catalogue.close()
 
 
-def _kept(catalogue: Catalogue | None, prefix: str, content: BlockCache | None) -> dict[str, Any]:
-    """Return what a mount tells of what is kept on this host."""
+def _kept(
+    catalogue: Catalogue | None, prefix: str, content: BlockCache | None, hedged: HedgedReads
+) -> dict[str, Any]:
+    """Return what a mount tells of what is kept on this host, and of reads asked twice."""
     index = {} if catalogue is None else described(catalogue, prefix)
-    return {**index, **({} if content is None else content.state())}
+    return {**index, **({} if content is None else content.state()), **hedged.state()}
 
 
 def _filesystem(

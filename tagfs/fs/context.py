@@ -9,6 +9,7 @@ from typing import Final
 from tagfs.blockcache.block_cache import NO_CACHE, ContentCache
 from tagfs.errors import ReadOnly, Unsupported
 from tagfs.fs.clock import Clock, MonotonicClock
+from tagfs.fs.content.hedged_reads import HedgedReads, Readable
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
@@ -95,6 +96,7 @@ class FsContext:
         upload_executor: threads for parts, apart so that they never wait behind one another.
         scope: what of the bucket this mount shows.
         content: content that was read, on this host's disk.
+        hedged: asks slow reads a second time; None: each is asked once.
         remount: changes options of the mount, which are written as after -o.
     """
 
@@ -114,7 +116,13 @@ class FsContext:
     clock: Clock = field(default_factory=MonotonicClock)
     scope: Scope = field(default_factory=Everything)
     content: ContentCache = NO_CACHE
+    hedged: HedgedReads | None = None
     remount: Callable[[str], None] = _unchangeable
+
+    @property
+    def reads(self) -> Readable:
+        """What content is read from: the bucket."""
+        return self.bucket if self.hedged is None else self.hedged.of(self.bucket)
 
     def check_writable(self) -> None:
         """Refuse a change where the mount allows none.

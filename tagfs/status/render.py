@@ -65,6 +65,9 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "index", f"{size_text(get('index_bytes', 0))}, {when} (tagfs index)"
     if "content_limit" in status:
         yield "content", _content(status)
+    if get("hedged_reads", 0):
+        won = get("hedged_reads_won", 0)
+        yield "slow reads", f"{get('hedged_reads'):,} asked twice, {won:,} answered so earlier"
     yield (
         "files",
         f"{get('open_files', 0):,} open, {get('dirty_files', 0):,} not yet uploaded,"

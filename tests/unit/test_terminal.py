@@ -53,6 +53,13 @@ def test_status_shows_the_content_on_disk(size: int | None, text: str) -> None:
     assert not any("on disk" in line for line in page(REPORTS[0]))
 
 
+def test_status_shows_reads_that_were_asked_twice() -> None:
+    status = {**STATUS, "hedged_reads": 1200, "hedged_reads_won": 7}
+    lines = list(page(Report("/mnt/b", "s3://b", State.OK, status)))
+    assert any("1,200 asked twice, 7 answered so earlier" in line for line in lines)
+    assert not any("asked twice" in line for line in page(REPORTS[0]))
+
+
 def test_status_in_a_pipe_is_complete() -> None:
     lines = table(REPORTS)
     assert lines[0].split() == list(COLUMNS)

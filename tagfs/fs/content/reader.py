@@ -9,14 +9,14 @@ flight; one that jumps gets small ranges, so that random reads do not fetch what
 import threading
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from tagfs.blockcache.block_cache import NO_CACHE, ContentCache
 from tagfs.errors import AccessDenied, IntegrityError, Interrupted
 from tagfs.fs.content.access_pattern import FIRST, RANDOM, AccessPattern, range_size
+from tagfs.fs.content.hedged_reads import Readable
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.store.bucket import FRESH_WITHIN
-from tagfs.store.objects import Content, ObjectInfo, ObjectType
+from tagfs.store.objects import Content, ObjectInfo
 from tagfs.store.versions import check_same_size, is_version
 
 SMALL = 1024**2
@@ -33,22 +33,6 @@ class _Chunk:
     start: int
     end: int
     future: Future[Content] = field(default_factory=Future)
-
-
-class Readable(Protocol):
-    """What a reader asks; see `ObjectReads` and `RemoteCache`."""
-
-    def get(
-        self, key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
-    ) -> Content:
-        """Return bytes of an object."""
-        ...
-
-    def head(
-        self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
-    ) -> ObjectInfo:
-        """Describe an object."""
-        ...
 
 
 class Reader:

@@ -57,7 +57,7 @@ class OpenContent(OpenTags):
         if info is None:
             raise NotFound(f"{self.key}: not on the service yet")
         key = origin.key if origin else self.key
-        content = self.env.bucket.get(key, offset, length, if_match=info.etag)
+        content = self.env.reads.get(key, offset, length, if_match=info.etag)
         check_same_size(info, content.info)
         return content.data
 

@@ -249,7 +249,7 @@ class OpenFile(OpenContent):
 
     def _open_reader(self, handle: Handle) -> Reader:
         handle.reader = Reader(
-            self.env.bucket,
+            self.env.reads,
             self.key,
             self.env.executor,
             self.env.budget,

@@ -283,7 +283,7 @@ class SiblingPrefetcher:
 
     def _read(self, key: str, size: int) -> Content | None:
         try:
-            return self._env.bucket.get(key, 0, size)
+            return self._env.reads.get(key, 0, size)
         except TagfsError as error:
             log.debug("%s: not read ahead: %s", key, error)
             return None
