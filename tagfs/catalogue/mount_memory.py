@@ -79,6 +79,13 @@ class MountMemory:
                 found[key] = (self._to_cache(one.tags_at), one.tags)
         return found
 
+    def tags_of(self, key: str) -> tuple[float, TagSet] | None:
+        """Return the tag set that was last read, however long ago, and when; None if unknown."""
+        known = self._catalogue.known([key]).get(key)
+        if known is None or known.tags is None or known.tags_at <= self._believed_from(key):
+            return None
+        return self._to_cache(known.tags_at), known.tags
+
     def _proves(self, known: Known, listed: ObjectInfo) -> bool:
         info = known.info
         if info is None or info.detail is None or not known.settled:

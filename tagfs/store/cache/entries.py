@@ -191,16 +191,7 @@ class EntryStore:
             entry.detail_at = at if written.detail_at is None else written.detail_at
             if written.counted and info.detail.tag_count is not None:
                 entry.counted_at = at
-        count = None if info.detail is None else info.detail.tag_count
-        if written.tags is not None and count in (None, len(written.tags)):
-            self.tags[key] = (at, written.tags)
-            count_tags(entry, written.tags, at)
-            self._memory.learn_tags(key, written.tags, at)
-        elif written.tags is not None or not written.keeps_tags:
-            self.tags.pop(key, None)
-            self._memory.learn_tags(key, None, at)
-        elif written.counted and info.detail is not None:
-            self._compare_count(key, info.detail, at)
+        self._record_written_tags(entry, info, written)
         self.entries[key] = entry
         paths = [(prefix + name)[:-1] for prefix, name in above(key)]
         for path in paths:
@@ -212,6 +203,21 @@ class EntryStore:
         for path in paths:
             if path in self._directories:
                 self._directories[path] = (at, True)
+
+    def _record_written_tags(self, entry: Entry, info: ObjectInfo, written: WriteEffect) -> None:
+        key, at = info.key, written.at
+        count = None if info.detail is None else info.detail.tag_count
+        if written.tags is not None and count in (None, len(written.tags)):
+            tags_at = at if written.tags_at is None else written.tags_at
+            self.tags[key] = (tags_at, written.tags)
+            if written.tags_at is None:
+                count_tags(entry, written.tags, at)
+            self._memory.learn_tags(key, written.tags, tags_at)
+        elif written.tags is not None or not written.keeps_tags:
+            self.tags.pop(key, None)
+            self._memory.learn_tags(key, None, at)
+        elif written.counted and info.detail is not None:
+            self._compare_count(key, info.detail, at)
 
     def expects_empty(self, prefix: str, oldest: float) -> None:
         """Remember that a directory which is not there is about to be, and empty."""

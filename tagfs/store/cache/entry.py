@@ -51,6 +51,7 @@ class WriteEffect:
     Attributes:
         at: when the write began.
         tags: the tag set that it has got; None when nobody here knows.
+        tags_at: how old that is, if the tags were not written but taken over.
         keeps_tags: whether the tags that it had before are still right.
         counted: whether the number of tags in its detail is that of now.
         detail_at: how old its detail is, if the detail was not written but taken over.
@@ -58,6 +59,7 @@ class WriteEffect:
 
     at: float
     tags: TagSet | None = None
+    tags_at: float | None = None
     keeps_tags: bool = True
     counted: bool = False
     detail_at: float | None = None

@@ -31,6 +31,10 @@ class LongTermMemory(Protocol):
         """Return tag sets that are young enough, and when each was read."""
         ...
 
+    def tags_of(self, key: str) -> tuple[float, TagSet] | None:
+        """Return the tag set that was last read, however long ago, and when; None if unknown."""
+        ...
+
     def learn(self, info: ObjectInfo, at: float, *, settled: bool) -> None:
         """Take in an object; `settled`: any later change of it is sure to show in a listing."""
         ...
@@ -64,6 +68,11 @@ class NoMemory:
         """Return nothing."""
         del keys
         return {}
+
+    def tags_of(self, key: str) -> tuple[float, TagSet] | None:
+        """Return nothing."""
+        del key
+        return None
 
     def learn(self, info: ObjectInfo, at: float, *, settled: bool) -> None:
         """Do nothing."""

@@ -109,9 +109,11 @@ class CachedWrites:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._invalidating(source.key):
             chosen = self._tags.recent_tags_for_copy(source.key, key, tags)
+            taken = self._memory.tags_of(source.key) if chosen is Keep.SOURCE else None
             written = WriteEffect(
                 at=0,
-                tags=chosen if isinstance(chosen, TagSet) else None,
+                tags=chosen if isinstance(chosen, TagSet) else taken and taken[1],
+                tags_at=taken and taken[0],
                 keeps_tags=False,
                 detail_at=self._detail_age(source) if metadata is None is headers else None,
             )

@@ -62,6 +62,36 @@ def test_what_must_be_fresh_is_asked_for(kit: CatalogueKit) -> None:
     assert kit.cost(lambda: kit.cache.get_tags("d/2", max_age=1)) == 1
 
 
+@pytest.mark.parametrize(
+    ("later", "requests"), [(10, 0), (1_000_000, 1)], ids=["young", "older than tag_ttl"]
+)
+def test_a_copy_has_the_tags_that_are_known_of_its_source_as_old_as_these(
+    kit: CatalogueKit, later: int, requests: int
+) -> None:
+    seen(kit)
+    assert kit.catalogue is not None
+    read_at = kit.catalogue.known(["d/1"])["d/1"].tags_at
+    kit.pass_time(later)
+    kit.remount()
+    kit.scan("d/")
+    kit.cache.copy(kit.cache.head("d/1"), "d/moved")
+    kit.cache.delete("d/1")
+    known = kit.catalogue.known(["d/moved", "d/1"])
+    assert known.keys() == {"d/moved"}, "views show it under its new name alone"
+    assert (known["d/moved"].tags, known["d/moved"].tags_at) == (TAGS, read_at)
+    assert kit.cost(lambda: kit.cache.get_tags("d/moved")) == requests
+    assert kit.cost(lambda: kit.cache.get_tags("d/moved", max_age=0)) == 1
+
+
+def test_nothing_is_taken_over_that_is_not_believed(kit: CatalogueKit) -> None:
+    seen(kit)
+    kit.pass_time(10)
+    kit.cache.forget("d/")
+    kit.cache.copy(kit.cache.head("d/1"), "d/moved")
+    assert kit.catalogue is not None
+    assert kit.catalogue.known(["d/moved"])["d/moved"].tags is None
+
+
 @pytest.mark.parametrize("age", [0.0, 1.9])
 def test_an_edit_within_the_second_is_not_missed(kit: CatalogueKit, age: float) -> None:
     seen(kit, age=age)
