@@ -87,9 +87,11 @@ def load(files: Iterable[Path]) -> Run:
     """Merge what several runs wrote; what two of them measured is taken from the later one."""
     merged, known = Run(), {item.name for item in fields(Result)}
     texts = [json.loads(file.read_text()) for file in files]
+    texts.sort(key=lambda text: text["facts"]["date"])
     cells: dict[tuple[str, str, float], list[Result]] = {}
-    for text in sorted(texts, key=lambda text: (bool(text["results"]), text["facts"]["date"])):
+    for text in sorted(texts, key=lambda text: bool(text["results"])):
         merged.facts.update(text["facts"])
+    for text in texts:
         merged.light.update(text["light"])
         merged.memory.update(text["memory"])
         merged.scale = text["scale"] or merged.scale

@@ -103,8 +103,13 @@ class TestReport:
         for day, seconds in (("2026-01-02", 7.0), ("2026-01-01", 5.0)):
             run = run_of(result("tagfs", seconds), result(day, 1.0))
             run.facts["date"] = day
+            run.memory["idle"] = seconds
             run.save(tmp_path / f"{day}.json")
+        memory = Run(facts={"date": "2026-01-03"}, memory={"idle": 9.0})
+        memory.save(tmp_path / "a.json")
         merged = load(tmp_path.glob("*.json"))
+        assert merged.memory == {"idle": 9.0}
+        assert merged.facts["date"] == "2026-01-02", "it is that of the rows"
         assert [r.seconds for r in merged.of("cat", "tagfs", 0.02)] == [7.0]
         assert len(merged.results) == 3
         assert json.loads((tmp_path / "2026-01-02.json").read_text()) == asdict(
