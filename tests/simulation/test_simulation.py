@@ -23,17 +23,17 @@ from tests.examples import examples
 from tests.simulation.plan import Plan, Step, plan_of
 from tests.simulation.runs import Outcome, run, search
 
-RUNS = examples(600)
+RUNS = examples(2000)
 FOUND_WITHIN = 1500
 """Seeds within which a mistake that was made once must be found: one in 20 does, or more."""
 
 Programs = tuple[tuple[str, tuple[Step, ...]], ...]
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(8))
 def test_no_order_loses_anything(block: int) -> None:
     first = 1000 * block
-    for outcome in search(range(first, first + RUNS // 4)):
+    for outcome in search(range(first, first + RUNS // 8)):
         pytest.fail(str(outcome))
 
 

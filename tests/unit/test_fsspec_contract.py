@@ -12,6 +12,8 @@ from tagfs.api import Bucket, ObjectTags
 from tagfs.fsspec_api import OssFileSystem
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 
+pytestmark = pytest.mark.slow
+
 
 class InMemory(Bucket):
     """A bucket that asks no service."""

@@ -39,6 +39,7 @@ print(json.dumps([again, kept - resident()]))
 """
 
 
+@pytest.mark.slow
 def test_buffers_are_used_again_and_given_back() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True, timeout=120

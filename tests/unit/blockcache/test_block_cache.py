@@ -286,6 +286,7 @@ def test_its_state_counts_what_is_there_and_read(tmp_path: Path) -> None:
     cache.close()
 
 
+@pytest.mark.slow
 def test_many_at_once_read_what_they_should_or_nothing(tmp_path: Path) -> None:
     """... while others write, and delete."""
     caches = [BlockCache(tmp_path, "p", 2 * BLOCK) for _ in range(3)]

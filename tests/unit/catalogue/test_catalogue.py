@@ -364,6 +364,7 @@ def test_many_sets_are_found_as_few_are(catalogue: Catalogue) -> None:
     assert "600" not in others
 
 
+@pytest.mark.slow
 def test_a_catalogue_stays_below_its_size(tmp_path: Path, time: Time) -> None:
     size = 400_000
     catalogue = opened(tmp_path, time, size=size)

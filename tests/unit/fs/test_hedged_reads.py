@@ -147,6 +147,7 @@ def once(hedged: HedgedReads, executor: ThreadPoolExecutor, *, twice: bool) -> N
     assert asked_twice(hedged) == before + twice
 
 
+@pytest.mark.slow
 def test_an_ill_service_is_asked_a_small_share_twice(
     hedged: HedgedReads, executor: ThreadPoolExecutor
 ) -> None:
@@ -158,6 +159,7 @@ def test_an_ill_service_is_asked_a_small_share_twice(
     once(hedged, executor, twice=True)
 
 
+@pytest.mark.slow
 def test_bytes_of_the_second_answer_are_of_the_budget(
     executor: ThreadPoolExecutor, hedged: HedgedReads, monkeypatch: pytest.MonkeyPatch
 ) -> None:

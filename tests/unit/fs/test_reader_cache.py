@@ -93,6 +93,7 @@ def test_small_files_as_well(bench: Bench, size: int) -> None:
     assert bench.read_all() == (DATA[:size], 1)
 
 
+@pytest.mark.slow
 def test_a_version_that_took_its_place_is_read(bench: Bench) -> None:
     bench.read_all()
     expected = bench.bucket.head("f")
@@ -117,6 +118,7 @@ def test_who_may_not_read_gets_nothing_of_it(bench: Bench) -> None:
         written.read(0, 10)
 
 
+@pytest.mark.slow
 def test_blocks_that_are_damaged_are_read_from_the_service(bench: Bench, tmp_path: Path) -> None:
     bench.read_all()
     for path in sorted(path for path in tmp_path.rglob("*") if path.is_file())[::7]:
@@ -140,6 +142,7 @@ def test_any_reads(bench: Bench, reads: list[tuple[int, int]], memory: int) -> N
     reader.close()
 
 
+@pytest.mark.slow
 def test_here_and_there_a_block_is_fetched(bench: Bench) -> None:
     places = random.Random(2).sample(range(len(DATA) // 4096), 40)
     with ThreadPoolExecutor(4) as executor:
