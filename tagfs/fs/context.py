@@ -121,7 +121,7 @@ class FsContext:
 
     @property
     def reads(self) -> Readable:
-        """What content is read from: the bucket."""
+        """The bucket as content is read from it: asked a second time where it is slow."""
         return self.bucket if self.hedged is None else self.hedged.of(self.bucket)
 
     def check_writable(self) -> None:

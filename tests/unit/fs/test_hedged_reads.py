@@ -8,7 +8,6 @@ from itertools import count
 import pytest
 
 from tagfs.errors import ObjectChanged, Unreachable
-from tagfs.fs.content import hedged_reads
 from tagfs.fs.content.hedged_reads import AT_ONCE, LEAST, SAMPLES, SHARE, HedgedReads
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.store.objects import Content, ObjectInfo
@@ -184,12 +183,8 @@ def test_bytes_of_the_second_answer_are_of_the_budget(
     ids=["of a near service", "of one that is far"],
 )
 def test_what_is_unusual_is_measured(
-    executor: ThreadPoolExecutor,
-    monkeypatch: pytest.MonkeyPatch,
-    taken: float,
-    unusual: float,
+    executor: ThreadPoolExecutor, taken: float, unusual: float
 ) -> None:
-    monkeypatch.setattr(hedged_reads, "LEAST", LEAST)
     clock = [0.0]
     hedged = HedgedReads(executor, MemoryBudget(100 * SIZE), lambda: clock[0])
 
