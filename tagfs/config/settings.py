@@ -63,7 +63,7 @@ class Settings:
     catalogue_size: int = 1024**3
     cache_size: int = 0
     memory: int = 256 * 1024**2
-    parallel: int = 64
+    parallel: int = 128
     max_requests_per_second: float = 0.0
     upload_limit: int = 0
     download_limit: int = 0

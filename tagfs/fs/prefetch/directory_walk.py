@@ -20,7 +20,7 @@ EAGER_WINDOW = 32
 GROWTH = 4
 """How much further a walk goes ahead each time that it has come half of the way."""
 
-MAX_WINDOW = 256
+MAX_WINDOW = 384
 """Entries to go ahead at most."""
 
 SKIPPED = 4
@@ -136,7 +136,7 @@ class ListedDirectory:
             return range(0)
         walk.last = index
         walk.done = max(walk.done, index + 1)
-        if walk.window and index + walk.window // 2 < walk.done:
+        if walk.window and index + walk.window * 3 // 4 < walk.done:
             return range(0)  # enough is under way
         walk.window = min(MAX_WINDOW, max(FIRST_WINDOW, walk.window * GROWTH))
         if within is not None:

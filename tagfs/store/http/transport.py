@@ -6,6 +6,7 @@ returns every final answer, whatever its status, and raises only when there is n
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -176,24 +177,24 @@ class Transport:
         None stands for anything but a plain answer, and `request` does what is due then.
         """
         answers: list[Response | None] = []
-        while len(answers) < len(requests):
-            begun: list[tuple[RetryState, Begun] | None] = []
-            try:
-                for request in requests[len(answers) :]:
-                    course = RetryState.begin(request, self.options.timeout, time.monotonic())
-                    if not begun:
+        under_way: deque[tuple[RetryState, Begun] | None] = deque()
+        left = deque(requests)
+        try:
+            while left or under_way:
+                # After each answer: whoever waits for a whole round leaves slots empty meanwhile.
+                while left and (not under_way or self._attempts.try_slot()):
+                    course = RetryState.begin(left[0], self.options.timeout, time.monotonic())
+                    if not under_way:
                         self._attempts.acquire_slot(course)
-                    elif not self._attempts.try_slot():
-                        break
-                    begun.append(self._begin_once(course))
-                for place, one in enumerate(begun):
-                    begun[place] = None
-                    answers.append(None if one is None else self._finish_once(*one))
-            except BaseException:
-                for course, unfinished in filter(None, begun):
-                    unfinished.sent.drop()
-                    self._attempts.record(course, unfinished.began)
-                raise
+                    left.popleft()
+                    under_way.append(self._begin_once(course))
+                one = under_way.popleft()
+                answers.append(None if one is None else self._finish_once(*one))
+        except BaseException:
+            for course, unfinished in filter(None, under_way):
+                unfinished.sent.drop()
+                self._attempts.record(course, unfinished.began)
+            raise
         return answers
 
     def _begin_once(self, course: RetryState) -> tuple[RetryState, Begun] | None:

@@ -697,6 +697,32 @@ def test_more_than_there_are_slots_come_by_and_by(client_of):
     assert all_slots_are_free(client)
 
 
+class Sliding(LoopbackServer):
+    """Answers a request once `ahead` more have come after it, as far as there are any."""
+
+    def __init__(self, number: int, ahead: int) -> None:
+        self.came = [threading.Event() for _ in range(number)]
+        self.ahead = ahead
+        super().__init__([])
+
+    def _serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            while asked := self._read(stream):
+                number = int(asked.target.rpartition("k")[2])
+                self.came[number].set()
+                if self.came[min(number + self.ahead, len(self.came) - 1)].wait(5):
+                    connection.sendall(answer(body=asked.target.encode()))
+                else:
+                    return
+
+
+def test_a_slot_that_comes_free_is_taken_before_the_others_are_answered(client_of):
+    client = client_of(Sliding(9, ahead=2), parallel=3)
+    answers = client.request_all(gets(9))
+    assert [one and one.body.decode() for one in answers] == [f"/bkt/k{n}" for n in range(9)]
+    assert all_slots_are_free(client)
+
+
 class Backwards(LoopbackServer):
     """Answers the request that came last first."""
 
