@@ -235,6 +235,10 @@ class StagedFile:
         self.base_size = self.size
         self.written.clear()
         self.origin = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Mark that a crash brings nothing of it back: the service has it, or nobody wants it."""
         with contextlib.suppress(OSError):
             os.fchmod(self.fd, COMMITTED_MODE)
             self.committed = True

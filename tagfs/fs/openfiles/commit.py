@@ -46,8 +46,8 @@ class Committer:
         self._journal = journal
         self._part_size = env.choices.part_size
         self._typed_by_name = env.choices.typed_by_name
-        self._has_note = False
-        self._is_current = False  # what the note says
+        self._noted: FileEntry | None = None  # what the note says, if there is one
+        self._is_current = False  # and that is what is to be said
         self._uncertain: list[tuple[NewObject, int]] = []  # what creations without answer sent
 
     # The object
@@ -205,13 +205,24 @@ class Committer:
             self.record(staged, to)
 
     def rewrite_entry(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool) -> None:
-        """Write the note anew, if there is one: of another name, other tags, or no name at all."""
-        if not self._has_note:
+        """Write the note anew, if there is one: of another name, other tags, or no name at all.
+
+        Raises:
+            StagingFull: a crash would bring back what was promised as it was before.
+        """
+        if self._noted is None:
             return
         try:
             self.record(staged, to, unlinked=unlinked)
         except StagingFull as error:
-            log.warning("%s: its note is out of date: %s", to.key, error)
+            if unlinked:  # without its note nothing of it comes back
+                self._forget_note(staged)
+                staged.settle()
+            elif self._committed:
+                raise
+            else:
+                log.warning("%s: its note is out of date: %s", to.key, error)
+                self._is_current = False
 
     def _sent(self) -> UploadStart | None:
         """Return what an object carries that may be there, or come of what was begun."""
@@ -241,9 +252,12 @@ class Committer:
         self._committed = False
         self._uncertain.clear()
         self.uploader.created_key = ""
-        if self._has_note:
+        self._forget_note(staged)
+
+    def _forget_note(self, staged: StagedFile) -> None:
+        if self._noted is not None:
             self._journal.remove(staged)
-            self._has_note = self._is_current = False
+            self._noted, self._is_current = None, False
 
     def record(self, staged: StagedFile, to: UploadTarget, *, unlinked: bool = False) -> None:
         """Write down what the staged file is for; not of a copy, of which nothing is here.
@@ -274,5 +288,6 @@ class Committer:
             part_size=self._part_size,
             phase=Phase.UNLINKED if unlinked else phase,
         )
-        self._journal.write(staged, entry)
-        self._has_note = self._is_current = True
+        if entry != self._noted:
+            self._journal.write(staged, entry)
+        self._noted, self._is_current = entry, True

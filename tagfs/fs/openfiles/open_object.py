@@ -1,34 +1,31 @@
 """One open file as an object: how it stands to the service, and what it carries there."""
 
+import logging
 import stat
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from typing import assert_never
 
-from tagfs.errors import NotFound
+from tagfs.errors import StagingFull
 from tagfs.fs.content.journal import Journal
 from tagfs.fs.content.reader import Reader
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.upload_target import UploadTarget
-from tagfs.fs.context import FRESH_WITHIN, FsContext
+from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.commit import Committer
 from tagfs.fs.openfiles.file_state import (
     UNSENT,
     Clean,
-    Closed,
-    Committing,
-    Dirty,
     Failed,
     FileState,
     Unlinked,
-    changed,
     unlinked,
 )
 from tagfs.fs.openfiles.object_draft import ObjectDraft, is_named_by
 from tagfs.store.objects import ObjectInfo
 from tagfs.store.versions import is_version
+
+log = logging.getLogger(__name__)
 
 
 class OpenObject:
@@ -153,33 +150,23 @@ class OpenObject:
     @property
     def _is_to_append(self) -> bool:
         """Whether it is to become an appendable object: new, and of a name chosen for that."""
+        return self._is_to_append_at(self.path)
+
+    def _is_to_append_at(self, path: str) -> bool:
         if not self.is_new or self.is_dir or not self.env.bucket.capabilities.append:
             return False
-        return is_named_by(self.env.choices.append_objects, self.path)
+        return is_named_by(self.env.choices.append_objects, path)
 
     def readers(self) -> list[Reader]:
         """Return what reads the object at its key now."""
         return []
 
-    # Attributes and tags
-
-    def set_attributes(self, change: Callable[[Attributes], Attributes], *, times: bool) -> None:
-        """Change mode, owner or times: with the next upload if one is due, else at once."""
-
-        def changed(draft: ObjectDraft) -> ObjectDraft:
-            times_set = times or draft.times_set
-            return replace(draft, attributes=change(draft.attributes), times_set=times_set)
-
-        self.revise(changed)
+    # What becomes of it
 
     def show_attributes(self, attributes: Attributes) -> None:
         """Show attributes that another client sets on the service."""
         with self.lock:
             self.draft = replace(self.draft, attributes=attributes)
-
-    def set_metadata(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-        """Change the user metadata that is shown as `user.meta.*`."""
-        self.revise(lambda draft: replace(draft, metadata=change(dict(draft.metadata))))
 
     def moved(self, path: str, info: ObjectInfo | None, before: ObjectInfo | None = None) -> None:
         """Go on under another path; `info` is what its object became, if it has one.
@@ -198,7 +185,10 @@ class OpenObject:
                 self.draft = self.draft.moved(info)
             for reader in self.readers():
                 reader.rebind(self.key, before, info)
-            self._record_anew()
+            try:
+                self._record_anew()
+            except StagingFull as error:  # who needs that to be sure has asked `note_move` before
+                log.warning("%s: its note is out of date: %s", self.key, error)
 
     def unlink(self) -> None:
         """Go on without a name: nothing of it is to be uploaded any more."""
@@ -233,45 +223,24 @@ class OpenObject:
 
     # Inside
 
-    def revise(self, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
-        """Change what the object carries: with the next upload if one is due, else at once."""
-        with self.lock:
-            match self.state:
-                case Clean() | Closed() as sent if self.info is not None:
-                    self._edit_object(self.info, change)
-                    self.state = replace(sent, due=None) if isinstance(sent, Clean) else sent
-                case Dirty() | Committing() | Failed() | Unlinked():
-                    self.draft = change(self.draft)
-                    self.state = changed(self.state, edited=True)
-                    self._record_anew()
-                case Clean() | Closed():
-                    raise NotFound(f"{self.path}: not open any more")
-                case _:
-                    assert_never(self.state)
-
-    def _edit_object(self, info: ObjectInfo, change: Callable[[ObjectDraft], ObjectDraft]) -> None:
-        """Let the object carry what `change` makes of what it has; or nothing has changed."""
-        if info.detail is None:
-            info = self.env.bucket.head(self.key, expected=info.type, max_age=FRESH_WITHIN)
-            self.info = info
-            self._adopt(info)
-        draft = change(self.draft)
-        stored, appendable = self.env.choices.stored, self._is_to_append
-        metadata = draft.all_metadata(info, self.size, stored=stored, appendable=appendable)
-        self.info = self.env.bucket.set_metadata(info, metadata, draft.headers)
-        self.draft = draft
-
     def _target(self) -> UploadTarget:
-        return self.draft.to_target(
-            self.key,
+        return self._target_at(self.path, self.key, self.draft)
+
+    def _target_at(self, path: str, key: str, draft: ObjectDraft) -> UploadTarget:
+        return draft.to_target(
+            key,
             self.info,
             self.size,
             stored=self.env.choices.stored,
-            appendable=self._is_to_append,
+            appendable=self._is_to_append_at(path),
         )
 
     def _record_anew(self) -> None:
-        """Correct a note that is there: the file has another name, or other tags or attributes."""
+        """Correct a note that is there: the file has another name, or other tags or attributes.
+
+        Raises:
+            StagingFull: it says what was before, and that was promised.
+        """
         if self.staged is not None:
             self._committer.rewrite_entry(self.staged, self._target(), unlinked=self.unlinked)
 

@@ -3,15 +3,15 @@
 import contextlib
 from collections.abc import Callable
 
-from tagfs.errors import NotFound, Unsupported
+from tagfs.errors import NotFound, StagingFull, Unsupported
 from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.mapping.temp_names import destination
-from tagfs.fs.openfiles.open_object import OpenObject
+from tagfs.fs.openfiles.open_edits import OpenEdits
 from tagfs.rules.rule import Checked, ObjectKind
 from tagfs.store.tags import NO_TAGS, TagSet
 
 
-class OpenTags(OpenObject):
+class OpenTags(OpenEdits):
     """An open file as an object, with the tags that it will be created with."""
 
     def new_tags(self) -> TagSet | None:
@@ -40,8 +40,13 @@ class OpenTags(OpenObject):
             if own is None:
                 return False
             self._committer.note_kept_tags(own)
-            self.draft = self.draft.retagged(own, change, self._most_tags)
-            self._record_anew()
+            before, self.draft = self.draft, self.draft.retagged(own, change, self._most_tags)
+            try:
+                self._record_anew()
+            except StagingFull as full:
+                self.draft = before
+                self.upload_instead(full)
+                return False
             return True
 
     def judge_tags(self) -> None:

@@ -11,6 +11,7 @@ from tagfs.errors import (
     NotEmpty,
     NotFound,
     ObjectChanged,
+    StagingFull,
 )
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.posix_metadata import Attributes
@@ -211,11 +212,19 @@ class Renamer:
     def _rename_new(self, old: str, new: str, *, exclusive: bool) -> bool:
         """Rename a file that is not on the service yet: its upload goes to the new key.
 
-        False if it is there. An upload that is under way is waited for.
+        False if it is there: an upload that is under way is waited for, and one is made where the
+        local disk has no room for a note of the new name.
         """
         node = self._files.node(old)
         if node is None or node.is_dir or not node.is_new:
             return False
+        try:
+            return self._rename_here(node, old, new, exclusive=exclusive)
+        except StagingFull as full:
+            node.upload_instead(full)
+            return False
+
+    def _rename_here(self, node: OpenFile, old: str, new: str, *, exclusive: bool) -> bool:
         with self._due.attributes.claim(old), node.lock:
             if node.draft.replaces is not None:
                 node.flush()  # or what it was renamed over would be seen again at its old name
@@ -230,7 +239,8 @@ class Renamer:
             if replaced is not None:
                 replaced.load_all()
             node.delete_uncertain()
-            node.draft = replace(draft, exclusive=exclusive)
+            node.note_move(new, draft := replace(draft, exclusive=exclusive))
+            node.draft = draft
             self._files.move(old, new, None)
         self._write_back.start_now(node)
         return True
