@@ -16,7 +16,10 @@ LARGEST = 4 * 1024**2
 """Bytes of the largest range."""
 
 WIDEST = 32 * 1024**2
-"""Bytes in flight and read ahead for one reader, at most."""
+"""Bytes in flight and read ahead for one reader, at most, unless they come too late."""
+
+FARTHEST = 64 * 1024**2
+"""Bytes in flight and read ahead for one reader that keeps waiting for them."""
 
 GROWTH = 4
 """How many times as much as it has read is asked for ahead of a reader that goes forward."""
@@ -41,6 +44,7 @@ class AccessPattern:
         jumped_to: where the last jump went.
         last_run: bytes that it read on after the jump before that.
         typical_run: bytes that it read on after each of the last two jumps.
+        widest: bytes to have asked for ahead of it, at most.
     """
 
     next: int = 0
@@ -48,10 +52,12 @@ class AccessPattern:
     jumped_to: int = 0
     last_run: int = 0
     typical_run: int = 0
+    widest: int = WIDEST
 
-    def begin(self, offset: int, end: int, *, is_held: bool) -> int:
+    def begin(self, offset: int, end: int, *, is_held: bool, is_late: bool = False) -> int:
         """Note a read of `[offset, end)`; `is_held`: its first byte is here or was asked for.
 
+        `is_late`: it was asked for ahead, and this is the first read that has to wait for it.
         Return how many bytes from `end` on to have asked for: 0 after a jump.
         """
         tolerance = max(REORDER_TOLERANCE, 2 * (end - offset))
@@ -59,7 +65,10 @@ class AccessPattern:
             self._jump(offset)
             return 0
         self.sequential_bytes += end - offset
-        window = min(WIDEST, max(FIRST, self.sequential_bytes * GROWTH))
+        earned = max(FIRST, self.sequential_bytes * GROWTH)
+        if is_late and earned >= self.widest:
+            self.widest = min(FARTHEST, self.widest + LARGEST)
+        window = min(self.widest, earned)
         left = self.jumped_to + self.typical_run - end
         return min(window, left) if left >= 0 else window  # beyond its habit it may go far
 
@@ -75,7 +84,7 @@ class AccessPattern:
         run = self.next - self.jumped_to
         self.typical_run = min(run, self.last_run, LARGEST)
         self.last_run, self.jumped_to = run, offset
-        self.sequential_bytes = 0
+        self.sequential_bytes, self.widest = 0, WIDEST
 
 
 def range_size(window: int) -> int:

@@ -28,11 +28,21 @@ RECENT_PIECES = 4
 
 @dataclass(slots=True)
 class _Chunk:
-    """A range that was asked for: `[start, end)`, its bytes to come."""
+    """A range that was asked for: `[start, end)`, its bytes to come.
+
+    Attributes:
+        may_be_late: it was asked for ahead, and nobody has waited for it yet.
+    """
 
     start: int
     end: int
+    may_be_late: bool = False
     future: Future[Content] = field(default_factory=Future)
+
+    def turns_out_late(self) -> bool:
+        """Say whether it is not here when it is first asked for, though it was asked for ahead."""
+        before, self.may_be_late = self.may_be_late, False
+        return before and not self.future.done()
 
 
 class Reader:
@@ -146,8 +156,9 @@ class Reader:
         if offset >= end:
             return b""
         with self._lock:
-            held = any(p.start <= offset < p.end for p in self._pieces)
-            window = self._pattern.begin(offset, end, is_held=held)
+            held = self._piece_at(offset)
+            is_late = held is not None and held.turns_out_late()
+            window = self._pattern.begin(offset, end, is_held=held is not None, is_late=is_late)
             needed, own = self._plan(offset, end, window, info)
             self._read_ahead(end, window, info)
         for piece in own:
@@ -172,7 +183,7 @@ class Reader:
         """Return the ranges that have `[offset, end)`, and those of them to be fetched here."""
         needed, own = [], []
         while offset < end:
-            piece = next((p for p in self._pieces if p.start <= offset < p.end), None)
+            piece = self._piece_at(offset)
             if piece is None:
                 small = info.size if info.size <= SMALL else 0
                 length = max(range_size(window) if window else self._jump(), end - offset, small)
@@ -181,6 +192,9 @@ class Reader:
             needed.append(piece)
             offset = piece.end
         return needed, own
+
+    def _piece_at(self, offset: int) -> _Chunk | None:
+        return next((p for p in self._pieces if p.start <= offset < p.end), None)
 
     def _jump(self) -> int:
         """Return how many bytes to fetch after a jump."""
@@ -201,13 +215,14 @@ class Reader:
         length = range_size(window)
         end = start + window
         while start < min(end, info.size):
-            piece = next((p for p in self._pieces if p.start <= start < p.end), None)
+            piece = self._piece_at(start)
             if piece is None:
                 if start + length > end and start + length < info.size:
                     return  # wait until a whole range is due: many small ones cost round trips
                 if not self._budget.has_room(length):
                     return
                 piece = self._add(start, start + length, info)
+                piece.may_be_late = True
                 self._executor.submit(self._fetch, piece, self._key, info)
             start = piece.end
 

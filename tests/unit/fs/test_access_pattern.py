@@ -3,6 +3,7 @@
 import pytest
 
 from tagfs.fs.content.access_pattern import (
+    FARTHEST,
     FIRST,
     LARGEST,
     RANDOM,
@@ -36,6 +37,22 @@ def test_the_window_is_four_times_what_was_read_up_to_its_limit() -> None:
     assert AccessPattern().begin(0, 1, is_held=False) == FIRST
     assert windows[-1] == WIDEST
     assert windows == sorted(windows)
+
+
+def test_who_waits_for_what_is_ahead_gets_more_of_it_until_he_jumps() -> None:
+    pattern = AccessPattern()
+    pattern.begin(0, KERNEL, is_held=True, is_late=True)
+    assert pattern.widest == WIDEST, "the window is still growing: that comes first"
+    forward(pattern, 0, WIDEST)
+    windows = [
+        pattern.begin(WIDEST, WIDEST, is_held=True, is_late=is_late)
+        for is_late in (True, False, *[True] * (FARTHEST // LARGEST))
+    ]
+    assert windows[:3] == [WIDEST + LARGEST, WIDEST + LARGEST, WIDEST + 2 * LARGEST]
+    assert windows[-1] == FARTHEST
+    read(pattern, 2**40)
+    forward(pattern, 2**40, WIDEST)
+    assert read(pattern, 2**40 + WIDEST) == WIDEST
 
 
 @pytest.mark.parametrize(

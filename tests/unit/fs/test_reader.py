@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tagfs.errors import ObjectChanged
+from tagfs.fs.content.access_pattern import FARTHEST, LARGEST, WIDEST
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.reader import Reader
-from tagfs.store.objects import BytesSource, Content, NewObject
+from tagfs.store.objects import BytesSource, Content, NewObject, ObjectInfo
 from tests.fakes.memory_bucket.bucket import MemoryBucket
 
 DATA = random.Random(1).randbytes(20 * 1024**2 + 7)
@@ -117,6 +119,57 @@ def test_any_reads(
     reader = Reader(bucket, "f", executor, MemoryBudget(memory))
     for offset, length in reads:
         assert reader.read(offset, length) == DATA[offset : offset + length]
+    reader.close()
+
+
+class Vast(MemoryBucket):
+    """A bucket of one object of zeros, which take no memory."""
+
+    info = ObjectInfo(key="f", size=2**40, etag="1", last_modified_ns=0)
+
+    def get(
+        self, _key: str, start: int = 0, length: int | None = None, *, if_match: str | None = None
+    ) -> Content:
+        assert if_match in {None, self.info.etag}
+        return Content(self.info, start, bytes(length or 0))
+
+
+class OnDemand(Future[Content]):
+    """A range that is fetched when it is waited for."""
+
+    fetch: Any = None
+
+    def result(self, timeout: float | None = None) -> Content:
+        if not self.done():
+            self.fetch()
+        return super().result(timeout)
+
+
+class Ahead(Executor):
+    """Asks for ranges at once, or (`is_late`) when they are waited for; knows how far."""
+
+    def __init__(self, *, is_late: bool) -> None:
+        self.is_late = is_late
+        self.end = 0
+
+    def submit(self, fetch: Any, piece: Any, *args: Any) -> Any:  # type: ignore[override]
+        self.end = max(self.end, piece.end)
+        if not self.is_late:
+            return fetch(piece, *args)
+        piece.future = OnDemand()
+        piece.future.fetch = lambda: fetch(piece, *args)
+        return None
+
+
+@pytest.mark.parametrize(("is_late", "most"), [(False, WIDEST), (True, FARTHEST)])
+def test_more_is_asked_for_ahead_of_who_has_to_wait(*, is_late: bool, most: int) -> None:
+    ahead = Ahead(is_late=is_late)
+    reader = Reader(Vast(), "f", ahead, MemoryBudget(2**30))
+    step = 1024**2
+    for at in range(0, 4 * FARTHEST, step):
+        reader.read(at, step)
+        assert ahead.end - (at + step) <= most
+    assert ahead.end - (at + step) > most - LARGEST
     reader.close()
 
 
