@@ -53,7 +53,12 @@ class Api:
 
         `allow` holds statuses and error codes that the caller reads itself.
         """
-        answer = self.request(request)
+        return self.checked(request, self.request(request), allow=allow)
+
+    def checked(
+        self, request: Request, answer: Response, *, allow: Collection[int | str] = ()
+    ) -> Response:
+        """Return an answer, as `send` does; an error is raised."""
         if answer.error is None or answer.status in allow or answer.code in allow:
             return answer
         raise to_exception(request, answer)

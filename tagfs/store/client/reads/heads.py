@@ -1,7 +1,7 @@
 """What is at one key: an object, a link itself, a directory, nothing."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tagfs.errors import (
@@ -15,7 +15,7 @@ from tagfs.errors import (
 from tagfs.store.client.context import TRIES, ClientContext
 from tagfs.store.client.error_codes import to_exception
 from tagfs.store.client.reads.listing import ObjectListing
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Lookup, ObjectInfo, ObjectType, Page
 from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_object, parse_target
@@ -35,18 +35,20 @@ class ObjectHeads:
         self._choices = context.choices
         self._pool = context.pool
         self._listing = listing
+        self._is_refused_some = False  # a lookup may not all that it takes
 
     def lookup(self, key: str) -> Lookup:
         """Say what is at a key, by HEAD and LIST at the same time; see `ObjectReads.lookup`."""
         self._api.check_key(key)
-        below = self._pool.submit(self._listing.list, key + "/", delimiter="", limit=1)
+        head, below = self._ask_both(key)
         denied: AccessDenied | None = None
         info = None
         try:
-            info = self.head(key)
+            info = head()
         except NotFound:
             pass
         except AccessDenied as error:
+            self._is_refused_some = True
             denied = None if self._is_taken_for_absent(error) else error
         first = self._first_below(below, info, key + "/")
         if denied is not None:
@@ -54,15 +56,42 @@ class ObjectHeads:
         marker = first if first is not None and first.key == key + "/" else None
         return Lookup(info, is_prefix=first is not None, marker=marker)
 
+    def _ask_both(self, key: str) -> tuple[Callable[[], ObjectInfo], Callable[[], Page]]:
+        """Ask for an object, and for the first key below it, at the same time.
+
+        Both are sent by this thread: another one would cost as much processor time as a request.
+        What is refused would be sent twice then, so where something was, it takes two threads.
+        """
+        ask_below = functools.partial(self._listing.list, key + "/", delimiter="", limit=1)
+        if self._is_refused_some:
+            below = self._pool.submit(ask_below)
+            return functools.partial(self.head, key), below.result
+        requests = self._request(key), self._listing.request(key + "/", delimiter="", limit=1)
+        described, listed = self._api.request_all(requests)
+
+        def head() -> ObjectInfo:
+            if described is None:
+                return self.head(key)
+            found = self._described(requests[0], described)
+            return found or self.head(key, expected=ObjectType.SYMLINK)
+
+        def list_below() -> Page:
+            if listed is None:
+                return ask_below()
+            return self._listing.answered(requests[1], listed, key + "/") or ask_below()
+
+        return head, list_below
+
     def _first_below(
-        self, below: Future[Page], info: ObjectInfo | None, marker: str
+        self, below: Callable[[], Page], info: ObjectInfo | None, marker: str
     ) -> ObjectInfo | None:
         """Return the first key of a directory; none if there is a file, and no right to list."""
         try:
-            return next(iter(below.result().objects), None)
+            return next(iter(below().objects), None)
         except BadCredentials:
             raise
         except AccessDenied:
+            self._is_refused_some = True
             if info is not None:
                 return None
             if not self._features.unlistable:
@@ -152,11 +181,16 @@ class ObjectHeads:
     def _head_object(self, key: str) -> ObjectInfo | None:
         """HEAD; None for a link, which HEAD would follow."""
         request = self._request(key)
+        return self._described(request, self._api.request(request))
+
+    def _described(self, request: Request, answer: Response) -> ObjectInfo | None:
+        """Read the answer to a HEAD; raises as `head`. None for a link."""
+        key = request.key or ""
         links = self._features.capabilities.symlinks
         # A HEAD's answer may lack the code; which status a link's target earns it is not certain.
         no_link = self._api.dialect.not_a_link & {_BAD_REQUEST}
         allowed = {*_LINK_CODES, *no_link} if links else set()
-        answer = self._api.send(request, allow=allowed)
+        self._api.checked(request, answer, allow=allowed)
         if answer.error is None:
             info = self.describe(key, answer.headers)
             return None if links and info.type is ObjectType.SYMLINK else info

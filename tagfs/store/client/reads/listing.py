@@ -7,7 +7,7 @@ from tagfs.errors import AccessDenied, BadCredentials, MalformedResponse
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.dialects.dialect import ListKeys
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import ObjectInfo, Page
 from tagfs.store.wire.listed_details import ListingForm
 from tagfs.store.wire.listings import parse_listing
@@ -43,11 +43,7 @@ class ObjectListing:
 
         `form`: how more of the objects is asked for, where the server knows how.
         """
-        query = {"prefix": prefix, "max-keys": str(limit)}
-        if delimiter:
-            query["delimiter"] = delimiter
-        if self._api.dialect.list_version != 1:
-            query["list-type"] = str(self._api.dialect.list_version)
+        query = self._query(prefix, delimiter, limit)
         if token is not None:
             query["marker" if self._api.dialect.list_version == 1 else "continuation-token"] = token
         if form is None:
@@ -57,13 +53,43 @@ class ObjectListing:
             page = self._api.send_parsed(
                 self._list_request(query), lambda body: self.parse(body, form=form)
             )
-        self._features.note_listed()
         if page.token is not None and page.token == token:
             raise MalformedResponse(f"listing {prefix!r} goes on where it began")
+        return self._believed(prefix, page)
+
+    def _query(self, prefix: str, delimiter: str, limit: int) -> dict[str, str]:
+        query = {"prefix": prefix, "max-keys": str(limit)}
+        if delimiter:
+            query["delimiter"] = delimiter
+        if self._api.dialect.list_version != 1:
+            query["list-type"] = str(self._api.dialect.list_version)
+        return query
+
+    def _believed(self, prefix: str, page: Page) -> Page:
+        self._features.note_listed()
         foreign = [key for key in _keys(page) if not key.startswith(prefix)]
         if foreign:  # its name would be cut out of another one
             raise MalformedResponse(f"listing {prefix!r} has {foreign[0]!r} in it")
         return page
+
+    def request(self, prefix: str, *, delimiter: str = "/", limit: int = PAGE) -> Request:
+        """Return the request for the first page, for who sends it beside others."""
+        query = self._query(prefix, delimiter, limit)
+        if self._api.dialect.list_keys is ListKeys.ENCODED:
+            query["encoding-type"] = "url"
+        return self._list_request(query)
+
+    def answered(self, request: Request, answer: Response, prefix: str) -> Page | None:
+        """Return the page that such a request is answered with; raises as `list`.
+
+        None for one that cannot be read: `list` knows how else to ask.
+        """
+        self._api.checked(request, answer)
+        try:
+            page = self.parse(answer.body)
+        except MalformedResponse:
+            return None
+        return self._believed(prefix, page)
 
     def scan(self, prefix: str, read: Callable[..., Page] | None = None) -> Iterator[Page]:
         """Yield all pages of a directory, the next fetched meanwhile; see `ObjectReads.scan`.

@@ -17,6 +17,7 @@ from tests.unit.store.client.scripted import (
     LOST,
     Raw,
     Script,
+    Step,
     described,
     listing,
     ok,
@@ -116,14 +117,46 @@ def test_many_heads_leave_out_links() -> None:
     ],
 )
 def test_a_lookup_is_a_head_and_a_listing(head, below, expected) -> None:
-    script = Script().on("HeadObject", head).on("ListObjects", below)
+    script = looking(head, below)
     found = script.parts.heads.lookup("k")
     assert (found.info is not None, found.is_prefix, found.marker is not None) == expected
 
 
+def looking(head: Step, below: Step) -> Script:
+    """Return a script whose answers, where they are not plain, come twice."""
+    script = Script()
+    for operation, step in (("HeadObject", head), ("ListObjects", below)):
+        plain = isinstance(step, Raw) and step.status in (200, 404)
+        script.on(operation, step, *() if plain else (step,))
+    return script
+
+
+def test_what_a_lookup_is_refused_is_asked_for_once_from_then_on() -> None:
+    script = looking(described(), DENIED)
+    script.parts.heads.lookup("k")
+    assert script.asked == ["HeadObject", "ListObjects", "ListObjects"]
+    script.on("HeadObject", described()).on("ListObjects", DENIED)
+    assert script.parts.heads.lookup("l").info is not None
+    assert len(script.asked) == 5
+
+
+def test_what_is_at_a_link_is_the_link() -> None:
+    script = Script("oss").on("HeadObject", LINKED).on("ListObjects", listing())
+    found = script.on("GetSymlink", TARGET).parts.heads.lookup("link").info
+    assert found is not None
+    assert found.type is ObjectType.SYMLINK
+
+
+def test_a_listing_that_cannot_be_read_is_asked_for_otherwise() -> None:
+    script = Script("obs").on("HeadObject", GONE)
+    script.on("ListObjects", ok("<ListBuck"), ok("<ListBuck"), listing("k/x"))
+    assert script.parts.heads.lookup("k").is_prefix
+    assert "encoding-type" in script.last.query
+
+
 @pytest.mark.parametrize(("at_key", "there"), [(listing("k"), True), (listing("kk"), False)])
 def test_what_may_not_be_looked_at_is_listed(at_key, *, there: bool) -> None:
-    script = Script().on("HeadObject", DENIED).on("ListObjects", listing(), at_key)
+    script = looking(DENIED, listing()).on("ListObjects", at_key)
     assert (script.parts.heads.lookup("k").info is not None) is there
 
 
@@ -140,7 +173,7 @@ def test_what_may_not_be_looked_at_is_listed(at_key, *, there: bool) -> None:
 def test_a_lookup_that_proves_nothing_is_an_error(head, below, kind: type[TagfsError]) -> None:
     """An absence that nobody saw must not be reported: a program would create what is there."""
     with pytest.raises(kind):
-        Script().on("HeadObject", head).on("ListObjects", below).parts.heads.lookup("k")
+        looking(head, below).parts.heads.lookup("k")
 
 
 @pytest.mark.parametrize(
