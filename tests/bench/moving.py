@@ -60,7 +60,7 @@ def moving(sizes: Sizes) -> list[Workload]:
     mib = sizes.large // MIB
     large = (Fill(f"large:1:{sizes.large}", TAGS),)
     whole = max(1, min(sizes.reads // 2, mib // 2))
-    extras = ("fuse3", "oss", "rclone-full")
+    extras = ("fuse2", "oss", "rclone-full")
     return [
         Workload("read", f"sequential read of {mib} MiB",
                  lambda p: sh("dd if={} of=/dev/null bs=1M", p.point / "large"),
@@ -69,15 +69,16 @@ def moving(sizes: Sizes) -> list[Workload]:
                  lambda p: sh(f"dd if=/dev/zero of={{}} bs=1M count={mib} conv=fsync",
                               p.point / "written"), (),
                  done=lambda _b, now: "written" in now and now["written"].size == sizes.large,
-                 must=True, extras=extras, asked=sizes.large),
+                 must=True, deferred=True, extras=("local", *extras), asked=sizes.large),
         Workload("edit", f"1 byte changed in {mib} MiB", _edit, large, done=_changed(sizes.large),
-                 factor=2, must=True, extras=("oss", "rclone-full")),
+                 factor=2, must=True, deferred=True, extras=("local", "oss", "rclone-full")),
         Workload("append", f"4 bytes appended to {mib} MiB", _append, large,
-                 done=_changed(sizes.large + 4), factor=2, must=True, extras=("oss",)),
+                 done=_changed(sizes.large + 4), factor=2, must=True, deferred=True,
+                 extras=("local", "oss")),
         Workload("readers", f"4 readers of {mib // 4} MiB each", _four_readers,
                  extras=("rclone-full",), asked=sizes.large),
         Workload("random-4k", f"{sizes.reads} random reads of 4 KiB in {8 * mib} MiB",
-                 _random_reads(4096, sizes.reads), extras=("fuse3", "rclone-full"),
+                 _random_reads(4096, sizes.reads), extras=("fuse2", "rclone-full"),
                  wants=RANDOM, asked=4096 * sizes.reads),
         Workload("random-1m", f"{whole} random reads of 1 MiB in {8 * mib} MiB",
                  _random_reads(MIB, whole), extras=("rclone-full",), wants=RANDOM,

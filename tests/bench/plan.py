@@ -87,10 +87,10 @@ def takes_part(workload: Workload, subject: Subject, *, extras: bool) -> bool:
         return False
     if not workload.mounted and subject.command and subject.id not in ("tagfs", "oss"):
         return False
-    if subject.threads and workload.sdk is None:
+    if (subject.threads and workload.sdk is None) or (subject.disk and workload.disk is None):
         return False
     if subject.id in workload.extras:
-        return extras or bool(subject.threads)
+        return extras or bool(subject.threads) or subject.disk
     return subject.main and workload.main
 
 

@@ -124,25 +124,46 @@ class _OneRun:
         local = self.work / "local"
         local.mkdir()
         place = Place(
-            self.work / "mnt", local, self.service.kind, self.service.url, self.bucket, sizes
+            point=self.work / "mnt",
+            local=local,
+            scratch=self.work / "scratch",
+            service=self.service.kind,
+            endpoint=self.service.url,
+            bucket=self.bucket,
+            sizes=sizes,
         )
         if self.workload.prepare:
             self.workload.prepare(local, sizes)
         if self.workload.done:
             self.before = self.service.objects(self.bucket)
         try:
-            if self.subject.command and self.workload.mounted:
-                if self.workload.before:
-                    self.mount = self._mount()
-                    self.workload.before(place)
-                    self.mount.close()
+            if self.subject.disk and self.workload.disk:
+                place.point.mkdir()
+                self.workload.disk(place.point, sizes)
+            elif self.subject.command and self.workload.mounted:
                 self.mount = self._mount()
+                if self.workload.before:
+                    self._prepared(self.workload.before, place, timeout)
+                    self.mount.close()
+                    self.mount = self._mount()
+            if self.workload.warm and not self.subject.threads:
+                self._prepared(self.workload.warm, place, timeout)
+                self.service.wait_until_quiet(_QUIET, time.monotonic() + timeout)
             return self._measured(place, timeout)
         except (RuntimeError, OSError) as error:
             return {"seconds": 0.0, "settled_seconds": 0.0, "error": str(error)}
         finally:
             if self.mount:
                 self.mount.close()
+
+    def _prepared(self, work: Callable[[Place], object], place: Place, timeout: float) -> None:
+        """Do what the row takes for granted; that it fails is an error of the row."""
+
+        def quietly() -> None:
+            work(place)
+
+        if error := timed(quietly, timeout, self._stop).error:
+            raise OSError(f"before it: {error}")
 
     def _mount(self) -> Running:
         scratch = self.work / "scratch"
@@ -193,7 +214,7 @@ class _OneRun:
         self.service_cpu += self.service.cpu_seconds()
 
     def _work(self, place: Place) -> Callable[[], float | None]:
-        if self.subject.command:
+        if self.subject.command or self.subject.disk:
             return lambda: self.workload.run(place)
         assert self.workload.sdk is not None
         sdk, threads = self.workload.sdk, self.subject.threads

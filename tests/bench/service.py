@@ -20,7 +20,10 @@ from tagfs.emulator.storage.engine import Storage
 from tagfs.emulator.storage.generate import generate
 
 KEY, SECRET = "emulator", "emulator-secret"
-REGIONS = {"s3": "us-east-1", "oss": "cn-hangzhou"}
+REGIONS = {"s3": "us-east-1", "oss": "cn-hangzhou", "minio": "us-east-1"}
+SCHEMES = {"s3": "s3", "oss": "oss", "minio": "s3"}
+VARIANTS = {"minio": ("listing=minio", "access=on")}
+"""What the emulator is told of a kind of service beyond its scheme."""
 CHANGES = frozenset({"PUT", "POST", "DELETE"})
 
 
@@ -73,13 +76,17 @@ def fill(data: Path, kind: str, buckets: Mapping[str, Sequence[Fill]]) -> None:
 
 
 class Service:
-    """A running emulator, `latency` seconds away, and its request log."""
+    """A running emulator, `latency` seconds away, and its request log.
+
+    `kind` is one of REGIONS: "minio" lists attributes and tags for who asks as MinIO is asked.
+    """
 
     def __init__(self, work: Path, kind: str, latency: float) -> None:
         self.kind = kind
         self.log = work / "requests.jsonl"
         self.log.touch()
-        command = [sys.executable, "-m", "tagfs.emulator", "--service", kind]
+        command = [sys.executable, "-m", "tagfs.emulator", "--service", SCHEMES[kind]]
+        command += [f"--option={text}" for text in VARIANTS.get(kind, ())]
         command += ["--data", str(work / "data"), "--request-log", str(self.log)]
         command += ["--latency", str(latency), "--region", REGIONS[kind]]
         with (work / "complaints").open("wb") as complaints:
@@ -88,7 +95,7 @@ class Service:
             )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1]
-        self._s3 = s3_client(self.url) if kind == "s3" else None
+        self._s3 = s3_client(self.url) if SCHEMES[kind] == "s3" else None
 
     def mark(self) -> int:
         """Return the place in the log from which `rows` and `tally` count."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tagfs.config.options import PARSERS
-from tests.bench.service import KEY, REGIONS, SECRET, cpu_seconds
+from tests.bench.service import KEY, REGIONS, SCHEMES, SECRET, cpu_seconds
 
 ENVIRONMENT = {
     **{k: v for k, v in os.environ.items() if k != "AWS_CA_BUNDLE"},  # rclone fails on it
@@ -49,6 +49,7 @@ class Subject:
         peer: True for what tagfs is compared with.
         main: measured in every row with all repeats; others once, where they report something.
         repeats: as often as main ones, where it is measured.
+        disk: it is no mount, but a directory of the local disk.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Subject:
     main: bool = False
     repeats: bool = False
     threads: int = 0
+    disk: bool = False
     lacks: frozenset[str] = frozenset()
 
 
@@ -67,7 +69,7 @@ def _tagfs(service: str, *more: str) -> Callable[[Request], list[str]]:
     def command(request: Request) -> list[str]:
         options = [f"endpoint={request.endpoint}", f"region={REGIONS[service]}"]
         options += [f"cache_dir={request.scratch}", "log_level=warning", *more]
-        url = f"{service}://{request.bucket}"
+        url = f"{SCHEMES[service]}://{request.bucket}"
         args = [sys.executable, "-m", "tagfs", "mount", url, str(request.point), "-f"]
         return [*args, "-o", ",".join(options)]
 
@@ -151,6 +153,7 @@ def subjects() -> tuple[Subject, ...]:
         ),
         Subject("cached", "tagfs, cache on disk", _tagfs("s3", "cache_size=8G"), repeats=True),
         Subject("oss", "tagfs on OSS", _tagfs("oss"), service="oss"),
+        Subject("minio", "tagfs on MinIO", _tagfs("minio"), service="minio", repeats=True),
         Subject("s3fs", "s3fs", _s3fs, peer=True, main=True),
         Subject("rclone", "rclone", _rclone("writes"), peer=True, main=True, settled=False),
         Subject("rclone-full", "rclone full", _rclone("full"), peer=True, settled=False),
@@ -162,6 +165,7 @@ def subjects() -> tuple[Subject, ...]:
         ),
         Subject("sdk-32", "SDK, 32 threads", threads=32),
         Subject("sdk-1", "SDK, one by one", threads=1),
+        Subject("disk", "local disk", disk=True, repeats=True),
     ]
     if importlib.util.find_spec("mfusepy") and "fuse" in PARSERS:
         found.insert(1, Subject("fuse2", "tagfs, libfuse 2", _tagfs("s3", "fuse=2")))

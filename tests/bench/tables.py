@@ -11,8 +11,8 @@ from tests.bench.workload import Workload
 
 BUSY = 0.85
 MIB = 2**20
-_ORDER = ("tagfs", "fuse2", "local", "cached", "listing", "oss", "s3fs", "rclone", "rclone-full",
-          "rclone-times", "sdk-32", "sdk-1")  # fmt: skip
+_ORDER = ("tagfs", "fuse2", "local", "cached", "listing", "oss", "minio", "s3fs", "rclone",
+          "rclone-full", "rclone-times", "sdk-32", "sdk-1", "disk")  # fmt: skip
 _HEAD = """\
 # What the last run measured
 

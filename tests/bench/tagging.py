@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.bench.service import Fill
 from tests.bench.subjects import ENVIRONMENT
-from tests.bench.workload import SMALL, TAGS, Place, Sizes, Workload, sh
+from tests.bench.workload import SMALL, TAGS, Place, Sizes, Workload, detailed, listing, sh
 
 XATTR = frozenset({"xattr"})
 
@@ -61,15 +61,20 @@ def tagging(sizes: Sizes) -> list[Workload]:
     own = (Fill(f"d/f{{:05d}}:{sizes.small}:{SMALL}", TAGS),)
     few = (Fill(f"d/f{{:05d}}:{sizes.made // 2}:{SMALL}", TAGS),)
     loops = ("sdk-32", "sdk-1")
+
+    def reads(count: int) -> dict[str, int]:
+        stored = dict.fromkeys(("tagfs", "fuse2", "oss"), listing(count) + 2 * count)
+        return stored | {"listing": listing(count) + count, "minio": detailed(count)}
+
     return [
         Workload("getfattr", f"getfattr -R -d of {sizes.small:,}",
                  lambda p: sh("getfattr -R -d {}", p.point / "small"), sdk=_sdk_reads("small/"),
-                 factor=2, must=True, metadata=True, wants=XATTR,
-                 extras=("fuse3", "listing", "oss", *loops)),
+                 must=True, metadata=True, wants=XATTR, budgets=reads(sizes.small),
+                 extras=("fuse2", "listing", "oss", "minio", *loops)),
         Workload("getfattr-medium", f"getfattr -R -d of {sizes.medium:,}",
                  lambda p: sh("getfattr -R -d {}", p.point / "medium"),
-                 sdk=_sdk_reads("medium/"), factor=2, metadata=True, wants=XATTR,
-                 extras=("listing", "sdk-32")),
+                 sdk=_sdk_reads("medium/"), metadata=True, wants=XATTR,
+                 budgets=reads(sizes.medium), extras=("listing", "minio", "sdk-32")),
         Workload("setfattr", f"setfattr on {sizes.made // 2:,}",
                  lambda p: sh("setfattr -n user.tag.team -v red {}/*", p.point / "d"), few,
                  metadata=True, wants=XATTR, extras=("sdk-1",), sdk=_sdk_sets),

@@ -14,6 +14,7 @@ from tests.bench.results import Result, Run, cell, load
 from tests.bench.running import Runner
 from tests.bench.service import serving
 from tests.bench.subjects import subjects
+from tests.bench.walking import shared_fills
 from tests.bench.workload import SHARED, Sizes, Workload
 
 SIZES = TINY_PROFILE.sizes
@@ -131,6 +132,14 @@ class TestPlan:
         assert not any(name.startswith("rclone") for name in took["getfattr"])
         assert took["tag"] == {"tagfs", "oss", "sdk-1", "sdk-32"}
 
+    def test_the_local_disk_takes_part_where_a_row_makes_its_files_there(self):
+        plan = list(rows(FULL, subjects(), lambda _: True))
+        assert [c.workload.id for row in plan for c in row if c.subject.disk] == ["read-again"]
+
+    def test_a_column_of_its_own_service_has_its_buckets_there(self):
+        plan = list(rows(FULL, subjects(), lambda name: name == "getfattr"))
+        assert set(buckets(plan, SIZES, "minio")) == {SHARED}
+
     def test_bucket_names_are_legal(self):
         plan = list(rows(FULL, subjects(), lambda _: True))
         names = [name for kind in ("s3", "oss") for name in buckets(plan, SIZES, kind)]
@@ -139,11 +148,16 @@ class TestPlan:
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
-    sizes = Sizes(small=5, made=8, tree=10, large=2**20)
+    sizes = Sizes(small=5, medium=5, many=5, made=8, tree=10, large=2**20)
     chosen = {w.id: w for w in workloads(sizes)}
+    work = tmp_path_factory.mktemp("bench")
     fills = dict.fromkeys(("one", "two", "three"), chosen["rm-r"].fills or ())
-    with serving(tmp_path_factory.mktemp("bench") / "s3", "s3", 0.0, {**fills, "new": ()}) as s:
-        yield Runner({"s3": s}, sizes, 20.0), chosen
+    shared = {SHARED: shared_fills(sizes)}
+    with (
+        serving(work / "s3", "s3", 0.0, {**fills, **shared, "new": ()}) as s3,
+        serving(work / "minio", "minio", 0.0, shared) as minio,
+    ):
+        yield Runner({"s3": s3, "minio": minio}, sizes, 20.0), chosen
 
 
 @pytest.mark.fuse
@@ -152,7 +166,10 @@ class TestRuns:
 
     @property
     def tagfs(self):
-        return next(s for s in subjects() if s.id == "tagfs")
+        return self.subject("tagfs")
+
+    def subject(self, name):
+        return next(s for s in subjects() if s.id == name)
 
     def test_a_run_counts_its_own_requests_only(self, runner):
         run, chosen = runner
@@ -194,6 +211,43 @@ class TestRuns:
         found = run.measure(endless, self.tagfs, "three", 0.0)
         assert found.timed_out
         assert found.error == "not done in 0.3 s"
+
+    def test_tags_come_with_the_listing_where_the_service_lists_them(self, runner):
+        run, chosen = runner
+        row = chosen["getfattr"]
+        for name, asked in (("tagfs", 5), ("minio", 1)):
+            found = run.measure(row, self.subject(name), SHARED, 0.0)
+            assert found.error == ""
+            assert found.requests["GET tagging"] == asked
+            assert found.count <= row.budgets[name]
+
+    def test_what_was_done_before_is_neither_timed_nor_counted(self, runner):
+        run, chosen = runner
+        found = run.measure(chosen["getfattr-again"], self.tagfs, SHARED, 0.0)
+        assert (found.error, found.requests) == ("", {})
+
+        def slow(place):
+            chosen["getfattr"].run(place)
+            time.sleep(0.5)
+
+        found = run.measure(replace(chosen["getfattr"], warm=slow), self.tagfs, SHARED, 0.0)
+        assert (found.error, found.requests) == ("", {})
+        assert 0 < found.seconds < 0.5
+
+    @pytest.mark.parametrize("when", ["warm", "before"])
+    def test_what_must_be_done_before_and_fails_is_an_error_of_the_row(self, runner, when):
+        run, chosen = runner
+        endless = {when: lambda _place: time.sleep(60), "patience": 0.3}
+        found = run.measure(replace(chosen["getfattr"], **endless), self.tagfs, SHARED, 0.0)
+        assert found.error == "before it: not done in 0.3 s"
+        assert not found.timed_out
+
+    def test_the_local_disk_is_read_without_a_mount(self, runner):
+        run, chosen = runner
+        found = run.measure(chosen["read-again"], self.subject("disk"), SHARED, 0.0)
+        assert (found.error, found.requests) == ("", {})
+        assert found.seconds > 0
+        assert found.peak_mib == 0
 
     def test_what_cannot_be_mounted_is_a_result_too(self, runner):
         run, chosen = runner

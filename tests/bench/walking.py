@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 
 from tests.bench.service import Fill
-from tests.bench.workload import SMALL, TAGS, Place, Sizes, Workload, sh
+from tests.bench.workload import SMALL, TAGS, Place, Sizes, Workload, detailed, listing, sh
 
 DIRECTORIES = 10
 
@@ -48,28 +48,36 @@ def _copy_out(place: Place) -> None:
 def walking(sizes: Sizes) -> list[Workload]:
     """Return the rows, titles telling the sizes."""
     small, medium, many = f"{sizes.small:,}", f"{sizes.medium:,}", f"{sizes.many:,}"
-    listing = ("listing", "rclone-times")
+    also = ("listing", "rclone-times")
+
+    def lists(count: int) -> dict[str, int]:
+        return dict.fromkeys(("tagfs", "listing"), listing(count))
+
+    def shows(count: int) -> dict[str, int]:
+        stored = dict.fromkeys(("tagfs", "fuse2", "oss"), listing(count) + count)
+        return stored | {"listing": listing(count), "minio": detailed(count)}
+
     return [
         Workload("ls-l", f"ls -l of {small}", lambda p: sh("ls -l {}", p.point / "small"),
-                 factor=2, must=True, metadata=True,
-                 extras=("fuse3", "listing", "oss", "rclone-times")),
+                 must=True, metadata=True, budgets=shows(sizes.small),
+                 extras=("fuse2", "listing", "oss", "minio", "rclone-times")),
         Workload("cat", f"cat {small} small files", lambda p: sh("cat {}/*", p.point / "small"),
-                 factor=5, must=True, extras=("fuse3", "listing", "oss")),
+                 factor=5, must=True, extras=("fuse2", "listing", "oss")),
         Workload("cp-out", f"cp -r of {small} small files out of the mount", _copy_out,
                  factor=5, must=True, extras=("listing", "oss")),
         Workload("ls", f"ls of {small}", lambda p: sh("ls {}", p.point / "small"),
-                 metadata=True, extras=("listing",)),
+                 metadata=True, budgets=lists(sizes.small), extras=("listing",)),
         Workload("ls-medium", f"ls of {medium}", lambda p: sh("ls {}", p.point / "medium"),
-                 metadata=True, extras=("listing",)),
+                 metadata=True, budgets=lists(sizes.medium), extras=("listing",)),
         Workload("ls-many", f"ls of {many}", lambda p: sh("ls -U {}", p.point / "many"),
-                 patience=30, metadata=True, extras=("listing",)),
+                 patience=30, metadata=True, budgets=lists(sizes.many), extras=("listing",)),
         Workload("ls-l-medium", f"ls -l of {medium}", lambda p: sh("ls -l {}", p.point / "medium"),
-                 patience=30, metadata=True, extras=listing),
+                 patience=30, must=True, metadata=True, budgets=shows(sizes.medium), extras=also),
         Workload("ls-l-many", f"ls -l of {many}", lambda p: sh("ls -l {}", p.point / "many"),
-                 metadata=True, extras=listing, main=False),
+                 metadata=True, budgets=shows(sizes.many), extras=also, main=False),
         Workload("find", f"find -newermt in a tree of {small}",
                  lambda p: sh("find {} -newermt 2001-01-01", p.point / "tree"),
-                 metadata=True, extras=listing),
+                 metadata=True, extras=also),
         Workload("stat", f"stat of {sizes.sample} paths", _stat, metadata=True,
                  extras=("listing",)),
         Workload("missing", f"stat of {sizes.sample} missing paths", _missing, metadata=True),

@@ -1,5 +1,6 @@
 """What a row of the tables is: what is there before, what is done, and when it is done."""
 
+import math
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
@@ -7,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.bench.service import REGIONS, Fill, Listed
+from tests.bench.service import REGIONS, SCHEMES, Fill, Listed
 
 SMALL = 1000
+PAGE = 1000
 TAGS = (("team", "blue"), ("retention", "7y"))
 SHARED = "shared"
 
@@ -43,10 +45,15 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a workload works: a mount, local scratch space, and the bucket itself."""
+    """Where a workload works: a mount, local scratch space, and the bucket itself.
+
+    Attributes:
+        scratch: the directory of the mount's caches.
+    """
 
     point: Path
     local: Path
+    scratch: Path
     service: str
     endpoint: str
     bucket: str
@@ -55,7 +62,7 @@ class Place:
     @property
     def url(self) -> str:
         """The bucket as tagfs names it."""
-        return f"{self.service}://{self.bucket}"
+        return f"{SCHEMES[self.service]}://{self.bucket}"
 
     @property
     def options(self) -> str:
@@ -72,11 +79,17 @@ class Workload:
         fills: objects of a bucket of its own; None: it only reads, from the shared bucket.
         prepare: makes local files before the clock starts.
         before: works on an earlier mount, whose local files (cache, index) are there again.
+        warm: works on the same mount before the clock starts and requests are counted.
+        disk: makes in a plain directory what the row finds in a mount, for the local disk's column.
         done: from the objects before and now, whether the change has reached the service.
         sdk: what a script with `threads` threads would do in its place, on boto3's client.
         factor: how many times faster than the better peer tagfs has to be at 20 ms.
         must: True for the rows that are measured first.
         metadata: True where no content is moved.
+        deferred: True where rclone answers before the service has the content, as tagfs does with
+            `durability=local`: each is compared with those that answer as early.
+        files: how many a run makes, to report the CPU of each.
+        budgets: requests that a run may cost, by subject.
         extras: subjects beside the main ones.
         main: False: the extras only, for the others would take minutes.
         mounted: False: tagfs works on the URL, the others do not take part.
@@ -90,17 +103,32 @@ class Workload:
     fills: tuple[Fill, ...] | None = None
     prepare: Callable[[Path, Sizes], object] | None = None
     before: Callable[[Place], object] | None = None
+    warm: Callable[[Place], object] | None = None
+    disk: Callable[[Path, Sizes], object] | None = None
     done: Callable[[Objects, Objects], bool] | None = None
     sdk: Callable[[Any, Place, int], object] | None = None
     factor: float = 1.0
     must: bool = False
     metadata: bool = False
+    deferred: bool = False
+    files: int = 0
+    budgets: Mapping[str, int] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
     wants: frozenset[str] = field(default_factory=frozenset)
     main: bool = True
     mounted: bool = True
     patience: float = 3600.0
     asked: int = 0
+
+
+def listing(count: int) -> int:
+    """Return what a listing of so many may cost: its pages, and two to look its directory up."""
+    return math.ceil(count / PAGE) + 2
+
+
+def detailed(count: int) -> int:
+    """Return the same of a listing with tags: an object is compared with its own HEAD and tags."""
+    return listing(count) + 3
 
 
 def sh(command: str, *paths: Path | str) -> None:
