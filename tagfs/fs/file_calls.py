@@ -205,6 +205,8 @@ class FileCalls:
         handle = self._files.handle(fh)
         node = handle.node
         node.is_finished = True
+        if self._is_due(handle) and self._is_answered_early(node):
+            return
         if self._is_due(handle) or self._due.attributes.attributes(node.path) is not None:
             if self._env.caller_execs():
                 if self._is_due(handle):
@@ -223,6 +225,18 @@ class FileCalls:
                 self._prefetcher.on_rename_target(destination(node.path))
             node.flush()
             self._write_back.start_now(node)
+
+    def _is_answered_early(self, node: OpenFile) -> bool:
+        """Answer for a file's upload if that needs neither the service nor a look at the caller.
+
+        Nothing is waited for then, so it does not matter whether it is within execve(2).
+        """
+        if not node.size or node.is_copy or self._due.attributes.attributes(node.path) is not None:
+            return False
+        if not self._write_back.accepts():
+            return False
+        node.judge_tags()
+        return self._write_back.enqueue_at_once(node)
 
     def _settle(self, node: OpenFile) -> OpenFile:
         """Set what waits to be set on an open file: what it becomes now must not undo that."""

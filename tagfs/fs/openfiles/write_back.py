@@ -122,8 +122,25 @@ class WriteBack:
             return False
         self._wait_for_room(node)
         node.journal_commit()
-        if not self.accepts():
+        return self.accepts() and self._add(node)
+
+    def enqueue_at_once(self, node: OpenFile) -> bool:
+        """Do the same, if it waits for nothing but the local disk; False if it would.
+
+        Raises:
+            StagingFull: the local disk has no room for its note.
+        """
+        if not self.accepts() or node.unlinked or node in self._held:
             return False
+        if self._is_full(node, self._room()) or not node.lock.acquire(blocking=False):
+            return False
+        try:
+            node.journal_commit()
+        finally:
+            node.lock.release()
+        return self.accepts() and self._add(node)
+
+    def _add(self, node: OpenFile) -> bool:
         work = Work(
             functools.partial(self._upload, node),
             functools.partial(self._is_final, node),
@@ -162,12 +179,15 @@ class WriteBack:
     def _wait_for_room(self, node: OpenFile) -> None:
         if node in self._held:
             return
-        room = min(MAX_BYTES, self._free_bytes())  # a look at the disk, so under no lock
+        room = self._room()
         if not self._is_full(node, room):
             return
         for other in list(self._held):
             self._pending.hasten(other, Kind.UPLOAD)
         self._pending.wait_while(lambda: self.accepts() and self._is_full(node, room))
+
+    def _room(self) -> int:
+        return min(MAX_BYTES, self._free_bytes())  # a look at the disk, so under no lock
 
     def _is_full(self, node: OpenFile, room: int) -> bool:
         held = list(self._held.values())

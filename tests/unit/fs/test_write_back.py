@@ -331,6 +331,36 @@ def test_no_more_than_many_are_held(
     assert len(bucket.puts) == 4
 
 
+def test_a_close_that_waits_for_nothing_looks_at_nobody(tree: FileSystem) -> None:
+    """Whether a program is within execve(2) takes a thread to find out, at every close."""
+    looks: list[str] = []
+
+    def execs() -> bool:
+        looks.append("")
+        return False
+
+    object.__setattr__(tree._env, "caller_execs", execs)
+    write(tree, "/f")
+    assert not looks
+
+
+def test_within_execve_nobody_waits_for_room(
+    tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_back, "MAX_FILES", 1)
+    object.__setattr__(tree._env, "caller_execs", lambda: True)
+    with bucket.slow():
+        write(tree, "/f")
+        fh = tree.create("/g", 0o600, os.O_WRONLY)
+        tree.write(fh, 0, b"x")
+        closer = meanwhile(lambda: tree.flush(fh))
+        closer.join(60)
+        assert not closer.is_alive()
+    tree.release(fh)
+    until_settled(tree)
+    assert sorted(bucket.puts) == ["f", "g"]
+
+
 def test_directories_make_room(
     tree: FileSystem, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
