@@ -6,6 +6,7 @@
 - Nothing that was read before this mount was asked to forget, or lost track of it.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -59,38 +60,46 @@ class MountMemory:
     def recall_details(self, listed: Sequence[ObjectInfo]) -> Mapping[str, Recalled]:
         """Return those of the listed objects whose detail is known, of just this version."""
         known = self._catalogue.known([info.key for info in listed])
+        believed_from, to_cache = self._beliefs(), self._to_cache()
         found = {}
         for info in listed:
             one = known.get(info.key)
-            if one is not None and self._proves(one, info):
-                assert one.info is not None  # noqa: S101  (it proves something)
-                # As a HEAD shows it, in whole seconds.
-                modified = info.last_modified_ns // _SECOND * _SECOND
-                whole = replace(one.info, last_modified_ns=modified)
-                found[info.key] = Recalled(whole, self._to_cache(one.detail_at))
+            if one is None or not self._proves(one, info, believed_from):
+                continue
+            whole = one.info
+            assert whole is not None  # noqa: S101  (it proves something)
+            # As a HEAD shows it, in whole seconds.
+            modified = info.last_modified_ns // _SECOND * _SECOND
+            if whole.last_modified_ns != modified:
+                whole = replace(whole, last_modified_ns=modified)
+            found[info.key] = Recalled(whole, to_cache(one.detail_at))
         return found
 
     def recall_tags(self, keys: Sequence[str]) -> Mapping[str, tuple[float, TagSet]]:
         """Return tag sets that are young enough, and when each was read."""
+        known = self._catalogue.known(keys)
+        believed_from, to_cache = self._beliefs(), self._to_cache()
         found = {}
-        for key, one in self._catalogue.known(keys).items():
+        for key, one in known.items():
             young = self._is_young(one.tags_at, self._tag_ttl)
-            if one.tags is not None and young and one.tags_at > self._believed_from(key):
-                found[key] = (self._to_cache(one.tags_at), one.tags)
+            if one.tags is not None and young and one.tags_at > believed_from(key):
+                found[key] = (to_cache(one.tags_at), one.tags)
         return found
 
     def tags_of(self, key: str) -> tuple[float, TagSet] | None:
         """Return the tag set that was last read, however long ago, and when; None if unknown."""
         known = self._catalogue.known([key]).get(key)
-        if known is None or known.tags is None or known.tags_at <= self._believed_from(key):
+        if known is None or known.tags is None or known.tags_at <= self._beliefs()(key):
             return None
-        return self._to_cache(known.tags_at), known.tags
+        return self._to_cache()(known.tags_at), known.tags
 
-    def _proves(self, known: Known, listed: ObjectInfo) -> bool:
+    def _proves(
+        self, known: Known, listed: ObjectInfo, believed_from: Callable[[str], int]
+    ) -> bool:
         info = known.info
         if info is None or info.detail is None or not known.settled:
             return False
-        if not same_version(info, listed) or known.detail_at <= self._believed_from(info.key):
+        if not same_version(info, listed) or known.detail_at <= believed_from(info.key):
             return False
         return self._edits_show or self._is_young(known.detail_at, self._ttl)
 
@@ -124,17 +133,23 @@ class MountMemory:
 
     # Times
 
-    def _believed_from(self, key: str) -> int:
+    def _beliefs(self) -> Callable[[str], int]:
+        """Return what tells of a key when that was before which nothing is believed, as of now."""
         with self._lock:
-            times = [at for prefix, at in self._since.items() if key.startswith(prefix)]
-        return max([*times, self._catalogue.believed_from])
+            times = tuple(self._since.items())
+        for_all = self._catalogue.believed_from
+        if not times:
+            return lambda _key: for_all
+        return lambda key: max([for_all, *(at for prefix, at in times if key.startswith(prefix))])
 
     def _is_young(self, at: int, ttl: float) -> bool:
         clock = self._catalogue.clock
         return at >= clock.booted and clock.age(at) < ttl
 
-    def _to_cache(self, at: int) -> float:
-        return self._monotonic() - self._catalogue.clock.age(at)
+    def _to_cache(self) -> Callable[[int], float]:
+        """Return what turns times of the catalogue into those of the cache."""
+        here, now = self._monotonic(), self._catalogue.clock.now()
+        return lambda at: here - (now - at) / 1000 if at <= now else -math.inf
 
 
 def _keeps_the_contract(memory: MountMemory) -> LongTermMemory:

@@ -18,6 +18,8 @@ _LOWER: Final = re.compile("[0-9a-f]{32}")
 DAMAGED: Final = (ValueError, TypeError, AttributeError, RecursionError, InvalidTag)
 """What reading a row raises that something else has written."""
 
+_TYPES: Final = {kind.value: kind for kind in ObjectType}
+
 Kind = tuple[str, str]
 """Type and storage class."""
 
@@ -81,8 +83,9 @@ def pack_detail(detail: Detail) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
+@lru_cache(maxsize=4096)
 def unpack_detail(text: str) -> Detail:
-    """Return what was packed.
+    """Return what was packed; what other tools wrote has often nothing of its own.
 
     Raises:
         DAMAGED
@@ -142,7 +145,7 @@ def to_info(
         size=size,
         etag=unpack_etag(etag),
         last_modified_ns=modified,
-        type=ObjectType(kind[0]),
+        type=_TYPES.get(kind[0]) or ObjectType(kind[0]),
         storage_class=kind[1],
         detail=None if detail is None else unpack_detail(detail),
     )

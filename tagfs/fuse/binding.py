@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from tagfs.fs.mapping.stat_fields import Stat
 from tagfs.fs.openfiles.kernel_pages import Pages
 from tagfs.fuse.native_threads import keep_thread
 
@@ -113,6 +114,15 @@ class Callbacks:
             log.exception("a bug in tagfs")
             return -errno.EIO
 
+    def fgetattr(self, path: bytes | None, buf: Any, fip: Any) -> int:
+        """Fill libfuse's `struct stat` of a path, or of an open file."""
+        fh = fip.contents.fh if fip else None
+        attributes = self._call("getattr", optional_text(path), fh)
+        found = buf.contents
+        ctypes.memset(buf, 0, ctypes.sizeof(found))
+        fill_stat(found, attributes)
+        return 0
+
     def open(self, path: bytes, fip: Any) -> int:
         """Open a file; say what the kernel does with the pages that it has of it."""
         info = fip.contents
@@ -169,6 +179,24 @@ class Callbacks:
             if fill(name.encode("utf-8", "surrogateescape"), stat) != 0:
                 break
         return 0
+
+
+def fill_stat(found: Any, attributes: Stat) -> None:
+    """Fill a `struct stat`, which both bindings have under the same names."""
+    found.st_ino = attributes["st_ino"]
+    found.st_mode = attributes["st_mode"]
+    found.st_nlink = attributes["st_nlink"]
+    found.st_uid = attributes["st_uid"]
+    found.st_gid = attributes["st_gid"]
+    found.st_size = attributes["st_size"]
+    found.st_blocks = attributes["st_blocks"]
+    found.st_rdev = attributes["st_rdev"]
+    for time, field in (
+        (attributes["st_atime"], found.st_atimespec),
+        (attributes["st_mtime"], found.st_mtimespec),
+        (attributes["st_ctime"], found.st_ctimespec),
+    ):
+        field.tv_sec, field.tv_nsec = divmod(time, 1_000_000_000)
 
 
 def _put(data: bytes, buf: Any, size: int) -> int:

@@ -20,6 +20,7 @@ from tagfs.fuse.binding import (
     Callbacks,
     Operations,
     RequestMark,
+    fill_stat,
     optional_text,
     stopper,
     text_of,
@@ -166,7 +167,7 @@ class Session(Callbacks, mfusepy.FUSE):  # type: ignore[misc]
                 bare.st_mode, bare.st_ino = entries.kinds[at], entries.numbers[at]
                 filler(buf, entries.names[at], bare, at + 1, 0)
             else:
-                mfusepy.set_st_attrs(full, attributes, use_ns=True)
+                fill_stat(full, attributes)
                 filler(buf, entries.names[at], full, at + 1, FILL_DIR_PLUS)
         return 0
 

@@ -112,6 +112,8 @@ def render_time(time_ns: int) -> str:
 
 def parse_time(text: str) -> int | None:
     """Read a time in any of the known spellings, in nanoseconds; None if it is none."""
+    if not text:
+        return None
     match = _TIME.fullmatch(text)
     if match:
         return int(match[1]) * 10**9 + int((match[2] or "").ljust(9, "0")[:9] or "0")
@@ -135,7 +137,11 @@ def parse_mode(text: str) -> int | None:
 
 
 def _first(metadata: Mapping[str, str], field: str) -> str:
-    return next((metadata[n] for n in _FALLBACK_NAMES[field] if n in metadata), "")
+    for name in _FALLBACK_NAMES[field]:
+        text = metadata.get(name)
+        if text is not None:
+            return text
+    return ""
 
 
 def _number(text: str) -> int | None:

@@ -26,6 +26,7 @@ from tagfs.store.cache.cache_clock import CacheClock
 from tagfs.store.cache.counts import CacheCounts
 from tagfs.store.cache.entries import EntryStore
 from tagfs.store.cache.entry import UNKNOWN, Unknown
+from tagfs.store.cache.witnesses import Witnesses
 from tagfs.store.objects import Lookup, ObjectInfo
 from tagfs.store.single_flight import Call, CallTable, Slot
 
@@ -46,19 +47,6 @@ ANNOTATED: Final = 1000
 """Objects whose annotations are remembered."""
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True, eq=False)
-class Witness:
-    """Sees what is written while a listing is under way.
-
-    Attributes:
-        written: the keys.
-        forgets: whether all that was asked for before is to be forgotten.
-    """
-
-    written: set[str] = field(default_factory=set)
-    forgets: bool = False
 
 
 @dataclass(slots=True)
@@ -90,7 +78,7 @@ class Coalescer:
         self.flights: Final = CallTable()
         self.counts: Final = CacheCounts()
         self.annotations: Final[MutableMapping[str, KnownAnnotations]] = LRUCache(ANNOTATED)
-        self.witnesses: Final[list[Witness]] = []
+        self.witnesses: Final = Witnesses(self.lock)
         self._denials: dict[Slot, tuple[float, str]] = {}
 
     # Asking
@@ -250,10 +238,12 @@ class Coalescer:
 
     def invalidate(self, key: str) -> None:
         """Know nothing of an object any more (under the lock)."""
+        self.witnesses.saw_all((key,))
         self.known.invalidate(key, self.clocks.oldest(), self.clocks.monotonic())
 
     def invalidate_tags(self, key: str) -> None:
         """Know nothing of the tags of an object any more (under the lock)."""
+        self.witnesses.saw_all((key,))
         self.known.invalidate_tags(key, self.clocks.monotonic())
 
     def invalidate_prefix(self, prefix: str) -> None:
@@ -263,8 +253,7 @@ class Coalescer:
             del self.annotations[key]
         self._denials.clear()
         self.flights.invalidate_prefix(prefix)
-        for witness in self.witnesses:
-            witness.forgets = True
+        self.witnesses.forget()
 
     def _end_write(self, keys: Sequence[str], flights: Sequence[Call[object]]) -> None:
         for key, flight in zip(keys, flights, strict=True):
@@ -276,8 +265,7 @@ class Coalescer:
             (invalidate or self.invalidate)(key)
 
     def _invalidate_calls(self, keys: Sequence[str]) -> None:
-        for witness in self.witnesses:
-            witness.written.update(keys)
+        self.witnesses.saw_all(keys)
         for key in keys:
             self.annotations.pop(key, None)
             for kind in ("write", "head", "tags", "lookup", "annotations"):

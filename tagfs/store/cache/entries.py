@@ -19,7 +19,7 @@ from tagfs.store.cache.entry import (
 )
 from tagfs.store.cache.listings import Listings, above
 from tagfs.store.cache.long_term import LongTermMemory
-from tagfs.store.cache.packed_rows import pack, unpack
+from tagfs.store.cache.packed_rows import pack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
 from tagfs.store.versions import same_version
@@ -60,8 +60,7 @@ class EntryStore:
             return UNKNOWN
         if seen[1] is None:
             return None
-        listed = unpack(key, seen[1])
-        return listed if entry is None else with_known_detail(listed, entry, oldest)
+        return with_known_detail(key, seen[1], entry, oldest)
 
     def is_directory(self, key: str, oldest: float) -> bool | Unknown:
         """Say whether any key begins with `key + "/"`."""
@@ -160,12 +159,18 @@ class EntryStore:
     # What was known before
 
     def recall_detail(self, info: ObjectInfo, detail_at: float) -> None:
-        """Remember a detail that a listing proves; the object itself is as old as its listing."""
+        """Remember a detail that a listing proves; the object itself is as old as its listing.
+
+        Where a later answer tells of another version, or that there is none, that counts.
+        """
         key = info.key
         entry, listing = self.entries.get(key), self.listings.row(key, NEVER)
-        asked = [entry.at if entry is not None and entry.info else NEVER]
-        asked += [listing[0] if listing is not None and listing[1] is not None else NEVER]
-        self.entries[key] = Entry(info, max(asked), detail_at, NEVER, self._edits_show)
+        at = NEVER if listing is None or listing[1] is None else listing[0]
+        if entry is not None and entry.at > at:
+            if entry.info is None or not same_version(entry.info, info):
+                return
+            at = entry.at
+        self.entries[key] = Entry(info, at, detail_at, NEVER, self._edits_show)
 
     def recall_tags(self, key: str, tags: TagSet, at: float) -> None:
         """Remember a tag set as it was read then, unless a later one is known."""

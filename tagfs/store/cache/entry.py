@@ -33,8 +33,9 @@ class Entry:
         at: when its version was last asked for.
         detail_at: the same for its detail.
         counted_at: the same for the number of its tags.
-        settled: any later change of the object is sure to show in a listing, because
+        listing_is_proof: any later change of the object is sure to show in a listing, because
             Last-Modified was not in the last seconds when the detail was asked for.
+        row: of the listing that last proved it; comparing two rows costs next to nothing.
     """
 
     info: ObjectInfo | None
@@ -42,6 +43,18 @@ class Entry:
     detail_at: float = NEVER
     counted_at: float = NEVER
     listing_is_proof: bool = False
+    row: bytes | None = None
+
+    def is_proven(self, key: str, row: bytes) -> bool:
+        """Say whether the row of a listing proves that this is what the object is now."""
+        info = self.info
+        if not self.listing_is_proof or info is None:
+            return False
+        if row != self.row:
+            if not same_version(info, unpack(key, row)):
+                return False
+            self.row = row
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +86,19 @@ def with_young_detail(
     if info is None or info.metadata is None or entry.detail_at > oldest:
         return info
     row = seen[1] if seen else None
-    if row is not None and entry.listing_is_proof and same_version(info, unpack(key, row)):
-        return info
-    return info.as_listed()
+    return info if row is not None and entry.is_proven(key, row) else info.as_listed()
 
 
-def with_known_detail(listed: ObjectInfo, entry: Entry, oldest: float) -> ObjectInfo:
+def with_known_detail(key: str, row: bytes, entry: Entry | None, oldest: float) -> ObjectInfo:
     """Return what a listing shows, with the detail of the same version if that is known."""
-    known = entry.info
-    if known is None or known.metadata is None:
-        return listed
-    if entry.detail_at > oldest and same_version(known, listed, apart=1):
+    known = None if entry is None else entry.info
+    if entry is None or known is None or known.metadata is None:
+        return unpack(key, row)
+    if entry.is_proven(key, row):
         return known
-    if entry.listing_is_proof and same_version(known, listed):
-        return known
-    return listed
+    listed = unpack(key, row)
+    is_same = entry.detail_at > oldest and same_version(known, listed, apart=1)
+    return known if is_same else listed
 
 
 def count_tags(entry: Entry, tags: Mapping[str, str], at: float) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from tagfs.store.bucket import FRESH_WITHIN
-from tagfs.store.cache.coalescer import Coalescer, Witness
+from tagfs.store.cache.coalescer import Coalescer
+from tagfs.store.cache.witnesses import Witness
 from tagfs.store.objects import Page
 
 _OLDER: Final = FRESH_WITHIN + 0.1
@@ -22,11 +23,8 @@ class ListedDetails:
 
     def taken_from(self, pages: Iterator[Page]) -> Iterator[Page]:
         """Yield pages without details and tags, once these are remembered."""
-        with self._state.lock:
+        with self._state.witnesses.watching() as witness:
             began = self._state.clocks.monotonic()
-            witness = Witness()
-            self._state.witnesses.append(witness)
-        try:
             for page in pages:
                 if page.tags or any(info.metadata is not None for info in page.objects):
                     self._take(page, witness, began - _OLDER)
@@ -34,16 +32,11 @@ class ListedDetails:
                     yield Page(objects, page.prefixes, page.token)
                 else:
                     yield page
-        finally:
-            with self._state.lock:
-                self._state.witnesses.remove(witness)
 
     def _take(self, page: Page, witness: Witness, at: float) -> None:
         with self._state.lock:
-            if witness.forgets:
-                return
             for info in page.objects:
-                if info.key in witness.written:
+                if witness.saw(info.key):
                     continue
                 if info.metadata is not None:
                     self._state.known.record_listed(info, at)

@@ -1,19 +1,15 @@
 """Takes what the long-term memory has into the cache, where the cache would have to ask.
 
-What is written meanwhile is never overlaid: a recollection is a call under way like any other.
+What is written meanwhile is never overlaid.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entry import UNKNOWN
 from tagfs.store.cache.long_term import LongTermMemory, NoMemory
 from tagfs.store.objects import ObjectInfo
-from tagfs.store.single_flight import Call
-
-Flights = dict[str, Call[object]]
 
 
 class Recollection:
@@ -38,11 +34,11 @@ class Recollection:
             }
         if not listed:
             return
-        with self._flights("head", list(listed)) as flights:
+        with self._state.witnesses.watching() as witness:
             recalled = self._memory.recall_details(list(listed.values()))
             with self._state.lock:
                 for key, one in recalled.items():
-                    if not flights[key].invalid:
+                    if not witness.saw(key):
                         self._state.known.recall_detail(one.info, one.detail_at)
 
     def recall_tags(self, keys: Sequence[str], recall: Callable[[str], object]) -> None:
@@ -53,23 +49,9 @@ class Recollection:
             wanted = [key for key in keys if recall(key) is UNKNOWN]
         if not wanted:
             return
-        with self._flights("tags", wanted) as flights:
+        with self._state.witnesses.watching() as witness:
             recalled = self._memory.recall_tags(wanted)
             with self._state.lock:
                 for key, (at, tags) in recalled.items():
-                    if not flights[key].invalid:
+                    if not witness.saw(key):
                         self._state.known.recall_tags(key, tags, at)
-
-    @contextmanager
-    def _flights(self, kind: str, keys: Sequence[str]) -> Iterator[Flights]:
-        """Be called invalid by every write of these keys."""
-        with self._state.lock:
-            now = self._state.clocks.monotonic()
-            begin = self._state.flights.begin
-            flights: Flights = {key: begin((kind, key), now, shared=False) for key in keys}
-        try:
-            yield flights
-        finally:
-            with self._state.lock:
-                for key, flight in flights.items():
-                    self._state.flights.end((kind, key), flight)

@@ -5,7 +5,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import rule
 
 from tagfs.catalogue.catalogue import Catalogue
-from tagfs.errors import Unreachable
+from tagfs.errors import ObjectChanged, Unreachable
 from tagfs.store.tags import NO_TAGS
 from tests.examples import examples
 from tests.unit.catalogue.mountkit import CatalogueKit
@@ -200,6 +200,48 @@ def test_a_write_during_a_recollection_wins(
 
     monkeypatch.setattr(Catalogue, "known", write_meanwhile)
     assert kit.cache.get_tags("d/1") == OTHER
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_answer_during_a_recollection_wins(
+    kit: CatalogueKit, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    seen(kit)
+    kit.remount()
+    kit.scan("d/")
+    kit.pass_time(1)
+    known = Catalogue.known
+
+    def look_meanwhile(self, keys):
+        found = known(self, keys)
+        if is_there:
+            kit.foreign("d/1", b"another")
+        else:
+            kit.inner.delete("d/1")
+        kit.cache.lookup("d/1", max_age=0)
+        return found
+
+    monkeypatch.setattr(Catalogue, "known", look_meanwhile)
+    kit.cache.recall(["d/1"])
+    shown = kit.cache.known("d/1")
+    assert (shown and shown.size) == (7 if is_there else None)
+
+
+def test_what_changed_during_a_recollection_is_asked_for(
+    kit: CatalogueKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(kit)
+    kit.remount()
+    recall = kit.memory.recall_tags
+
+    def fail_meanwhile(keys):
+        found = recall(keys)
+        with pytest.raises(ObjectChanged):
+            kit.cache.get("d/1", if_match="another")
+        return found
+
+    monkeypatch.setattr(kit.memory, "recall_tags", fail_meanwhile)
+    assert kit.cost(lambda: kit.cache.get_tags("d/1")) == 2, "a GET that failed, and the tags"
 
 
 class WithCatalogue(model.Calls):

@@ -24,7 +24,7 @@ def test_a_change_here_is_known_to_the_kernel() -> None:
 
 def test_the_latest_of_many_are_kept() -> None:
     sizes = KernelSizes(clock=lambda: 0.0)
-    for number in range(MANY + 10):
+    for number in range(3 * MANY):
         sizes.record(f"/{number}", 1)
-    assert sizes.is_outdated(f"/{MANY + 9}", 2)
+    assert sizes.is_outdated(f"/{2 * MANY}", 2)
     assert not sizes.is_outdated("/0", 2)
