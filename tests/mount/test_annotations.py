@@ -14,8 +14,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.emulated import Emulator
+from tests.emulated import Emulator, emulator
 from tests.mount.conftest import Faults, MountFactory
+from tests.mount.test_budgets import round_trips
 from tests.mount.test_recover import recovered
 from tests.mounting import KEYS, Mounted, mounted, run, wait_for
 
@@ -269,6 +270,31 @@ def test_what_it_costs(shared: Mounted) -> None:
     (shared.path / "cost-new").chmod(0o600)
     (shared.path / "cost-new").rename(shared.path / "cost-renamed")
     assert "GET annotation" not in log.kinds()
+
+
+def test_an_edit_of_a_large_object_takes_no_round_trip_for_them(tmp_path: Path) -> None:
+    """They are asked for beside the parts; only what is there is read before the upload ends."""
+    with (
+        emulator(tmp_path, buckets=1, latency=0.05, service="s3") as service,
+        mounted(service, service.take(), tmp_path / "mnt") as mount,
+    ):
+        stored, trips = StoredAnnotations(mount), {}
+        for key in ("without", "with"):
+            mount.judge.put(key, bytes(20 * 1024**2))
+            if key == "with":
+                stored.annotate(key)
+            (mount.path / key).stat()
+            log = mount.requests()
+            with (mount.path / key).open("ab") as file:
+                file.write(b"more")
+            assert log.kinds()["GET annotation"] == (1 if key == "without" else 2)
+            trips[key] = round_trips(log)
+        # Tags (the mount's first), the beginning, the parts, the end.
+        assert trips["without"] <= 4
+        # The beginning, the parts, the annotation's value, the end, and setting it again.
+        assert trips["with"] <= 5 + 1  # a busy machine may look at the file once more
+        assert stored.of("with") == NOTE
+        assert mount.content("with") == bytes(20 * 1024**2) + b"more"
 
 
 def test_without_the_right(mount: Mounted, refusals: Faults) -> None:

@@ -80,7 +80,9 @@ class Parts:
         self.appends = ObjectAppends(context, self.heads, self.content, steps)
         self.multipart = MultipartUploads(context, trials, uploads, steps)
         self.completion = UploadCompletions(context, self.heads, self.tags, uploads, steps)
-        self.part_copies = PartCopies(context, self.multipart, self.completion, uploads)
+        self.part_copies = PartCopies(
+            context, self.multipart, self.completion, uploads, self.kept_annotations
+        )
         requests = CopyRequests(context, self.heads, trials, steps)
         rewrites = Rewrites(
             requests=requests,

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Final
 
 from cachetools import TTLCache
@@ -10,6 +11,9 @@ from cachetools import TTLCache
 from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.client.annotations.file import AnnotationFile
 from tagfs.store.client.refusals import Refusals
+
+Names = Mapping[str, int]
+"""Sizes of the annotations of one object, by their names."""
 
 _MANY: Final = 1000  # keys that are remembered
 
@@ -49,6 +53,8 @@ class AnnotationNotes(Refusals):
         super().__init__(clock)
         # Keys that had none just now.
         self._bare: TTLCache[str, bool] = TTLCache(_MANY, FRESH_WITHIN, clock)
+        # What is being asked of keys whose new content is under way.
+        self._ahead: TTLCache[str, Future[Names]] = TTLCache(_MANY, FRESH_WITHIN, clock)
         self._late: dict[str, list[AnnotationFile]] = {}
         self._noting = threading.Lock()
 
@@ -56,6 +62,7 @@ class AnnotationNotes(Refusals):
         """Note that what is at `key` may have annotations by now."""
         with self._noting:
             self._bare.pop(key, None)
+            self._ahead.pop(key, None)
 
     def note_bare(self, key: str) -> None:
         """Note that what is at `key` has none."""
@@ -66,6 +73,17 @@ class AnnotationNotes(Refusals):
         """Say whether what is at `key` had none a moment ago, so that nobody need ask."""
         with self._noting:
             return key in self._bare
+
+    def ask_ahead(self, key: str, ask: Callable[[], Future[Names]]) -> None:
+        """Begin to ask what is at `key`, unless that was begun a moment ago."""
+        with self._noting:
+            if key not in self._ahead:
+                self._ahead[key] = ask()
+
+    def take_ahead(self, key: str) -> Future[Names] | None:
+        """Return what was asked a moment ago, if nothing was annotated since, to one caller."""
+        with self._noting:
+            return self._ahead.pop(key, None)
 
     def note_late(self, key: str, files: list[AnnotationFile]) -> None:
         """Remember what an object lacks by a rewrite that failed."""

@@ -52,13 +52,12 @@ class ObjectAnnotations:
     def put_annotation(self, key: str, name: str, data: bytes) -> None:
         """Set one; see `AnnotationStore.put_annotation`."""
         self._api.check_key(key)
-        with self._locks.hold(key):  # a rewrite under way would not take it along
-            self._transfer.forget(key)
+        # A rewrite under way would not take it along.
+        with self._locks.hold(key), self._transfer.forgetting(key):
             self._requests.put(key, name, data)
 
     def delete_annotation(self, key: str, name: str) -> None:
         """Remove one; see `AnnotationStore.delete_annotation`."""
         self._api.check_key(key)
-        with self._locks.hold(key):
-            self._transfer.forget(key)
+        with self._locks.hold(key), self._transfer.forgetting(key):
             self._requests.delete(key, name)

@@ -7,7 +7,7 @@ it still is. What cannot be set again stays on the disk for `tagfs recover`.
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,14 +28,12 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.store.client.annotations.file import AnnotationFile, AnnotationWriter
-from tagfs.store.client.annotations.notes import AnnotationNotes, KeptAnnotations
+from tagfs.store.client.annotations.notes import AnnotationNotes, KeptAnnotations, Names
 from tagfs.store.client.annotations.requests import AnnotationRequests
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import NewObject, ObjectInfo
-
-Names = Mapping[str, int]
 
 _NONE: Final[Names] = {}
 _UNSURE: Final = (IntegrityError, Interrupted, MalformedResponse, Unreachable)  # it may be there
@@ -65,14 +63,39 @@ class AnnotationTransfer:
         """Note that what is at `key` may have annotations by now."""
         self._notes.forget(key)
 
+    @contextmanager
+    def forgetting(self, key: str) -> Iterator[None]:
+        """Let nothing that is asked of `key` before an edit is over outlive it."""
+        self.forget(key)
+        try:
+            yield
+        finally:
+            self.forget(key)
+
     # Before
+
+    def ask_ahead(self, key: str, new: NewObject) -> None:
+        """Begin to ask what new content at `key` keeps, while its parts are under way.
+
+        The key's lock is not held: the answer serves `keeping`, for a moment, unless something is
+        annotated here before.
+        """
+        wanted = self._wanted(key, new)
+        if wanted:
+            ask = functools.partial(self._names, wanted[0], remembers=False)
+            self._notes.ask_ahead(wanted[0], lambda: self._pool.submit(ask))
+
+    def _wanted(self, key: str, new: NewObject) -> list[str]:
+        keys = new.annotations_of or ((key,) if new.keeps_replaced else ())
+        return [each for each in keys if self._is_asked(each)]
 
     @contextmanager
     def keeping(self, key: str, new: NewObject) -> Iterator[KeptAnnotations]:
         """Begin to ask what new content at `key` keeps; where it fails, see what becomes of it."""
-        keys = new.annotations_of or ((key,) if new.keeps_replaced else ())
-        wanted = [each for each in keys if self._is_asked(each)]
-        asked = self._pool.submit(self._names, wanted[0]) if wanted else None
+        wanted = self._wanted(key, new)
+        asked = self._notes.take_ahead(wanted[0]) if wanted else None
+        if wanted and asked is None:
+            asked = self._pool.submit(self._names, wanted[0])
         kept = KeptAnnotations(functools.partial(self._save, wanted, asked))
         with self._watched(key, kept):
             yield kept
@@ -111,7 +134,7 @@ class AnnotationTransfer:
             return False
         return not self._notes.is_bare(key)
 
-    def _names(self, key: str) -> Names:
+    def _names(self, key: str, *, remembers: bool = True) -> Names:
         """Return what is at a key; nothing where it may not be known, and the log says so once."""
         try:
             names = self._requests.list(key)
@@ -124,7 +147,7 @@ class AnnotationTransfer:
             self._say("read", "ListObjectAnnotations and GetObjectAnnotation", denied)
             return _NONE
         self._notes.note_read(key)
-        if not names:
+        if remembers and not names:
             self._notes.note_bare(key)
         return names
 

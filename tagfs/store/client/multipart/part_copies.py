@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from tagfs.errors import MalformedResponse, ObjectChanged, Unsupported
+from tagfs.store.client.annotations.transfer import AnnotationTransfer
 from tagfs.store.client.api import logger
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.error_codes import FeatureMissing
@@ -29,6 +30,7 @@ class PartCopies:
         multipart: MultipartUploads,
         completion: UploadCompletions,
         uploads: OpenUploads,
+        annotations: AnnotationTransfer,
     ) -> None:
         self._api = context.api
         self._features = context.features
@@ -37,6 +39,7 @@ class PartCopies:
         self._multipart = multipart
         self._completion = completion
         self._uploads = uploads
+        self._annotations = annotations
         # Whether copies of parts heed a condition on their source; None while nobody knows.
         self._checks_copied: bool | None = True if context.api.dialect.checks_copied else None
         self._trial = threading.Lock()
@@ -46,6 +49,7 @@ class PartCopies:
         self, upload: Upload, number: int, source: ObjectInfo, start: int, length: int
     ) -> Part:
         """Let the service take one part from another object; see `MultipartUploads.copy_part`."""
+        self._annotations.ask_ahead(upload.key, upload.new)  # else it is a round trip of its own
         headers = self._api.copy_source(source)
         headers[self._api.header("copy-source-range")] = f"bytes={start}-{start + length - 1}"
         request = part_request(upload, "UploadPartCopy", "PUT", number)

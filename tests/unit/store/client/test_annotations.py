@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from tagfs.errors import (
     Unsupported,
 )
 from tagfs.localfiles.private import open_directory, open_file
+from tagfs.store.bucket import FRESH_WITHIN
 from tagfs.store.client.annotations.file import AnnotationWriter, DamagedFile, read_annotations
-from tagfs.store.objects import BytesSource, Keep, NewObject, Part
+from tagfs.store.client.annotations.notes import AnnotationNotes, Names
+from tagfs.store.objects import BytesSource, Keep, NewObject, Part, Upload
 from tagfs.store.tags import NO_TAGS
 from tests.unit.store.client.scripted import (
     ETAG,
@@ -37,6 +40,8 @@ NEW = NewObject(tags=NO_TAGS)
 MADE = hashlib.md5(b"12345", usedforsecurity=False).hexdigest()
 DONE = ok(etag=f'"{MADE}"')
 DENIED = refused(403, "AccessDenied")
+UNMET = refused(412, "PreconditionFailed")
+COPY = "UploadPartCopy"
 LIST, GET, PUT = "ListObjectAnnotations", "GetObjectAnnotation", "PutObjectAnnotation"
 
 
@@ -116,22 +121,49 @@ class TestRewrites:
         assert PUT not in script.asked
 
     def test_of_an_upload(self, script: Script, tmp_path: Path) -> None:
-        begun = (
-            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
-        )
-        script.on("InitiateMultipartUpload", ok(begun))
-        upload = script.parts.multipart.start_upload("k", NEW)
+        upload = begun(script)
         annotated(script, "a").on(PUT, ok())
-        script.on(
-            "CompleteMultipartUpload",
-            ok(
-                "<CompleteMultipartUploadResult><ETag>e-1</ETag></CompleteMultipartUploadResult>",
-                etag='"e-1"',
-            ),
-        )
         script.parts.completion.complete_upload(upload, [Part(number=1, etag=ETAG, size=5)])
         assert script.asked[1:] == [LIST, GET, "CompleteMultipartUpload", PUT]
         assert saved(tmp_path) == []
+
+    def test_of_an_edit_are_asked_for_while_parts_are_copied(self, script: Script) -> None:
+        upload = begun(script)
+        annotated(script, "a").on(PUT, ok()).on(COPY, UNMET, copied(), copied())
+        parts = [script.parts.part_copies.copy_part(upload, n, info(), 0, 5) for n in (1, 2)]
+        assert script.asked[1:] == [LIST, COPY, COPY, COPY]
+        script.parts.completion.complete_upload(upload, parts)
+        assert script.asked[5:] == [GET, "CompleteMultipartUpload", PUT]
+
+    def test_that_are_set_while_parts_are_copied_are_kept(self, script: Script) -> None:
+        upload = begun(script)
+        script.on(LIST, NONE).on(COPY, UNMET, copied())
+        part = script.parts.part_copies.copy_part(upload, 1, info(), 0, 5)
+        annotated(script.on(PUT, ok(), ok()), "a")
+        script.parts.annotations.put_annotation("k", "a", b"1")
+        script.parts.completion.complete_upload(upload, [part])
+        assert len(script.all_of(PUT)) == 2
+
+    def test_are_asked_for_again_when_an_answer_is_old(self) -> None:
+        now = [0.0]
+        notes = AnnotationNotes(lambda: now[0])
+        answers: list[Future[Names]] = [Future(), Future()]
+        notes.ask_ahead("k", lambda: answers[0])
+        notes.ask_ahead("k", lambda: answers[1])
+        assert notes.take_ahead("k") is answers[0]
+        assert notes.take_ahead("k") is None
+        notes.ask_ahead("k", lambda: answers[1])
+        now[0] += FRESH_WITHIN
+        assert notes.take_ahead("k") is None
+
+
+def begun(script: Script) -> Upload:
+    """Begin an upload that can be completed."""
+    tags = "InitiateMultipartUploadResult", "CompleteMultipartUploadResult"
+    first, last = (f"<{tag}>{{}}</{tag}>" for tag in tags)
+    script.on("InitiateMultipartUpload", ok(first.format("<UploadId>u</UploadId>")))
+    script.on("CompleteMultipartUpload", ok(last.format("<ETag>e-1</ETag>"), etag='"e-1"'))
+    return script.parts.multipart.start_upload("k", NEW)
 
 
 class TestCopies:
