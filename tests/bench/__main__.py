@@ -32,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--subjects", default="*", help="columns, as patterns by ','")
     parser.add_argument("--size", action="append", default=[], metavar="NAME=N")
     parser.add_argument("--list", action="store_true", help="name all rows, columns and sizes")
-    parser.add_argument("--stages", default="memory,rows", help="of memory, rows, scale")
+    stages = "start,memory,rows"
+    parser.add_argument("--stages", default=stages, help="of start, memory, rows, scale")
     parser.add_argument("--scale", action="store_true", help="the same as --stages scale")
     parser.add_argument("--counts", default=COUNTS, help="objects, for the stage scale")
     parser.add_argument("--report", nargs="+", type=Path, metavar="JSON", help="only render these")
@@ -77,6 +78,8 @@ def main() -> None:
     file = options.json or ("results.json" if "rows" in stages else f"{stages[0]}.json")
     session = Session(profile, found, options.out, file)
     try:
+        if "start" in stages:
+            session.start()
         if "memory" in stages:
             session.memory()
         if "rows" in stages:

@@ -4,7 +4,8 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from tests.bench.claims import ratio, rows_of
+from tests.bench.claims import rows_of
+from tests.bench.judging import ratio
 from tests.bench.plan import workloads
 from tests.bench.results import Run
 

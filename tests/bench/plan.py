@@ -54,7 +54,7 @@ class Profile:
     repeat: int = 3
     timeout: float = 60.0
     enough: float = 6.0
-    minutes: float = 30.0
+    minutes: float = 40.0
     extras: bool = True
 
 

@@ -54,6 +54,7 @@ class Run:
         facts: versions, sizes, machine; by name.
         light: by latency as text, what plain HTTP loops reached.
         memory: by name, MiB of resident memory of a tagfs mount.
+        start: by command, what its start took.
         scale: rows of the scale stage.
     """
 
@@ -61,6 +62,7 @@ class Run:
     results: list[Result] = field(default_factory=list)
     light: dict[str, dict[str, float]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
+    start: dict[str, dict[str, float]] = field(default_factory=dict)
     scale: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, file: Path) -> None:
@@ -94,6 +96,7 @@ def load(files: Iterable[Path]) -> Run:
     for text in texts:
         merged.light.update(text["light"])
         merged.memory.update(text["memory"])
+        merged.start.update(text.get("start", {}))
         merged.scale = text["scale"] or merged.scale
         found: dict[tuple[str, str, float], list[Result]] = {}
         for row in text["results"]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tagfs import __version__
-from tests.bench import light, memory, scale, tables
+from tests.bench import light, memory, scale, start, tables
 from tests.bench.plan import Cell, Profile, buckets, rows
 from tests.bench.results import Result, Run, load, machine
 from tests.bench.running import Runner
@@ -99,6 +99,13 @@ class Session:
 
         sizes = self.profile.sizes
         memory.measure(list(self.subjects), large=sizes.large, files=sizes.small, report=report)
+
+    def start(self) -> None:
+        """Measure how long commands take to start."""
+        for name, figures in start.measure():
+            self.run.start[name] = figures
+            self.note(f"{name}: " + ", ".join(f"{v:.3f} {unit}" for unit, v in figures.items()))
+        self.save()
 
     def scale(self, counts: list[int]) -> None:
         """Measure cost against the number of objects."""

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.claims import PEERS, below_one, claims, ratio, rows_of
+from tests.bench.claims import below_one, claims, rows_of
+from tests.bench.judging import DEFERRED, PEERS, SETTLED, ratio
 from tests.bench.plan import workloads
 from tests.bench.results import Cell, Run, cell
 from tests.bench.workload import Workload
@@ -23,7 +24,8 @@ _MEANING = """\
 Seconds, medians ± half the spread; (n) runs where it was not {repeat}. *closed*: when the tool
 returned, where that was before the service had the content. `> 60`: not done by then. `*`: the
 service had a core to more than 85 %, so the row measures the service too. *s3fs / tagfs*: how many
-times as long s3fs took; *peer / listing*: the fastest of all peers by `attributes=listing`.
+times as long s3fs took; *rclone / local*: rclone by `durability=local`, which answer `close` as
+early; *peer / listing*: the fastest of all peers by `attributes=listing`.
 """
 
 
@@ -31,6 +33,8 @@ def report(run: Run, notes: str) -> str:
     """Return the whole page."""
     rows = workloads(rows_of(run))
     parts = [_HEAD, _facts(run), _judged(run, rows), _slower(run, rows, notes)]
+    if run.start:
+        parts.append(_start(run))
     if run.light:
         parts.append(_light(run))
     if run.results:
@@ -60,10 +64,12 @@ def _slower(run: Run, rows: list[Workload], notes: str) -> str:
     found = below_one(run, rows)
     if not found:
         return ""
-    lines = ["## Where a peer is faster, and why", ""]
-    for workload, latency, value in found:
+    lines = ["## Where a peer of the same promise is faster, and why", ""]
+    for workload, latency, subject, value in found:
         why = note(notes, workload.id, latency) or "no remark yet"
-        at = f"{workload.title} at {latency * 1000:g} ms"
+        at = f"{workload.title} at {latency * 1000:g} ms" + f", close {subject}" * (
+            subject != "tagfs"
+        )
         lines.append(f"- **{at}**: {value} x of {value.other}. {why}")
     return "\n".join(lines) + "\n"
 
@@ -89,6 +95,14 @@ def _light(run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _start(run: Run) -> str:
+    lines = ["## Start of commands that do nothing: medians", ""]
+    lines += ["| command | CPU seconds | seconds |", "|---|---|---|"]
+    for name, figures in run.start.items():
+        lines.append(f"| {name} | {figures['CPU s']:.3f} | {figures['s']:.3f} |")
+    return "\n".join(lines) + "\n"
+
+
 def _columns(run: Run, latency: float) -> list[tuple[str, str]]:
     titles = {r.subject: r.subject_title for r in run.results if r.latency == latency}
     return [(subject, titles[subject]) for subject in _ORDER if subject in titles]
@@ -106,14 +120,15 @@ def _seconds(run: Run, rows: list[Workload], latency: float) -> str:
     lines.append(
         "| workload | "
         + " | ".join(t for _, t in columns)
-        + " | s3fs / tagfs | rclone / tagfs | peer / listing |"
+        + " | s3fs / tagfs | rclone / tagfs | rclone / local | peer / listing |"
     )
-    lines.append("|---" * (len(columns) + 4) + "|")
+    lines.append("|---" * (len(columns) + 5) + "|")
     for row in _measured(run, rows, latency):
         cells = [time_text(cell(run.of(row.id, s, latency)), repeat) for s, _ in columns]
         better = [
-            ratio(run, row.id, latency, others=("s3fs",)),
-            ratio(run, row.id, latency, others=("rclone", "rclone-full")),
+            ratio(run, row.id, latency, others=SETTLED),
+            ratio(run, row.id, latency, others=DEFERRED),
+            ratio(run, row.id, latency, "local", DEFERRED),
             ratio(run, row.id, latency, "listing", (*PEERS, "rclone-times")),
         ]
         cells += [str(value) if value else "" for value in better]

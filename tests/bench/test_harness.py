@@ -1,5 +1,6 @@
 """The benchmark itself: what it counts, what it calls met, and how a failing row is reported."""
 
+import itertools
 import json
 import os
 import time
@@ -7,10 +8,10 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from tests.bench import tables
-from tests.bench.claims import claims, ratio
+from tests.bench import start, tables
+from tests.bench.made_up import result, run_of
 from tests.bench.plan import FULL, TINY_PROFILE, buckets, rows, workloads
-from tests.bench.results import Result, Run, cell, load
+from tests.bench.results import Run, load
 from tests.bench.running import Runner
 from tests.bench.service import serving
 from tests.bench.subjects import subjects
@@ -20,64 +21,12 @@ from tests.bench.workload import SHARED, Sizes, Workload
 SIZES = TINY_PROFILE.sizes
 
 
-def result(subject: str, *seconds: float, workload: str = "cat", latency: float = 0.02, **more):
-    return [
-        Result(workload, f"{workload}!", subject, subject, latency, s, s, **more) for s in seconds
-    ]
-
-
-def run_of(*groups: list[Result]) -> Run:
-    return Run(results=[one for group in groups for one in group])
-
-
-class TestFigures:
-    def test_a_cell_is_the_median_and_half_the_distance(self):
-        found = cell(result("tagfs", 1.0, 5.0, 2.0))
-        assert found is not None
-        assert (found.seconds, found.spread, found.runs) == (2.0, 2.0, 3)
-
-    def test_failed_runs_do_not_count_while_others_succeeded(self):
-        found = cell([*result("s3fs", 9.0, error="broken"), *result("s3fs", 1.0)])
-        assert found is not None
-        assert (found.seconds, found.error) == (1.0, "")
-
-    def test_the_better_peer_counts_and_one_that_was_ended_is_a_lower_bound(self):
-        ended = result("s3fs", 60.0, timed_out=True, error="not done in 60 s")
-        run = run_of(result("tagfs", 2.0), ended, result("rclone", 90.0))
-        found = ratio(run, "cat", 0.02)
-        assert found is not None
-        assert (found.value, found.at_least, found.other) == (30.0, True, "s3fs")
-        assert str(found) == "≥ 30"
-
-    def test_a_failed_peer_is_no_peer_and_a_failed_tagfs_meets_nothing(self):
-        broken = result("s3fs", 0.1, error="broken")
-        assert ratio(run_of(result("tagfs", 2.0), broken), "cat", 0.02) is None
-        own = run_of(result("tagfs", 0.1, error="broken"), result("rclone", 9.0))
-        found = ratio(own, "cat", 0.02)
-        assert found is not None
-        assert found.value == 0
-
-    @pytest.mark.parametrize(("seconds", "met"), [(1.0, True), (3.0, False)])
-    def test_five_times_means_five_times(self, seconds, met):
-        run = run_of(result("tagfs", seconds), result("s3fs", 10.0), result("rclone", 11.0))
-        line = next(c for c in claims(run, workloads(SIZES)) if "5 x" in c.text)
-        assert line.met is met
-        assert "cat" in line.figures
-
-    def test_what_was_not_measured_is_neither_met_nor_missed(self):
-        assert {c.met for c in claims(Run(), workloads(SIZES))} == {None}
-
-    def test_memory_is_judged_by_every_figure_of_its_kind(self):
-        run = Run(memory={"idle, tagfs": 60.0, "idle, tagfs on OSS": 90.0})
-        line = next(c for c in claims(run, workloads(SIZES)) if "idle" in c.text)
-        assert line.met is False
-
-    @pytest.mark.parametrize(("seconds", "met"), [(11.0, True), (16.0, False)])
-    def test_linear_means_ten_times_as_long_for_ten_times_as_many(self, seconds, met):
-        row = {"shape": "flat", "objects": 1000, "ls, s": 1.0, "find, s": 1.0}
-        more = {**row, "objects": 10_000, "ls, s": seconds, "find, s": "not done in 120 s"}
-        line = next(c for c in claims(Run(scale=[row, more]), []) if "linear" in c.text)
-        assert line.met is met
+def test_the_start_of_every_command_is_measured():
+    first = list(itertools.islice(start.measure(), 2))
+    assert [name for name, _ in first] == ["python -c pass", "tagfs --version"]
+    (_, python), (_, tagfs) = first
+    assert 0 < python["CPU s"] < tagfs["CPU s"]
+    assert tagfs["s"] > 0
 
 
 class TestReport:
