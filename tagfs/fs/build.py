@@ -60,7 +60,7 @@ def build(env: FsContext, status: Callable[[], dict[str, Any]]) -> Parts:
     """Make the parts of a tree; `status` is what `user.tagfs.status` shows."""
     held = env.choices.uploads_behind
     pending = PendingChanges(env.clock, ChangeThreads(held))
-    files = HandleTable(env, Journal(pending))
+    files = HandleTable(env, Journal(pending, env.clock))
     due = DeferredWork(
         DeferredAttributes(pending, env.clock),
         pending,

@@ -14,23 +14,26 @@ def replace_file(
     `directory` is the descriptor of what `name` is relative to, None for a path. With `lasting`
     the new file survives a power cut as well.
     """
-    path = Path(name)
-    temporary = path.with_name(f"{path.name.partition('.')[0]}.tmp")
+    path = os.fspath(name)
+    place, last = os.path.split(path)
+    temporary = os.path.join(place, f"{last.partition('.')[0]}.tmp")  # noqa: PTH118  (twice as fast)
     fd = os.open(temporary, _FLAGS, 0o600, dir_fd=directory)
-    with os.fdopen(fd, "wb", buffering=0) as file:
+    try:
         left = data
         while left:
-            left = left[file.write(left) :]
+            left = left[os.write(fd, left) :]
         if lasting:
             os.fsync(fd)
+    finally:
+        os.close(fd)
     os.replace(temporary, path, src_dir_fd=directory, dst_dir_fd=directory)
     if lasting and directory is not None:
         os.fsync(directory)
     elif lasting:
-        sync_path(path.parent)
+        sync_path(place or ".")
 
 
-def sync_path(path: Path) -> None:
+def sync_path(path: Path | str) -> None:
     """Put a file, or the names in a directory, on the disk."""
     opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

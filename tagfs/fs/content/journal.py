@@ -3,11 +3,11 @@
 `<token>.data` holds the bytes, `<token>.json` says which object they are to become. The note is
 written before an upload begins and deleted after it succeeded, so what a crash leaves behind can
 always be finished. While an upload takes longer than a moment, or has failed, data and note are
-also made to survive a power cut: the queue of what is pending says when.
+also made to survive a power cut. One change of the queue of what is pending is about all of them:
+most files are uploaded by then, and cost that queue nothing.
 """
 
 import contextlib
-import functools
 import logging
 import os
 import secrets
@@ -15,8 +15,10 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from tagfs.errors import StagingFull
+from tagfs.fs.clock import Clock
 from tagfs.fs.content.journal_entries import FileEntry, Phase, RenameEntry, RenamePhase, render_note
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.pending.change import Kind, Work
@@ -33,13 +35,19 @@ nothing either way, because the kernel keeps what was written.
 """
 
 
+_SWEEP: Final = "the staged files of slow uploads"
+"""The one subject of the queue that the journal has."""
+
+
 class Journal:
     """Writes and deletes the notes of one mount's staging directory. Thread-safe."""
 
-    def __init__(self, pending: PendingChanges) -> None:
+    def __init__(self, pending: PendingChanges, clock: Clock) -> None:
         self._pending = pending
+        self._clock = clock
         self._lock = threading.Lock()
-        self._unsynced: dict[Path, int] = {}  # staged file -> descriptor
+        self._unsynced: dict[Path, tuple[int, float]] = {}  # file -> descriptor, when it is due
+        self._is_awaited = False  # a sweep is to come
 
     def write(self, staged: StagedFile, entry: FileEntry) -> None:
         """Write down what a staged file is for; the note is there when this returns.
@@ -47,13 +55,19 @@ class Journal:
         Raises:
             StagingFull: the disk has no room even for that.
         """
-        _write(note_path(staged.path), replace(entry, recorded_ns=time.time_ns()))
+        _write(note_path(staged.path), entry)
         if entry.phase is not Phase.COMMITTING:
             return
+        if not self._pending.accepts(Kind.SYNC):
+            self.sync(staged)
+            return
         with self._lock:
-            self._unsynced[staged.path] = staged.fd
-        work = Work(functools.partial(self._sync_slow, staged.path))
-        if not self._pending.add(staged.path, Kind.SYNC, work, SYNC_AFTER):
+            self._unsynced.pop(staged.path, None)  # what is due last stands last
+            self._unsynced[staged.path] = (staged.fd, self._clock() + SYNC_AFTER)
+            if self._is_awaited:
+                return
+            self._is_awaited = True
+        if not self._pending.add(_SWEEP, Kind.SYNC, Work(self._sweep), SYNC_AFTER):
             self.sync(staged)
 
     def sync(self, staged: StagedFile) -> None:
@@ -64,30 +78,41 @@ class Journal:
     def remove(self, staged: StagedFile) -> None:
         """Delete the note: the service has what the staged file holds."""
         self._forget(staged.path)
-        note_path(staged.path).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(note_path(staged.path))  # noqa: PTH108  (a Path costs as much)
 
     def _forget(self, path: Path) -> None:
         """Sync a file no more; what has begun goes on by a descriptor of its own."""
         with self._lock:
             self._unsynced.pop(path, None)
-        self._pending.cancel(path, Kind.SYNC, wait=False)
 
-    def _sync_slow(self, path: Path) -> None:
-        """Sync a file whose upload takes longer than a moment."""
+    def _sweep(self) -> None:
+        """Sync the files whose uploads take longer than a moment; come back for the others."""
+        while (due := self._take_due()) is not None:
+            path, fd = due
+            try:
+                _sync(fd, path)
+            finally:
+                os.close(fd)
+
+    def _take_due(self) -> tuple[Path, int] | None:
+        """Return a file that is due and a descriptor of it, to be closed; None if there is none."""
         with self._lock:
-            fd = self._unsynced.pop(path, None)
-            if fd is None:  # the upload has ended just now
-                return
-            fd = os.dup(fd)
-        try:
-            _sync(fd, path)
-        finally:
-            os.close(fd)
+            path, (fd, due) = next(iter(self._unsynced.items()), (None, (-1, 0.0)))
+            delay = due - self._clock()
+            if path is not None and delay <= 0:
+                taken = path, os.dup(fd)
+                del self._unsynced[path]
+                return taken
+            self._is_awaited = path is not None
+        if path is not None:
+            self._pending.add(_SWEEP, Kind.SYNC, Work(self._sweep), delay)
+        return None
 
 
-def note_path(data_path: Path) -> Path:
+def note_path(data_path: Path) -> str:
     """Return where the note of a staged file is."""
-    return data_path.with_suffix(".json")
+    return f"{str(data_path).removesuffix('.data')}.json"
 
 
 class RenameJournal:
@@ -130,7 +155,7 @@ class RenameJournal:
         self._path.unlink(missing_ok=True)
 
 
-def _write(path: Path, entry: FileEntry | RenameEntry, *, lasting: bool = False) -> None:
+def _write(path: Path | str, entry: FileEntry | RenameEntry, *, lasting: bool = False) -> None:
     """Put a note in place at once; a `lasting` one survives a power cut.
 
     Raises:
@@ -149,6 +174,6 @@ def _sync(fd: int, path: Path) -> None:
         os.fdatasync(fd)
         with contextlib.suppress(FileNotFoundError):  # the upload ended meanwhile
             sync_path(note)
-            sync_path(note.parent)
+            sync_path(path.parent)
     except OSError as error:
         log.warning("%s: %s: %s", path, Kind.SYNC.value, error)

@@ -128,11 +128,18 @@ class RenameEntry:
     recorded_ns: int = 0
 
 
+_FILE_FIELDS: Final = tuple(each.name for each in fields(FileEntry))
+_RENAME_FIELDS: Final = tuple(each.name for each in fields(RenameEntry))
+_ENCODER: Final = json.JSONEncoder(default=asdict)
+"""Made once: a note is written at each close that the local disk answers."""
+
+
 def render_note(entry: FileEntry | RenameEntry) -> str:
     """Write a note."""
     kind = "rename" if isinstance(entry, RenameEntry) else "file"
-    values = {each.name: getattr(entry, each.name) for each in fields(entry)}
-    return json.dumps({"version": VERSION, "kind": kind, **values}, default=asdict)
+    names = _RENAME_FIELDS if isinstance(entry, RenameEntry) else _FILE_FIELDS
+    values = {name: getattr(entry, name) for name in names}
+    return _ENCODER.encode({"version": VERSION, "kind": kind, **values})
 
 
 def parse_note(text: str) -> FileEntry | RenameEntry:

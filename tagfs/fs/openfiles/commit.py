@@ -6,6 +6,7 @@ then the note beside the staged file says what the file was to become, and `tagf
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -287,6 +288,7 @@ class Committer:
             begun=self._sent(),
             part_size=self._part_size,
             phase=Phase.UNLINKED if unlinked else phase,
+            recorded_ns=time.time_ns(),
         )
         if entry != self._noted:
             self._journal.write(staged, entry)

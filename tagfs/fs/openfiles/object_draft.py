@@ -3,18 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Final, Literal
+from typing import Literal
 
 from tagfs.errors import TooManyTags
-from tagfs.fs.content.upload_target import UploadTarget
+from tagfs.fs.content.upload_target import TIMES, UploadTarget
 from tagfs.fs.mapping.inheritance import Inherited, merged_metadata, take_over
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.mapping.posix_metadata import ATTRIBUTE_NAMES, Attributes, parse_attributes
 from tagfs.store.objects import NOTHING, Keep, NewObject, ObjectInfo, ObjectType
 from tagfs.store.tags import NO_TAGS, TagSet
-
-_TIMES: Final = frozenset({"mtime", "ctime", "mtime-size"})
-"""What a write changes. The atime is what a program set, and stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +128,7 @@ class ObjectDraft:
                 metadata["mtime-size"] = str(size)
         elif base is not None and base.detail is not None:
             kept = base.detail.metadata
-            metadata.update({k: v for k, v in kept.items() if k in ATTRIBUTE_NAMES - _TIMES})
+            metadata.update({k: v for k, v in kept.items() if k in ATTRIBUTE_NAMES - TIMES})
         return metadata
 
     def to_target(
@@ -139,9 +136,7 @@ class ObjectDraft:
     ) -> UploadTarget:
         """Return what a file of `size` bytes is to become at `key`; `base`: what it derives from.
 
-        A new file is created where nothing is, without a question for tags to keep. An upload that
-        begins while it is written cannot be tried twice, and the key may have been taken since it
-        was looked up: so that keeps whatever tags are there.
+        A new file is created where nothing is, without a question for tags to keep.
         """
         is_first = base is None and self.replaces is None
         new = NewObject(
@@ -153,18 +148,12 @@ class ObjectDraft:
             exclusive=is_first,
             annotations_of=self.annotations_of,
         )
-        streamed = new
-        if stored and not self.times_set:
-            timeless = {k: v for k, v in new.metadata.items() if k not in _TIMES}
-            streamed = replace(new, metadata=timeless)
-        if base is None and not self.exclusive:
-            streamed = replace(streamed, exclusive=False, tags=self.kept_tags)
         return UploadTarget(
             key=key,
             new=new,
-            streamed=streamed,
             base=base,
             replaced=self.replaces,
+            is_timeless=stored and not self.times_set,
             exclusive=self.exclusive,
             kept=self.kept_tags,
             appendable=appendable,

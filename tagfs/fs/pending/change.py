@@ -78,6 +78,11 @@ class Change:
     failures: int = 0
 
     @property
+    def waits(self) -> bool:
+        """Whether it can still be begun when its time has come."""
+        return self.state is State.WAITING
+
+    @property
     def is_busy(self) -> bool:
         """Whether a thread has it: it can neither be claimed nor added to."""
         return self.state in (State.RUNNING, State.ENDING)

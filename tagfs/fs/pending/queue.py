@@ -40,13 +40,17 @@ class PendingChanges:
         self._moved_on = threading.Condition(self._lock)  # a change has another state
         self._changes: dict[tuple[Hashable, Kind], Change] = {}
         self._failing = 0
-        self._scheduler = Scheduler(clock, "tagfs-pending", self._begin, _waits)
+        self._scheduler = Scheduler(clock, "tagfs-pending", self._begin, lambda one: one.waits)
         self._accepted = frozenset(Kind)
 
     @property
     def is_trusted(self) -> bool:
         """Whether more may be answered early: nothing that was fails."""
         return len(self._accepted) == len(Kind) and not self._failing
+
+    def accepts(self, kind: Kind) -> bool:
+        """Whether changes of a kind are still made: not after the end."""
+        return kind in self._accepted
 
     def find(self, subject: Hashable, kind: Kind) -> Change | None:
         """Return what waits for a subject, or runs."""
@@ -293,8 +297,3 @@ class PendingChanges:
     def _count(self, change: Change, failures: int) -> None:
         self._failing += (failures > 0) - (change.failures > 0)
         change.failures = failures
-
-
-def _waits(change: Change) -> bool:
-    """Say whether it can still be begun when its time has come."""
-    return change.state is State.WAITING

@@ -65,7 +65,7 @@ class Heritage:
         typed, path = self.is_typed(node.attributes), node.path
         with node.lock:
             draft = node.draft.inheriting(left, path, path, typed=typed)
-            node.draft = replace(draft, given=given)
+            node.draft = replace(draft, given=given) if given else draft
 
     def on_rename(self, old: str, new: str) -> None:
         """Note that a file was renamed: it may be a backup, and the next one its heir."""

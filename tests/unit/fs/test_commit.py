@@ -39,12 +39,12 @@ class Kit:
         self.bucket = MemoryBucket()
         env = environment_of(self.bucket, staging, executor)
         self.pending = PendingChanges(env.clock, ChangeThreads(1))
-        self.committer = Committer(env, Journal(self.pending), lambda: None)
+        self.committer = Committer(env, Journal(self.pending, env.clock), lambda: None)
         self.staged: StagedFile = env.staging.new_file()
 
     def to(self, key: str, tags: TagSet | None = None, *, exclusive: bool = True) -> UploadTarget:
         new = OURS if tags is None else replace(OURS, tags=tags)
-        to = UploadTarget(key=key, new=new, streamed=new, base=None, exclusive=exclusive)
+        to = UploadTarget(key=key, new=new, base=None, exclusive=exclusive)
         return to if tags is None else replace(to, kept=tags)
 
     def found(self, key: str) -> tuple[dict[str, str], dict[str, str]]:

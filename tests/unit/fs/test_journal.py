@@ -23,7 +23,7 @@ class Disk:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock, self.pool = FakeClock(), ScriptedPool()
         self.pending = PendingChanges(self.clock, ChangeThreads(1, lambda _n, _name: self.pool))
-        self.journal = Journal(self.pending)
+        self.journal = Journal(self.pending, self.clock)
         self.staged = StagingArea(directory).new_file()
         self.synced: list[str] = []
         self.fails: OSError | None = None
@@ -43,7 +43,7 @@ class Disk:
     def both(self) -> list[str]:
         """What is synced once: the file, its note, the directory."""
         path = self.staged.path
-        return [path.name, note_path(path).name, path.parent.name]
+        return [path.name, Path(note_path(path)).name, path.parent.name]
 
     def write(self, phase: Phase = Phase.COMMITTING) -> None:
         self.journal.write(self.staged, entry(self.staged, phase))
@@ -105,7 +105,31 @@ def test_an_upload_that_ends_in_time_leaves_nothing_to_do(disk: Disk, what: str)
     getattr(disk.journal, what)(disk.staged)
     now = list(disk.synced)
     assert now == ([] if what == "remove" else disk.both)
+    disk.pass_time(SYNC_AFTER)
+    assert disk.synced == now
     assert disk.pending.all(Kind.SYNC) == []
+
+
+def test_of_many_files_each_is_synced_when_its_own_upload_takes_long(
+    disk: Disk, tmp_path: Path
+) -> None:
+    """However many there are, one change waits for all of them."""
+    staged = [StagingArea(tmp_path).new_file() for _ in range(3)]
+    for file in staged:
+        disk.journal.write(file, entry(file, Phase.COMMITTING))
+        disk.clock.advance(SYNC_AFTER / 4)
+    assert len(disk.pending.all(Kind.SYNC)) == 1
+    disk.journal.write(staged[0], entry(staged[0], Phase.COMMITTING))  # of another name, now
+    disk.journal.remove(staged[1])
+    disk.pass_time(SYNC_AFTER / 2)
+    assert disk.synced == []
+    disk.pass_time(SYNC_AFTER / 3)
+    assert disk.synced[::3] == [staged[2].path.name]
+    disk.pass_time(SYNC_AFTER)
+    assert disk.synced[::3] == [staged[2].path.name, staged[0].path.name]
+    assert disk.pending.all(Kind.SYNC) == []
+    for file in staged:
+        file.close()
 
 
 def test_a_disk_that_is_slow_keeps_no_upload_waiting(disk: Disk) -> None:
@@ -118,7 +142,7 @@ def test_a_disk_that_is_slow_keeps_no_upload_waiting(disk: Disk) -> None:
     assert disk.reached.wait(60)
     disk.journal.remove(disk.staged)
     assert syncing.is_alive()
-    assert not note_path(disk.staged.path).exists()
+    assert not Path(note_path(disk.staged.path)).exists()
     disk.staged.close()
     disk.go_on.set()
     syncing.join(60)

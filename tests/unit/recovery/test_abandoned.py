@@ -36,9 +36,10 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def staged(directory: Path) -> Iterator[StagedFile]:
     """A file whose close has begun."""
-    pending = PendingChanges(FakeClock(), ChangeThreads(1))
+    clock = FakeClock()
+    pending = PendingChanges(clock, ChangeThreads(1))
     staged = StagingArea(directory).new_file()
-    Journal(pending).write(staged, ENTRY)
+    Journal(pending, clock).write(staged, ENTRY)
     yield staged
     staged.close()
     pending.close()
