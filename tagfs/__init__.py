@@ -8,9 +8,7 @@
 The names below are loaded when they are used, for commands do without them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all that a process begins with
 if TYPE_CHECKING:
     from tagfs.api import Bucket, ObjectFacts, ObjectTags
 
@@ -25,5 +23,7 @@ def __getattr__(name: str) -> object:
         AttributeError
     """
     if name in __all__:
-        return getattr(import_module("tagfs.api"), name)
+        from tagfs import api  # noqa: PLC0415
+
+        return getattr(api, name)
     raise AttributeError(f"module 'tagfs' has no attribute {name!r}")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from tagfs.terminal.loading import Loading
+
 
 @click.command("demo")
 @click.argument("mountpoint", type=click.Path(path_type=Path, readable=False), required=False)
@@ -15,6 +17,7 @@ import click
 )
 def demo_command(mountpoint: Path | None, service: str) -> None:
     """Show a mounted bucket with tags, with no account: a local service, filled and mounted."""
-    from tagfs.demo import SERVICES, run_demo  # noqa: PLC0415  (loads the client, which its help does without)
+    with Loading():
+        from tagfs.demo import SERVICES, run_demo  # noqa: PLC0415  (loads the client)
 
     run_demo(mountpoint, SERVICES[service])

@@ -6,6 +6,7 @@ import click
 
 from tagfs.errors import TagfsError
 from tagfs.extras import EMULATOR, how_to_add
+from tagfs.terminal.loading import Loading
 
 
 @click.command(
@@ -17,7 +18,8 @@ from tagfs.extras import EMULATOR, how_to_add
 def emulator_command(arguments: tuple[str, ...]) -> None:
     """Run a local object-storage service (see `tagfs emulator --help`)."""
     try:
-        from tagfs.emulator.__main__ import main as emulator_main  # noqa: PLC0415  (an extra)
+        with Loading():
+            from tagfs.emulator.__main__ import main as emulator_main  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise TagfsError(f"the emulator needs {how_to_add(EMULATOR)} ({error})") from None
     sys.exit(emulator_main(list(arguments)))

@@ -14,6 +14,7 @@ from tagfs.host.remount import OF_TABLE, remount
 from tagfs.manual.completion import complete_options
 from tagfs.manual.mount_options import help_text
 from tagfs.monitoring import logs
+from tagfs.terminal.loading import Loading
 
 
 @click.command("mount", epilog=help_text())
@@ -58,7 +59,8 @@ def mount_command(url: str, mountpoint: Path, options: tuple[str, ...], foregrou
     )
     check_apart(directory, {name: getattr(chosen, name) for name in names})
     tag_policy(chosen)  # what is wrong with its rules is said here
-    from tagfs.session import serve  # noqa: PLC0415  (after what is mistyped has been said)
+    with Loading():
+        from tagfs.session import serve  # noqa: PLC0415  (after what is mistyped has been said)
 
     if foreground:
         if chosen.log_file is None:

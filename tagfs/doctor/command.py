@@ -12,6 +12,7 @@ from tagfs.config.resolve import choose
 from tagfs.config.settings import parse_url, split_options
 from tagfs.doctor.findings import Level
 from tagfs.manual.completion import complete_options
+from tagfs.terminal.loading import Loading
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "red"}
 
@@ -40,7 +41,8 @@ def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: boo
     Each line is ok, a warning or FAIL. Without --write nothing is changed. Exit status 1: something
     fails.
     """  # noqa: D301  (click reads the control character)
-    from tagfs.doctor.run import examine  # noqa: PLC0415  (loads what others do without)
+    with Loading():
+        from tagfs.doctor.run import examine  # noqa: PLC0415  (loads what others do without)
 
     settings = choose(parse_url(url), split_options(options))
     log = logging.getLogger("tagfs")  # findings are reported once, here

@@ -4,6 +4,7 @@ The fork comes first: threads, pools and locks that were made before it would be
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -15,18 +16,28 @@ def run_in_background(work: Callable[[Callable[[], None]], None]) -> None:
     """Run `work(ready)` in a child; return when it called `ready`, exit 1 when it failed before.
 
     `work` raises what is wrong; its message is written to stderr here, where a user reads it.
+    Ctrl-C until then ends the child too, and is waited for.
     """
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.fork() == 0:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a child is never left unknown
+    child = os.fork()
+    if child == 0:
         os.close(reader)
         _child(work, writer)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        reported = pipe.read()
-    if reported == READY:
-        return
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            reported = pipe.read()
+        if reported == READY:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # or it could say 130 of what is mounted
+            return
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)  # its session is its own: no terminal tells it
+        os.waitpid(child, 0)
+        raise
     message = reported.decode("utf-8", "replace").strip() or "it ended before it was mounted"
     sys.stderr.write(f"tagfs: {message}\n")
     sys.exit(1)
@@ -51,7 +62,7 @@ def _passed_on(number: int) -> bool:
 def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
     status = 1
     reported = False
-    inherited = _inherited()
+    inherited: list[int] = []
 
     def report(message: bytes) -> None:
         nonlocal reported
@@ -70,7 +81,9 @@ def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
         report(READY)
 
     try:
+        inherited += _inherited()
         os.setsid()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         work(ready)
         status = 0
     except BaseException as error:  # noqa: BLE001  (whatever it is, the parent reports it)

@@ -8,6 +8,7 @@ import click
 from tagfs.config.resolve import check_usage, chosen_cache_dir
 from tagfs.config.settings import split_options
 from tagfs.terminal.format import count_text
+from tagfs.terminal.loading import Loading
 
 
 @click.command("recover")
@@ -44,10 +45,11 @@ def recover_command(
     if discard and not target:
         raise click.UsageError("--discard deletes what was exported: it needs --export")
     # Here, because a mount does without a progress bar and all that finishing needs.
-    from tagfs.recovery import export, listing as lists, recover  # noqa: PLC0415
-    from tagfs.recovery.export import Exporter  # noqa: PLC0415
-    from tagfs.recovery.output import Output  # noqa: PLC0415
-    from tagfs.recovery.run import RecoveryRun  # noqa: PLC0415
+    with Loading():
+        from tagfs.recovery import export, listing as lists, recover  # noqa: PLC0415
+        from tagfs.recovery.export import Exporter  # noqa: PLC0415
+        from tagfs.recovery.output import Output  # noqa: PLC0415
+        from tagfs.recovery.run import RecoveryRun  # noqa: PLC0415
 
     chosen = split_options(options)
     check_usage(chosen)

@@ -17,6 +17,7 @@ from tagfs.host.mount_table import find_mount, present_mounts
 from tagfs.manual.completion import complete_mounts
 from tagfs.status import query, render
 from tagfs.status.query import Report, State
+from tagfs.terminal.loading import Loading
 
 _SHORTEST = 0.1  # seconds between two looks
 
@@ -101,8 +102,9 @@ def _width() -> int | None:
 
 
 def _watch(mountpoint: Path | None, seconds: float, interrupted: threading.Event) -> None:
-    from rich.live import Live  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    with Loading():
+        from rich.live import Live  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
 
     with Live(auto_refresh=False, screen=False) as live:
         while not interrupted.is_set():

@@ -9,8 +9,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-INTERRUPTED: Final = 130
-"""Exit status of what Ctrl-C ended: 128 and the signal's number, as with shells."""
+from tagfs.terminal.loading import INTERRUPTED, Loading
 
 HELP: Final = ["-h", "--help"]
 """What asks any command for its help."""
@@ -45,7 +44,8 @@ class Later:
 
     def load(self) -> click.Command:
         """Import the command."""
-        found = getattr(importlib.import_module(self.module), self.name)
+        with Loading():
+            found = getattr(importlib.import_module(self.module), self.name)
         assert isinstance(found, click.Command)  # noqa: S101  (our own table names it)
         return found
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -11,7 +12,9 @@ from click.testing import CliRunner
 
 from tagfs.cli import COMMANDS, main_group
 from tagfs.manual.examples import commands
-from tagfs.terminal.lazy_group import INTERRUPTED, LazyGroup
+from tagfs.terminal.lazy_group import LazyGroup
+from tagfs.terminal.loading import INTERRUPTED
+from tests.interrupts import ENDED, spread
 
 pytestmark = pytest.mark.slow
 """Each of these starts processes."""
@@ -33,34 +36,24 @@ except SystemExit:
 sys.stderr.write("\\n" + json.dumps(list(sys.modules)))
 """
 
-INTERRUPT = """
-import os, sys
+STRUCK = """
+import os, signal, weakref
+from tagfs.terminal.loading import Loading, keep_interrupts
 
-class Interrupt:
-    left = 0
+class Names:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGINT)
 
-    def find_spec(self, *_arguments):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
+class Thing:
+    pass
 
-def begin(number):
-    Interrupt.left = number
-    sys.meta_path.insert(0, Interrupt())
-    sys.argv = ["tagfs", *sys.argv[1:]]
-    from tagfs.__main__ import main
-    main()
+def release():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    del thing
+    return reference
 
-import tagfs.__main__  # a file of a few lines: what can be interrupted is all that it imports
-for number in range(1, 400, 4):
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
-        begin(number)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(status)
-    if status != 130:
-        break
+keep_interrupts()
 """
 
 
@@ -117,12 +110,53 @@ def _look(done: subprocess.CompletedProcess[str]) -> None:
     assert len(imported) < MOST
 
 
-@pytest.mark.parametrize("words", ["--version", "mount --help"])
-def test_an_interrupt_while_it_is_imported_is_silent(words: str) -> None:
-    done = run(INTERRUPT, *words.split())
-    *interrupted, whole = done.stdout.split()
-    assert (set(interrupted), whole, done.stderr) == ({"130"}, "0", "")
-    assert len(interrupted) > 10
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--version",
+        "mount --help",
+        "mount s3://bucket /nowhere",
+        "umount /nowhere",
+        "status",
+        "recover {empty}",
+        "emulator --help",
+        "tag set --help",
+        "nonsense",
+    ],
+)
+def test_an_interrupt_of_its_start_is_silent(words: str, tmp_path: Path) -> None:
+    whole, *struck = spread(*words.format(empty=tmp_path).split(), moments=32)
+    assert whole.status in {0, 1, 2}
+    for end in struck:
+        assert end.status in {*ENDED, whole.status}, end
+        assert end.stderr in {"", whole.stderr}
+    assert sum(end.status in ENDED for end in struck) > 10
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "with Loading():\n    class Named:\n        name = Names()",
+        "with Loading():\n    release()",
+    ],
+)
+def test_an_interrupt_of_an_import_is_not_lost(code: str) -> None:
+    """Where Python would make another exception of it, or none."""
+    done = run(f"{STRUCK}\n{code}\nprint('went on')")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_nor_is_one_that_strikes_a_destructor() -> None:
+    code = "try:\n    release()\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('caught')"
+    done = run(f"import time\n{STRUCK}\n{code}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "caught\n", "")
+
+
+def test_who_ignores_interrupts_goes_on_doing_so() -> None:
+    code = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwith Loading():\n    release()"
+    done = run(f"{STRUCK}\n{code}\nprint('went on')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")
 
 
 def _interrupted(*_arguments: object) -> None:
