@@ -32,7 +32,7 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
     try:
         return open_catalogue(settings.cache_dir, name, settings.catalogue_size)
     except Unusable as error:
-        log.info("without a catalogue: %s", error)
+        log.warning("without a catalogue, and views of tags: %s", error)
         return None
 
 

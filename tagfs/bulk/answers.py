@@ -92,6 +92,8 @@ class Answers:
             SettingsError: it is too old, or there is none.
         """
         age = index_age(target)
+        if age is None and target.place.no_catalogue:
+            raise SettingsError(f"there is no index: {target.place.no_catalogue}")
         if age is None:
             raise SettingsError("there is no index of it: run tagfs index")
         if self._max_age is not None and age > self._max_age:

@@ -75,7 +75,7 @@ def _index(job: CommandRun, text: str, target: Target, *, with_detail: bool) -> 
     if place.bucket is None:
         raise SettingsError("an index needs credentials of its own: a mount would ask for each")
     if place.catalogue is None:
-        raise SettingsError("no catalogue: catalogue=off, or cache_dir is not yours alone")
+        raise SettingsError(f"no catalogue: {place.no_catalogue}")
     teller = _Teller(text)
     progress = Indexer(
         bucket=place.bucket,

@@ -62,12 +62,13 @@ class Indexer:
         """Read all keys that begin with `prefix`.
 
         Raises:
-            TagfsError: it cannot be listed.
+            TagfsError: it cannot be listed, or the catalogue takes no more.
         """
         progress = Progress()
         began = self.catalogue.begin_scan(prefix)
         self._list(prefix, progress)
         self.catalogue.flush()
+        self.catalogue.check_scan(began)
         if self.stop:
             return progress
         wanted = self.with_detail
@@ -81,6 +82,7 @@ class Indexer:
                 progress.failed += 1
                 progress.reasons = (*progress.reasons, error)[:5]
             self.on_progress(progress)
+            self.catalogue.check_scan(began)
         if not self.stop:
             self.catalogue.end_scan(prefix, began)
         self.catalogue.flush()

@@ -50,6 +50,7 @@ class OpenedBucket:
         bucket: the bucket itself; None when the mount is asked.
         versions: what its objects were; None when the mount is asked.
         catalogue: what is kept of it on this host; None when there is none.
+        no_catalogue: why there is none.
         index: what the service keeps of it itself, if it keeps such things.
         now_ns: the service's clock.
     """
@@ -62,6 +63,7 @@ class OpenedBucket:
     bucket: Bucket | None = None
     versions: VersionStore | None = None
     catalogue: Catalogue | None = None
+    no_catalogue: str = ""
     index: TagIndex | None = None
     now_ns: Callable[[], int] = time.time_ns
 
@@ -96,13 +98,13 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
         self._options = options
         self._parallel = parallel
         self._open: dict[Any, OpenedBucket] = {}
-        self._catalogues: dict[tuple[Path, str], Catalogue | None] = {}
+        self._catalogues: dict[tuple[Path, str], Catalogue | str] = {}
 
     def __exit__(self, *_: object) -> None:
         for place in self._open.values():
             place.access.close()
         for catalogue in self._catalogues.values():
-            if catalogue is not None:
+            if isinstance(catalogue, Catalogue):
                 catalogue.close()
 
     def of_bucket(self, url: BucketUrl) -> OpenedBucket:
@@ -156,21 +158,24 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
         key = (str(replace(settings.url, prefix="")), settings.endpoint, settings.region)
         if key not in self._open:
             bucket = _loaded().open_directly(settings, self._parallel)
-            catalogue = self._catalogue(settings)
+            found = self._catalogue(settings)
+            catalogue, why_not = (None, found) if isinstance(found, str) else (found, "")
             self._open[key] = OpenedBucket(
                 settings=settings,
                 access=DirectAccess(bucket, catalogue),
                 bucket=bucket,
                 versions=bucket.versions,
                 catalogue=catalogue,
+                no_catalogue=why_not,
                 index=bucket.tag_index,
                 now_ns=bucket.transport.clock.now_ns,
             )
         return self._open[key]
 
-    def _catalogue(self, settings: Settings) -> Catalogue | None:
+    def _catalogue(self, settings: Settings) -> Catalogue | str:
+        """Open the catalogue of a bucket, or say why there is none."""
         if settings.catalogue == "off":
-            return None
+            return "catalogue=off"
         name = _loaded().catalogue_name(settings)
         key = settings.cache_dir, name
         if key not in self._catalogues:
@@ -178,7 +183,7 @@ class OpenedBuckets(AbstractContextManager["OpenedBuckets"]):
                 self._catalogues[key] = open_catalogue(*key, settings.catalogue_size)
             except Unusable as error:
                 log.info("without a catalogue: %s", error)
-                self._catalogues[key] = None
+                self._catalogues[key] = str(error)
         return self._catalogues[key]
 
 

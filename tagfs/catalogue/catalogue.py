@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tagfs.catalogue.clock import CatalogueClock
-from tagfs.catalogue.database import Database
+from tagfs.catalogue.database import Database, Unusable
 from tagfs.catalogue.facts import Fact, apply
 from tagfs.catalogue.pending import Batch, PendingFacts
 from tagfs.catalogue.rows import Known, can_hold
@@ -124,25 +124,46 @@ class Catalogue:
         """Note that all below `prefix` is about to be read; return when that began.
 
         One that was cut off not long ago is gone on with.
+
+        Raises:
+            Unusable: nothing can be written.
         """
         found = self.database.read(lambda c: _unfinished(c, prefix), None)
         now = self.clock.now()
         if found is not None and self.clock.age(found) < RESUMED:
             return found
-        self.database.write(
-            lambda c: _execute(
-                c,
-                "INSERT INTO scans VALUES (?, ?, NULL) ON CONFLICT (prefix) DO UPDATE SET began=?,"
-                " ended=NULL",
-                (prefix, now, now),
-            )
+        sql = (
+            "INSERT INTO scans VALUES (?, ?, NULL) ON CONFLICT (prefix) DO UPDATE SET began=?,"
+            " ended=NULL"
         )
+        if not self.database.write(lambda c: _execute(c, sql, (prefix, now, now))):
+            raise Unusable(f"{self.database.path} cannot be written: {self.database.trouble}")
         return now
 
+    def check_scan(self, began: int) -> None:
+        """Raise Unusable if something was lost that was read since then."""
+        if self.believed_from >= began:
+            raise Unusable(
+                f"{self.database.path} lacks some of what was read: {self.database.trouble};"
+                " run it again"
+            )
+
     def end_scan(self, prefix: str, began: int) -> None:
-        """Note that all below `prefix` was read; what was not seen meanwhile is there no more."""
+        """Note that all below `prefix` was read; what was not seen meanwhile is there no more.
+
+        Raises:
+            Unusable: the catalogue has not all of it.
+        """
         self.flush()
-        self.database.write(lambda c: _end_scan(c, prefix, began, self.clock.now()))
+        self.check_scan(began)
+        if not self.database.write(lambda c: _end_scan(c, prefix, began, self.clock.now())):
+            raise Unusable(f"{self.database.path} cannot be written: {self.database.trouble}")
+        at = self.scanned_at(prefix)
+        if at is None or at < began:
+            raise Unusable(
+                f"{self.database.path} had no room for all of it (catalogue_size), or a directory"
+                " was renamed meanwhile"
+            )
 
     def scanned_at(self, prefix: str) -> int | None:
         """Return when the last complete scan of all below `prefix` began; None without any."""

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from tagfs.catalogue.clock import HOST, CatalogueClock, HostClock
 from tagfs.catalogue.rows import DAMAGED
+from tagfs.errors import TagfsError
 from tagfs.localfiles.private import UnsafeFile, check_file, open_directory
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,15 @@ CREATE TABLE scans (prefix TEXT PRIMARY KEY, began INTEGER NOT NULL, ended INTEG
 """
 
 
-class Unusable(Exception):
-    """There is no catalogue; the text says why."""
+class Unusable(TagfsError):
+    """There is no catalogue, or it can be read or written no more; the text says why."""
 
 
 class Database:
     """One file, opened.
+
+    Attributes:
+        trouble: why the last write failed that did.
 
     Args:
         directory: made if missing; must be ours alone.
@@ -67,6 +71,7 @@ class Database:
         self._lock = threading.Lock()
         self._reader: sqlite3.Connection | None = None
         self._damaged = False
+        self.trouble = ""
         _make_private(directory)
         try:
             self.clock = self._begin()
@@ -94,13 +99,26 @@ class Database:
                 self._damaged = not _is_busy(error)
                 return default
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield rows by a connection of their own, so that nobody else waits; none on failure."""
+    def rows(
+        self, sql: str, values: Sequence[Any] = (), *, mends: bool = True
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield rows by a connection of their own, so that nobody else waits.
+
+        What is damaged is begun anew, unless not `mends`: that waits for others.
+
+        Raises:
+            Unusable: there may be more of them.
+        """
+        if mends and not self._is_in_place():
+            self.rebuild()
+        read_from = self._identity
         try:
             with closing(self._connect()) as connection:
                 yield from connection.execute(sql, values)
         except DAMAGED_FILE as error:
-            log.debug("%s: %s", self.path, error)
+            if not mends or _is_busy(error):
+                raise Unusable(f"{self.path} cannot be read: {error}") from None
+            raise self.damaged(read_from) from None
 
     def write(self, work: Callable[[sqlite3.Connection], None]) -> bool:
         """Do something as a whole; say whether it is done. A damaged file is begun anew."""
@@ -113,9 +131,20 @@ class Database:
                 connection.execute("COMMIT")
         except (*DAMAGED_FILE, OSError) as error:
             log.debug("%s: %s", self.path, error)
+            self.trouble = str(error)
             self._damaged = not _is_busy(error)
             return False
         return True
+
+    def damaged(self, read_from: tuple[int, int] | None = None) -> Unusable:
+        """Begin a file anew that holds what nobody wrote, and return what is to be said.
+
+        `read_from`: which file that was, if it may have been replaced meanwhile.
+        """
+        if read_from in (None, self._identity):
+            self._damaged = True
+            self.rebuild()
+        return Unusable(f"{self.path} is damaged, and begun anew: run tagfs index")
 
     def rebuild(self) -> None:
         """Throw a damaged file away, and open what is there in its place."""

@@ -1,18 +1,24 @@
 """What a catalogue answers: which objects have tags that match.
 
 Tag sets are few where objects are many: each is judged once, and the database finds its objects.
+
+An answer is whole: `Unusable` is raised where the file cannot be read to its end.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tagfs.catalogue.catalogue import Catalogue
+from tagfs.catalogue.database import Unusable
 from tagfs.catalogue.expression import Expression
 from tagfs.catalogue.rows import DAMAGED, Known, unpack_tags
 from tagfs.catalogue.statements import BARE, KEYS, read_row, within
 from tagfs.store.objects import ObjectType
-from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.store.tags import TagSet
+
+log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 500
 
@@ -29,9 +35,10 @@ def find(catalogue: Catalogue, prefix: str, wanted: Expression) -> Iterator[Know
     Those of which only the tags are known are among them. Sorted by key.
     """
     for row in _matching_rows(catalogue, BARE, prefix, wanted):
-        known = _read(row)
-        if known is not None:
-            yield known
+        try:
+            yield read_row(row)
+        except DAMAGED:
+            raise catalogue.database.damaged() from None
 
 
 def find_keys(catalogue: Catalogue, prefix: str, wanted: Expression) -> Iterator[str]:
@@ -51,7 +58,7 @@ def vocabulary(
     )
     found: dict[str, set[str]] = {}
     for (tagging,) in catalogue.database.rows(sql, values):
-        tags = _tags(tagging)
+        tags = _tags(catalogue, tagging)
         if only is None or only.matches(tags):
             for key, value in tags.items():
                 found.setdefault(key, set()).add(value)
@@ -59,11 +66,10 @@ def vocabulary(
 
 
 def count_keys(catalogue: Catalogue, prefix: str, most: int) -> int:
-    """Return how many objects below a prefix are known, up to `most`."""
+    """Return how many objects below a prefix are known, up to `most`; 0 if nobody can say."""
     where, values = within(prefix)
     sql = f"SELECT count(*) FROM (SELECT 1 FROM objects WHERE {where} LIMIT ?)"  # noqa: S608
-    found = next(catalogue.database.rows(sql, (*values, most)), (0,))
-    return int(found[0])
+    return int(_quietly(catalogue, sql, (*values, most)) or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,18 @@ def last_scan(catalogue: Catalogue, prefix: str) -> int | None:
         "SELECT max(began) FROM scans WHERE ended IS NOT NULL"
         " AND substr(?, 1, length(prefix)) = prefix"
     )
-    found: int | None = next(catalogue.database.rows(sql, (prefix,)), (None,))[0]
+    found: int | None = _quietly(catalogue, sql, (prefix,))
     return None if found is None or found < catalogue.believed_from else found
+
+
+def _quietly(catalogue: Catalogue, sql: str, values: tuple[object, ...]) -> int | None:
+    """Return the number that a row consists of; None where there is none to be had."""
+    try:
+        found: int | None = next(catalogue.database.rows(sql, values, mends=False), (None,))[0]
+    except Unusable as error:
+        log.debug("%s", error)
+        return None
+    return found
 
 
 def size_on_disk(catalogue: Catalogue) -> int:
@@ -138,7 +154,7 @@ def _matching_rows(
 ) -> Iterator[tuple[Any, ...]]:
     catalogue.flush()
     sets = catalogue.database.rows("SELECT id, tagging FROM tagsets")
-    numbers = {number for number, tagging in sets if wanted.matches(_tags(tagging))}
+    numbers = {number for number, tagging in sets if wanted.matches(_tags(catalogue, tagging))}
     are_few = len(numbers) <= AT_ONCE
     where, values = within(prefix, "o.key")
     chosen = f"IN ({','.join(map(str, numbers))})" if are_few else "IS NOT NULL"
@@ -148,15 +164,8 @@ def _matching_rows(
             yield tuple(row)
 
 
-def _tags(tagging: str) -> TagSet:
+def _tags(catalogue: Catalogue, tagging: str) -> TagSet:
     try:
         return unpack_tags(tagging)
     except DAMAGED:
-        return NO_TAGS
-
-
-def _read(row: tuple[Any, ...]) -> Known | None:
-    try:
-        return read_row(row)
-    except DAMAGED:
-        return None
+        raise catalogue.database.damaged() from None
