@@ -57,7 +57,7 @@ class FilteredBucket:
         self.list, self.known_keys = inner.list, inner.known_keys
         # Reached only by who was shown an object, or has begun to write one.
         self.get, self.get_acl, self.may_delete = inner.get, inner.get_acl, inner.may_delete
-        self.expect_empty, self.forget, self.recall = inner.expect_empty, inner.forget, inner.recall
+        self.expect_empty, self.forget = inner.expect_empty, inner.forget
         self.upload_part, self.copy_part = inner.upload_part, inner.copy_part
         self.list_parts, self.abort_upload = inner.list_parts, inner.abort_upload
         self.get_tags, self.get_tags_many = inner.get_tags, inner.get_tags_many
@@ -114,6 +114,18 @@ class FilteredBucket:
         """Return what is remembered of an object, unless it is known not to match."""
         hidden = self._matcher.is_known_hidden(key)
         return None if hidden else self._inner.known(key, max_age=max_age)
+
+    def described(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Return what is remembered of objects, without those that are known not to match."""
+        return self._shown(self._inner.described(keys))
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Do the same, with what this host learnt before."""
+        return self._shown(self._inner.recall(keys))
+
+    def _shown(self, found: Mapping[str, ObjectInfo]) -> Mapping[str, ObjectInfo]:
+        is_hidden = self._matcher.is_known_hidden
+        return {key: info for key, info in found.items() if not is_hidden(key)}
 
     # Writing: what is hidden stays as it is
 

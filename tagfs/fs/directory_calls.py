@@ -3,12 +3,25 @@
 import itertools
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from tagfs.errors import Answer
 from tagfs.fs.build import Parts
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.stat_fields import Stat
+from tagfs.fs.tree.lookup import Entry
 from tagfs.fs.tree.stats import stat_of
+
+
+@dataclass(slots=True)
+class OpenDirectory:
+    """A directory that is being read.
+
+    Attributes:
+        has_attributes: whether any came with the names that were read last; None before the first.
+    """
+
+    path: str
+    has_attributes: bool | None = None
 
 
 class DirectoryCalls:
@@ -20,13 +33,13 @@ class DirectoryCalls:
         self._due = parts.due
         self._prefetcher = parts.prefetcher
         self._kernel_sizes = parts.kernel_sizes
-        self._open: dict[int, str] = {}
+        self._open: dict[int, OpenDirectory] = {}
         self._handles = itertools.count(1)
 
     def opendir(self, path: str) -> int:
         """Open a directory; return its handle."""
         fh = next(self._handles)
-        self._open[fh] = path
+        self._open[fh] = OpenDirectory(path)
         return fh
 
     def releasedir(self, fh: int) -> None:
@@ -35,7 +48,9 @@ class DirectoryCalls:
 
     def readdir(self, fh: int) -> Iterator[tuple[str, int, int]]:
         """Yield name, type bits (0 if unknown) and inode number of all that is in a directory."""
-        path = self._open[fh]
+        opened = self._open[fh]
+        opened.has_attributes = None
+        path = opened.path
         number = self._files.number
         entries = (
             (name, kind, number(join(path, name))) for name, kind in self._tree.names.all(path)
@@ -47,22 +62,24 @@ class DirectoryCalls:
     def getattr_known(self, fh: int, names: Sequence[str]) -> list[Stat | None]:
         """Return the stat of entries; None for what is no file, or not known.
 
-        No request is made, and it is true now, like an answer of `getattr`.
+        It is true now, like an answer of `getattr`, and waits for no request. The kernel asks so of
+        the first names of a directory, whatever for, and of the following ones once a program has
+        used what it was told, or has looked at one: then what comes next is asked for ahead.
         """
-        above = self._open[fh]
-        return [self._known_stat(join(above, name)) for name in names]
+        opened = self._open[fh]
+        if opened.has_attributes and names:
+            self._prefetcher.on_page(opened.path, names[0])
+        paths = [join(opened.path, name) for name in names]
+        entries = self._tree.known(paths, recalls=opened.has_attributes is None)
+        stats = [None if entry is None else self._stat(entry) for entry in entries]
+        opened.has_attributes = any(stats)
+        return stats
 
     def fsyncdir(self, fh: int) -> None:
         """Wait until the service has what is in a directory: all but what is held is there."""
-        path = self._open[fh]
+        path = self._open[fh].path
         self._due.before_synced(path)
 
-    def _known_stat(self, path: str) -> Stat | None:
-        try:
-            entry = self._tree.known(path)
-        except Answer:  # what is listed, and can be no path: an error when it is asked for
-            return None
-        if entry is None:
-            return None
-        self._kernel_sizes.record(path, entry.size)
+    def _stat(self, entry: Entry) -> Stat:
+        self._kernel_sizes.record(entry.path, entry.size)
         return stat_of(entry, self._files)

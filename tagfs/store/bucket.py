@@ -194,8 +194,12 @@ class RemoteCache(Protocol):
         """Return the tags of an object, without a request; None if they are not remembered."""
         ...
 
-    def recall(self, keys: Sequence[str]) -> None:
-        """Take in what this host learnt before of objects that a listing shows: no request."""
+    def described(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Return objects of which more is remembered than a listing tells, without a request."""
+        ...
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Do the same, with what this host learnt before of objects that a listing shows."""
         ...
 
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:

@@ -215,6 +215,11 @@ def is_described(info: ObjectInfo) -> bool:
     return kind != stat.S_IFLNK and (info.size > 0 or kind in _FILE_TYPES)
 
 
+def described_keys(found: Mapping[str, ObjectInfo]) -> set[str]:
+    """Return the keys of those objects of which that is so."""
+    return {key for key, info in found.items() if is_described(info)}
+
+
 def is_old_directory(info: ObjectInfo) -> bool:
     """Say whether an object without a slash stands for a directory: s3fs wrote such long ago.
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from cachetools import LRUCache
 
+from tagfs.fs.mapping.paths import join
+
 FIRST_WINDOW = 16
 """Entries to go ahead when a walk is noticed."""
 
@@ -37,6 +39,10 @@ SIBLINGS = 3
 
 MAX_UNLISTED = 1000
 """Directories of which such looks are counted."""
+
+
+Ahead = tuple[str, int]
+"""A path to be fetched ahead, and its type bits, 0 if unknown."""
 
 
 @dataclass(slots=True)
@@ -84,6 +90,10 @@ class ListedDirectory:
         if number is not None:
             self.numbers.append(number)
 
+    def entries(self, parent: str, which: range) -> list[Ahead]:
+        """Return paths and kinds of some entries of the directory at `parent`."""
+        return [(join(parent, self.names[at]), self.kinds[at]) for at in which]
+
     def follow(self, name: str) -> int:
         """Note that an entry is asked for; return its index in the order of the caller."""
         index, last = self.index[name], self.last
@@ -123,6 +133,11 @@ class ListedDirectory:
         self.walks[what] = Walk(last=0, done=1 + window, window=EAGER_WINDOW, since=now)
         return range(1, 1 + window)
 
+    def begin_at(self, what: str, name: str) -> None:
+        """Take an entry, which is asked for, for one of a walk that goes on behind it."""
+        at = self.index.get(name, -1)
+        self.walks[what] = Walk(last=at, done=at + 1, since=self.since, first=at)
+
     def step(self, what: str, index: int, now: float, *, within: float | None = None) -> range:
         """Note that entry `index` is asked for; return the entries to ask for ahead.
 
@@ -135,6 +150,21 @@ class ListedDirectory:
             self.walks[what] = Walk(last=index, done=index + 1, since=now, first=index)
             return range(0)
         walk.last = index
+        return self._go_on(walk, index, now, within)
+
+    def step_page(self, what: str, index: int, now: float) -> range:
+        """Note that a page of entries from `index` on is asked for in a walk, as in `step`.
+
+        What is asked of its entries one by one after that goes on with the same walk.
+        """
+        walk = self.walks.get(what)
+        if walk is None or not walk.last < index <= walk.done:
+            walk = self.walks[what] = Walk(done=index, window=EAGER_WINDOW // GROWTH, since=now)
+        walk.last = index - 1
+        return self._go_on(walk, index - 1, now)
+
+    def _go_on(self, walk: Walk, index: int, now: float, within: float | None = None) -> range:
+        """Return the entries to ask for ahead of entry `index`, which a walk has come to."""
         walk.done = max(walk.done, index + 1)
         if walk.window and index + walk.window * 3 // 4 < walk.done:
             return range(0)  # enough is under way

@@ -20,10 +20,11 @@ from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import join, split
-from tagfs.fs.mapping.posix_metadata import is_described
+from tagfs.fs.mapping.posix_metadata import described_keys
 from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
 from tagfs.fs.prefetch.content_buffer import ContentBuffer
-from tagfs.fs.prefetch.directory_walk import ListedDirectory, UnlistedLookups, Walk, WalkStarts
+from tagfs.fs.prefetch.directory_walk import Ahead, ListedDirectory, UnlistedLookups, WalkStarts
+from tagfs.fs.prefetch.quiet import quietly
 from tagfs.fs.tree.lookup import TreeLookup
 from tagfs.store.objects import Content
 from tagfs.store.versions import is_version
@@ -44,8 +45,6 @@ BATCH = 16
 processor time than its request."""
 
 _FILES = (0, stat.S_IFREG)
-Ahead = tuple[str, int]
-"""A path to be fetched ahead, and its type bits, 0 if unknown."""
 
 
 class SiblingPrefetcher:
@@ -85,10 +84,19 @@ class SiblingPrefetcher:
         found = self._find(path)
         if found is None:
             return self._held(split(path)[0]) is None and not self._tree.is_listed(path)
-        if any(found[1].is_walking(what, found[2]) for what in ("content", "tags")):
+        if self._reads(*found[1:]):
             return False  # what is read ahead tells the attributes as well
         self._go_ahead("stat", path, found[1], self._fetch_stat)
         return False
+
+    def on_page(self, parent: str, first: str) -> None:
+        """Note that the kernel asks for a page of names with attributes, having used the last."""
+        found = self._find(join(parent, first))
+        if found is not None and self._env.choices.stored and not self._reads(*found[1:]):
+            with self._lock:
+                steps = found[1].step_page("stat", found[2], self._clock())
+            if steps:
+                self._fetch_stat(found[1].entries(parent, steps))
 
     def on_unlisted_lookup(self, path: str) -> None:
         """Note that a path was found in a directory that was not read.
@@ -116,8 +124,7 @@ class SiblingPrefetcher:
         directory = ListedDirectory(self._clock())
         for entry, kind in self._tree.names.first(parent):
             directory.add(entry, kind)
-        at = directory.index.get(name, -1)
-        directory.walks["stat"] = Walk(last=at, done=at + 1, since=directory.since, first=at)
+        directory.begin_at("stat", name)
         with self._lock:
             if parent not in self._directories:
                 self._directories[parent] = directory
@@ -147,9 +154,8 @@ class SiblingPrefetcher:
     def _is_last_seen(self, path: str, content: Content) -> bool:
         """Say whether content is whole, and the version that was last seen at a path."""
         known = self._env.bucket.known(self._env.root.to_key(path))
-        if known is None or not is_version(content.info, known):
-            return False
-        return len(content.data) == content.info.size
+        is_same = known is not None and is_version(content.info, known)
+        return is_same and len(content.data) == content.info.size
 
     def on_rename_target(self, path: str | None) -> None:
         """Look at a path while what will be renamed to it is uploaded."""
@@ -174,6 +180,10 @@ class SiblingPrefetcher:
         index = directory.index.get(name)
         return None if index is None else (parent, directory, index)
 
+    def _reads(self, directory: ListedDirectory, index: int) -> bool:
+        """Say whether contents or tags are read ahead at an entry of a directory."""
+        return any(directory.is_walking(what, index) for what in ("content", "tags"))
+
     def _go_ahead(
         self,
         what: str,
@@ -186,7 +196,7 @@ class SiblingPrefetcher:
         with self._lock:
             index = directory.follow(name)
             steps = self._starts.step(directory, what, index, self._clock(), within=within)
-            due = [(join(parent, directory.names[at]), directory.kinds[at]) for at in steps]
+            due = directory.entries(parent, steps)
         if due:
             fetch(due)
 
@@ -203,21 +213,18 @@ class SiblingPrefetcher:
     def _fetch_stat(self, due: Sequence[Ahead]) -> None:
         """Ask for attributes, but for what was learnt before: that needs no thread."""
         files = {path: self._env.root.to_key(path) for path, kind in due if kind in _FILES}
-        self._env.bucket.recall(list(files.values()))
-        left = [one for one in due if one[0] not in files or not self._is_known(files[one[0]])]
+        described = described_keys(self._env.bucket.recall(list(files.values())))
+        left = [one for one in due if files.get(one[0]) not in described]
         for keys, paths in self._cut(left):
             self._submit(functools.partial(self._read_stat, keys, paths))
 
     def _read_stat(self, keys: Sequence[str], paths: Sequence[str]) -> None:
         if len(keys) > 1 and self._env.choices.stored:
             self._env.bucket.head_many(keys)
-            paths = [path for key, path in zip(keys, paths, strict=True) if not self._is_known(key)]
+            described = described_keys(self._env.bucket.described(keys))
+            paths = [path for key, path in zip(keys, paths, strict=True) if key not in described]
         for path in paths:
             quietly(functools.partial(self._tree.lookup, path))
-
-    def _is_known(self, key: str) -> bool:
-        known = self._env.bucket.known(key)
-        return known is not None and is_described(known)
 
     def _fetch_tags(self, due: Sequence[Ahead]) -> None:
         for keys, paths in self._cut(due):
@@ -290,11 +297,3 @@ class SiblingPrefetcher:
 
     def _submit(self, work: Callable[[], object]) -> None:
         self._env.executor.submit(quietly, work)
-
-
-def quietly(work: Callable[[], object]) -> None:
-    """Do something for which nobody waits: who asks for it gets the error."""
-    try:
-        work()
-    except TagfsError as error:
-        log.debug("not fetched ahead: %s", error)

@@ -7,10 +7,10 @@ hidden. Files that are open and changed here are shown as they are here.
 
 import logging
 import stat
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from tagfs.errors import AccessDenied, NotADirectory, NotALink, NotFound
+from tagfs.errors import AccessDenied, Answer, NotADirectory, NotALink, NotFound
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.posix_metadata import (
     Attributes,
@@ -105,14 +105,34 @@ class TreeLookup:
             raise NotFound(path)
         return self._file(path, found.info)
 
-    def known(self, path: str) -> Entry | None:
-        """Say what is at the path of a file, if that needs no request; None otherwise."""
+    def known(self, paths: Sequence[str], *, recalls: bool = False) -> list[Entry | None]:
+        """Say what is at the paths of files, as far as that needs no request; None otherwise.
+
+        `recalls`: with what was learnt of them before this mount.
+        """
+        keys = [self._known_key(path) for path in paths]
+        asked = [key for key in keys if key]
+        if not self._env.choices.stored:
+            found = {key: self._env.bucket.known(key) for key in asked}
+        elif recalls:
+            found = {**self._env.bucket.recall(asked)}
+        else:
+            found = {**self._env.bucket.described(asked)}
+        return [self._known(path, found.get(key)) for path, key in zip(paths, keys, strict=True)]
+
+    def _known_key(self, path: str) -> str:
+        """Return the key of a file whose truth is on the service; "" where there is none."""
+        if self._files.dirty(path) is not None or path in self.pending_deletes or path == "/":
+            return ""
+        try:
+            return self._env.root.to_key(path)
+        except Answer:  # what is listed, and can be no path: an error when it is asked for
+            return ""
+
+    def _known(self, path: str, info: ObjectInfo | None) -> Entry | None:
         node = self._files.dirty(path)
         if node is not None:
             return self._open_file(node)
-        if path in self.pending_deletes or path == "/":
-            return None
-        info = self._env.bucket.known(self._env.root.to_key(path))
         if info is None or (self._env.choices.stored and not is_described(info)):
             return None
         return self._file(path, info)

@@ -19,7 +19,8 @@ from cachetools import LRUCache
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import split
 from tagfs.fs.prefetch.directory_walk import SIBLINGS, ListedDirectory, WalkStarts
-from tagfs.fs.prefetch.prefetcher import HORIZON, SiblingPrefetcher, quietly
+from tagfs.fs.prefetch.prefetcher import HORIZON, SiblingPrefetcher
+from tagfs.fs.prefetch.quiet import quietly
 
 MAX_NAMES: Final = 100_000
 """Links that are remembered over all directories; those of a larger one are followed singly."""

@@ -111,7 +111,7 @@ class CachedBucket:
         self.list, self.scan, self.get = reads.list, reads.scan, reads.get
         self.lookup, self.head, self.head_many = reads.lookup, reads.head, reads.head_many
         self.known, self.known_keys, self.recall = reads.known, reads.known_keys, reads.recall
-        self.expect_empty = reads.expect_empty
+        self.expect_empty, self.described = reads.expect_empty, reads.described
         self.put, self.put_symlink = writes.put, writes.put_symlink
         self.append, self.start_append = writes.append, writes.start_append
         self.start_upload, self.complete_upload = writes.start_upload, writes.complete_upload

@@ -158,19 +158,23 @@ class EntryStore:
 
     # What was known before
 
-    def recall_detail(self, info: ObjectInfo, detail_at: float) -> None:
+    def recall_detail(self, info: ObjectInfo, detail_at: float, oldest: float) -> bool:
         """Remember a detail that a listing proves; the object itself is as old as its listing.
 
-        Where a later answer tells of another version, or that there is none, that counts.
+        Return whether it counts: not where a later answer tells of another version, or of none.
         """
         key = info.key
-        entry, listing = self.entries.get(key), self.listings.row(key, NEVER)
-        at = NEVER if listing is None or listing[1] is None else listing[0]
+        entry, seen = self.entries.get(key), self.listings.row(key, oldest)
+        at, row = (NEVER, None) if seen is None or seen[1] is None else seen
         if entry is not None and entry.at > at:
             if entry.info is None or not same_version(entry.info, info):
-                return
+                return False
             at = entry.at
-        self.entries[key] = Entry(info, at, detail_at, NEVER, self._edits_show)
+        recalled = Entry(info, at, detail_at, NEVER, self._edits_show)
+        if row is not None and not recalled.is_version_of(key, row):
+            return False
+        self.entries[key] = recalled
+        return at > oldest
 
     def recall_tags(self, key: str, tags: TagSet, at: float) -> None:
         """Remember a tag set as it was read then, unless a later one is known."""

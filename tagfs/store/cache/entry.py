@@ -35,7 +35,7 @@ class Entry:
         counted_at: the same for the number of its tags.
         listing_is_proof: any later change of the object is sure to show in a listing, because
             Last-Modified was not in the last seconds when the detail was asked for.
-        row: of the listing that last proved it; comparing two rows costs next to nothing.
+        row: of a listing that showed this version; to compare two rows costs next to nothing.
     """
 
     info: ObjectInfo | None
@@ -47,11 +47,12 @@ class Entry:
 
     def is_proven(self, key: str, row: bytes) -> bool:
         """Say whether the row of a listing proves that this is what the object is now."""
-        info = self.info
-        if not self.listing_is_proof or info is None:
-            return False
+        return self.listing_is_proof and self.is_version_of(key, row)
+
+    def is_version_of(self, key: str, row: bytes) -> bool:
+        """Say whether the row of a listing shows this version."""
         if row != self.row:
-            if not same_version(info, unpack(key, row)):
+            if self.info is None or not same_version(self.info, unpack(key, row)):
                 return False
             self.row = row
         return True

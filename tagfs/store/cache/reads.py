@@ -121,9 +121,20 @@ class CachedReads:
             found = self._known.find(key, self._clocks.oldest(max_age))
             return None if found is UNKNOWN else found
 
-    def recall(self, keys: Sequence[str]) -> None:
-        """Take in the details of listed objects that the long-term memory has."""
-        self._recollection.recall_details(keys)
+    def described(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Return objects of which more is remembered than a listing tells, without a request."""
+        described = {}
+        with self._lock:
+            oldest = self._clocks.oldest()
+            for key in keys:
+                info = self._known.find(key, oldest) if key in self._known.entries else None
+                if isinstance(info, ObjectInfo) and info.metadata is not None:
+                    described[key] = info
+        return described
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:
+        """Do the same, with what the long-term memory has of objects that a listing shows."""
+        return self._recollection.recall_details(keys)
 
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
         """Return what a remembered listing of one directory shows, without a request."""

@@ -20,26 +20,30 @@ class Recollection:
         self._memory: Final = memory
         self._is_off: Final = isinstance(memory, NoMemory)
 
-    def recall_details(self, keys: Sequence[str]) -> None:
-        """Take in the details of objects that a listing shows."""
-        if self._is_off:
-            return
+    def recall_details(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        """Take in the details of objects that a listing shows; return all that are known now."""
+        described: dict[str, ObjectInfo] = {}
+        listed: list[ObjectInfo] = []
         with self._state.lock:
             oldest = self._state.clocks.oldest()
-            found = ((key, self._state.known.find(key, oldest)) for key in keys)
-            listed = {
-                key: info
-                for key, info in found
-                if isinstance(info, ObjectInfo) and info.detail is None
-            }
-        if not listed:
-            return
+            for key in keys:
+                info = self._state.known.find(key, oldest)
+                if not isinstance(info, ObjectInfo):
+                    continue
+                if info.metadata is not None:
+                    described[key] = info
+                if info.detail is None:
+                    listed.append(info)
+        if not listed or self._is_off:
+            return described
         with self._state.witnesses.watching() as witness:
-            recalled = self._memory.recall_details(list(listed.values()))
+            recalled = self._memory.recall_details(listed)
             with self._state.lock:
+                recall = self._state.known.recall_detail
                 for key, one in recalled.items():
-                    if not witness.saw(key):
-                        self._state.known.recall_detail(one.info, one.detail_at)
+                    if not witness.saw(key) and recall(one.info, one.detail_at, oldest):
+                        described[key] = one.info
+        return described
 
     def recall_tags(self, keys: Sequence[str], recall: Callable[[str], object]) -> None:
         """Take in tags that are not known; `recall` says what is, under the lock."""

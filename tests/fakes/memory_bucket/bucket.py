@@ -117,8 +117,13 @@ class MemoryBucket(MemoryRequests):
         """Return None: nothing is remembered."""
         return None
 
-    def recall(self, keys: Sequence[str]) -> None:
-        """Do nothing: nothing was learnt before."""
+    def described(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:  # noqa: ARG002
+        """Return nothing: nothing is remembered."""
+        return {}
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, ObjectInfo]:  # noqa: ARG002
+        """Return nothing: nothing was learnt before."""
+        return {}
 
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:  # noqa: ARG002
         """Return None: nothing is remembered."""

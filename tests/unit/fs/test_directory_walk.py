@@ -50,6 +50,39 @@ def test_a_jump_stops_and_begins_anew() -> None:
     assert list(directory.step("stat", 3, 0.0)) == []
 
 
+def pages(directory: ListedDirectory, size: int, start: int, stop: int) -> list[int]:
+    asked = range(start, stop, size)
+    return [i for index in asked for i in directory.step_page("stat", index, 0.0)]
+
+
+@pytest.mark.parametrize("size", [1, 10, 25])
+def test_of_a_walk_page_by_page_every_entry_is_asked_for_once_and_before_it_is_needed(
+    size: int,
+) -> None:
+    directory = listed(2000)
+    asked: list[int] = []
+    for index in range(23, 2000, size):
+        asked += directory.step_page("stat", index, 0.0)
+        assert index + min(size, 2000 - index) - 1 <= asked[-1]
+        assert asked[-1] - index <= MAX_WINDOW
+    assert asked == list(range(23, 2000))
+
+
+def test_entries_of_a_page_that_are_asked_for_singly_go_on_with_its_walk() -> None:
+    directory = listed(1000)
+    pages(directory, 25, 23, 120)
+    assert [list(directory.step("stat", at, 0.0)) for at in (99, 103, 122)] == [[], [], []]
+    assert pages(directory, 25, 123, 1000)[-1] == 999
+
+
+def test_a_page_goes_on_with_the_walk_of_the_entries_before_it() -> None:
+    directory = listed(100)
+    ahead = [i for index in range(23) for i in directory.step("stat", index, 0.0)]
+    assert ahead[-1] > 48
+    assert list(directory.step_page("stat", 23, 0.0)) == []
+    assert next(iter(directory.step_page("stat", 48, 0.0))) == ahead[-1] + 1
+
+
 def test_asking_the_same_entry_again_is_no_walk() -> None:
     directory = listed(100)
     for _ in range(5):
