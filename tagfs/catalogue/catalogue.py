@@ -105,8 +105,9 @@ class Catalogue:
 
     def drop_prefix(self, prefix: str) -> None:
         """Know nothing any more of all keys that begin with `prefix`."""
-        self._pending.drop_prefix(prefix)
-        self._wake.set()
+        if can_hold(prefix):
+            self._pending.drop_prefix(prefix)
+            self._wake.set()
 
     def learn(self, fact: Fact) -> None:
         """Take in a fact; who does waits for nothing."""

@@ -1,6 +1,7 @@
 """The file of a catalogue: SQLite, private to one user, thrown away and begun anew when damaged.
 
-One connection reads and one writes; other processes may have the file open as well.
+One connection reads and one writes; other processes may have the file open as well. What is asked
+for in a text that is not UTF-8 is in no file: that is no damage.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from tagfs.catalogue.clock import HOST, CatalogueClock, HostClock
 from tagfs.catalogue.rows import DAMAGED
+from tagfs.catalogue.schema import age_the_future, make_tables
 from tagfs.errors import TagfsError
 from tagfs.localfiles.private import UnsafeFile, check_file, open_directory
 
@@ -22,30 +24,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-VERSION: Final = 2
-"""Of the tables below: a file of any other is begun anew."""
-
-DAMAGED_FILE: Final = (sqlite3.Error, UnicodeError)
+DAMAGED_FILE: Final = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises of a file that is none of its own, the latter as it quotes what is there."""
 
 BUSY: Final = 10.0
 """Seconds of waiting for another process that writes."""
-
-SCHEMA: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE kinds (id INTEGER PRIMARY KEY, type TEXT, storage_class TEXT,
-                    UNIQUE (type, storage_class));
-CREATE TABLE tagsets (id INTEGER PRIMARY KEY, tagging TEXT NOT NULL UNIQUE);
-CREATE TABLE objects (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
-    size INTEGER, etag, modified_ns INTEGER, kind INTEGER, seen_at INTEGER NOT NULL,
-    detail TEXT, detail_at INTEGER, settled INTEGER,
-    tagset INTEGER, tags_at INTEGER NOT NULL
-);
-CREATE INDEX objects_by_tags ON objects (tagset) WHERE tagset IS NOT NULL;
-CREATE TABLE queries (prefix TEXT, name TEXT, PRIMARY KEY (prefix, name)) WITHOUT ROWID;
-CREATE TABLE scans (prefix TEXT PRIMARY KEY, began INTEGER NOT NULL, ended INTEGER) WITHOUT ROWID;
-"""
 
 
 class Unusable(TagfsError):
@@ -94,6 +77,8 @@ class Database:
                 return default
             try:
                 return work(self._reader)
+            except UnicodeEncodeError:
+                return default
             except (sqlite3.Error, *DAMAGED) as error:
                 log.debug("%s: %s", self.path, error)
                 self._damaged = not _is_busy(error)
@@ -115,6 +100,8 @@ class Database:
         try:
             with closing(self._connect()) as connection:
                 yield from connection.execute(sql, values)
+        except UnicodeEncodeError:
+            return
         except DAMAGED_FILE as error:
             if not mends or _is_busy(error):
                 raise Unusable(f"{self.path} cannot be read: {error}") from None
@@ -129,6 +116,9 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 work(connection)
                 connection.execute("COMMIT")
+        except UnicodeEncodeError:
+            self.trouble = "a name is not UTF-8"
+            return False
         except (*DAMAGED_FILE, OSError) as error:
             log.debug("%s: %s", self.path, error)
             self.trouble = str(error)
@@ -215,7 +205,7 @@ class Database:
         _switch_to_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            _make_tables(connection)
+            make_tables(connection)
             offset = self._offset(connection)
             connection.execute("SELECT key, detail, tagset FROM objects LIMIT 1").fetchall()
         except BaseException:
@@ -231,7 +221,7 @@ class Database:
             with suppress(KeyError, ValueError):
                 return float(kept["offset"])
         offset = self._host.wall() - self._host.running()
-        _age_the_future(connection, int(self._host.wall() * 1000))
+        age_the_future(connection, int(self._host.wall() * 1000))
         write = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
         connection.executemany(write, [("boot", boot), ("offset", repr(offset))])
         return offset
@@ -240,13 +230,6 @@ class Database:
         for end in ("", "-wal", "-shm"):
             with suppress(OSError):
                 self.path.with_name(self.path.name + end).unlink()
-
-
-def _age_the_future(connection: sqlite3.Connection, now: int) -> None:
-    """Let what a calendar that was ahead calls later than now be older than everything."""
-    for column in ("seen_at", "detail_at", "tags_at"):
-        connection.execute(f"UPDATE objects SET {column} = 1 WHERE {column} > ?", (now,))  # noqa: S608
-    connection.execute("DELETE FROM scans WHERE began > ?", (now,))
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
@@ -260,16 +243,6 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version not in (0, VERSION):
-        raise sqlite3.DatabaseError(f"of version {version}")
-    if version == 0:
-        for statement in filter(str.strip, SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={VERSION}")
 
 
 def _make_private(directory: Path) -> None:

@@ -245,6 +245,15 @@ def test_names_stay_apart_and_say_what_they_are() -> None:
     assert unique_names(["/a/x.txt", "/b/x.txt"]).keys() == set(both), "whatever is beside them"
 
 
+@pytest.mark.parametrize(
+    "name", ["a." + "e" * 253, "." + "e" * 254, "\u4e16" * 85, "=" + "x" * 254, "b" * 251 + ".txt"]
+)
+def test_the_longest_names_stay_apart(name: str) -> None:
+    found = unique_names([f"/a/{name}", f"/b/{name}"])
+    assert len(found) == 2
+    assert all(len(each.encode()) <= 255 and not each.startswith("=") for each in found)
+
+
 part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
 paths = st.lists(part, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
 

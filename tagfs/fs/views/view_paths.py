@@ -18,9 +18,12 @@ from urllib.parse import unquote
 
 from tagfs.catalogue.expression import Expression, Not, Test, Word, parse_expression
 from tagfs.errors import NotFound, SettingsError
-from tagfs.fs.mapping.paths import is_visible
+from tagfs.fs.mapping.paths import MAX_NAME, is_visible
 
 TAG, UNTAGGED, QUERY = "tag", "untagged", "query"
+_LONGEST_END: Final = 32
+"""Bytes of what is taken for the ending of a name."""
+
 KINDS: Final = (QUERY, TAG, UNTAGGED)
 
 
@@ -67,11 +70,12 @@ def parse_query(name: str) -> Expression:
     """Read an expression as the name of a directory.
 
     Raises:
-        NotFound: it is none.
+        NotFound: it is none, or not UTF-8: no tag is either.
     """
     try:
+        name.encode()
         return parse_expression(unquote(name), cheap=True)
-    except SettingsError as error:
+    except (SettingsError, UnicodeEncodeError) as error:
         raise NotFound(str(error)) from None
 
 
@@ -112,9 +116,10 @@ def unique_names(paths: Sequence[str]) -> dict[str, str]:
 def _with_id(name: str, path: str) -> str:
     digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     stem, end = posixpath.splitext(name.replace("=", "_", 1) if name.startswith("=") else name)
-    room = 255 - len(end.encode()) - len(digest) - 1
-    while len(stem.encode()) > room:
-        stem = stem[:-1]
+    if len(end.encode()) > _LONGEST_END:  # no ending, but a name with a dot in it
+        stem, end = stem + end, ""
+    room = MAX_NAME - len(end.encode()) - len(digest) - 1
+    stem = stem.encode()[:room].decode("utf-8", "ignore")
     return f"{stem}.{digest}{end}"
 
 

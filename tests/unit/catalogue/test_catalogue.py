@@ -16,7 +16,7 @@ from tagfs.catalogue.catalogue import Catalogue
 from tagfs.catalogue.database import Database, Unusable
 from tagfs.catalogue.expression import parse_expression
 from tagfs.catalogue.place import catalogue_name
-from tagfs.catalogue.query import find, find_keys, unknown_tags, vocabulary
+from tagfs.catalogue.query import count_keys, find, find_keys, unknown_tags, vocabulary
 from tagfs.catalogue.rows import Known, pack_detail, pack_etag, unpack_detail, unpack_etag
 from tagfs.mount_catalogue import described
 from tagfs.store.objects import Detail, ObjectInfo, ObjectType
@@ -228,6 +228,24 @@ def test_damage_meanwhile_is_no_error(tmp_path: Path, time: Time, damage) -> Non
         catalogue.saw_tags("a", tags(x=str(number)))
         catalogue.flush()
     assert tags_of(catalogue, "a") == tags(x="2")
+    catalogue.close()
+
+
+def test_names_that_are_not_utf_8_are_no_damage(tmp_path: Path, time: Time) -> None:
+    catalogue = opened(tmp_path, time)
+    catalogue.saw_tags("a", tags(x="1"))
+    catalogue.flush()
+    odd = "d\udcff/"
+    assert catalogue.scanned_at(odd) is None
+    assert list(find(catalogue, odd, parse_expression("x"))) == []
+    assert count_keys(catalogue, odd, 10) == 0
+    catalogue.keep_query("", odd)
+    catalogue.drop_prefix(odd)
+    with pytest.raises(Unusable, match="UTF-8"):
+        catalogue.begin_scan(odd)
+    catalogue.saw_tags("b", tags(x="1"))
+    catalogue.flush()
+    assert [known.key for known in find(catalogue, "", parse_expression("x"))] == ["a", "b"]
     catalogue.close()
 
 
