@@ -9,7 +9,9 @@ process is in execve(2). The arguments are another matter (they are read from it
 be locked while it waits for us), so that look is left to `Lookers`.
 """
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tagfs.fuse.lookers import Lookers
@@ -21,6 +23,10 @@ TOGETHER = "coreutils"
 """uutils' single program: its first argument, or the name it is called by, says which it is."""
 
 
+_LONGEST = 64
+"""Bytes of a name; the kernel keeps 16."""
+
+
 class Listers:
     """Says whether the process that is being served lists directories, and wants no names."""
 
@@ -28,17 +34,50 @@ class Listers:
         """`pid` tells the number of the process that is being served, None if it has none here."""
         self._pid = pid
         self._lookers = lookers
+        self._last: tuple[int, _Descriptor] | None = None  # the process that asked last
 
     def __call__(self) -> bool | None:
         """Say so; None where nothing tells: of another PID namespace, a process has no number."""
         pid = self._pid()
-        name = "" if pid is None else _read(Path(f"/proc/{pid}/comm")).strip()
+        name = "" if pid is None else self._name(pid)
         if not name:
             return None
         if name != TOGETHER:
             return name in LISTERS
         arguments = self._lookers.ask(lambda: _read(Path(f"/proc/{pid}/cmdline")).split("\0"))
         return _program(arguments or []) in LISTERS
+
+    def _name(self, pid: int) -> str:
+        """Return the name of a process, as it is now; "" if there is none.
+
+        `ls` asks for every file: to open what tells its name takes ten times as long as to read it.
+        Once a process has ended nothing can be read there, whoever has its number now.
+        """
+        last = self._last
+        with suppress(OSError):
+            if last is not None and last[0] == pid:
+                return last[1].read()
+        with suppress(OSError):
+            self._last = pid, (opened := _Descriptor(f"/proc/{pid}/comm"))
+            return opened.read()
+        return ""
+
+
+class _Descriptor:
+    """A small open file, closed when nobody reads it any more."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, path: str) -> None:
+        self._fd = -1
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def read(self) -> str:
+        return os.pread(self._fd, _LONGEST, 0).decode(errors="replace").strip()
 
 
 def _program(arguments: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Which callers list directories, and want no names of extended attributes."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -55,6 +56,42 @@ def test_a_program_is_known_by_its_name(
 ) -> None:
     with program(tmp_path, name, first, "-l") as pid:
         assert asked_by(pid)() is lists
+
+
+def test_a_process_is_known_by_the_name_that_it_has_now(tmp_path: Path) -> None:
+    """A shell asks, becomes `ls`, asks again, and ends; then another has its number."""
+    (tmp_path / "ls").symlink_to("/bin/sh")
+    numbers: list[int] = []
+    lists = Listers(lambda: numbers[-1], Lookers(patience=10))
+    with subprocess.Popen(
+        ["sh", "-c", 'echo ready; read _; exec ./ls -c "echo ready; read _"'],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        numbers.append(process.pid)
+        for expected in (False, True):
+            assert process.stdout.readline() == "ready\n"
+            assert [lists(), lists()] == [expected, expected]
+            process.stdin.write("\n")
+            process.stdin.flush()
+    assert [lists(), lists()] == [None, None]
+    numbers.append(os.getpid())
+    assert lists() is False
+
+
+def test_one_process_at_a_time_is_kept_open() -> None:
+    asking = [os.getpid(), os.getppid(), 1, os.getpid()] * 3
+    numbers = iter(asking)
+    lists = Listers(lambda: next(numbers), Lookers(patience=10))
+    lists()
+    before = os.listdir("/proc/self/fd")
+    for _ in asking[1:]:
+        lists()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_nothing_is_known_of_a_process_that_cannot_be_seen() -> None:
