@@ -56,7 +56,8 @@ class FilteredBucket:
         # `list` and `known_keys` show all that is there: it is in the way of a removal.
         self.list, self.known_keys = inner.list, inner.known_keys
         # Reached only by who was shown an object, or has begun to write one.
-        self.get, self.get_acl, self.may_delete = inner.get, inner.get_acl, inner.may_delete
+        self.get, self.get_many = inner.get, inner.get_many
+        self.get_acl, self.may_delete = inner.get_acl, inner.may_delete
         self.expect_empty, self.forget = inner.expect_empty, inner.forget
         self.upload_part, self.copy_part = inner.upload_part, inner.copy_part
         self.list_parts, self.abort_upload = inner.list_parts, inner.abort_upload

@@ -9,7 +9,7 @@ from typing import Final
 from tagfs.blockcache.block_cache import NO_CACHE, ContentCache
 from tagfs.errors import ReadOnly, Unsupported
 from tagfs.fs.clock import Clock, MonotonicClock
-from tagfs.fs.content.hedged_reads import HedgedReads, Readable
+from tagfs.fs.content.hedged_reads import HedgedReads, ManyReadable
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.fs.content.staged_file import StagingArea
 from tagfs.fs.mapping.paths import Root
@@ -120,7 +120,7 @@ class FsContext:
     remount: Callable[[str], None] = _unchangeable
 
     @property
-    def reads(self) -> Readable:
+    def reads(self) -> ManyReadable:
         """The bucket as content is read from it: asked a second time where it is slow."""
         return self.bucket if self.hedged is None else self.hedged.of(self.bucket)
 

@@ -49,7 +49,8 @@ class LocalMarkers:
         self._bind(inner)
 
     def _bind(self, inner: Bucket) -> None:
-        self.get, self.may_delete, self.restore = inner.get, inner.may_delete, inner.restore
+        self.get, self.get_many = inner.get, inner.get_many
+        self.may_delete, self.restore = inner.may_delete, inner.restore
         self.put_symlink, self.rename = inner.put_symlink, inner.rename
         self.append, self.start_append = inner.append, inner.start_append
         self.start_upload, self.upload_part = inner.start_upload, inner.upload_part

@@ -56,6 +56,14 @@ class ObjectReads(Protocol):
         """
         ...
 
+    def get_many(self, sizes: Mapping[str, int]) -> Mapping[str, Content]:
+        """Return the content of several small objects, asked for at the same time.
+
+        `sizes` are what they are expected to have. What is another size by now, is missing, or does
+        not take one plain request, is left out: ask for it singly.
+        """
+        ...
+
     def get_acl(self, key: str) -> Mapping[str, str]:
         """Return what gives a rewritten object its ACL again; empty if that takes nothing.
 

@@ -407,6 +407,35 @@ def test_many_are_not_mixed_up(bucket):
     assert numbers == {f"k{n}": {"n": str(n)} for n in range(40)}
 
 
+def test_get_many_reads_what_is_there_as_get_does(bucket):
+    put(bucket, "a", b"1", TAGS, metadata=META)
+    put(bucket, "d/é +%", b"22")
+    put(bucket, "grown", b"4444")
+    put(bucket, "empty", b"")
+    ask_anew(bucket)
+    sizes = {"d/é +%": 2, "gone": 5, "a": 1, "grown": 3, "empty": 0}
+    found = bucket.get_many(sizes)
+    assert {"a", "d/é +%"} <= set(found) <= {"a", "d/é +%", "empty"}
+    for key, content in found.items():
+        assert (content.start, len(content.data)) == (0, sizes[key])
+        assert content == bucket.get(key)
+    assert bucket.get_many({"grown": 5}) == {}
+    assert bucket.get_many({}) == {}
+
+
+def test_get_many_after_a_change_reports_it(bucket):
+    put(bucket, "k", b"1")
+    put(bucket, "other", b"1")
+    bucket.get_many({"k": 1, "other": 1})
+    put(bucket, "k", b"22", metadata=META)
+    assert bucket.get_many({"k": 2, "other": 1})["k"].data == b"22"
+    assert (bucket.head("k").size, dict(bucket.head("k").detail.metadata)) == (2, META)
+    bucket.delete("k")
+    assert set(bucket.get_many({"k": 2, "other": 1})) == {"other"}
+    with pytest.raises(NotFound):
+        bucket.head("k")
+
+
 def test_head_many_after_a_change_reports_it(bucket):
     put(bucket, "k", b"1")
     bucket.head_many(["k"])
@@ -964,12 +993,14 @@ def test_a_link_is_described_itself_wherever_it_points(bucket):
 
 
 @needs("symlinks")
-def test_head_many_follows_no_link(bucket):
+def test_of_many_at_once_no_link_is_followed(bucket):
     put(bucket, "file", b"12345")
     for key, target in [("good", "file"), ("dangling", "nothing"), ("loop", "loop")]:
         bucket.put_symlink(key, target, new(TAGS))
     ask_anew(bucket)
     keys = ["good", "file", "dangling", "loop"]
+    assert bucket.get_many(dict.fromkeys(keys, 5)).keys() == {"file"}
+    ask_anew(bucket)
     found = bucket.head_many(keys)
     assert found["file"].size == 5
     for key, info in found.items():

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -70,3 +71,30 @@ def asked_by(staging: Path, *, sticks: int) -> list[int]:
     assert hedged.state()["hedged_reads_won"] == (sticks >= 0)
     assert env.budget.used == 0
     return bucket.asked
+
+
+def test_contents_that_are_stuck_together_are_asked_for_again(tmp_path: Path) -> None:
+    bucket = Stuck()
+    sizes = {f"d/{number}": 4096 for number in range(5)}
+    for key, size in sizes.items():
+        bucket.put(key, BytesSource(DATA[:size]), NewObject())
+    asked = threading.Event()
+    real = bucket.get_many
+
+    def get_many(wanted: Mapping[str, int]) -> Mapping[str, Content]:
+        is_second = asked.is_set()
+        asked.set()
+        assert is_second or bucket.let_go.wait(30)
+        return real(wanted)
+
+    bucket.get_many = get_many  # type: ignore[assignment,method-assign]
+    with ThreadPoolExecutor(4, POOL) as executor, ThreadPoolExecutor(20, POOL) as others:
+        env = environment_of(bucket, tmp_path, executor)
+        hedged = HedgedReads(others, env.budget)
+        for _ in range(SAMPLES):
+            hedged.read(sum(sizes.values()), dict)
+        found = hedged.of(bucket).get_many(sizes)
+        bucket.let_go.set()
+    assert {key: len(content.data) for key, content in found.items()} == sizes
+    assert hedged.state() == {"hedged_reads": 1, "hedged_reads_won": 1}
+    assert env.budget.used == 0

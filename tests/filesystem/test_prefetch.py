@@ -1,7 +1,7 @@
 """Fetching ahead over a bucket in memory, with no threads and a clock that a test moves on."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import partial
@@ -16,8 +16,9 @@ from tagfs.fs.context import FRESH_WITHIN
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.prefetch import prefetcher
 from tagfs.fs.prefetch.directory_walk import EAGER_WINDOW, FIRST_WINDOW, FRESH, SIBLINGS
+from tagfs.fs.prefetch.small_contents import BATCH, BATCHED
 from tagfs.store.cache.cached_bucket import CachedBucket
-from tagfs.store.objects import BytesSource, NewObject
+from tagfs.store.objects import BytesSource, Content, NewObject
 from tagfs.store.tags import TagSet
 from tests.fakes.clock import FakeClock
 from tests.fakes.memory_bucket.bucket import MemoryBucket
@@ -227,6 +228,30 @@ def test_cat_asks_for_each_file_once_and_ahead(bench: Bench) -> None:
     assert bench.budget.used == 0
 
 
+def test_the_smallest_are_asked_for_together_and_larger_ones_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, budget=2**30)
+    larger = {"d/05": BATCHED + 1, "d/07": BATCHED}
+    for key, size in larger.items():
+        bench.put(key, bytes(size))
+    together: list[str] = []
+    real = bench.bucket.get_many
+
+    def get_many(sizes: Mapping[str, int]) -> Mapping[str, Content]:
+        assert 1 < len(sizes) <= BATCH
+        together.extend(sizes)
+        return real(sizes)
+
+    monkeypatch.setattr(bench.bucket, "get_many", get_many)
+    bench.read_directory()
+    for path in FILES[:12]:
+        bench.read(path)
+    assert {"d/04", "d/06", "d/07"} <= set(together)
+    assert "d/05" not in together
+    bench.fs.close()
+
+
 def test_content_that_is_not_recent_is_asked_for_again(bench: Bench) -> None:
     bench.read_directory()
     bench.read(FILES[0])
@@ -273,10 +298,10 @@ def test_what_nobody_comes_for_is_dropped(bench: Bench) -> None:
     bench.read(FILES[1])
     held = bench.budget.used
     assert held > 0
-    bench.ahead._contents.sweep()
+    bench.ahead._contents._buffer.sweep()
     assert bench.budget.used == held, "it is recent"
     bench.clock.now += FRESH_WITHIN + 0.1
-    bench.ahead._contents.sweep()
+    bench.ahead._contents._buffer.sweep()
     assert bench.budget.used == 0
 
 

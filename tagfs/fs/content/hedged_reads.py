@@ -7,13 +7,15 @@ asked again is mostly answered at once ("hedged requests", Dean and Barroso, The
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from tagfs.fs.content.memory_budget import MemoryBudget
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
+
+T = TypeVar("T")
 
 SAMPLES: Final = 256
 """Reads of about one size that are measured before any is asked twice."""
@@ -44,6 +46,14 @@ class Readable(Protocol):
         self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None
     ) -> ObjectInfo:
         """Describe an object."""
+        ...
+
+
+class ManyReadable(Readable, Protocol):
+    """The same, of which small contents are asked for together."""
+
+    def get_many(self, sizes: Mapping[str, int]) -> Mapping[str, Content]:
+        """Return the content of several small objects."""
         ...
 
 
@@ -92,11 +102,11 @@ class HedgedReads:
         """Return what the status tells."""
         return {"hedged_reads": self._asked, "hedged_reads_won": self._won}
 
-    def of(self, bucket: Readable) -> Readable:
+    def of(self, bucket: ManyReadable) -> ManyReadable:
         """Return what reads a bucket so."""
         return _Hedged(bucket, self)
 
-    def read(self, size: int, ask: Callable[[], Content]) -> Content:
+    def read(self, size: int, ask: Callable[[], T]) -> T:
         """Return what `ask` returns, of which `size` bytes are expected; raises as it does."""
         times = self._times_of(size)
         patience = times.unusual
@@ -117,7 +127,7 @@ class HedgedReads:
         with self._lock:
             return self._times.setdefault(size.bit_length() // 2, _Times())
 
-    def _measured(self, times: _Times, ask: Callable[[], Content]) -> Content:
+    def _measured(self, times: _Times, ask: Callable[[], T]) -> T:
         begin = self._now()
         content = ask()
         with self._lock:
@@ -136,7 +146,7 @@ class HedgedReads:
         self._budget.take(size)
         return True
 
-    def _first_answer(self, first: Future[Content], second: Future[Content]) -> Content:
+    def _first_answer(self, first: Future[T], second: Future[T]) -> T:
         """Return the answer that comes first; an error only if both fail, the first one's.
 
         The other is read to its end, as a connection can be used again only then, and dropped.
@@ -155,7 +165,7 @@ class HedgedReads:
 class _Hedged:
     """A bucket whose reads may be asked twice."""
 
-    def __init__(self, bucket: Readable, hedged: HedgedReads) -> None:
+    def __init__(self, bucket: ManyReadable, hedged: HedgedReads) -> None:
         self._bucket = bucket
         self._hedged = hedged
 
@@ -168,6 +178,10 @@ class _Hedged:
         return self._hedged.read(
             length, lambda: self._bucket.get(key, start, length, if_match=if_match)
         )
+
+    def get_many(self, sizes: Mapping[str, int]) -> Mapping[str, Content]:
+        """Return several contents; all are asked for a second time, as one read."""
+        return self._hedged.read(sum(sizes.values()), lambda: self._bucket.get_many(sizes))
 
     def head(
         self, key: str, *, expected: ObjectType | None = None, max_age: float | None = None

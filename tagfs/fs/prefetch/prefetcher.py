@@ -8,28 +8,22 @@ nothing more.
 """
 
 import functools
-import logging
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 
 from cachetools import FIFOCache
 
-from tagfs.errors import TagfsError
 from tagfs.fs.content.reader import SMALL
 from tagfs.fs.context import FRESH_WITHIN, FsContext
 from tagfs.fs.mapping.paths import join, split
 from tagfs.fs.mapping.posix_metadata import described_keys
 from tagfs.fs.mapping.xattr_names import XattrKind, parse_name
-from tagfs.fs.prefetch.content_buffer import ContentBuffer
 from tagfs.fs.prefetch.directory_walk import Ahead, ListedDirectory, UnlistedLookups, WalkStarts
 from tagfs.fs.prefetch.quiet import quietly
+from tagfs.fs.prefetch.small_contents import BATCH, SmallContents
 from tagfs.fs.tree.lookup import TreeLookup
-from tagfs.store.objects import Content
-from tagfs.store.versions import is_version
-
-log = logging.getLogger(__name__)
+from tagfs.store.objects import Content, ObjectInfo
 
 MAX_NAMES = 100_000
 """Names remembered over all directories; what is beyond them is walked without fetching ahead."""
@@ -39,10 +33,6 @@ MEMORY = 60.0
 
 HORIZON = 0.6 * FRESH_WITHIN
 """Seconds within which content fetched ahead should be read, for it has to be fresh."""
-
-BATCH = 16
-"""Files that one thread asks for at the same time: to hand each to a thread of its own costs more
-processor time than its request."""
 
 _FILES = (0, stat.S_IFREG)
 
@@ -58,7 +48,7 @@ class SiblingPrefetcher:
         self._directories: FIFOCache[str, ListedDirectory] = FIFOCache(
             MAX_NAMES, getsizeof=lambda directory: max(len(directory.names), 1)
         )
-        self._contents = ContentBuffer(env.budget, env.clock)
+        self._contents = SmallContents(env, self._submit)
         self._unlisted_lookups = UnlistedLookups()
         self._starts = WalkStarts()
 
@@ -148,14 +138,7 @@ class SiblingPrefetcher:
         found = self._find(path)
         if found is not None:
             self._go_ahead("content", path, found[1], self._fetch_contents)
-        content = self._contents.take(path)
-        return content if content is not None and self._is_last_seen(path, content) else None
-
-    def _is_last_seen(self, path: str, content: Content) -> bool:
-        """Say whether content is whole, and the version that was last seen at a path."""
-        known = self._env.bucket.known(self._env.root.to_key(path))
-        is_same = known is not None and is_version(content.info, known)
-        return is_same and len(content.data) == content.info.size
+        return self._contents.take(path)
 
     def on_rename_target(self, path: str | None) -> None:
         """Look at a path while what will be renamed to it is uploaded."""
@@ -265,35 +248,15 @@ class SiblingPrefetcher:
             yield keys, paths
 
     def _fetch_contents(self, due: Sequence[Ahead]) -> None:
+        """Ask for the content of small files, for the attributes of anything else."""
+        small: list[tuple[str, ObjectInfo]] = []
         for path, kind in due:
-            self._fetch_content(path, kind)
-
-    def _fetch_content(self, path: str, kind: int) -> None:
-        """Ask for the content of a small file, for the attributes of anything else."""
-        known = self._env.bucket.known(self._env.root.to_key(path))
-        if known is None or kind not in _FILES or not 0 < known.size <= SMALL:
-            if self._env.choices.stored:
+            known = self._env.bucket.known(self._env.root.to_key(path))
+            if known is not None and kind in _FILES and 0 < known.size <= SMALL:
+                small.append((path, known))
+            elif self._env.choices.stored:
                 self._fetch_stat([(path, kind)])
-            return
-        future = self._contents.reserve(path, known.size)
-        if future is None:
-            return
-        key, size = known.key, known.size
-        self._submit(lambda: self._deliver(future, key, size))
-
-    def _deliver(self, future: Future[Content | None], key: str, size: int) -> None:
-        content = None
-        try:
-            content = self._read(key, size)
-        finally:
-            future.set_result(content)  # an open of the file waits for it, even after a bug
-
-    def _read(self, key: str, size: int) -> Content | None:
-        try:
-            return self._env.reads.get(key, 0, size)
-        except TagfsError as error:
-            log.debug("%s: not read ahead: %s", key, error)
-            return None
+        self._contents.fetch(small)
 
     def _submit(self, work: Callable[[], object]) -> None:
         self._env.executor.submit(quietly, work)

@@ -108,7 +108,8 @@ class CachedBucket:
 
     def _bind(self, reads: CachedReads, writes: CachedWrites) -> None:
         tags = self._tags
-        self.list, self.scan, self.get = reads.list, reads.scan, reads.get
+        self.list, self.scan = reads.list, reads.scan
+        self.get, self.get_many = reads.get, reads.get_many
         self.lookup, self.head, self.head_many = reads.lookup, reads.head, reads.head_many
         self.known, self.known_keys, self.recall = reads.known, reads.known_keys, reads.recall
         self.expect_empty, self.described = reads.expect_empty, reads.described

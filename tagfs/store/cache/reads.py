@@ -13,6 +13,7 @@ from tagfs.store.cache.recollection import Recollection
 from tagfs.store.cache.scans import Scans
 from tagfs.store.cache.shared_scan import TooLarge, kept_pages
 from tagfs.store.objects import Content, Lookup, ObjectInfo, ObjectType, Page
+from tagfs.store.single_flight import Call
 from tagfs.store.versions import check_same_size
 
 T = TypeVar("T")
@@ -171,14 +172,35 @@ class CachedReads:
                 if isinstance(error, NotFound | ObjectChanged | IntegrityError):
                     self._state.invalidate(key)
             raise
-        info = content.info
         with self._lock:
             self._state.flights.end(slot, flight)
-            # Through a link comes a mixture of the link and its target.
-            is_own = info.key == key and info.type is not ObjectType.SYMLINK
-            if is_own and info.detail is not None and not flight.invalid:
-                self._state.record(key, info, flight.began)
+            self._saw(key, content.info, flight)
         return content
+
+    def get_many(self, sizes: Mapping[str, int]) -> Mapping[str, Content]:
+        """Return several small contents; what comes with them is remembered, they are not."""
+        with self._lock:
+            now = self._clocks.monotonic()
+            flights = {
+                key: self._state.flights.begin(("head", key), now, shared=False) for key in sizes
+            }
+        found: Mapping[str, Content] = {}
+        try:
+            found = self._inner.get_many(sizes)
+        finally:
+            with self._lock:
+                for key, flight in flights.items():
+                    self._state.flights.end(("head", key), flight)
+                    if key in found:
+                        self._saw(key, found[key].info, flight)
+        return found
+
+    def _saw(self, key: str, info: ObjectInfo, flight: Call[object]) -> None:
+        """Remember what came with content (under the lock)."""
+        # Through a link comes a mixture of the link and its target.
+        is_own = info.key == key and info.type is not ObjectType.SYMLINK
+        if is_own and info.detail is not None and not flight.invalid:
+            self._state.record(key, info, flight.began)
 
     def _list_all(self, prefix: str, token: str | None) -> Iterator[Page]:
         page = self._inner.list(prefix, token=token)

@@ -135,7 +135,7 @@ class Client:
             parts.heads.head,
             parts.heads.head_many,
         )
-        self.get = parts.content.get
+        self.get, self.get_many = parts.content.get, parts.content.get_many
         self.put, self.put_symlink = parts.writes.put, parts.links.put_symlink
         self.append, self.start_append = parts.appends.append, parts.appends.start_append
         self.start_upload, self.upload_part = (

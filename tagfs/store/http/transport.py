@@ -33,6 +33,7 @@ from tagfs.store.proxies import Proxy
 logger = logging.getLogger(__name__)
 
 _PLAIN = frozenset({200, 404})
+_PLAIN_PART = _PLAIN | {206}
 _NO_BODY: Final = Body()
 
 
@@ -222,8 +223,8 @@ class Transport:
             answer = self._attempts.receive(course, begun, within)
         except (NoResponse, MalformedResponse):
             return None
-        plain = answer.status in _PLAIN
-        return self._final(course, answer, _NO_BODY, None) if plain else None
+        plain = _PLAIN_PART if "range" in course.request.headers else _PLAIN
+        return self._final(course, answer, _NO_BODY, None) if answer.status in plain else None
 
     def _assumed_success(self, course: RetryState) -> Response:
         """Return what stands for the answer that was lost."""
@@ -287,11 +288,10 @@ class Transport:
 
     def _give_up(self, course: RetryState, reason: str) -> Unreachable:
         kind = Throttled if course.throttled else Unreachable
-        message = (
+        return kind(
             f"{course.request}: {reason} ({self.endpoint.url}, {course.attempts} attempts "
             f"in {time.monotonic() - course.started:.0f} s)"
         )
-        return kind(message)
 
 
 def _is_done(course: RetryState) -> bool:

@@ -758,6 +758,12 @@ def test_what_is_missing_is_an_answer(serve):
     assert (one.status, one.code) == (404, "NoSuchKey")
 
 
+def test_a_part_is_an_answer_to_who_asked_for_one(serve):
+    _, client = serve(answer(206, body=b"x"))
+    (one,) = client.request_all([replace(GET, headers={"range": "bytes=0-0"})])
+    assert (one.status, one.body) == (206, b"x")
+
+
 @pytest.mark.parametrize(
     "trouble",
     [

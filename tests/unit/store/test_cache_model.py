@@ -163,6 +163,11 @@ class Alone(Calls):
             assert info == self.kit.inner.head(key)
 
     @rule(keys=MANY)
+    def get_many(self, keys):
+        for key, content in self.hand.get_many(dict.fromkeys(keys, 1)).items():
+            assert content == self.kit.inner.get(key)
+
+    @rule(keys=MANY)
     def get_tags_many(self, keys):
         for key, tags in self.hand.get_tags_many(keys).items():
             assert tags == self.kit.inner.get_tags(key)
@@ -264,6 +269,12 @@ class Beside(Calls):
         for key, info in self.kit.cache.head_many(keys).items():
             assert self.was_true(("version", key), version(info), 0)
             assert self.was_true(("metadata", key), metadata(info), 0)
+
+    @precondition(lambda self: self.hand is self.kit.cache)
+    @rule(keys=MANY)
+    def get_many(self, keys):
+        for key, content in self.kit.cache.get_many(dict.fromkeys(keys, 1)).items():
+            assert self.was_true(("version", key), version(content.info), 0)
 
     @precondition(lambda self: self.hand is self.kit.cache)
     @rule(keys=MANY)

@@ -1,7 +1,7 @@
 """Content of objects, verified where the service tells a checksum of the whole."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tagfs.errors import IntegrityError, MalformedResponse, ObjectChanged, TagfsError
@@ -9,7 +9,7 @@ from tagfs.store.client.api import logger
 from tagfs.store.client.context import TRIES, ClientContext
 from tagfs.store.client.reads.content_range import find_extent
 from tagfs.store.client.reads.heads import ObjectHeads
-from tagfs.store.http.messages import Request
+from tagfs.store.http.messages import Request, Response
 from tagfs.store.objects import Content, ObjectInfo, ObjectType
 from tagfs.store.wire.checksums import crc64
 from tagfs.store.wire.headers import parse_etag, parse_md5
@@ -65,6 +65,33 @@ class ObjectContent:
             return came[0]
         raise failure
 
+    def get_many(self, sizes: Mapping[str, int]) -> Mapping[str, Content]:
+        """Return the content of several small objects; see `ObjectReads.get_many`."""
+        for key in sizes:
+            self._api.check_key(key)
+        requests = [
+            self._request(key, 0, max(size, 1), compressed=self._transcodes)
+            for key, size in sizes.items()
+        ]
+        found: dict[str, Content] = {}
+        for request, answer in zip(requests, self._api.request_all(requests), strict=True):
+            content = self._plain_content(request, answer) if answer is not None else None
+            if content is not None and content.info.size == sizes[content.info.key]:
+                found[content.info.key] = content
+        return found
+
+    def _plain_content(self, request: Request, answer: Response) -> Content | None:
+        """Return the whole object that an answer has; None if it may be anything else."""
+        if answer.error is not None:
+            return None
+        try:
+            content, is_known = self._content(request, answer, 0, request.expected)
+        except MalformedResponse:
+            return None
+        is_link = content.info.type is ObjectType.SYMLINK
+        is_right = is_known and self._matches(content, self._checksums(content, answer))
+        return content if is_right and not is_link else None
+
     def _is_compressed(self, key: str) -> bool:
         """Tell whether content is stored compressed: then the service may have decompressed it.
 
@@ -104,6 +131,27 @@ class ObjectContent:
         self, key: str, start: int, length: int | None, if_match: str | None, *, compressed: bool
     ) -> tuple[Content, _Checksums]:
         """Return content, and the checksums that it should have as far as they are sent."""
+        request = self._request(key, start, length, if_match, compressed=compressed)
+        answer = self._api.send(request, allow={_RANGE_NOT_SATISFIABLE})
+        if answer.status == _RANGE_NOT_SATISFIABLE:
+            return self._past_the_end(key, start, if_match), _NO_CHECKSUMS
+        content, is_known = self._content(request, answer, start, length)
+        info = content.info
+        if if_match is not None and info.etag != parse_etag(if_match):
+            raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
+        if not is_known:
+            self._check_whole(info)
+        return content, self._checksums(content, answer)
+
+    def _request(
+        self,
+        key: str,
+        start: int,
+        length: int | None,
+        if_match: str | None = None,
+        *,
+        compressed: bool,
+    ) -> Request:
         headers = {**self._api.dialect.get_headers, **self._heads.tags_demand()}
         if compressed:
             headers["accept-encoding"] = "gzip"
@@ -112,7 +160,7 @@ class ObjectContent:
             headers["range"] = f"bytes={start}-{last}"
         if if_match is not None:
             headers["if-match"] = f'"{if_match}"'
-        request = Request(
+        return Request(
             operation="GetObject",
             method="GET",
             key=key,
@@ -122,27 +170,33 @@ class ObjectContent:
             content=True,
             proof_header="etag",
         )
-        answer = self._api.send(request, allow={_RANGE_NOT_SATISFIABLE})
-        if answer.status == _RANGE_NOT_SATISFIABLE:
-            return self._past_the_end(key, start, if_match), _NO_CHECKSUMS
+
+    def _content(
+        self, request: Request, answer: Response, start: int, length: int | None
+    ) -> tuple[Content, bool]:
+        """Return what an answer has, and whether it says what that is of the object.
+
+        Raises:
+            MalformedResponse: it is not what was asked for.
+        """
         stored = answer.headers.get(_STORED_ENCODING, "")
         if stored not in {"", "identity", answer.headers.get("content-encoding", "")}:
             raise MalformedResponse(f"{request}: was decompressed on the way")
         total, is_known = find_extent(answer, start, length)
-        info = self._heads.describe(key, answer.headers, size=total)
-        if if_match is not None and info.etag != parse_etag(if_match):
-            raise ObjectChanged(f"{request}: {info.etag} instead of {if_match}")
-        if not is_known:
-            self._check_whole(info)
-        content = Content(info, start, answer.body)
+        info = self._heads.describe(request.key or "", answer.headers, size=total)
+        return Content(info, start, answer.body), is_known
+
+    def _checksums(self, content: Content, answer: Response) -> _Checksums:
+        """Return the checksums that content should have, as far as they are sent."""
+        info = content.info
         # Content read through a link comes without its checksum, or with the link's; what was
         # appended has an ETag of its own.
-        whole = len(answer.body) == total and info.type is not ObjectType.SYMLINK
+        whole = len(answer.body) == info.size and info.type is not ObjectType.SYMLINK
         if not whole:
-            return content, _NO_CHECKSUMS
+            return _NO_CHECKSUMS
         appended = info.type is ObjectType.APPENDABLE
         md5 = None if appended else parse_md5(self._api.dialect, answer.headers)
-        return content, _Checksums(info.detail.crc64 if info.detail else None, md5)
+        return _Checksums(info.detail.crc64 if info.detail else None, md5)
 
     def _check_whole(self, info: ObjectInfo) -> None:
         """Look whether a body that came for a range, with no word of one, is the whole object.

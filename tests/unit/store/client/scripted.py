@@ -159,7 +159,7 @@ class ScriptedTransport:
             self.sent.append(request)
             step = self.steps[request.operation].popleft()
             final = self._read(request, step) if isinstance(step, Raw) else None
-            answers.append(final if final is not None and final.status in (200, 404) else None)
+            answers.append(final if final is not None and final.status in (200, 206, 404) else None)
         return answers
 
     def _read(self, request: Request, answer: Raw) -> Response | None:

@@ -40,8 +40,8 @@ def whole(data: bytes = DATA, *, etag: str = ETAG, **headers: Any) -> Raw:
     )
 
 
-def part(data: bytes, span: str, status: int = 206) -> Raw:
-    return whole(data, content_range=f"bytes {span}")._replace(status=status)
+def part(data: bytes, span: str, status: int = 206, **headers: Any) -> Raw:
+    return whole(data, content_range=f"bytes {span}", **headers)._replace(status=status)
 
 
 @pytest.mark.parametrize(
@@ -211,3 +211,35 @@ def test_content_is_asked_for_as_it_is_stored_once_it_came_decompressed() -> Non
 def test_a_lost_read_is_made_again() -> None:
     script = Script().on("GetObject", LOST, whole(etag=MD5))
     assert script.parts.content.get("k").data == DATA
+
+
+def proved(answer: Raw) -> Raw:
+    """Return an answer with the checksum of `DATA`."""
+    return answer._replace(headers={**answer.headers, "etag": f'"{MD5}"'})
+
+
+def test_many_contents_leave_out_what_is_not_plain() -> None:
+    answers = {
+        "range": proved(part(DATA, "0-4/5")),
+        "whole": proved(part(DATA, "0-4/5", status=200)),
+        "no word of a range": proved(whole()),
+        "other bytes": part(b"2345", "1-4/5"),
+        "grown": part(DATA, "0-4/9"),
+        "shrunk": part(b"123", "0-2/3"),
+        "decompressed": proved(part(DATA, "0-4/5", x_goog_stored_content_encoding="gzip")),
+        "gone": refused(404, "NoSuchKey"),
+        "empty": refused(416, "InvalidRange"),
+        "lost": LOST,
+    }
+    script = Script().on("GetObject", *answers.values())
+    found = script.parts.content.get_many(dict.fromkeys(answers, 5))
+    assert found.keys() == {"range", "whole"}
+    assert {content.data for content in found.values()} == {DATA}
+    assert script.last.headers["range"] == "bytes=0-4"
+
+
+def test_many_contents_are_compared_with_their_checksum() -> None:
+    right = proved(part(DATA, "0-4/5"))
+    wrong = proved(part(b"54321", "0-4/5"))
+    script = Script().on("GetObject", right, wrong)
+    assert script.parts.content.get_many({"right": 5, "wrong": 5}).keys() == {"right"}
