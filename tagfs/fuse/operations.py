@@ -183,7 +183,8 @@ class Operations:
     def _fail(self, name: str, arguments: tuple[Any, ...], error: BaseException) -> NoReturn:
         if isinstance(error, TagfsError):
             number, level = error.errno, error.log_level
-            log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
+            if log.isEnabledFor(level):
+                log.log(level, "%s%s: %s: %s", name, _shown(arguments), type(error).__name__, error)
         else:
             number, level = errno.EIO, logging.ERROR
             log.error("%s%s: a bug in tagfs", name, _shown(arguments), exc_info=error)

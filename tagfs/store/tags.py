@@ -54,6 +54,8 @@ class TagSet(Mapping[str, str]):
 
     def with_defaults(self, defaults: Mapping[str, str], most: int) -> Self:
         """Return this set with those of the defaults whose keys it lacks, while there is room."""
+        if not defaults:
+            return self
         lacking = [(k, v) for k, v in defaults.items() if k not in self._pairs]
         return type(self)({**self._pairs, **dict(lacking[: max(most - len(self._pairs), 0)])})
 

@@ -78,10 +78,11 @@ class ObjectDraft:
             touched = replace(touched, atime_ns=now_ns)  # nobody set it: metadata need not say it
         return replace(self, attributes=touched, times_set=False)
 
-    def uploaded(self) -> "ObjectDraft":
+    def uploaded(self, attributes: Attributes) -> "ObjectDraft":
         """Return the draft of a file that is on the service now: what made it is over."""
         return replace(
             self,
+            attributes=attributes,
             tags=None,
             given=NO_TAGS,
             acl=None,

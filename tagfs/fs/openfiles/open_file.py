@@ -263,14 +263,13 @@ class OpenFile(OpenContent):
         return handle.reader
 
     def _uploaded(self, state: Committing, to: UploadTarget, info: ObjectInfo) -> None:
-        attributes = self.draft.attributes
-        self.info = info
-        self.draft = self.draft.uploaded()
+        attributes = shown = self.draft.attributes
         # What was extended by its new bytes alone has got nothing else.
         bare = to.base is not None and info.type is ObjectType.APPENDABLE and state.edited
+        if not bare and self.env.choices.stored and info.detail is not None:
+            shown = parse_attributes(info, self.env.default_file())
+        self.info = info
+        self.draft = self.draft.uploaded(shown)
         self.state = committed(state, attributes if bare else None)
         state.staged.mark_committed()
         self._committer.finish(state.staged)
-        if not bare and self.env.choices.stored and info.detail is not None:
-            attributes = parse_attributes(info, self.env.default_file())
-            self.draft = replace(self.draft, attributes=attributes)

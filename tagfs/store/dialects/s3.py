@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -48,30 +48,34 @@ def sign(request: Signable, credentials: Credentials, now: float, *, region: str
         added["x-amz-security-token"] = credentials.session_token
     headers = {**request.headers, **added, "host": request.host}
     scope = f"{moment[:8]}/{region}/s3/aws4_request"
-    digest = hashlib.sha256(canonical_request(request, headers).encode()).hexdigest()
+    signed = _signed(headers)
+    digest = hashlib.sha256(_canonical(request, headers, signed).encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
     key = _signing_key(credentials.secret_access_key, moment[:8], region)
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     added["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "
-        f"SignedHeaders={';'.join(_signed(headers))}, Signature={signature}"
+        f"SignedHeaders={';'.join(signed)}, Signature={signature}"
     )
     return added
 
 
 def canonical_request(request: Signable, headers: Mapping[str, str]) -> str:
     """Return the canonical request; `headers` are all that are sent, the host among them."""
+    return _canonical(request, headers, _signed(headers))
+
+
+def _canonical(request: Signable, headers: Mapping[str, str], signed: Sequence[str]) -> str:
     parameters = sorted(
         (quote(name, safe="-_.~"), quote(value, safe="-_.~", errors="surrogateescape"))
         for name, value in request.query.items()
     )
-    signed = _signed(headers)
     return "\n".join(
         [
             request.method,
             request.path,
             "&".join(f"{name}={value}" for name, value in parameters),
-            *(f"{name}:{_BLANKS.sub(' ', headers[name].strip(' '))}" for name in signed),
+            *[f"{name}:{_unfolded(headers[name])}" for name in signed],
             "",
             ";".join(signed),
             request.payload or _UNSIGNED,
@@ -80,7 +84,11 @@ def canonical_request(request: Signable, headers: Mapping[str, str]) -> str:
 
 
 def _signed(headers: Mapping[str, str]) -> list[str]:
-    return sorted(name for name in headers if name.startswith("x-amz-") or name in _ALSO_SIGNED)
+    return sorted([n for n in headers if n.startswith("x-amz-") or n in _ALSO_SIGNED])
+
+
+def _unfolded(text: str) -> str:
+    return _BLANKS.sub(" ", text.strip(" ")) if " " in text else text
 
 
 @functools.lru_cache(maxsize=4)  # one pair, one region; the day before lives on past midnight

@@ -4,6 +4,7 @@ Pure. Header names are lower case throughout; values are text, UTF-8 on the wire
 only through a `Dialect`, never a request.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -64,11 +65,13 @@ def without_long_tags(dialect: "Dialect", headers: dict[str, str]) -> dict[str, 
     Ten tags of a hundred Chinese letters are 9 KiB there. They are set by a request of their own.
     """
     name = dialect.header_prefix + "tagging"
-    size = sum(len(field) + len(text.encode()) + 4 for field, text in headers.items())
     limits, tags = dialect.limits, headers.get(name, "")
+    if not tags:
+        return headers
     fits = len(tags) <= limits.max_tag_header
-    if limits.max_head is not None and size + limits.head_reserve > limits.max_head:
-        fits = False
+    if limits.max_head is not None:
+        size = sum(len(field) + len(text.encode()) + 4 for field, text in headers.items())
+        fits = fits and size + limits.head_reserve <= limits.max_head
     return headers if fits else {field: text for field, text in headers.items() if field != name}
 
 
@@ -95,7 +98,7 @@ def render_metadata(
     size = 0
     for name, value in metadata.items():
         lower = name.lower()
-        if not re.fullmatch(dialect.metadata_name, lower):
+        if not _is_name(dialect.metadata_name, lower):
             raise InvalidRequest(f"metadata name {name!r} is not allowed by {dialect.title}")
         checked = check_value(lower, value)
         sent = encode_metadata(dialect, lower, checked)
@@ -112,6 +115,12 @@ def render_metadata(
             raise InvalidRequest(f"{name!r} is not a header that is kept with an object")
         headers[wire] = check_value(name, value)
     return headers
+
+
+@functools.lru_cache(maxsize=256)  # the same few with every object
+def _is_name(pattern: str, name: str) -> bool:
+    """Say whether a pattern of the dialect's matches a name whole."""
+    return re.fullmatch(pattern, name) is not None
 
 
 def encode_metadata(dialect: "Dialect", name: str, text: str) -> str:

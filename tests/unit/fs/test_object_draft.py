@@ -80,7 +80,7 @@ def test_a_write_moves_the_times(atime_ns: int, expected: int, *, is_new: bool) 
 
 def test_what_made_a_file_is_over_with_its_upload() -> None:
     made = replace(DRAFT, tags=BLUE, acl={}, replaces=version(), exclusive=True)
-    assert made.uploaded() == DRAFT
+    assert made.uploaded(DRAFT.attributes) == DRAFT
 
 
 class TestTarget:

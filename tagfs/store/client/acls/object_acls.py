@@ -254,9 +254,15 @@ class ObjectAcls:
 
 def _answered(acl: Acl) -> Future[Acl]:
     """Return the answer to a question that need not be asked."""
+    if acl is DEFAULT_ACL:
+        return _DEFAULT
     future: Future[Acl] = Future()
     future.set_result(acl)
     return future
+
+
+_DEFAULT: Final[Future[Acl]] = Future()
+_DEFAULT.set_result(DEFAULT_ACL)
 
 
 def _read(request: Request, answer: Response) -> Acl:

@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -89,13 +89,14 @@ class AnnotationTransfer:
         keys = new.annotations_of or ((key,) if new.keeps_replaced else ())
         return [each for each in keys if self._is_asked(each)]
 
-    @contextmanager
-    def keeping(self, key: str, new: NewObject) -> Iterator[KeptAnnotations]:
+    def keeping(self, key: str, new: NewObject) -> AbstractContextManager[KeptAnnotations]:
         """Begin to ask what new content at `key` keeps; where it fails, see what becomes of it."""
         wanted = self._wanted(key, new)
-        asked = self._notes.take_ahead(wanted[0]) if wanted else None
-        if wanted and asked is None:
-            asked = self._pool.submit(self._names, wanted[0])
+        return self._keeping(key, wanted) if wanted else nullcontext(KeptAnnotations(list))
+
+    @contextmanager
+    def _keeping(self, key: str, wanted: list[str]) -> Iterator[KeptAnnotations]:
+        asked = self._notes.take_ahead(wanted[0]) or self._pool.submit(self._names, wanted[0])
         kept = KeptAnnotations(functools.partial(self._save, wanted, asked))
         with self._watched(key, kept):
             yield kept
@@ -151,9 +152,9 @@ class AnnotationTransfer:
             self._notes.note_bare(key)
         return names
 
-    def _save(self, keys: list[str], asked: Future[Names] | None) -> list[AnnotationFile]:
+    def _save(self, keys: list[str], asked: Future[Names]) -> list[AnnotationFile]:
         for number, key in enumerate(keys):
-            names = asked.result() if asked is not None and not number else self._names(key)
+            names = self._names(key) if number else asked.result()
             saved = self._missing(key, names) + ([self._saved(key, names)] if names else [])
             if saved:
                 return saved
@@ -163,9 +164,8 @@ class AnnotationTransfer:
         """Return what an earlier rewrite by this process could not set again, and is not there."""
         late = self._notes.take_late(key)
         missing = [saved for saved in late if not names.keys() >= saved.places.keys()]
-        for saved in late:
-            if saved not in missing:
-                saved.remove()
+        for saved in [one for one in late if one not in missing]:
+            saved.remove()
         return missing
 
     def _saved(self, key: str, names: Names) -> AnnotationFile:

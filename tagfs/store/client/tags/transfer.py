@@ -50,11 +50,12 @@ class TagTransfer:
 
         `own` are those of this object, which go before those of all objects.
         """
-        defaults = {**self._choices.default_tags, **own}
-        if not defaults or not self._features.capabilities.object_tags:
+        if not self._choices.default_tags and not own:
+            return tags
+        if not self._features.capabilities.object_tags:
             return tags
         most = self._tags.rules.max_tags
-        return tags.with_defaults(own, most).with_defaults(defaults, most)
+        return tags.with_defaults(own, most).with_defaults(self._choices.default_tags, most)
 
     def tags_for(self, key: str, new: NewObject) -> TagSet:
         """Return the tags to send with new content; the key's lock is held.

@@ -1,7 +1,5 @@
 """Objects made and replaced whole, in one request each."""
 
-from dataclasses import replace
-
 from tagfs.errors import FileTooLarge
 from tagfs.store.client.context import ClientContext
 from tagfs.store.client.trials.markers import MarkerTrials
@@ -47,8 +45,7 @@ class ObjectWrites:
                 proof_header="etag",
             )
             answer = self._conditional.send_guarded(request, self._conditional.send_content)
-            made = self._outcomes.describe_created(key, answer, new, tags)
-            made = replace(made, size=source.size)
+            made = self._outcomes.describe_created(key, answer, new, tags, source.size)
             if answer.error is not None:
                 made = self._outcomes.resolve_conflict(request, answer, made)
             kept.replaced = True

@@ -30,9 +30,9 @@ class Outcomes:
         self._heads = heads
 
     def describe_created(
-        self, key: str, answer: Response, new: NewObject, tags: TagSet
+        self, key: str, answer: Response, new: NewObject, tags: TagSet, size: int = 0
     ) -> ObjectInfo:
-        """Describe an object as the answer to its creation and what was sent tell; size 0."""
+        """Describe an object of `size` bytes as its creation and the answer to that tell."""
         headers = {"content-type": self._api.dialect.content_type} | {
             name.lower(): value for name, value in new.headers.items()
         }
@@ -47,7 +47,7 @@ class Outcomes:
             self._features.note_versions()
         return ObjectInfo(
             key=key,
-            size=0,
+            size=size,
             etag=parse_etag(answer.headers.get("etag", "")),
             last_modified_ns=self.moment(answer),
             storage_class=headers.get(STORAGE_CLASS, self._api.dialect.default_storage_class),
