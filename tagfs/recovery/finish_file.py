@@ -138,15 +138,18 @@ class FileFinisher:
         return True
 
     def _amend(self, current: ObjectInfo, entry: FileEntry) -> None:
-        """Set what had not travelled with the upload, unless another client changed it since."""
+        """Set what had not travelled with the upload.
+
+        Raises:
+            Conflict: another client has changed the tags since.
+        """
         begun = entry.begun
         if begun is None:
             return
-        if (
-            entry.tags is not None
-            and entry.tags != begun.tags
-            and self._bucket.get_tags(current.key) == begun.tags
-        ):
+        if entry.tags is not None and entry.tags != begun.tags:
+            found = self._bucket.get_tags(current.key)
+            if found not in (begun.tags, entry.tags) and not self._force:
+                raise Conflict("it was uploaded, and another client changed its tags since")
             self._bucket.put_tags(current.key, TagSet(entry.tags))
         changed = lower_names(begun.metadata) != lower_names(entry.metadata)
         if changed and is_what_was_sent(current, Sent(metadata=begun.metadata)):

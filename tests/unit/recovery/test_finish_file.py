@@ -121,9 +121,13 @@ def test_tags_decided_after_the_upload_had_begun_are_set_once(scene: Scene) -> N
     scene.put(LARGE, early="1")
     assert not scene.finish(entry)
     assert scene.bucket.get_tags("k") == {"late": "2"}
-    scene.bucket.put_tags("k", TagSet({"somebody": "else"}))
     assert not scene.finish(entry)
+    scene.bucket.put_tags("k", TagSet({"somebody": "else"}))
+    with pytest.raises(Conflict, match="changed its tags"):
+        scene.finish(entry)
     assert scene.bucket.get_tags("k") == {"somebody": "else"}
+    assert not scene.finish(entry, force=True)
+    assert scene.bucket.get_tags("k") == {"late": "2"}
 
 
 def test_the_same_content_from_another_is_not_ours_if_our_tags_are_missing(scene: Scene) -> None:
