@@ -17,7 +17,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tagfs.errors import AccessDenied, TagfsError, Unreachable
+from tagfs.errors import AccessDenied, TagfsError, Unreachable, Unsupported
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.openfiles.file_state import Clean, Dirty, Failed, FileState, Unlinked
 from tagfs.store.bucket import Limits
@@ -32,6 +32,7 @@ UPLOADS = {"put", "start_upload", "upload_part", "complete_upload"}
 
 paths = st.sampled_from(NAMES)
 sizes = st.sampled_from((0, 1, 49, 50, 101, 230))
+starts = st.sampled_from((0, 0, None, None, 1, 50, 60))
 troubles = st.sampled_from((None, None, "refused", "lost"))
 
 
@@ -48,6 +49,7 @@ class Opened:
     may_be_there: bool = False
     replaces: bool = False
     unheard: bool = False
+    copies: str | None = None
 
 
 class Machine(RuleBasedStateMachine):
@@ -80,12 +82,15 @@ class Machine(RuleBasedStateMachine):
             logging.disable(logging.NOTSET)
             self.directory.cleanup()
 
-    @initialize(there=st.sampled_from((NAMES, NAMES[:1], NAMES[1:], ())))
-    def begin(self, there: tuple[str, ...]) -> None:
+    @initialize(
+        there=st.sampled_from((NAMES, NAMES[:1], NAMES[1:], ())),
+        data=st.sampled_from((b"old", bytes(range(1, 231)))),
+    )
+    def begin(self, there: tuple[str, ...], data: bytes) -> None:
         for path in there:
             new = NewObject(metadata={"mode": str(stat.S_IFREG | 0o600)})
-            self.bucket.put(path[1:], BytesSource(b"old"), new)
-            self.service[path], self.modes[path] = b"old", 0o600
+            self.bucket.put(path[1:], BytesSource(data), new)
+            self.service[path], self.modes[path] = data, 0o600
 
     # What happens
 
@@ -126,6 +131,48 @@ class Machine(RuleBasedStateMachine):
         file.data[size:] = bytes(max(0, size - len(file.data)))
         self.changed(file)
 
+    @precondition(lambda self: self.files)
+    @rule(number=st.integers(0, 9), path=paths, start=starts, length=st.sampled_from((1, 60, 500)))
+    def copy(self, number: int, path: str, start: int | None, length: int) -> None:
+        """Let a range be that of another file, as the kernel asks for; refused, it changes nothing.
+
+        `start` None is where the file ends; 0 is a copy over all that it was.
+        """
+        file = self.pick(number)
+        if path not in self.service or self.at(path) is not None:
+            return
+        if start == 0:
+            self.truncate(number, 0)
+        start = len(file.data) if start is None else start
+        source, _ = self.fs.open(path, os.O_RDONLY)
+        try:
+            count = self.fs.copy_file_range(source, start, file.fh, start, length)
+        except Unsupported:
+            return
+        finally:
+            self.fs.release(source)
+        data = self.service[path][start : start + length]
+        assert count == len(data)
+        if data:
+            file.data.extend(bytes(max(0, start - len(file.data))))
+            file.data[start : start + len(data)] = data
+            file.copies = path
+            self.changed(file)
+
+    @rule(path=paths)
+    def cp(self, path: str) -> None:
+        """Copy a file over the other one, or to its free name; it is left open."""
+        target = NAMES[1 - NAMES.index(path)]
+        self.open_it(target, exclusive=False)
+        self.copy(next(n for n, f in enumerate(self.files) if f.path == target), path, 0, 500)
+
+    def make_copies(self, *origins: str) -> None:
+        """Note that what was copied of files that change now was made before."""
+        for file in self.files:
+            if file.copies in origins:
+                self.sent(file)
+                file.copies = None
+
     def changed(self, file: Opened) -> None:
         if file.state is Clean:
             file.state = Dirty
@@ -145,7 +192,7 @@ class Machine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), trouble=troubles)
     def flush(self, number: int, trouble: str | None) -> None:
         file = self.pick(number)
-        struck = self.in_trouble(trouble)
+        struck = self.in_trouble(trouble, file)
         try:
             self.fs.fsync(file.fh)
         except TagfsError:
@@ -163,7 +210,7 @@ class Machine(RuleBasedStateMachine):
 
     def end(self, file: Opened, trouble: str | None) -> None:
         """Release a handle without a flush before it, as after a write to a shared mapping."""
-        struck = self.in_trouble(trouble)
+        struck = self.in_trouble(trouble, file)
         self.fs.release(file.fh)
         self.bucket.before = self.bucket.after = None
         if struck and file.state is Dirty:
@@ -183,6 +230,7 @@ class Machine(RuleBasedStateMachine):
         path = self.names()[number % len(self.names())]
         file = self.at(path)
         self.fs.unlink(path)
+        self.make_copies(path)
         self.service.pop(path, None)
         if file is not None:
             self.lost_name(file)
@@ -208,6 +256,7 @@ class Machine(RuleBasedStateMachine):
         if file is not None and file.unheard and not file.is_new:
             return  # refused: the object is not the one that the file is known to derive from
         self.fs.rename(old, new)
+        self.make_copies(old, new)
         if file is not None and file.is_new and file.replaces:
             self.sent(file)  # it had replaced that already, for its program
         if file is None or not file.is_new:
@@ -227,17 +276,22 @@ class Machine(RuleBasedStateMachine):
 
     # How uploads end
 
-    def in_trouble(self, trouble: str | None) -> list[str]:
-        """Let the next upload be refused, or its answer be lost; return what was struck."""
-        struck: list[str] = []
+    def in_trouble(self, trouble: str | None, of: Opened) -> list[str]:
+        """Let the next upload of a file be refused, or its answer be lost; return what was struck.
 
-        def refuse(operation: str, _key: str) -> None:
-            if operation in UPLOADS:
+        Parts of another file may be under way.
+        """
+        struck: list[str] = []
+        if any(file.copies for file in self.files):
+            return struck  # what would be struck may be a copy that has to be made first
+
+        def refuse(operation: str, key: str) -> None:
+            if operation in UPLOADS and f"/{key}" == of.path:
                 struck.append(operation)
                 raise AccessDenied("injected")
 
-        def lose(operation: str, _key: str) -> None:
-            if operation == "put":
+        def lose(operation: str, key: str) -> None:
+            if operation == "put" and f"/{key}" == of.path:
                 struck.append(operation)
                 raise Unreachable("injected")
 
@@ -252,6 +306,7 @@ class Machine(RuleBasedStateMachine):
             self.service[file.path] = bytes(file.data)
             self.modes[file.path] = file.mode
         file.state = Clean
+        file.copies = None
         file.is_new = file.may_be_there = file.replaces = file.unheard = False
 
     def failed(self, file: Opened) -> None:
@@ -270,6 +325,11 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def check(self) -> None:
+        for file in self.files:  # a copy is made before the file that it is of changes
+            node = self.fs.files.handle(file.fh).node
+            if file.copies and isinstance(node.state, Clean):
+                self.sent(file)
+            file.copies = file.copies if node.is_copy else None
         stored = {f"/{key}": self.bucket._shelf.get(key) for key in self.bucket._below("")}
         assert {path: one.data for path, one in stored.items()} == self.service
         staged = 0
