@@ -9,6 +9,7 @@ import threading
 import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from cachetools import LRUCache
@@ -95,12 +96,15 @@ class LocalMarkers:
 
     def lookup(self, key: str) -> Lookup:
         """Say what is at `key`."""
+        prefix = f"{key}/"
         found = self._folders.found(key, self._inner.lookup(key))
+        listing = found.listing and self._folders.shown(found.listing, is_first=True)
         with self._lock:
-            if not self._below(f"{key}/", limit=1):
-                return found
-            marker = self._made.get(f"{key}/") or found.marker
-        return Lookup(found.info, is_prefix=True, marker=marker)
+            if not self._below(prefix, limit=1):
+                return replace(found, listing=listing)
+            marker = self._made.get(prefix) or found.marker
+        listing = listing and self._with_made(listing, prefix, "/", None)
+        return Lookup(found.info, is_prefix=True, marker=marker, listing=listing)
 
     def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:
         """Describe one object."""

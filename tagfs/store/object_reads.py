@@ -24,7 +24,10 @@ class ObjectReads(Protocol):
         ...
 
     def lookup(self, key: str) -> Lookup:
-        """Say what is at `key` (no trailing "/"): at most 2 requests, in one round trip."""
+        """Say what is at `key` (no trailing "/"): at most 2 requests, in one round trip.
+
+        Of a small directory the answer may show all that is in it.
+        """
         ...
 
     def head(self, key: str, *, expected: ObjectType | None = None) -> ObjectInfo:

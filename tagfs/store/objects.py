@@ -131,11 +131,13 @@ class Lookup:
         is_prefix: whether any key begins with `key + "/"`, its directory marker included.
         marker: the directory marker `key + "/"`, which sorts before all that is below it; None when
             there is none (or, from memory, when nobody looked).
+        listing: all that is in this directory, if it came along; None where nobody knows.
     """
 
     info: ObjectInfo | None
     is_prefix: bool
     marker: ObjectInfo | None = None
+    listing: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,17 @@ def test_some_looks_into_it_read_its_names(bench: Bench) -> None:
     assert bench.cost("head", lambda: bench.fs.getattr(FILES[SIBLINGS + 2])) == 0
 
 
+def test_a_small_directory_that_was_looked_at_is_walked_without_reading_its_names(
+    bench: Bench,
+) -> None:
+    bench.fs.getattr("/d")
+    for path in FILES[: SIBLINGS + 2]:
+        bench.fs.getattr(path)
+    assert bench.cost("head", lambda: bench.fs.getattr(FILES[SIBLINGS + 2])) == 0
+    assert bench.bucket.count("list") == 0
+    assert bench.bucket.count("lookup") == 1
+
+
 def test_one_file_looked_at_again_and_again_reads_no_names(bench: Bench) -> None:
     for _ in range(3 * SIBLINGS):
         bench.cache.forget("")

@@ -68,12 +68,18 @@ class DirectoryNames:
         yield from sorted(unsaved.items())
 
     def first(self, path: str) -> Iterator[tuple[str, int]]:
-        """Yield the first names of a directory, those of one page, which is not remembered."""
+        """Yield the first names of a directory: those that are known, else those of one page."""
         prefix = self._env.root.to_prefix(path)
-        for key, info in in_order(self._env.bucket.list(prefix)):
+        known = self._env.bucket.known_keys(prefix)
+        if known is None:
+            page = in_order(self._env.bucket.list(prefix))
+            shown = [(key, 0 if info is None else self._type(info)) for key, info in page]
+        else:
+            shown = [(key, 0) for key in sorted(known)]
+        for key, kind in shown:
             name = key[len(prefix) :].removesuffix("/")
             if name and is_visible(name):
-                yield name, stat.S_IFDIR if info is None else self._type(info)
+                yield name, stat.S_IFDIR if key.endswith("/") else kind
 
     def _type(self, info: ObjectInfo) -> int:
         if info.type is ObjectType.SYMLINK:

@@ -24,7 +24,8 @@ from tagfs.store.cache.annotations import CachedAnnotations
 from tagfs.store.cache.cache_clock import CacheClock
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import EntryStore
-from tagfs.store.cache.listings import Listing, Listings
+from tagfs.store.cache.glimpses import GlimpsedListings
+from tagfs.store.cache.listings import Listing
 from tagfs.store.cache.long_term import LongTermMemory, NoMemory
 from tagfs.store.cache.reads import CachedReads
 from tagfs.store.cache.recollection import Recollection
@@ -90,11 +91,11 @@ class CachedBucket:
         max_listing = min(max_listing, max_entries - 1)
         self._memory = memory = memory or NoMemory()
         few = max(max_entries // 8, 1)
-        listings = Listings(self._rows, max_listing)
+        clocks = CacheClock(ttl, tag_ttl, ttl, clock, wall)
+        listings = GlimpsedListings(self._rows, max_listing, clocks)
         self._known = EntryStore(
             LRUCache(few), LRUCache(few), LRUCache(few), listings, memory, edits_show=edits_show
         )
-        clocks = CacheClock(ttl, tag_ttl, ttl, clock, wall)
         self._state = state = Coalescer(clocks, self._known)
         self.set_ages(ttl=ttl, tag_ttl=tag_ttl, negative_ttl=negative_ttl)
         scans = Scans(state.lock, clocks, state.counts, listings, max_listing)

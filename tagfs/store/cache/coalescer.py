@@ -201,6 +201,8 @@ class Coalescer:
         if found.is_prefix:
             self.record(f"{key}/", found.marker, at)
         self.known.record_directory(key, at, exists=found.is_prefix)
+        if found.listing is not None:
+            self.known.listings.glimpse(f"{key}/", found.listing, at)
 
     # Writing
 

@@ -17,7 +17,8 @@ from tagfs.store.cache.entry import (
     with_known_detail,
     with_young_detail,
 )
-from tagfs.store.cache.listings import Listings, above
+from tagfs.store.cache.glimpses import GlimpsedListings
+from tagfs.store.cache.listings import above
 from tagfs.store.cache.long_term import LongTermMemory
 from tagfs.store.cache.packed_rows import pack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
@@ -33,7 +34,7 @@ class EntryStore:
         entries: MutableMapping[str, Entry],
         directories: MutableMapping[str, tuple[float, bool]],
         tags: MutableMapping[str, tuple[float, TagSet]],
-        listings: Listings,
+        listings: GlimpsedListings,
         memory: LongTermMemory,
         *,
         edits_show: bool,
@@ -72,10 +73,9 @@ class EntryStore:
     def lookup(self, key: str, oldest: float) -> Lookup | Unknown:
         """Say what is at a key."""
         info = self.find(key, oldest)
-        if info is UNKNOWN:
-            return UNKNOWN
+        info = self.listings.glimpsed(key, oldest) if info is UNKNOWN else info
         is_directory = self.is_directory(key, oldest)
-        if is_directory is UNKNOWN:
+        if info is UNKNOWN or is_directory is UNKNOWN:
             return UNKNOWN
         if not is_directory:
             return Lookup(info, is_prefix=False)

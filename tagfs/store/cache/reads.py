@@ -1,7 +1,6 @@
 """The looking part of `CachedBucket`: what is remembered, or asked for once for all who ask."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import TypeVar
 
 from tagfs.errors import IntegrityError, NoSuchBucket, NotFound, ObjectChanged
@@ -43,7 +42,7 @@ class CachedReads:
     def scan(self, prefix: str) -> Iterator[Page]:
         """Yield all pages of one directory; remember it unless it is too large."""
         with self._lock:
-            listing = self._known.listings.get(prefix, self._clocks.oldest())
+            listing = self._known.listings.read(prefix, self._clocks.oldest())
             if listing is not None and listing.unknown_names:
                 listing = None
             self._state.counts.hits += listing is not None
@@ -140,10 +139,8 @@ class CachedReads:
     def known_keys(self, prefix: str, *, max_age: float | None = None) -> Sequence[str] | None:
         """Return what a remembered listing of one directory shows, without a request."""
         with self._lock:
-            listing = self._known.listings.get(prefix, self._clocks.oldest(max_age))
-            if listing is None or listing.unknown_names:
-                return None
-            return [prefix + name for name in islice(listing.rows, KNOWN_KEYS)]
+            keys = self._known.listings.keys(prefix, self._clocks.oldest(max_age))
+            return None if keys is None else keys[:KNOWN_KEYS]
 
     def expect_empty(self, prefix: str) -> None:
         """Remember that a directory which is being made is empty, if there was none."""

@@ -32,6 +32,7 @@ class Features:
         tags_in_heads: HEAD and GET are answered with the tags, for who asks so; None while nobody
             knows.
         listable: the bucket was listed: the right to do so is there.
+        detailed_scans: servers of others may list details of objects to who reads a directory.
         unlistable: it may not be where it is mounted, so only what a HEAD shows is known.
         links_proven: PutSymlink surely makes a link.
         md5_etags: whether an ETag without "-" is the MD5 of content; None while nobody knows.
@@ -55,6 +56,7 @@ class Features:
         self.tags_in_heads: bool | None = None
         self.listable = False
         self.unlistable = False
+        self.detailed_scans = dialect.lists_details
         self.links_proven = not dialect.probes_links
         self.md5_etags: bool | None = None if dialect.md5_etags else False
         self.part_checksums: bool | None = None if dialect.part_checksum else False

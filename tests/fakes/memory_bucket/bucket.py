@@ -62,18 +62,21 @@ class MemoryBucket(MemoryRequests):
         self, prefix: str, *, delimiter: str = "/", token: str | None = None, limit: int = 1000
     ) -> Page:
         """Return one page of the keys that begin with `prefix`."""
+        with self._request("list", prefix), self._lock:
+            return self._page_of(prefix, delimiter, token, min(limit, self._page))
+
+    def _page_of(self, prefix: str, delimiter: str, token: str | None, limit: int) -> Page:
         objects: list[ObjectInfo] = []
         prefixes: list[str] = []
-        last, limit = None, min(limit, self._page)
-        with self._request("list", prefix), self._lock:
-            for key, is_common in self._shelf.keys.walk(prefix, delimiter, token):
-                if len(objects) + len(prefixes) == limit:
-                    return Page(tuple(objects), tuple(prefixes), last)
-                last = key
-                if is_common:
-                    prefixes.append(key)
-                else:
-                    objects.append(self._shelf.get(key).listed())
+        last = None
+        for key, is_common in self._shelf.keys.walk(prefix, delimiter, token):
+            if len(objects) + len(prefixes) == limit:
+                return Page(tuple(objects), tuple(prefixes), last)
+            last = key
+            if is_common:
+                prefixes.append(key)
+            else:
+                objects.append(self._shelf.get(key).listed())
         return Page(tuple(objects), tuple(prefixes))
 
     def scan(self, prefix: str) -> Iterator[Page]:
@@ -93,7 +96,13 @@ class MemoryBucket(MemoryRequests):
                 info=found.listed() if found else None,
                 is_prefix=self._shelf.keys.has_prefix(f"{key}/"),
                 marker=marker.listed() if marker else None,
+                listing=self._whole(f"{key}/"),
             )
+
+    def _whole(self, prefix: str) -> Page | None:
+        """Return all that is in a directory, if there is something, and it is small."""
+        page = self._page_of(prefix, "/", None, min(100, self._page))
+        return page if page.token is None and (page.objects or page.prefixes) else None
 
     def head(
         self,

@@ -1179,6 +1179,7 @@ def test_without_a_look_nothing_is_expected(kit, there):
     if there:
         kit.foreign("d/k", b"1")
         kit.cache.lookup("d")
+        kit.pass_time(FRESH_WITHIN)
     kit.cache.expect_empty("d/")
     kit.foreign("d/other", b"1")
     assert "d/other" in kit.scan("d/")

@@ -87,6 +87,8 @@ def test_pages_hold_what_a_bucket_that_keeps_markers_lists(
     assert list(dict.fromkeys(found)) == found == names(whole)
     if delimiter:
         assert [name for page in one.scan(prefix) for name in names(page)] == names(whole)
+    beside = one.lookup("a").listing
+    assert beside is None or names(beside) == names(plain.list("a/"))
 
 
 def test_markers_of_hadoop_are_directories() -> None:
@@ -98,6 +100,11 @@ def test_markers_of_hadoop_are_directories() -> None:
     assert names(one.list("")) == ["d/", "e/", "n_$folder$", "t/", "x"]
     assert names(one.list("d/")) == ["d/_$folder$"]
     assert one.lookup("e").is_prefix
+    one.put("t/below_$folder$", EMPTY, PLAIN)
+    beside = one.lookup("t").listing
+    assert beside is not None
+    assert names(beside) == ["t/below/", "t/f"]
+    one.delete("t/below_$folder$")
     assert not one.lookup("x").is_prefix
     assert not one.lookup("n").is_prefix
     assert [info.key for info in one.list("e/", delimiter="").objects] == ["e/"]

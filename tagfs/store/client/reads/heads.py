@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from tagfs.errors import (
     AccessDenied,
@@ -21,6 +22,11 @@ from tagfs.store.tags import TagSet
 from tagfs.store.wire.headers import parse_object, parse_target
 from tagfs.store.wire.listed_details import read_tags
 
+BESIDE: Final = 100
+"""Entries of a directory that come with the answer to what it is: to see it whole, if it is small,
+costs no request, and hardly more time than to see that it is there."""
+
+_UNSEEN: Final = Page((), (), "unseen")
 _BAD_REQUEST = 400
 # What HEAD and GET answer where a link's target cannot be followed; the link is there.
 _LINK_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
@@ -50,23 +56,30 @@ class ObjectHeads:
         except AccessDenied as error:
             self._is_refused_some = True
             denied = None if self._is_taken_for_absent(error) else error
-        first = self._first_below(below, info, key + "/")
+        page = self._page_below(below, info, key + "/")
+        is_prefix = bool(page.objects or page.prefixes)
         if denied is not None:
-            info = self._listing.find_instead(key, denied) if first is None else None
-        marker = first if first is not None and first.key == key + "/" else None
-        return Lookup(info, is_prefix=first is not None, marker=marker)
+            info = None if is_prefix else self._listing.find_instead(key, denied)
+        marker = next((each for each in page.objects[:1] if each.key == key + "/"), None)
+        is_whole = is_prefix and page.token is None and not self._scans_are_detailed()
+        listing = page if is_whole else None
+        return Lookup(info, is_prefix=is_prefix, marker=marker, listing=listing)
+
+    def _scans_are_detailed(self) -> bool:
+        """Say whether who reads a directory is told more of it than by a plain listing."""
+        return self._features.detailed_scans and not self._api.is_vouched_for
 
     def _ask_both(self, key: str) -> tuple[Callable[[], ObjectInfo], Callable[[], Page]]:
-        """Ask for an object, and for the first key below it, at the same time.
+        """Ask for an object, and for a directory of its name, at the same time.
 
         Both are sent by this thread: another one would cost as much processor time as a request.
         What is refused would be sent twice then, so where something was, it takes two threads.
         """
-        ask_below = functools.partial(self._listing.list, key + "/", delimiter="", limit=1)
+        ask_below = functools.partial(self._listing.list, key + "/", limit=BESIDE)
         if self._is_refused_some:
             below = self._pool.submit(ask_below)
             return functools.partial(self.head, key), below.result
-        requests = self._request(key), self._listing.request(key + "/", delimiter="", limit=1)
+        requests = self._request(key), self._listing.request(key + "/", limit=BESIDE)
         described, listed = self._api.request_all(requests)
 
         def head() -> ObjectInfo:
@@ -82,21 +95,24 @@ class ObjectHeads:
 
         return head, list_below
 
-    def _first_below(
-        self, below: Callable[[], Page], info: ObjectInfo | None, marker: str
-    ) -> ObjectInfo | None:
-        """Return the first key of a directory; none if there is a file, and no right to list."""
+    def _page_below(self, below: Callable[[], Page], info: ObjectInfo | None, prefix: str) -> Page:
+        """Return what is in a directory; nothing if there is a file, and no right to list."""
         try:
-            return next(iter(below().objects), None)
+            page = below()
         except BadCredentials:
             raise
         except AccessDenied:
             self._is_refused_some = True
             if info is not None:
-                return None
+                return _UNSEEN
             if not self._features.unlistable:
                 raise
-            return self._marker(marker)
+            marker = self._marker(prefix)
+            return replace(_UNSEEN, objects=() if marker is None else (marker,))
+        if page.token is not None and not page.objects and not page.prefixes:
+            first = self._listing.list(prefix, delimiter="", limit=1)
+            return replace(_UNSEEN, objects=first.objects)
+        return page
 
     def _marker(self, key: str) -> ObjectInfo | None:
         """Return the marker of a directory where nothing else can show that there is one."""

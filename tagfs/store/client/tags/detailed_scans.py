@@ -85,6 +85,7 @@ class DetailedScans:
     def _stop(self, form: ListingForm, reason: str) -> None:
         if self.form is form:
             self.form = next(self._forms, None)
+            self._features.detailed_scans = self.form is not None
             self.shows_details = self.shows_tags = None
             logger.info(
                 "bucket %r: listings are not asked for with %s: %s",

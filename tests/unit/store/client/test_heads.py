@@ -12,6 +12,7 @@ from tagfs.errors import (
     TagfsError,
     Unreachable,
 )
+from tagfs.store.client.reads.heads import BESIDE
 from tagfs.store.objects import Detail, ObjectType
 from tests.unit.store.client.scripted import (
     LOST,
@@ -145,6 +146,40 @@ def test_what_is_at_a_link_is_the_link() -> None:
     found = script.on("GetSymlink", TARGET).parts.heads.lookup("link").info
     assert found is not None
     assert found.type is ObjectType.SYMLINK
+
+
+@pytest.mark.parametrize(
+    ("below", "whole"),
+    [
+        (listing("k/", "k/x"), ["k/", "k/x"]),
+        (listing("k/x", token="t"), None),
+        (listing(), None),
+        (DENIED, None),
+    ],
+)
+def test_a_small_directory_comes_with_its_lookup(below, whole: list[str] | None) -> None:
+    script = looking(described(), below)
+    found = script.parts.heads.lookup("k").listing
+    assert (found and [info.key for info in found.objects]) == whole
+    asked = script.all_of("ListObjects")[0].query
+    assert (asked["delimiter"], asked["max-keys"]) == ("/", str(BESIDE))
+
+
+def test_but_not_where_who_reads_it_may_be_shown_more() -> None:
+    script = looking(GONE, listing("k/x"))
+    script.transport.server = "MinIO"
+    assert script.parts.heads.lookup("k").listing is None
+    script.features.detailed_scans = False
+    script.on("HeadObject", GONE).on("ListObjects", listing("k/x"))
+    assert script.parts.heads.lookup("k").listing is not None
+
+
+def test_a_page_of_nothing_that_goes_on_is_asked_for_without_directories() -> None:
+    script = looking(GONE, listing(token="t")).on("ListObjects", listing("k/x/y"))
+    found = script.parts.heads.lookup("k")
+    assert found.is_prefix
+    assert found.listing is None
+    assert "delimiter" not in script.last.query
 
 
 def test_a_listing_that_cannot_be_read_is_asked_for_otherwise() -> None:
