@@ -67,6 +67,10 @@ class FileSystem:
                 return self._node_stat(node)
         if path is None:
             raise BadHandle("neither a path nor a handle")
+        made = self.files.dirty(path)
+        if made is not None and made.is_new and not made.is_dir:  # the service knows nothing of it
+            self._kernel_sizes.record(path, made.size)
+            return self._node_stat(made)
         is_unlisted = self._prefetcher.on_getattr(path)
         entry = self.tree.lookup(path)
         if is_unlisted and path != "/" and entry.node is None:
