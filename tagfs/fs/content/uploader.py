@@ -85,8 +85,10 @@ class Uploader:
 
     def is_due(self, staged: StagedFile) -> bool:
         """Say whether a file has grown enough for another part to be sent now."""
+        if staged.base_size or staged.size < 2 * self._part_size:
+            return False
         rules = self._rules()
-        if staged.base_size or staged.size < 2 * rules.first_part:
+        if staged.size < 2 * rules.first_part:
             return False
         return staged.size > rules.bounds(self._stream.sent + 1 if self._stream else 1)[1]
 

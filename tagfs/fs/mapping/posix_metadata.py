@@ -68,9 +68,9 @@ class Attributes:
         """The type bits of the mode: S_IFREG, S_IFLNK, ..."""
         return stat.S_IFMT(self.mode)
 
-    def touched(self, now_ns: int) -> "Attributes":
-        """Return these attributes after the content changed, which is not to have been read."""
-        return replace(self, mtime_ns=now_ns, ctime_ns=now_ns)
+    def touched(self, now_ns: int, atime_ns: int) -> "Attributes":
+        """Return these attributes after the content changed."""
+        return replace(self, mtime_ns=now_ns, ctime_ns=now_ns, atime_ns=atime_ns)
 
     def render(self) -> dict[str, str]:
         """Write the attributes as user metadata."""

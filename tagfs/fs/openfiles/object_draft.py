@@ -73,9 +73,9 @@ class ObjectDraft:
 
     def written(self, now_ns: int, *, is_new: bool) -> "ObjectDraft":
         """Return the draft of a file whose content has changed just now."""
-        touched = self.attributes.touched(now_ns)
-        if is_new and touched.atime_ns == self.attributes.ctime_ns:
-            touched = replace(touched, atime_ns=now_ns)  # nobody set it: metadata need not say it
+        before = self.attributes
+        unset = is_new and before.atime_ns == before.ctime_ns  # so metadata need not say it
+        touched = before.touched(now_ns, now_ns if unset else before.atime_ns)
         return replace(self, attributes=touched, times_set=False)
 
     def uploaded(self, attributes: Attributes) -> "ObjectDraft":

@@ -153,9 +153,10 @@ class OpenObject:
         return self._is_to_append_at(self.path)
 
     def _is_to_append_at(self, path: str) -> bool:
-        if not self.is_new or self.is_dir or not self.env.bucket.capabilities.append:
+        pattern = self.env.choices.append_objects
+        if not pattern or not self.is_new or self.is_dir:
             return False
-        return is_named_by(self.env.choices.append_objects, path)
+        return self.env.bucket.capabilities.append and is_named_by(pattern, path)
 
     def readers(self) -> list[Reader]:
         """Return what reads the object at its key now."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tagfs.errors import NotFound
 from tagfs.fs.context import FRESH_WITHIN, FsContext
-from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from
+from tagfs.fs.mapping.inheritance import NO_HEIR, Inherited, inherited_from, new_headers
 from tagfs.fs.mapping.posix_metadata import Attributes
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.openfiles.open_file import OpenFile
@@ -64,7 +64,10 @@ class Heritage:
         """Give a new file what is left to it, and what the rules give it."""
         typed, path = self.is_typed(node.attributes), node.path
         with node.lock:
-            draft = node.draft.inheriting(left, path, path, typed=typed)
+            if left is NO_HEIR:
+                draft = replace(node.draft, headers=new_headers(path, typed=typed))
+            else:
+                draft = node.draft.inheriting(left, path, path, typed=typed)
             node.draft = replace(draft, given=given) if given else draft
 
     def on_rename(self, old: str, new: str) -> None:
