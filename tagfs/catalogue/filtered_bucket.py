@@ -68,7 +68,7 @@ class FilteredBucket:
         self.list_annotations = inner.list_annotations
         self.known_annotations = inner.known_annotations
         self.get_annotation = inner.get_annotation
-        self.close = inner.close
+        self.distrust, self.close = inner.distrust, inner.close
 
     @property
     def object_tag_rules(self) -> TagRules:

@@ -148,6 +148,10 @@ class Bucket(ObjectReads, ObjectWrites, MultipartUploads, TagStore, AnnotationSt
         """What the bucket is known to be able to do."""
         ...
 
+    def distrust(self, prefix: str = "") -> None:
+        """Let what was answered a moment ago of keys that begin with `prefix` serve no more."""
+        ...
+
     def close(self) -> None:
         """Give back connections and threads."""
         ...

@@ -61,7 +61,7 @@ class LocalMarkers:
         self.update_bucket_tags = inner.update_bucket_tags
         self.get_annotation, self.put_annotation = inner.get_annotation, inner.put_annotation
         self.delete_annotation = inner.delete_annotation
-        self.close = inner.close
+        self.distrust, self.close = inner.distrust, inner.close
 
     @property
     def object_tag_rules(self) -> TagRules:

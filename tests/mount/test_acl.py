@@ -1,6 +1,7 @@
 """ACLs: what carrying them costs, where there are none, and where a right is missing."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def test_what_it_costs(mount: Mounted) -> None:
     assert (kinds["PUT copy"], kinds["DELETE"], kinds["PUT acl"]) == (1, 1, 0)
     assert kinds["GET acl"] <= 1
     assert is_public(Properties(mount), "f")
+
+
+@ALL
+def test_after_a_refresh_a_rewrite_asks_anew(mount: Mounted) -> None:
+    """What was read for the rewrite before it, a moment ago, serves no more."""
+    properties = Properties(mount)
+    for name in ("warm", "f"):
+        properties.put(name, b"x", {})
+        for _ in range(2):
+            (mount.path / name).write_bytes(b"new")
+        make_public(properties, name)
+        os.setxattr(mount.path, "user.tagfs.refresh", b"")
+        (mount.path / name).write_bytes(b"newer")
+        assert is_public(properties, name)
 
 
 @ALL

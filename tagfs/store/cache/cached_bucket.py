@@ -129,6 +129,7 @@ class CachedBucket:
         self.upload_part, self.list_parts = self._inner.upload_part, self._inner.list_parts
         self.abort_upload, self.may_delete = self._inner.abort_upload, self._inner.may_delete
         self.get_acl, self.put_acl = self._inner.get_acl, self._inner.put_acl
+        self.distrust = self._inner.distrust
 
     def _bind_annotations(self, annotations: CachedAnnotations) -> None:
         self.list_annotations = annotations.list_annotations
@@ -177,6 +178,7 @@ class CachedBucket:
             self._memory.distrust(prefix)
             if not prefix:
                 self._tags.invalidate_bucket_tags()
+        self._inner.distrust(prefix)
 
     def close(self) -> None:
         """Close the inner bucket."""

@@ -165,6 +165,7 @@ class Client:
         self.tag_index: TagIndex | None = parts.tag_index
         self.get_acl, self.put_acl = parts.acls.get_acl, parts.acl_edits.put_acl
         self.restore = parts.restores.restore
+        self._forgets = parts.acls.forget_below, parts.kept_annotations.forget_below
         self.list_annotations = parts.annotations.list_annotations
         self.get_annotation = parts.annotations.get_annotation
         self.put_annotation = parts.annotations.put_annotation
@@ -186,6 +187,11 @@ class Client:
     def capabilities(self) -> Capabilities:
         """What the bucket is known to be able to do; grows smaller as it refuses things."""
         return self.features.capabilities
+
+    def distrust(self, prefix: str = "") -> None:
+        """Let what was answered a moment ago of keys that begin with `prefix` serve no more."""
+        for forget in self._forgets:
+            forget(prefix)
 
     def close(self) -> None:
         """Interrupt requests that wait for another attempt; give back connections and threads."""

@@ -447,6 +447,9 @@ class MemoryBucket(MemoryRequests):
 
     # Housekeeping
 
+    def distrust(self, prefix: str = "") -> None:
+        """Do nothing: every answer is of now."""
+
     def expect_empty(self, prefix: str) -> None:
         """Remember nothing."""
 

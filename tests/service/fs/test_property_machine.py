@@ -85,9 +85,6 @@ class OnService:
     def _refresh(self) -> None:
         """Let the file system ask anew: it need not see within a second what others did."""
         self.fs.setxattr("/", "user.tagfs.refresh", b"", 0)
-        acls: Any = self._client.get_acl
-        for key in self._judge.keys(""):
-            acls.__self__.forget(key)
 
     def _annotate(self, key: str, notes: dict[str, bytes]) -> None:
         for name, data in notes.items():

@@ -40,6 +40,12 @@ class AclNotes(Refusals):
         with self._noting:
             return self._recent.get(key)
 
+    def forget_below(self, prefix: str) -> None:
+        """Know nothing any more of keys that begin with `prefix`."""
+        with self._noting:
+            for key in [key for key in self._recent if key.startswith(prefix)]:
+                self._recent.pop(key, None)
+
     def note(self, key: str, acl: Acl | None) -> None:
         """Remember an ACL for a moment; None: nothing is known any more."""
         with self._noting:

@@ -70,6 +70,10 @@ class ObjectAcls:
         """Note that what is known of the ACL at `key` may be wrong by now."""
         self._notes.note(key, None)
 
+    def forget_below(self, prefix: str) -> None:
+        """Note the same of all keys that begin with `prefix`."""
+        self._notes.forget_below(prefix)
+
     def send(self, request: Request, *, allow: Collection[int | str] = ()) -> Response:
         """Deliver a request; if its ACL is what is refused, without that.
 

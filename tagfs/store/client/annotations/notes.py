@@ -64,6 +64,13 @@ class AnnotationNotes(Refusals):
             self._bare.pop(key, None)
             self._ahead.pop(key, None)
 
+    def forget_below(self, prefix: str) -> None:
+        """Note the same of all keys that begin with `prefix`."""
+        with self._noting:
+            for known in (self._bare, self._ahead):
+                for key in [key for key in known if key.startswith(prefix)]:
+                    known.pop(key, None)
+
     def note_bare(self, key: str) -> None:
         """Note that what is at `key` has none."""
         with self._noting:

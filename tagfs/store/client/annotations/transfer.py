@@ -45,6 +45,8 @@ class AnnotationTransfer:
 
     Attributes:
         directory: where they are saved; None: in a file without a name.
+        forget, forget_below: note that what is at a key, or at all that begin with a prefix, may
+            have annotations by now.
     """
 
     def __init__(
@@ -58,10 +60,7 @@ class AnnotationTransfer:
         self._pool = context.pool
         self._requests = requests
         self._notes = AnnotationNotes(clock)
-
-    def forget(self, key: str) -> None:
-        """Note that what is at `key` may have annotations by now."""
-        self._notes.forget(key)
+        self.forget, self.forget_below = self._notes.forget, self._notes.forget_below
 
     @contextmanager
     def forgetting(self, key: str) -> Iterator[None]:
