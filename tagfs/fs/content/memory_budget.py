@@ -27,6 +27,11 @@ class MemoryBudget:
         """Bytes that are taken now."""
         return self._used
 
+    @property
+    def is_half_free(self) -> bool:
+        """Whether not even half is taken."""
+        return self._used < self.limit // 2
+
     def has_room(self, size: int) -> bool:
         """Say whether `size` more bytes stay within the limit."""
         return self._used + size <= self.limit

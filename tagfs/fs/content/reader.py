@@ -157,7 +157,7 @@ class Reader:
             return b""
         with self._lock:
             held = self._piece_at(offset)
-            is_late = held is not None and held.turns_out_late()
+            is_late = held is not None and held.turns_out_late() and self._budget.is_half_free
             window = self._pattern.begin(offset, end, is_held=held is not None, is_late=is_late)
             needed, own = self._plan(offset, end, window, info)
             self._read_ahead(end, window, info)

@@ -161,10 +161,18 @@ class Ahead(Executor):
         return None
 
 
-@pytest.mark.parametrize(("is_late", "most"), [(False, WIDEST), (True, FARTHEST)])
-def test_more_is_asked_for_ahead_of_who_has_to_wait(*, is_late: bool, most: int) -> None:
+@pytest.mark.parametrize(
+    ("is_late", "taken", "most"),
+    [(False, 0, WIDEST), (True, 0, FARTHEST), (True, 2**29, WIDEST)],
+    ids=["it is there", "it is not", "it is not, but others have as much"],
+)
+def test_more_is_asked_for_ahead_of_who_has_to_wait(
+    *, is_late: bool, taken: int, most: int
+) -> None:
     ahead = Ahead(is_late=is_late)
-    reader = Reader(Vast(), "f", ahead, MemoryBudget(2**30))
+    budget = MemoryBudget(2**30)
+    budget.take(taken)
+    reader = Reader(Vast(), "f", ahead, budget)
     step = 1024**2
     for at in range(0, 4 * FARTHEST, step):
         reader.read(at, step)
