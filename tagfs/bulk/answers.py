@@ -8,7 +8,7 @@ never taken unless an age was given or it was asked for by name.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from tagfs.bulk.options import CommandRun
+from tagfs.bulk.command_run import CommandRun
 from tagfs.bulk.search import Found, from_index, from_service, index_age, left_out, walk
 from tagfs.bulk.targets import Target, below, read_target
 from tagfs.catalogue.expression import Expression

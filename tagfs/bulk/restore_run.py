@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tagfs.bulk.command_run import CommandRun
 from tagfs.bulk.edits import Editor, Outcome
 from tagfs.bulk.getfattr_format import Block
-from tagfs.bulk.options import CommandRun
 from tagfs.bulk.progress_file import ProgressFile
 from tagfs.bulk.report import DONE
 from tagfs.bulk.restore import Base, Check, Task, check_dump, edit_of, judge

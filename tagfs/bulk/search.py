@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tagfs.bulk.command_run import CommandRun
 from tagfs.bulk.edits import read
-from tagfs.bulk.options import CommandRun
 from tagfs.bulk.tag_access import Address
 from tagfs.bulk.targets import TagOwner, Target, below, find_items, is_shown
 from tagfs.catalogue import query

@@ -1,20 +1,12 @@
 """The commands that keep a vocabulary of tags: rename, merge, copy and import."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from tagfs.bulk.arguments import split_keys
-from tagfs.bulk.csv_tags import Columns, parse_columns
-from tagfs.bulk.edits import Outcome, addition, read, replacement
-from tagfs.bulk.options import RESTORING, WRITING, CommonOptions, shared, start
-from tagfs.bulk.restore import open_dump
-from tagfs.bulk.restore_run import RestoreOrder
-from tagfs.bulk.vocabulary import merging, parse_renaming, renaming
-from tagfs.bulk.write_commands import apply_to, check_targets, editor
+from tagfs.bulk.options import RESTORING, WRITING, CommonOptions, shared
 from tagfs.errors import SettingsError
-from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.terminal.loading import Loading
 
 
 @click.command("rename")
@@ -33,12 +25,9 @@ def rename_command(choices: CommonOptions, old: str, new: str, targets: tuple[st
     tagfs tag rename -R team=blue navy oss://photos        a value
     tagfs tag rename -R team=blue squad=navy oss://photos  both
     """  # noqa: D301  (click reads \b)
-    try:
-        wanted = parse_renaming(old, new)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    check_targets(targets)
-    apply_to(choices, renaming(wanted), wanted.wanted, targets)
+    with Loading():
+        from tagfs.bulk import vocabulary_runs  # noqa: PLC0415  (its help needs none of it)
+    vocabulary_runs.rename(choices, old, new, targets)
 
 
 @click.command("merge")
@@ -57,12 +46,9 @@ def merge_command(
     \b
     tagfs tag merge -R Team,TEAM,tema team oss://photos
     """  # noqa: D301  (click reads \b)
-    try:
-        keys, _ = split_keys((old,))
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    check_targets(targets)
-    apply_to(choices, merging(keys, new, force=force), TagSet({new: ""}), targets)
+    with Loading():
+        from tagfs.bulk import vocabulary_runs  # noqa: PLC0415  (its help needs none of it)
+    vocabulary_runs.merge(choices, old, new, targets, force=force)
 
 
 @click.command("copy")
@@ -81,29 +67,9 @@ def copy_command(
     tagfs tag copy /mnt/old.pdf /mnt/new.pdf
     tagfs tag copy -R oss://photos/2023/ oss://photos/2024/    a directory's own tags, to all below
     """  # noqa: D301  (click reads \b)
-    check_targets(targets)
-    found = _tags_of(choices, source)
-    apply_to(choices, replacement(found) if replace else addition(found), found, targets)
-
-
-def _tags_of(choices: CommonOptions, source: str) -> TagSet:
-    """Return the tags of one target.
-
-    Raises:
-        TagfsError: they cannot be read.
-    """
-    single = CommonOptions(parallel=choices.parallel, options=choices.options)
-    with start(single) as job:
-        items = job.items((source,), with_bucket=True, recursive=False)
-        outcomes: list[Outcome] = [read(item) for item in items]
-        failed = job.report.finish("", stopped=False)
-    if failed:
-        sys.exit(failed)
-    if len(outcomes) != 1:
-        raise click.UsageError(f"{source!r} is {len(outcomes)} objects: name one")
-    if outcomes[0].error is not None:
-        raise outcomes[0].error
-    return outcomes[0].new or NO_TAGS
+    with Loading():
+        from tagfs.bulk import vocabulary_runs  # noqa: PLC0415  (its help needs none of it)
+    vocabulary_runs.copy(choices, source, targets, replace=replace)
 
 
 @click.command("import")
@@ -142,6 +108,10 @@ def import_command(  # noqa: PLR0913  (one for each option)
     tagfs tag import --base oss://photos -o endpoint=... tags.csv
     tagfs tag import --key path --column owner=team --base /mnt athena.csv
     """  # noqa: D301  (click reads \b)
+    with Loading():
+        from tagfs.bulk import write_runs  # noqa: PLC0415  (its help needs none of it)
+        from tagfs.bulk.csv_tags import Columns, parse_columns  # noqa: PLC0415
+        from tagfs.bulk.restore_run import RestoreOrder  # noqa: PLC0415
     try:
         table = Columns(key, parse_columns(columns), encoded=encoded)
     except SettingsError as error:
@@ -155,6 +125,4 @@ def import_command(  # noqa: PLR0913  (one for each option)
         keep_going=keep_going,
         progress=resume,
     )
-    with open_dump(file) as rows, start(choices) as job, editor(choices) as pen:
-        status = order.run(rows, job, pen)
-    sys.exit(status)
+    write_runs.restore(choices, order)

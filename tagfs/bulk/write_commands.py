@@ -1,80 +1,16 @@
 """The commands that change tags: set, replace, rm, restore and undo."""
 
-import contextlib
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from tagfs.bulk.arguments import add_tagging, split_keys, split_tags
-from tagfs.bulk.audit import Audit, Record, read_chains
-from tagfs.bulk.edits import Edit, Editor, addition, removal, replacement
-from tagfs.bulk.getfattr_format import read_blocks
-from tagfs.bulk.options import (
-    FROM_FILE,
-    RESTORING,
-    WRITING,
-    CommandRun,
-    CommonOptions,
-    shared,
-    start,
-)
-from tagfs.bulk.restore import Task, open_dump
-from tagfs.bulk.restore_run import RestoreOrder
-from tagfs.bulk.tag_access import Address
-from tagfs.bulk.targets import TagOwner
-from tagfs.errors import ObjectChanged, SettingsError, TagfsError
-from tagfs.store.tags import NO_TAGS, TagSet
+from tagfs.bulk.options import FROM_FILE, RESTORING, WRITING, CommonOptions, shared
+from tagfs.terminal.loading import Loading
 
 TAGGING = click.option(
     "--tagging", metavar="K1=V1&K2=V2", help="tags percent-encoded, as user.tagging shows them"
 )
 WORDS = click.argument("words", nargs=-1, metavar="KEY=VALUE... TARGET...")
-
-
-@contextlib.contextmanager
-def editor(choices: CommonOptions) -> Iterator[Editor]:
-    """Make an editor, with its audit file if one was chosen."""
-    with ExitStack() as stack:
-        audit = None
-        if choices.audit is not None and not choices.dry_run:
-            audit = stack.enter_context(Audit(choices.audit))
-        yield Editor(audit, dry=choices.dry_run)
-
-
-def _read_words(words: tuple[str, ...], tagging: str | None) -> tuple[TagSet, tuple[str, ...]]:
-    try:
-        tags, targets = split_tags(words, os.path.lexists)
-        tags = add_tagging(tags, tagging)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    if not tags:
-        raise click.UsageError("which tags? write KEY=VALUE before the targets")
-    check_targets(targets)
-    return tags, targets
-
-
-def check_targets(targets: tuple[str, ...]) -> None:
-    """Raise if there are none."""
-    if not targets:
-        raise click.UsageError("whose tags? name a path of a mount, or oss://bucket/key")
-
-
-def apply_to(choices: CommonOptions, edit: Edit, tags: TagSet, targets: tuple[str, ...]) -> None:
-    """Make one change of all that the targets mean, whose rules have to allow `tags`; exit."""
-    with start(choices) as job, editor(choices) as pen:
-        items = job.items(targets, with_bucket=False, wanted=tags)
-        for outcome in job.run(items, lambda item: pen.apply(item, edit), _itself):
-            job.report.edited(outcome)
-        status = job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
-    sys.exit(status)
-
-
-def _itself(item: TagOwner) -> TagOwner:
-    return item
 
 
 @click.command("set")
@@ -90,8 +26,9 @@ def set_command(choices: CommonOptions, words: tuple[str, ...], tagging: str | N
     tagfs tag set team=blue 'oss://photos/2024/*.jpg' -o endpoint=oss-cn-hangzhou.aliyuncs.com
     tagfs tag set cost=42 oss://photos                       the tags of the bucket itself
     """  # noqa: D301  (click reads \b)
-    tags, targets = _read_words(words, tagging)
-    apply_to(choices, addition(tags), tags, targets)
+    with Loading():
+        from tagfs.bulk import write_runs  # noqa: PLC0415  (its help needs none of it)
+    write_runs.add(choices, words, tagging)
 
 
 @click.command("replace")
@@ -106,8 +43,9 @@ def replace_command(choices: CommonOptions, words: tuple[str, ...], tagging: str
     \b
     tagfs tag replace team=blue /mnt/report.pdf
     """  # noqa: D301  (click reads \b)
-    tags, targets = _read_words(words, tagging)
-    apply_to(choices, replacement(tags), tags, targets)
+    with Loading():
+        from tagfs.bulk import write_runs  # noqa: PLC0415  (its help needs none of it)
+    write_runs.replace(choices, words, tagging)
 
 
 @click.command("rm")
@@ -121,12 +59,9 @@ def rm_command(choices: CommonOptions, words: tuple[str, ...], *, everything: bo
     tagfs tag rm team,retention /mnt/report.pdf
     tagfs tag rm --all -R oss://photos/tmp/
     """  # noqa: D301  (click reads \b)
-    try:
-        keys, targets = ((), words) if everything else split_keys(words)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    check_targets(targets)
-    apply_to(choices, replacement(NO_TAGS) if everything else removal(keys), NO_TAGS, targets)
+    with Loading():
+        from tagfs.bulk import write_runs  # noqa: PLC0415  (its help needs none of it)
+    write_runs.remove(choices, words, everything=everything)
 
 
 @click.command("restore")
@@ -151,6 +86,10 @@ def restore_command(  # noqa: PLR0913  (one for each option)
     cd /mnt && tagfs tag restore /backup/tags.dump
     tagfs tag restore --base oss://photos -o endpoint=... tags.dump
     """  # noqa: D301  (click reads \b)
+    with Loading():
+        from tagfs.bulk import write_runs  # noqa: PLC0415  (its help needs none of it)
+        from tagfs.bulk.getfattr_format import read_blocks  # noqa: PLC0415
+        from tagfs.bulk.restore_run import RestoreOrder  # noqa: PLC0415
     order = RestoreOrder(
         name=dump,
         read=read_blocks,
@@ -160,9 +99,7 @@ def restore_command(  # noqa: PLR0913  (one for each option)
         keep_going=keep_going,
         progress=resume,
     )
-    with open_dump(dump) as file, start(choices) as job, editor(choices) as pen:
-        status = order.run(file, job, pen)
-    sys.exit(status)
+    write_runs.restore(choices, order)
 
 
 @click.command("undo")
@@ -177,40 +114,6 @@ def undo_command(choices: CommonOptions, audit_file: Path) -> None:
     tagfs tag set -R --audit today.jsonl team=blue /mnt/logs
     tagfs tag undo today.jsonl
     """  # noqa: D301  (click reads \b)
-    if choices.audit is not None and choices.audit.resolve() == audit_file.resolve():
-        raise click.UsageError("--audit must be another file than the one that is undone")
-    with start(choices) as job, editor(choices) as pen:
-        tasks = _reversed(audit_file, job)
-        run = job.run(tasks, lambda task: pen.apply(task.item, task.edit), lambda task: task.item)
-        for outcome in run:
-            job.report.edited(outcome)
-        status = job.report.finish(job.report.describe_edits(), stopped=bool(job.stop))
-    sys.exit(status)
-
-
-def _reversed(path: Path, job: CommandRun) -> Iterator[Task]:
-    for number, chain in enumerate(read_chains(path)):
-        last = chain[-1]
-        shown = f"{last.url}/{last.key}"
-        try:
-            place = job.places.of_description(last.fields, last.url)
-        except TagfsError as error:
-            job.report.fail(shown, str(error))
-            continue
-        yield Task(number, TagOwner(place, Address(last.key), shown), Edit(_opposite(chain)))
-
-
-def _opposite(chain: list[Record]) -> Callable[[TagSet], TagSet]:
-    def change(present: TagSet) -> TagSet:
-        tags, foreign = present, False
-        for record in reversed(chain):
-            if tags == record.new:
-                tags = record.old
-            elif tags != record.old:
-                foreign = True
-        if foreign and tags == present and tags != chain[0].old:
-            now = " ".join(f"{k}={v}" for k, v in present.items()) or "none"
-            raise ObjectChanged(f"not undone: the tags are {now}, which is not what was set")
-        return tags
-
-    return change
+    with Loading():
+        from tagfs.bulk import write_runs  # noqa: PLC0415  (its help needs none of it)
+    write_runs.undo(choices, audit_file)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from tagfs.manual.completion import complete_mounts
-from tagfs.status.umount import unmount_all
+from tagfs.manual.completed_values import complete_mounts
+from tagfs.terminal.loading import Loading
 
 
 @click.command("umount")
@@ -21,4 +21,6 @@ def umount_command(mountpoint: Path, lazy: bool, stale: bool) -> None:  # noqa: 
 
     Exit status 1: it is in use, or something could not be uploaded, which is said.
     """
+    with Loading():
+        from tagfs.status.umount import unmount_all  # noqa: PLC0415  (its help needs none of it)
     unmount_all(mountpoint, lazy=lazy, stale=stale, say=lambda text: click.echo(text, err=True))

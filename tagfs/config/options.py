@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tagfs.config import values
+from tagfs.config.limits import MAX_PARALLEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ TOPICS: Final = (
             _value("catalogue_size", values.size, "a size such as 1G", "1G", "Size of that index; a million objects take some 300M."),
             _value("cache_size", values.size, "a size such as 10G, 0 for none", "0", "Size of what is kept of files that are read, in cache_dir, by version, for all mounts of this user and from one mount to the next; 0: nothing is kept (docs/speed.md)."),
             _value("memory", values.memory, "a size of at least 16M, such as 256M", "256M", "Read-ahead over the whole mount, at least 16M."),
-            _value("parallel", values.parallelism, f"a number from 1 to {values.MAX_PARALLEL}", "128", "Requests at a time, 1 to 1024.", recovered_with=True),
+            _value("parallel", values.parallelism, f"a number from 1 to {MAX_PARALLEL}", "128", "Requests at a time, 1 to 1024.", recovered_with=True),
             _value("max_requests_per_second", values.rate, "a number, 0 for no limit", "0", "Requests that may begin in a second, over all connections; 0: as many as there are.", recovered_with=True, remountable=True),
             _value("upload_limit", values.size, "a size such as 10M, 0 for no limit", "0", "Bytes to send in a second, such as 10M, on average over some requests; 0: no limit.", recovered_with=True, remountable=True),
             _value("download_limit", values.size, "a size such as 10M, 0 for no limit", "0", "Bytes to receive in a second, likewise.", recovered_with=True, remountable=True),

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from tagfs.catalogue.expression import parse_expression
+from tagfs.config.limits import MAX_PARALLEL
 from tagfs.errors import InvalidTag, SettingsError
 from tagfs.localfiles.trusted import home
 from tagfs.rules.place import RulesPlace
 from tagfs.store.proxies import Direct, Proxy, parse_proxy, read_proxy
 from tagfs.store.tags import parse_tagging
 
-MAX_PARALLEL: Final = 1024
 MAX_NAME: Final = 255
 MAX_PORT: Final = 65535
 MIN_MEMORY: Final = 16 * 1024**2

@@ -8,10 +8,8 @@ import sys
 
 import click
 
-from tagfs.config.resolve import choose
-from tagfs.config.settings import parse_url, split_options
 from tagfs.doctor.findings import Level
-from tagfs.manual.completion import complete_options
+from tagfs.manual.completed_values import complete_options
 from tagfs.terminal.loading import Loading
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAIL: "red"}
@@ -42,8 +40,9 @@ def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: boo
     fails.
     """  # noqa: D301  (click reads the control character)
     with Loading():
-        from tagfs.doctor.run import examine  # noqa: PLC0415  (loads what others do without)
-
+        from tagfs.config.resolve import choose  # noqa: PLC0415  (its help needs none of it)
+        from tagfs.config.settings import parse_url, split_options  # noqa: PLC0415
+        from tagfs.doctor.run import examine  # noqa: PLC0415
     settings = choose(parse_url(url), split_options(options))
     log = logging.getLogger("tagfs")  # findings are reported once, here
     log.addHandler(logging.NullHandler())

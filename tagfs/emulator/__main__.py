@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tagfs.emulator import faults
+from tagfs.emulator.config import EmulatorConfig
 from tagfs.emulator.engine import demands
 from tagfs.emulator.obs import options as obs_options
 from tagfs.emulator.s3 import foreign, options as s3_options
-from tagfs.emulator.server import EmulatorConfig, run
 
 ABOUT = """\
 A local object-storage service, as a stand-in for OSS, OBS or S3: it verifies signatures and keeps
@@ -162,6 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         restore_seconds=chosen.restore_seconds,
         generate=tuple(chosen.generate),
     )
+    from tagfs.emulator.server import run  # noqa: PLC0415  (its help needs none of it)
+
     try:
         run(config)
     except (ValueError, OSError) as error:

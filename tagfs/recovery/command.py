@@ -5,9 +5,6 @@ from pathlib import Path
 
 import click
 
-from tagfs.config.resolve import check_usage, chosen_cache_dir
-from tagfs.config.settings import split_options
-from tagfs.terminal.format import count_text
 from tagfs.terminal.loading import Loading
 
 
@@ -46,10 +43,13 @@ def recover_command(
         raise click.UsageError("--discard deletes what was exported: it needs --export")
     # Here, because a mount does without a progress bar and all that finishing needs.
     with Loading():
+        from tagfs.config.resolve import check_usage, chosen_cache_dir  # noqa: PLC0415
+        from tagfs.config.settings import split_options  # noqa: PLC0415
         from tagfs.recovery import export, listing as lists, recover  # noqa: PLC0415
         from tagfs.recovery.export import Exporter  # noqa: PLC0415
         from tagfs.recovery.output import Output  # noqa: PLC0415
         from tagfs.recovery.run import RecoveryRun  # noqa: PLC0415
+        from tagfs.terminal.format import count_text  # noqa: PLC0415
 
     chosen = split_options(options)
     check_usage(chosen)

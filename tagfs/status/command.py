@@ -1,22 +1,10 @@
 """The command `tagfs status`: exit status 0 if everything that was asked for answers."""
 
-import contextlib
-import json
-import os
-import shutil
-import signal
-import sys
-import threading
-import time
 from pathlib import Path
 
 import click
 
-from tagfs.errors import SettingsError
-from tagfs.host.mount_table import find_mount, present_mounts
-from tagfs.manual.completion import complete_mounts
-from tagfs.status import query, render
-from tagfs.status.query import Report, State
+from tagfs.manual.completed_values import complete_mounts
 from tagfs.terminal.loading import Loading
 
 _SHORTEST = 0.1  # seconds between two looks
@@ -49,65 +37,6 @@ def status_command(mountpoint: Path | None, watch: float | None, as_json: bool) 
     Nothing ever waits for a mount whose server died (stale), or that does not answer (silent). Exit
     status 1: one of those that were asked for is such a one.
     """  # noqa: D301  (click reads the control character)
-    if watch is None:
-        reports = _look(mountpoint)
-        _show(reports, mountpoint, as_json=as_json)
-        sys.exit(any(report.state in (State.STALE, State.SILENT) for report in reports))
-    interrupted = threading.Event()  # an exception alone is lost where it strikes a destructor
-
-    def on_interrupt(_number: int, _frame: object) -> None:
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    with contextlib.suppress(KeyboardInterrupt):
-        if not as_json:
-            _watch(mountpoint, watch, interrupted)
-        while not interrupted.is_set():
-            _show(_look(mountpoint), mountpoint, as_json=True)
-            time.sleep(watch)
-
-
-def _look(mountpoint: Path | None) -> list[Report]:
-    if mountpoint is None:
-        return query.ask_all()
-    wanted = os.path.abspath(mountpoint)  # noqa: PTH100  (nothing of a mount that hangs is touched)
-    mount = find_mount(wanted, present_mounts())
-    if mount is None:
-        raise SettingsError(f"{wanted} is not on a mount of tagfs: see `tagfs status`")
-    return [query.ask(mount)]
-
-
-def _show(reports: list[Report], mountpoint: Path | None, *, as_json: bool) -> None:
-    if as_json:
-        found = [report.as_json() for report in reports]
-        click.echo(json.dumps(found if mountpoint is None else found[0]))
-        return
-    if mountpoint is not None:
-        for line in render.page(reports[0]):
-            click.echo(line)
-        return
-    if not reports:
-        click.echo("no bucket is mounted here")
-        return
-    for line in render.table(reports, _width()):
-        click.echo(line)
-    for report in reports:
-        if report.advice:
-            click.echo(f"{report.mountpoint}: {report.state}: {report.advice}")
-
-
-def _width() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _watch(mountpoint: Path | None, seconds: float, interrupted: threading.Event) -> None:
     with Loading():
-        from rich.live import Live  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
-
-    with Live(auto_refresh=False, screen=False) as live:
-        while not interrupted.is_set():
-            lines = render.table(_look(mountpoint), _width())
-            live.update(Text("\n".join(lines), no_wrap=True), refresh=True)
-            time.sleep(seconds)
+        from tagfs.status.look import look  # noqa: PLC0415  (its help needs none of it)
+    look(mountpoint, watch, as_json=as_json)

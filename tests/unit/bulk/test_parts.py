@@ -301,10 +301,11 @@ def test_the_package_is_on_top_and_knows_little() -> None:
             "tagfs.localfiles.append_log",
             "tagfs.host.mount_table",
             "tagfs.config.bucket_settings",
+            "tagfs.config.limits",
             "tagfs.config.options",
             "tagfs.config.settings",
             "tagfs.config.tag_policy",
-            "tagfs.manual.completion",
+            "tagfs.manual.completed_values",
             "tagfs.config.values",
         }
         assert outside <= {

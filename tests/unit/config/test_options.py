@@ -23,7 +23,7 @@ from tagfs.config.options import (
 from tagfs.config.settings import Settings, chosen_options, parse_options, parse_url, reaching
 from tagfs.errors import SettingsError
 from tagfs.host import mount_table
-from tagfs.manual.completion import complete_options
+from tagfs.manual.completed_values import complete_options
 from tagfs.manual.mount_options import help_text, markdown
 from tagfs.monitoring.mount_status import MountStatus
 from tagfs.recovery.staging_directory import MountRecord
