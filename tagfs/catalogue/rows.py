@@ -20,6 +20,8 @@ DAMAGED: Final = (ValueError, TypeError, AttributeError, RecursionError, Invalid
 
 _TYPES: Final = {kind.value: kind for kind in ObjectType}
 
+_decode: Final = json.JSONDecoder().decode
+
 Kind = tuple[str, str]
 """Type and storage class."""
 
@@ -90,7 +92,7 @@ def unpack_detail(text: str) -> Detail:
     Raises:
         DAMAGED
     """
-    fields = json.loads(text)
+    fields = _decode(text)
     metadata, headers, count, crc64, version, target, unreadable = fields + [None] * (
         7 - len(fields)
     )

@@ -19,8 +19,9 @@ FOLDER: Final = "a folder of Hadoop"
 
 def is_folder_marker(info: ObjectInfo) -> bool:
     """Tell whether an object stands for the directory that its name begins with."""
-    name = info.key[info.key.rfind("/") + 1 :]
-    return not info.size and name.endswith(SUFFIX) and name != SUFFIX
+    if info.size or not info.key.endswith(SUFFIX):
+        return False
+    return info.key[info.key.rfind("/") + 1 :] != SUFFIX
 
 
 class FolderMarkers:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from tagfs.fs.mapping.xattr_metadata import XATTR_METADATA
@@ -29,6 +30,8 @@ _TIME_NAMES: Final = frozenset(
 )
 
 _MAX_MODE: Final = 0o177777
+
+_MAX_SECONDS: Final = 15  # digits
 
 _TIME: Final = re.compile(r"\s*(-?\d{1,15})(?:\.(\d*))?\s*", re.ASCII)
 _DIGITS: Final = re.compile(r"\d{1,10}", re.ASCII)
@@ -114,6 +117,8 @@ def parse_time(text: str) -> int | None:
     """Read a time in any of the known spellings, in nanoseconds; None if it is none."""
     if not text:
         return None
+    if len(text) <= _MAX_SECONDS and text.isdecimal() and text.isascii():
+        return int(text) * 10**9
     match = _TIME.fullmatch(text)
     if match:
         return int(match[1]) * 10**9 + int((match[2] or "").ljust(9, "0")[:9] or "0")
@@ -126,6 +131,7 @@ def parse_time(text: str) -> int | None:
     return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
 
 
+@lru_cache(maxsize=1024)  # files have few modes, owners and groups
 def parse_mode(text: str) -> int | None:
     """Read a mode, decimal or (with a leading 0) octal; None if it is none."""
     digits = text.strip()
@@ -144,6 +150,7 @@ def _first(metadata: Mapping[str, str], field: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def _number(text: str) -> int | None:
     return int(text) if _DIGITS.fullmatch(text) and int(text) < 2**32 else None
 

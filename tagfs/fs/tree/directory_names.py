@@ -1,7 +1,7 @@
 """The names in a directory: those of the listing, and of files that are here alone."""
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tagfs.fs.context import FsContext
 from tagfs.fs.mapping.paths import is_visible, join
@@ -9,7 +9,7 @@ from tagfs.fs.mapping.posix_metadata import is_described, is_old_directory, pars
 from tagfs.fs.openfiles.handle_table import HandleTable
 from tagfs.fs.tree.odd_keys import OddKeys
 from tagfs.fs.tree.page_order import in_order
-from tagfs.store.objects import ObjectInfo, ObjectType
+from tagfs.store.objects import ObjectInfo, ObjectType, Page
 
 MAX_LINK = 4096
 """Bytes of the longest text that a symlink can have."""
@@ -45,6 +45,7 @@ class DirectoryNames:
         unsaved = self._files.unsaved_names(path)
         shadows: list[str] = []  # objects passed on whose directory may still follow
         for page in self._env.bucket.scan(prefix):
+            described, prefixes = self._described(page), set(page.prefixes)
             for key, info in in_order(page):
                 name = key[len(prefix) :].removesuffix("/") if info is None else key[len(prefix) :]
                 if not name and info is not None:
@@ -59,10 +60,10 @@ class DirectoryNames:
                 unsaved.pop(name, None)
                 if info is None:
                     yield name, stat.S_IFDIR
-                elif key + "/" not in page.prefixes:
+                elif key + "/" not in prefixes:
                     shadows.append(key)
                     if not self._is_leaving(join(path, name)):
-                        yield name, self._type(info)
+                        yield name, self._type(info, described.get(key))
                 else:
                     self._odd_keys.shadow(key)
         yield from sorted(unsaved.items())
@@ -72,8 +73,12 @@ class DirectoryNames:
         prefix = self._env.root.to_prefix(path)
         known = self._env.bucket.known_keys(prefix)
         if known is None:
-            page = in_order(self._env.bucket.list(prefix))
-            shown = [(key, 0 if info is None else self._type(info)) for key, info in page]
+            page = self._env.bucket.list(prefix)
+            described = self._described(page)
+            shown = [
+                (key, 0 if info is None else self._type(info, described.get(key)))
+                for key, info in in_order(page)
+            ]
         else:
             shown = [(key, 0) for key in sorted(known)]
         for key, kind in shown:
@@ -81,7 +86,13 @@ class DirectoryNames:
             if name and is_visible(name):
                 yield name, stat.S_IFDIR if key.endswith("/") else kind
 
-    def _type(self, info: ObjectInfo) -> int:
+    def _described(self, page: Page) -> Mapping[str, ObjectInfo]:
+        """Return what is known of those objects of a page that may be no plain files."""
+        if not self._env.choices.stored:
+            return {}
+        return self._env.bucket.described([i.key for i in page.objects if i.size <= MAX_LINK])
+
+    def _type(self, info: ObjectInfo, known: ObjectInfo | None) -> int:
         if info.type is ObjectType.SYMLINK:
             return stat.S_IFLNK
         if not self._env.choices.stored or info.size > MAX_LINK:
@@ -89,7 +100,6 @@ class DirectoryNames:
         # An empty object may be a fifo, a socket, a device or a link, and where a bucket has no
         # symlink objects, or others as well (of ossfs 1), a short one may be a link: only its
         # metadata tells.
-        known = self._env.bucket.known(info.key)
         if known is None or not is_described(known):
             may_be_link = self._plain_links or not self._env.bucket.capabilities.symlinks
             return 0 if may_be_link or not info.size else stat.S_IFREG

@@ -19,7 +19,7 @@ from tagfs.store.cache.entry import (
 )
 from tagfs.store.cache.glimpses import GlimpsedListings
 from tagfs.store.cache.listings import above
-from tagfs.store.cache.long_term import LongTermMemory
+from tagfs.store.cache.long_term import LongTermMemory, Recalled
 from tagfs.store.cache.packed_rows import pack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -158,22 +158,23 @@ class EntryStore:
 
     # What was known before
 
-    def recall_detail(self, info: ObjectInfo, detail_at: float, oldest: float) -> bool:
+    def recall_detail(self, recalled: Recalled, oldest: float, proof: bytes | None) -> bool:
         """Remember a detail that a listing proves; the object itself is as old as its listing.
 
         Return whether it counts: not where a later answer tells of another version, or of none.
+        `proof` is the row that it was compared with.
         """
-        key = info.key
+        info, key = recalled.info, recalled.info.key
         entry, seen = self.entries.get(key), self.listings.row(key, oldest)
         at, row = (NEVER, None) if seen is None or seen[1] is None else seen
         if entry is not None and entry.at > at:
             if entry.info is None or not same_version(entry.info, info):
                 return False
             at = entry.at
-        recalled = Entry(info, at, detail_at, NEVER, self._edits_show)
-        if row is not None and not recalled.is_version_of(key, row):
+        entry = Entry(info, at, recalled.detail_at, NEVER, self._edits_show, proof)
+        if row is not None and not entry.is_version_of(key, row):
             return False
-        self.entries[key] = recalled
+        self.entries[key] = entry
         return at > oldest
 
     def recall_tags(self, key: str, tags: TagSet, at: float) -> None:

@@ -76,8 +76,8 @@ class ListingInProgress:
 
 def split(key: str) -> tuple[str, str]:
     """Return the directory of a key and its name there; of a marker: itself and ""."""
-    directory, slash, name = key.rpartition("/")
-    return directory + slash, name
+    at = key.rfind("/") + 1
+    return key[:at], key[at:]
 
 
 def split_directory(prefix: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Final
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entry import UNKNOWN
 from tagfs.store.cache.long_term import LongTermMemory, NoMemory
+from tagfs.store.cache.packed_rows import unpack
 from tagfs.store.objects import ObjectInfo
 
 
@@ -24,10 +25,17 @@ class Recollection:
         """Take in the details of objects that a listing shows; return all that are known now."""
         described: dict[str, ObjectInfo] = {}
         listed: list[ObjectInfo] = []
+        rows: dict[str, bytes] = {}
+        known = self._state.known
         with self._state.lock:
             oldest = self._state.clocks.oldest()
             for key in keys:
-                info = self._state.known.find(key, oldest)
+                seen = None if key in known.entries else known.listings.row(key, oldest)
+                if seen is not None and seen[1]:  # nothing but this is known of it
+                    rows[key] = seen[1]
+                    listed.append(unpack(key, seen[1]))
+                    continue
+                info = known.find(key, oldest)
                 if not isinstance(info, ObjectInfo):
                     continue
                 if info.metadata is not None:
@@ -39,9 +47,8 @@ class Recollection:
         with self._state.witnesses.watching() as witness:
             recalled = self._memory.recall_details(listed)
             with self._state.lock:
-                recall = self._state.known.recall_detail
                 for key, one in recalled.items():
-                    if not witness.saw(key) and recall(one.info, one.detail_at, oldest):
+                    if not witness.saw(key) and known.recall_detail(one, oldest, rows.get(key)):
                         described[key] = one.info
         return described
 
