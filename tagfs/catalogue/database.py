@@ -52,6 +52,7 @@ class Database:
         self.path = directory / name
         self._host = host
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
         self._reader: sqlite3.Connection | None = None
         self._damaged = False
         self.trouble = ""
@@ -138,13 +139,16 @@ class Database:
 
     def rebuild(self) -> None:
         """Throw a damaged file away, and open what is there in its place."""
-        log.info("%s is begun anew", self.path)
-        self.close()
-        if self._damaged:
-            self._remove()
-        with suppress(*DAMAGED_FILE, OSError):
-            self.clock = self._begin()
-            self._damaged = False
+        with self._beginning:
+            if not self._damaged and self._is_in_place():
+                return  # another thread has begun it anew, and may have written
+            log.info("%s is begun anew", self.path)
+            self.close()
+            if self._damaged:
+                self._remove()
+            with suppress(*DAMAGED_FILE, OSError):
+                self.clock = self._begin()
+                self._damaged = False
 
     def used(self) -> int:
         """Return the bytes in use."""
@@ -196,8 +200,12 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=BUSY, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA synchronous=NORMAL")  # a crash loses what was learnt last
-        connection.execute("PRAGMA cache_size=-2000")
+        try:
+            connection.execute("PRAGMA synchronous=NORMAL")  # a crash loses what was learnt last
+            connection.execute("PRAGMA cache_size=-2000")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> CatalogueClock:
