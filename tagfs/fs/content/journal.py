@@ -55,7 +55,7 @@ class Journal:
         Raises:
             StagingFull: the disk has no room even for that.
         """
-        _write(note_path(staged.path), entry)
+        _write(note_path(staged.path), replace(entry, recorded_ns=time.time_ns()))
         if entry.phase is not Phase.COMMITTING:
             return
         if not self._pending.accepts(Kind.SYNC):

@@ -6,7 +6,6 @@ then the note beside the staged file says what the file was to become, and `tagf
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -288,8 +287,7 @@ class Committer:
             begun=self._sent(),
             part_size=self._part_size,
             phase=Phase.UNLINKED if unlinked else phase,
-            recorded_ns=time.time_ns(),
         )
-        if entry != self._noted:
+        if entry != self._noted or not self._is_current:  # other content is to be synced as well
             self._journal.write(staged, entry)
         self._noted, self._is_current = entry, True

@@ -9,6 +9,7 @@ import pytest
 
 from tagfs.errors import AlreadyExists, NotFound
 from tagfs.fs.content.journal import Journal
+from tagfs.fs.content.journal_entries import FileEntry
 from tagfs.fs.content.staged_file import StagedFile
 from tagfs.fs.content.upload_target import UploadTarget
 from tagfs.fs.openfiles.commit import Committer
@@ -113,3 +114,24 @@ def test_the_note_is_there_from_the_promise_until_the_service_has_it(kit: Kit) -
     assert '"key": "g"' in note.read_text()
     kit.committer.finish(kit.staged)
     assert not note.exists()
+
+
+def test_a_note_that_says_the_same_is_not_written_again(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rename notes the new name before it, and again after it."""
+    written: list[str] = []
+    write = Journal.write
+
+    def noting(journal: Journal, staged: StagedFile, entry: FileEntry) -> None:
+        written.append(entry.key)
+        write(journal, staged, entry)
+
+    monkeypatch.setattr(Journal, "write", noting)
+    kit.committer.journal_commit(kit.staged, kit.to("f"))
+    for _ in range(2):
+        kit.committer.rewrite_entry(kit.staged, kit.to("g"), unlinked=False)
+    assert written == ["f", "g"]
+    kit.committer.mark_stale()
+    kit.committer.journal_commit(kit.staged, kit.to("g"))
+    assert written == ["f", "g", "g"], "other content is to survive a power cut as well"
