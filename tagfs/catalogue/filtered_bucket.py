@@ -175,6 +175,7 @@ class FilteredBucket:
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
         replaces: ObjectInfo | None = None,
+        annotations_of: tuple[str, ...] = (),
     ) -> ObjectInfo:
         """Copy one object on the service."""
         self._matcher.check_copy(source.key, key, tags, exclusive=exclusive)
@@ -188,6 +189,7 @@ class FilteredBucket:
             acl=acl,
             known_tags=known_tags,
             replaces=replaces,
+            annotations_of=annotations_of,
         )
 
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:

@@ -93,6 +93,7 @@ class FileFinisher:
             defaults=TagSet(entry.defaults),
             acl=Keep.REPLACED if entry.acl is None else entry.acl,
             exclusive=exclusive,
+            annotations_of=tuple(filter(self._root.to_path, entry.annotations_of)),
         )
         try:
             self._sender.send(saved, base, new)

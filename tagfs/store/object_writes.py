@@ -56,12 +56,15 @@ class ObjectWrites(Protocol):
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
         replaces: ObjectInfo | None = None,
+        annotations_of: tuple[str, ...] = (),
     ) -> ObjectInfo:
         """Copy one object of any size and type on the service, metadata and tags included.
 
         `metadata`, `headers`: user metadata and standard headers that the copy gets instead of
         the source's (of no link).
         `acl`: the source's; if that has none, one that is given, or that of what is replaced.
+        `annotations_of`: what leaves the copy its annotations where the source has none and nothing
+        is replaced.
         `known_tags`: those of the source, where they are known: some services drop them.
         `replaces`: what is at `key`, as far as is known. Where a service knows such a condition,
         another version is not replaced.

@@ -137,6 +137,14 @@ def _saved_with_a_backup(path: Path) -> None:
     backup.unlink()
 
 
+def _saved_by_two_renames(path: Path) -> None:
+    other, backup = path.with_name("other"), path.with_name("f~")
+    other.write_bytes(b"another content")
+    path.rename(backup)
+    other.rename(path)
+    backup.unlink()
+
+
 REWRITES = [
     _write,
     _append,
@@ -152,6 +160,7 @@ REWRITES = [
     _directory_moved,
     _copied_over,
     _saved_with_a_backup,
+    _saved_by_two_renames,
 ]
 
 
@@ -166,6 +175,23 @@ def test_a_rewrite_keeps_them(shared: Mounted, rewrite: Callable[[Path], None]) 
     rewrite(path)
     shared.released()
     assert told.of(key) == NOTE
+
+
+@pytest.mark.parametrize(
+    "rewrite", [_write, _sed, _saved_with_a_backup, _saved_by_two_renames], ids=lambda o: o.__name__
+)
+def test_a_rewrite_that_is_uploaded_late_keeps_them(
+    mount_with: MountFactory, rewrite: Callable[[Path], None]
+) -> None:
+    """Also where the backup is gone by then."""
+    mount = mount_with("durability=local")
+    path, told = mount.path / "f", StoredAnnotations(mount)
+    path.write_bytes(b"x" * 10)
+    run("sync", path)
+    told.annotate("f")
+    rewrite(path)
+    run("sync", path)
+    assert told.of("f") == NOTE
 
 
 def test_cp_takes_them_along(shared: Mounted) -> None:
@@ -315,6 +341,30 @@ def test_without_the_right(mount: Mounted, refusals: Faults) -> None:
     log = mount.log()
     assert log.count("annotations may not be read") == 1
     assert log.count("annotations may not be copied") == 1
+
+
+@pytest.mark.parametrize("request_name", ["PutObject", "PutObjectAnnotation"])
+def test_a_crash_of_a_save_with_a_backup_loses_none(
+    mount_with: MountFactory, refusals: Faults, request_name: str
+) -> None:
+    """D5: what the old file leaves to the new one, by the note or as it was saved, is the new's."""
+    mount = mount_with()
+    told = StoredAnnotations(mount)
+    (mount.path / "f").write_bytes(b"x")
+    told.annotate("f")
+    (mount.path / "f").rename(mount.path / "f~")
+    refusals.set(f"hang=30:op={request_name}")
+    script = 'import sys; open(sys.argv[1], "wb").write(b"new")'
+    with subprocess.Popen(["python3", "-c", script, str(mount.path / "f")]) as writer:
+        try:
+            wait_for(lambda: refusals.hits() > 0)
+            mount.kill()
+        finally:
+            refusals.clear()
+            with suppress(ProcessLookupError):
+                writer.kill()
+    recovered(mount)
+    assert (mount.content("f"), told.of("f"), told.of("f~")) == (b"new", NOTE, NOTE)
 
 
 def test_a_crash_between_the_content_and_them_loses_none(

@@ -75,6 +75,7 @@ class FileEntry:
     Attributes:
         tags, acl: what to create it with; None keeps the replaced object's.
         defaults: tags that it gets besides, but where the replaced object has the key.
+        annotations_of: keys of which the first that has annotations leaves them to it.
         exclusive: O_EXCL: never to replace an object.
         base_etag: version that the unchanged ranges come from; None for a new file.
         base_size: bytes of the base that show through where nothing was written.
@@ -97,6 +98,7 @@ class FileEntry:
     written: list[tuple[int, int]] = field(default_factory=list)
     acl: dict[str, str] | None = None
     defaults: dict[str, str] = field(default_factory=dict)
+    annotations_of: list[str] = field(default_factory=list)
     upload_id: str | None = None
     begun: UploadStart | None = None
     part_size: int = 8 * 1024**2
@@ -172,6 +174,7 @@ def _parse_file(fields: CheckedFields) -> FileEntry:
         tags=fields.texts("tags") if fields.has("tags") else None,
         acl=fields.texts("acl") if fields.has("acl") else None,
         defaults=fields.texts("defaults") if fields.has("defaults") else {},  # older notes
+        annotations_of=_keys(fields) if fields.has("annotations_of") else [],  # older notes
         exclusive=fields.flag("exclusive"),
         base_etag=fields.token("base_etag"),
         base_size=fields.number("base_size"),
@@ -249,6 +252,13 @@ def _file_key(key: str) -> str:
     if not all(is_visible(part) for part in key.removesuffix("/").split("/")):  # or a marker
         raise InvalidEntry(f"key {key[:200]!r} can be no file")
     return _encodable(key)
+
+
+def _keys(fields: CheckedFields) -> list[str]:
+    keys = fields.values.get("annotations_of")
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise InvalidEntry("annotations_of is not a list of keys")
+    return [_file_key(key) for key in keys]
 
 
 def _prefix(prefix: str) -> str:

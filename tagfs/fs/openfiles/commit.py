@@ -278,6 +278,7 @@ class Committer:
             tags=None if tags is None else dict(tags),
             defaults=dict(to.new.defaults) if tags is None else {},
             acl=None if isinstance(to.new.acl, Keep) else dict(to.new.acl),
+            annotations_of=list(to.new.annotations_of),
             exclusive=to.exclusive,
             base_etag=before.etag if before else None,
             base_size=staged.base_size,

@@ -50,6 +50,10 @@ class DeferredWork:
         """The name of an open file is to be free, until its object is replaced or deleted."""
         self._make(path, Kind.UPLOAD)
 
+    def before_left(self, key: str) -> None:
+        """An object is to go: the file that has its annotations from there is made first."""
+        self.uploads.flush_heirs(key)
+
     def before_removed(self, directory: str) -> None:
         """A directory is to be removed: what is unlinked in it would keep it from being empty."""
         self._make(directory, Kind.UPLOAD)

@@ -167,6 +167,16 @@ class WriteBack:
         if node is not None:
             self._pending.flush(node, Kind.UPLOAD)
 
+    def flush_heirs(self, key: str) -> None:
+        """Wait until the service has what is held and gets its annotations from an object.
+
+        Raises:
+            TagfsError: it does not take it.
+        """
+        for node in list(self._held):
+            if key in node.draft.annotations_of:
+                self._pending.flush(node, Kind.UPLOAD)
+
     def state(self) -> dict[str, int]:
         """Return what the status tells: files and bytes that are held, and uploads that fail."""
         held = list(self._held.values())

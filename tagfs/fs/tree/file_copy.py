@@ -137,6 +137,7 @@ class CopyingFileRename:
             acl=acl if left.acl is None else left.acl,
             exclusive=exclusive,
             replaces=None if target is None else target.info,
+            annotations_of=left.annotations_of,
             metadata=metadata if attributes is not None or metadata != had.metadata else None,
             headers=headers if info.detail is not None and headers != had.headers else None,
         )

@@ -43,6 +43,7 @@ class Remover:
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file, link or special file; open handles of it go on."""
+        self._due.before_left(self._env.root.to_key(path))
         with self._due.attributes.claim(path), self.paused_uploads(path) as node:
             self._remove(path, node)
             self._files.unlink(path)

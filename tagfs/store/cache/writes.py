@@ -105,6 +105,7 @@ class CachedWrites:
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
         replaces: ObjectInfo | None = None,
+        annotations_of: tuple[str, ...] = (),
     ) -> ObjectInfo:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._invalidating(source.key):
@@ -130,6 +131,7 @@ class CachedWrites:
                     acl=acl,
                     known_tags=known,
                     replaces=replaces,
+                    annotations_of=annotations_of,
                 ),
                 written,
             )

@@ -286,6 +286,7 @@ class MemoryBucket(MemoryRequests):
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,  # noqa: ARG002 contract
         replaces: ObjectInfo | None = None,
+        annotations_of: tuple[str, ...] = (),
     ) -> ObjectInfo:
         """Copy one object, metadata and tags included; a link is copied itself."""
         if source.key == key:
@@ -302,7 +303,8 @@ class MemoryBucket(MemoryRequests):
                 if acl is Keep.SOURCE_OR_REPLACED:
                     left = self._shelf.acls.get(key, {})
                 self._shelf.acls[key] = self._shelf.acls.get(source.key) or left
-                brought = self._shelf.annotations.get(source.key)
+                owners = [source.key, *annotations_of]
+                brought = next(filter(None, map(self._shelf.annotations.get, owners)), None)
                 if brought or acl is not Keep.SOURCE_OR_REPLACED:
                     self._shelf.annotations[key] = dict(brought or {})
                 appendable = found.info.type is ObjectType.APPENDABLE

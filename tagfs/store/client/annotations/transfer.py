@@ -45,8 +45,7 @@ class AnnotationTransfer:
 
     Attributes:
         directory: where they are saved; None: in a file without a name.
-        forget, forget_below: note that what is at a key, or at all that begin with a prefix, may
-            have annotations by now.
+        forget, forget_below: note that what is at a key, or below one, may have some by now.
     """
 
     def __init__(
@@ -59,8 +58,8 @@ class AnnotationTransfer:
         self._api = context.api
         self._pool = context.pool
         self._requests = requests
-        self._notes = AnnotationNotes(clock)
-        self.forget, self.forget_below = self._notes.forget, self._notes.forget_below
+        self._notes = notes = AnnotationNotes(clock)
+        self.forget, self.forget_below = notes.forget, notes.forget_below
 
     @contextmanager
     def forgetting(self, key: str) -> Iterator[None]:
@@ -96,20 +95,22 @@ class AnnotationTransfer:
     @contextmanager
     def _keeping(self, key: str, wanted: list[str]) -> Iterator[KeptAnnotations]:
         asked = self._notes.take_ahead(wanted[0]) or self._pool.submit(self._names, wanted[0])
-        kept = KeptAnnotations(functools.partial(self._save, wanted, asked))
+        kept = KeptAnnotations(functools.partial(self._save, key, wanted, asked))
         with self._watched(key, kept):
             yield kept
 
     @contextmanager
-    def left_to_copy(self, source: str, key: str, *, keep: bool) -> Iterator[KeptAnnotations]:
-        """Do the same for a copy: it takes its source's along, and keeps those of `key` if none."""
-        if not keep or not self._is_asked(key):
+    def left_to_copy(self, source: str, key: str, left: Sequence[str]) -> Iterator[KeptAnnotations]:
+        """Do the same for a copy: it takes its source's along, or gets what is `left` to it."""
+        wanted = [each for each in left if self._is_asked(each)]
+        if not wanted:
             yield KeptAnnotations()
             return
-        asked = self._pool.submit(self._names, key)
+        asked = self._pool.submit(self._names, wanted[0])
 
         def collect() -> list[AnnotationFile]:
-            return [] if not asked.result() or self._names(source) else self._save([key], asked)
+            kept = asked.result() and not self._names(source)
+            return self._save(key, wanted[:1], asked) if kept else []
 
         kept = KeptAnnotations(collect)
         with self._watched(key, kept):
@@ -151,10 +152,11 @@ class AnnotationTransfer:
             self._notes.note_bare(key)
         return names
 
-    def _save(self, keys: list[str], asked: Future[Names]) -> list[AnnotationFile]:
+    def _save(self, to: str, keys: list[str], asked: Future[Names]) -> list[AnnotationFile]:
+        """Save what the first of some keys has that has any, for the key `to`."""
         for number, key in enumerate(keys):
             names = self._names(key) if number else asked.result()
-            saved = self._missing(key, names) + ([self._saved(key, names)] if names else [])
+            saved = self._missing(key, names) + ([self._saved(to, key, names)] if names else [])
             if saved:
                 return saved
         return []
@@ -167,12 +169,11 @@ class AnnotationTransfer:
             saved.remove()
         return missing
 
-    def _saved(self, key: str, names: Names) -> AnnotationFile:
-        writer = AnnotationWriter(self.directory, key)
+    def _saved(self, to: str, key: str, names: Names) -> AnnotationFile:
+        writer = AnnotationWriter(self.directory, to)
         try:
-            every = list(names)
-            for start in range(0, len(every), _AT_ONCE):
-                some = every[start : start + _AT_ONCE]
+            for start in range(0, len(names), _AT_ONCE):
+                some = list(names)[start : start + _AT_ONCE]
                 read = [self._pool.submit(self._requests.get, key, name) for name in some]
                 for name, data in zip(some, read, strict=True):
                     self._add(writer, name, data)

@@ -97,6 +97,7 @@ class ObjectCopies:
         acl: Mapping[str, str] | Literal[Keep.SOURCE, Keep.SOURCE_OR_REPLACED] = Keep.SOURCE,
         known_tags: TagSet | None = None,
         replaces: ObjectInfo | None = None,
+        annotations_of: tuple[str, ...] = (),
     ) -> ObjectInfo:
         """Copy one object; see `ObjectWrites.copy`."""
         self._api.check_key(source.key)
@@ -106,13 +107,14 @@ class ObjectCopies:
         described = metadata is not None or headers is not None
         if described or self._may_be_uncopied(source):
             source = self._describe(source, metadata, headers)
-        left = self._annotations.left_to_copy(source.key, key, keep=acl is Keep.SOURCE_OR_REPLACED)
+        heirless = (key,) if acl is Keep.SOURCE_OR_REPLACED else annotations_of
+        left = self._annotations.left_to_copy(source.key, key, heirless)
         with self._locks.hold(source.key, key), left as kept:
             asked = self._acl_for_copy(source, key, acl)
             chosen = self._transfer.tags_for_copy(source, key, tags)
             if source.type is ObjectType.SYMLINK and not self._api.dialect.copies_links:
                 return self._links.copy(source, key, chosen, asked(), exclusive=exclusive)
-            of = (source.key, key) if acl is Keep.SOURCE_OR_REPLACED else (source.key,)
+            of = (source.key, *heirless)
             if self._requests.is_large(source):
                 return self._copy_large(source, key, chosen, asked(), of, exclusive=exclusive)
             # Nothing is replaced: the copy need not wait for the answer, because the source is
