@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import selectors
+import shlex
 import signal
 import socket
 import subprocess
@@ -28,6 +29,9 @@ from typing import Any, NoReturn
 IMPORTED = ("tagfs.cli", "tagfs.commands.mount", "tagfs.session")
 """What every mount imports; not the bindings, which look at the environment."""
 
+PYTHON = shlex.split(os.environ.get("TAGFS_PYTHON", shlex.quote(sys.executable)))
+"""What runs the copies: tests and emulators may be on another one."""
+
 _MAX_REQUEST = 1024 * 1024
 _CONSTANTS = "TAGFS_TESTS_CONSTANTS"
 
@@ -41,7 +45,7 @@ class Zygote:
         for one in (self._socket, theirs):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MAX_REQUEST)
         with theirs:
-            command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno()), "tagfs mount"]
+            command = [*PYTHON, "-m", "tests.zygote", str(theirs.fileno()), "tagfs mount"]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
 
     def ask(self, request: Mapping[str, Any], *descriptors: int) -> Any:
