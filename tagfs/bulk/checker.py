@@ -57,7 +57,7 @@ class Checker:
         self._pen = pen
         self._now_ns = now_ns
         self._rules: dict[OpenedBucket, RuleSet] = {}
-        self._directories: dict[tuple[OpenedBucket, str], TagSet] = {}
+        self._directories: dict[tuple[OpenedBucket, str], TagSet | None] = {}
         self._lock = threading.Lock()
 
     def rules(self, place: OpenedBucket) -> RuleSet:
@@ -127,18 +127,35 @@ class Checker:
             return None
 
     def _directory(self, item: TagOwner) -> TagSet:
-        """Return the tags of an object's directory, each read once."""
-        prefix = item.address.key.rstrip("/").rpartition("/")[0]
-        if not prefix:
+        """Return the tags of an object's directory, each read once.
+
+        Of one that has no object of its own they are those of the one above it, as in a mount.
+        """
+        key = item.address.key.rstrip("/")
+        root = item.place.root.prefix if item.place.root is not None else ""
+        tags: TagSet | None = None
+        while tags is None and len(key) > len(root) and "/" in key:
+            key = key.rpartition("/")[0]
+            name = item.place, f"{key}/"
+            if name not in self._directories:
+                self._directories[name] = self._marker_tags(*name)
+            tags = self._directories[name]
+        return tags or NO_TAGS
+
+    @staticmethod
+    def _marker_tags(place: OpenedBucket, key: str) -> TagSet | None:
+        """Return the tags of a directory's own object; None if there is none.
+
+        Through a mount nothing tells whether there is one.
+        """
+        try:
+            if place.bucket is not None:
+                return place.bucket.get_tags(key)
+            return place.access.get(Address(key))[1]
+        except NotFound:
+            return None
+        except (Unsupported, AccessDenied):
             return NO_TAGS
-        name = item.place, f"{prefix}/"
-        if name not in self._directories:
-            try:
-                _, tags = item.place.access.get(Address(f"{prefix}/"))
-            except (NotFound, Unsupported, AccessDenied):
-                tags = NO_TAGS
-            self._directories[name] = tags
-        return self._directories[name]
 
 
 def _fields(demands: Demands, key: str, left: TagSet) -> frozenset[str]:

@@ -111,3 +111,11 @@ def test_bad_usage(subject: Subject, tmp_path: Path) -> None:
     ran = subject.run("check", "-R", subject.url, "-o", option, status=2)
     assert "rule 1 of" in ran.err
     assert "did you mean 'required'?" in ran.err
+
+
+def test_a_directory_without_an_object_hands_on_what_the_one_above_it_has(tree: Subject) -> None:
+    tree.put("given/x/y/deep.tif", "given/own/z/f.tif")
+    tree.put("given/own/", project="other", team="x", kind="")
+    tree.run("check", "-R", "--fix", f"{tree.url}/given/", status=0)
+    assert tree.tags("given/x/y/deep.tif")["project"] == "apollo"
+    assert tree.tags("given/own/z/f.tif")["project"] == "other"
