@@ -1,5 +1,6 @@
 """What `tagfs mount` does: it checks what was chosen, then serves, or changes what is served."""
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def mount(url: str, mountpoint: Path, options: tuple[str, ...], *, foreground: b
     tag_policy(chosen)  # what is wrong with its rules is said here
     with Loading():
         from tagfs.session import serve  # noqa: PLC0415  (after what is mistyped has been said)
+    gc.freeze()  # what was loaded stays: each full collection would look through it in vain
 
     if foreground:
         if chosen.log_file is None:

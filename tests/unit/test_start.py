@@ -182,6 +182,25 @@ def test_nor_is_one_that_strikes_a_destructor() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "caught\n", "")
 
 
+SERVED = """
+import gc, sys
+import tagfs.session
+from tagfs.__main__ import main
+
+def serve(*_arguments, **_words):
+    print(gc.isenabled(), len(gc.get_objects()) < gc.get_freeze_count() / 100)
+
+tagfs.session.serve = serve
+sys.argv = ["tagfs", "mount", "-f", "s3://bucket", sys.argv[1], "-o", "endpoint=http://h,region=r"]
+main()
+"""
+
+
+def test_a_mount_does_not_look_for_garbage_in_what_was_loaded(tmp_path: Path) -> None:
+    done = run(SERVED, str(tmp_path))
+    assert done.stdout == "True True\n", done.stderr
+
+
 def test_who_ignores_interrupts_goes_on_doing_so() -> None:
     code = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwith Loading():\n    release()"
     done = run(f"{STRUCK}\n{code}\nprint('went on')")
