@@ -11,7 +11,7 @@ from tagfs.errors import ObjectChanged, Unreachable
 from tagfs.fs.filesystem import FileSystem
 from tagfs.fs.mapping.paths import Root
 from tagfs.recovery.abandoned import AbandonedDirectory
-from tagfs.recovery.finish_file import FileFinisher
+from tagfs.recovery.finish_file import Conflict, FileFinisher
 from tagfs.recovery.resume_upload import UploadResumer
 from tagfs.recovery.run import open_content
 from tagfs.store.bucket import Limits
@@ -156,5 +156,6 @@ def test_tags_that_another_set_meanwhile_are_kept(host: Host) -> None:
     host.tree.setxattr("/f", "user.tag.late", b"2", 0)
     host.tree.release(fh)
     host.bucket.put_tags("f", TagSet({"theirs": "1"}))
-    host.recover()
+    with pytest.raises(Conflict, match="changed its tags since"):
+        host.recover()
     assert dict(host.bucket.get_tags("f")) == {"theirs": "1"}
