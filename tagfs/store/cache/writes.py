@@ -110,7 +110,7 @@ class CachedWrites:
         """Copy one object on the service."""
         with self._rewrites.hold(key), self._invalidating(source.key):
             chosen = self._tags.recent_tags_for_copy(source.key, key, tags)
-            taken = self._memory.tags_of(source.key) if chosen is Keep.SOURCE else None
+            taken = self._taken_tags(source.key, key) if chosen is Keep.SOURCE else None
             written = WriteEffect(
                 at=0,
                 tags=chosen if isinstance(chosen, TagSet) else taken and taken[1],
@@ -135,6 +135,14 @@ class CachedWrites:
                 ),
                 written,
             )
+
+    def _taken_tags(self, source: str, key: str) -> tuple[float, TagSet] | None:
+        """Return the tags that a copy takes over, and when they were read; None if unknown.
+
+        Nor where those of what it replaces were read later: the memory keeps what is later.
+        """
+        taken, replaced = self._memory.tags_of(source), self._memory.tags_of(key)
+        return None if taken and replaced and replaced[0] > taken[0] else taken
 
     def rename(self, key: str, new: str, *, source: ObjectInfo | None = None) -> None:
         """Rename an object, or a directory; what is at the new name is asked for when it matters.

@@ -83,6 +83,17 @@ def test_a_copy_has_the_tags_that_are_known_of_its_source_as_old_as_these(
     assert kit.cost(lambda: kit.cache.get_tags("d/moved", max_age=0)) == 1
 
 
+def test_a_copy_over_what_was_tagged_later_has_the_tags_of_its_source(kit: CatalogueKit) -> None:
+    seen(kit)
+    kit.pass_time(1)
+    kit.cache.put_tags("d/2", OTHER)
+    kit.pass_time(1)
+    kit.cache.copy(kit.cache.head("d/1"), "d/2")
+    kit.cache.copy(kit.cache.head("d/2"), "d/3")
+    for key in ("d/2", "d/3"):
+        assert kit.cache.get_tags(key) == kit.inner.get_tags(key) == TAGS
+
+
 def test_nothing_is_taken_over_that_is_not_believed(kit: CatalogueKit) -> None:
     seen(kit)
     kit.pass_time(10)
