@@ -209,17 +209,24 @@ class Catalogue:
 
     def close(self) -> None:
         """Write what was learnt, and give the file back."""
-        self._ending = True
-        self._urgent.set()
-        self._wake.set()
-        self._thread.join(10)
-        self.database.close()
+        self._end()
+        if self.believed_from or self._thread.is_alive():
+            self.database.close()
+        else:
+            self.database.end()
 
     def abandon(self) -> None:
         """Give the file back, with what was learnt last perhaps not written."""
         self._pending.take()
         self._pending.written()
-        self.close()
+        self._end()
+        self.database.close()
+
+    def _end(self) -> None:
+        self._ending = True
+        self._urgent.set()
+        self._wake.set()
+        self._thread.join(10)
 
     def _run(self) -> None:
         while not self._ending:

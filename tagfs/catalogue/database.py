@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tagfs.catalogue import openings
 from tagfs.catalogue.clock import HOST, CatalogueClock, HostClock
 from tagfs.catalogue.rows import DAMAGED
 from tagfs.catalogue.schema import age_the_future, make_tables
@@ -40,6 +41,8 @@ class Database:
 
     Attributes:
         trouble: why the last write failed that did.
+        died_at: when it was last found that a process had ended without writing what it had learnt
+            (ms by the clock of the catalogue; 0: never).
 
     Args:
         directory: made if missing; must be ours alone.
@@ -56,6 +59,8 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._damaged = False
         self.trouble = ""
+        self.died_at = 0
+        self._opening = ""
         _make_private(directory)
         try:
             self.clock = self._begin()
@@ -162,8 +167,13 @@ class Database:
 
         return self.read(measure, 0)
 
+    def end(self) -> None:
+        """Give the file back, after all that was learnt is written."""
+        self.write(lambda connection: openings.leave(connection, self._opening))
+        self.close()
+
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file back; the next that opens it does not take it for up to date."""
         with self._lock:
             if self._reader is not None:
                 self._reader.close()
@@ -216,11 +226,13 @@ class Database:
             make_tables(connection)
             offset = self._offset(connection)
             connection.execute("SELECT key, detail, tagset FROM objects LIMIT 1").fetchall()
+            clock = CatalogueClock(self._host, offset)
+            self._opening, self.died_at = openings.enter(connection, clock.now())
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-        return CatalogueClock(self._host, offset)
+        return clock
 
     def _offset(self, connection: sqlite3.Connection) -> float:
         kept: Mapping[str, str] = dict(connection.execute("SELECT name, value FROM meta"))

@@ -144,7 +144,8 @@ class MountMemory:
 
     def _is_young(self, at: int, ttl: float) -> bool:
         clock = self._catalogue.clock
-        return at >= clock.booted and clock.age(at) < ttl
+        since = max(clock.booted, self._catalogue.database.died_at)
+        return at >= since and clock.age(at) < ttl
 
     def _to_cache(self) -> Callable[[int], float]:
         """Return what turns times of the catalogue into those of the cache."""

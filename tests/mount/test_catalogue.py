@@ -193,3 +193,21 @@ def check_changes(mount: Mounted) -> None:
     done = subprocess.run(["rm", "-rf", directory], capture_output=True, text=True, check=False)
     assert "not empty" in done.stderr
     assert os.listdir(directory) == []
+
+
+@pytest.mark.services("oss")
+def test_what_was_set_just_before_a_crash_is_not_shown_as_it_was(
+    service: Emulator, bucket: str, tmp_path: Path
+) -> None:
+    judge_of(service.service, service.url, bucket).put("f", b"x", {"state": "old"})
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        assert os.getxattr(mount.path / "f", "user.tag.state") == b"old"
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        os.setxattr(mount.path / "f", "user.tag.state", b"new")
+        mount.kill()
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        assert os.getxattr(mount.path / "f", "user.tag.state") == b"new"
+    with mounted(service, bucket, tmp_path / "mnt") as mount:
+        log = mount.requests()
+        assert os.getxattr(mount.path / "f", "user.tag.state") == b"new"
+        assert "GET tagging" not in log.kinds()
