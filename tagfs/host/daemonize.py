@@ -3,6 +3,7 @@
 The fork comes first: threads, pools and locks that were made before it would be gone in the child.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -68,7 +69,8 @@ def _child(work: Callable[[Callable[[], None]], None], writer: int) -> NoReturn:
         nonlocal reported
         if not reported:
             reported = True
-            os.write(writer, message)
+            with contextlib.suppress(BrokenPipeError):  # nobody waits any more; it goes on, or ends
+                os.write(writer, message)
             os.close(writer)
 
     def ready() -> None:
