@@ -69,7 +69,8 @@ class Hosts(RuleBasedStateMachine):
             case "put":
                 world.put(key, data, mode, tags)
             case "uncover":
-                world.uncover(key, data, mode, tags)
+                # The same content of the same second is the same version to all that lists.
+                world.uncover(key, b"below " + data, mode, tags)
             case "edit":
                 world.edit(key, mode)
             case "tag" if world.is_there(key):
