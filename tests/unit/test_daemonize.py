@@ -54,26 +54,23 @@ def test_what_it_needs_to_begin_is_open_until_then(tmp_path: Path) -> None:
     assert done.stdout == b"ID:SECRET\n"
 
 
-INTERRUPTED = """
-import os, signal, sys, time
-from tagfs.host.daemonize import run_in_background
+UNAWAITED = """
+import os, sys
+from tagfs.host.daemonize import _child
 
 def work(ready):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.kill(os.getppid(), signal.SIGINT)
-    time.sleep(0.5)  # its pipe is closed, on any machine but the slowest
     ready()
     open(sys.argv[1], "w").write("served")
 
-run_in_background(work)
+reader, writer = os.pipe()
+os.close(reader)
+_child(work, writer)
 """
 
 
-def test_a_mount_that_nobody_waits_for_any_more_is_still_one(tmp_path: Path) -> None:
-    """It knows how to end: a failure here would leave one that heeds no signal."""
+def test_a_mount_that_nobody_waits_for_any_more_is_one_all_the_same(tmp_path: Path) -> None:
+    """A failure here, just as it comes up, would leave one that heeds no signal."""
     file = tmp_path / "file"
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, file], capture_output=True, check=False, timeout=60
-    )
-    assert b"KeyboardInterrupt" in done.stderr
+    done = subprocess.run([sys.executable, "-c", UNAWAITED, file], check=False, timeout=60)
+    assert done.returncode == 0
     assert file.read_text() == "served"
