@@ -52,9 +52,14 @@ class Version:
 
 @dataclass
 class Story:
-    """All versions of one file, the newest last."""
+    """All versions of one file, the newest last.
+
+    `carried` are tags that a file had, and when it had them last, before it was renamed to this
+    name: a host that did so may know those for a second.
+    """
 
     versions: list[Version] = field(default_factory=lambda: [Version(None, {}, 0, float("-inf"))])
+    carried: list[tuple[float, Tags]] = field(default_factory=list)
 
     @property
     def now(self) -> Version:
@@ -84,7 +89,15 @@ class Story:
         host need not know yet that one was made or deleted, it may take one file for the other.
         """
         window = NAMES if self.was_absent(at) else RECENT
-        return [one.tags for one in self.since(at, window)]
+        carried = [tags for ended, tags in self.carried if ended > at - window]
+        return [one.tags for one in self.since(at, window)] + carried
+
+    def carries(self, source: "Story") -> None:
+        """Note that a file came here from another name."""
+        at = time.monotonic()
+        self.carried = [one for one in self.carried if one[0] > at - NAMES]
+        self.carried += [one for one in source.carried if one[0] > at - RECENT]
+        self.carried += [(min(one.ended, at), one.tags) for one in source.since(at, RECENT)]
 
 
 class Worker:
@@ -219,7 +232,12 @@ class Worker:
         now = self._stories[name].now
         if now.data is None:
             return
+        spared = now.host != self._host and now.began > time.monotonic() - RECENT
         done = self._call(lambda: self._path(name).unlink(), *self._errnos(name))
+        if done and spared and name in self._on_service():
+            # It may not have known yet that the other host had replaced the file: what it then
+            # deletes is the version of before, and a newer one is spared (`ObjectWrites.delete`).
+            done = False
         self._became(name, None if done else now.data, [now.tags], changed=done)
 
     def _rename(self, name: str) -> None:
@@ -233,6 +251,7 @@ class Worker:
             tags += self._stories[other].tags_of_new(time.monotonic())
         done = self._call(lambda: self._path(name).rename(self._path(other)), *allowed)
         if done:
+            self._stories[other].carries(self._stories[name])
             self._became(other, source.data, tags, changed=True)
             self._became(name, None, [{}], changed=True)
         else:
@@ -248,11 +267,15 @@ class Worker:
 
     # What must be so
 
+    def _on_service(self) -> set[str]:
+        prefix = f"{self._directory}/"
+        return {key.removeprefix(prefix) for key in self._ground.judge.keys(prefix)}
+
     def _became(self, name: str, data: bytes | None, tags: list[Tags], *, changed: bool) -> None:
         """Compare what the service has with what a step made of a file."""
         key = f"{self._directory}/{name}"
         judge = self._ground.judge
-        found = judge.get(key) if key in judge.keys(key) else None
+        found = judge.get(key) if name in self._on_service() else None
         if found != data:
             raise Wrong(f"{name}: the service has {shown(found)}, not {shown(data)}")
         found_tags = {} if found is None else judge.tags(key)
