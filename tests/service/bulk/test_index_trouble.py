@@ -124,8 +124,9 @@ def test_a_directory_that_a_user_may_not_write(tagged: Subject) -> None:
     os.chown(cache, 65534, 65534)
     may = "-all,+dac_read_search"  # no right but to read: Python may be below /root
     become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    become += [f"--inh-caps={may}", f"--ambient-caps={may}"]
     try:
-        with start_index(tagged, cache, as_user=[*become, f"--inh-caps={may}"]) as process:
+        with start_index(tagged, cache, as_user=become) as process:
             _, err = process.communicate(timeout=60)
     finally:
         shutil.rmtree(cache)
