@@ -129,6 +129,8 @@ class Database:
             log.debug("%s: %s", self.path, error)
             self.trouble = str(error)
             self._damaged = not _is_busy(error)
+            if self._damaged:
+                self.rebuild()  # now: this may have been the last that a process writes
             return False
         return True
 

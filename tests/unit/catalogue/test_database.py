@@ -86,3 +86,15 @@ def test_threads_that_find_it_damaged_begin_it_anew_once(
     assert database.read(lambda c: len(c.execute(read).fetchall()), 0) == 2
     close()
     assert all(map(is_closed, connections))
+
+
+def test_a_write_that_finds_it_damaged_leaves_a_whole_one(tmp_path: Path) -> None:
+    """It may be the last that a process writes: the next is not to find the damage again."""
+    directory = tmp_path / "catalogue"
+    directory.mkdir(mode=0o700)
+    database = Database(directory, NAME)
+    damage(database.path)
+    assert not database.write(lambda connection: add(connection, "lost"))
+    database.close()
+    with contextlib.closing(sqlite3.connect(database.path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
