@@ -90,11 +90,16 @@ def test_threads_that_find_it_damaged_begin_it_anew_once(
 
 def test_a_write_that_finds_it_damaged_leaves_a_whole_one(tmp_path: Path) -> None:
     """It may be the last that a process writes: the next is not to find the damage again."""
-    directory = tmp_path / "catalogue"
-    directory.mkdir(mode=0o700)
-    database = Database(directory, NAME)
-    damage(database.path)
-    assert not database.write(lambda connection: add(connection, "lost"))
+
+    def find_damage(connection: sqlite3.Connection) -> None:
+        add(connection, "lost")
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    database = Database(tmp_path / "catalogue", NAME)
+    before = database.path.stat().st_ino
+    with database.path.open("rb"):  # so that its number is not given again
+        assert not database.write(find_damage)
     database.close()
+    assert database.path.stat().st_ino != before
     with contextlib.closing(sqlite3.connect(database.path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
