@@ -1,5 +1,6 @@
 """The command `tagfs doctor`: exit status 1 if anything fails."""
 
+import contextlib
 import json
 import logging
 import os
@@ -49,13 +50,15 @@ def doctor_command(url: str, options: tuple[str, ...], write: bool, as_json: boo
     log.propagate = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     failed = False
-    for finding in examine(settings, write=write and not settings.read_only):
-        failed |= finding.level is Level.FAIL
-        if as_json:
-            click.echo(json.dumps(finding.as_json()))
-            continue
-        level, _, rest = str(finding).partition(" ")
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        styled = level if plain else click.style(level, fg=_COLOURS[finding.level])
-        click.echo(f"{styled} {rest}")
+    # Closed whatever happens here: what was written on trial goes then.
+    with contextlib.closing(examine(settings, write=write and not settings.read_only)) as findings:
+        for finding in findings:
+            failed |= finding.level is Level.FAIL
+            if as_json:
+                click.echo(json.dumps(finding.as_json()))
+                continue
+            level, _, rest = str(finding).partition(" ")
+            plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+            styled = level if plain else click.style(level, fg=_COLOURS[finding.level])
+            click.echo(f"{styled} {rest}")
     sys.exit(failed)

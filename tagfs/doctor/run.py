@@ -1,6 +1,6 @@
 """The whole examination, in an order in which each step makes sense only after the one before."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -22,7 +22,9 @@ PATIENCE = 10.0
 """Seconds for one request: a user waits."""
 
 
-def examine(settings: Settings, *, write: bool, host: Host | None = None) -> Iterator[Finding]:
+def examine(
+    settings: Settings, *, write: bool, host: Host | None = None
+) -> Generator[Finding, None, None]:
     """Yield findings as they are made; what depends on a failure is not tried."""
     yield from check_host(settings, host or Host())
     choice = replace(bucket_settings(settings), timeout=min(PATIENCE, settings.timeout))

@@ -5,6 +5,8 @@ where the service knows that.
 """
 
 import secrets
+import signal
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
@@ -26,9 +28,26 @@ def check_writing(client: Client, prefix: str) -> Generator[Finding, None, None]
     try:
         yield from trial.write()
     finally:
-        left = trial.clean()
+        with _uninterrupted():
+            left = trial.clean()
     if left is not None:
         yield left
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until this is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    struck: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: struck.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+    if struck:
+        raise KeyboardInterrupt
 
 
 class _Trial:
