@@ -18,6 +18,7 @@ def _run() -> None:
     from tagfs.terminal import loading  # noqa: PLC0415  (so that an interrupt of it is caught)
 
     loading.keep_interrupts()
+    loading.end_at_once()  # until a command begins
     try:
         with loading.Loading():
             from tagfs.cli import main as run  # noqa: PLC0415

@@ -2,6 +2,8 @@
 
 import click
 
+from tagfs.terminal.loading import Loading
+
 
 @click.command("help")
 @click.argument("words", nargs=-1, metavar="[COMMAND...]")
@@ -16,4 +18,5 @@ def help_command(context: click.Context, words: tuple[str, ...]) -> None:
     """  # noqa: D301  (click reads the control character)
     parent = context.parent
     assert parent is not None  # noqa: S101  (it is a command of the group)
-    parent.command.main([*words, "--help"], prog_name="tagfs")
+    with Loading():  # nothing more is done
+        parent.command.main([*words, "--help"], prog_name="tagfs")

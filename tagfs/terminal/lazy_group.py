@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from tagfs.terminal.loading import INTERRUPTED, Loading
+from tagfs.terminal.loading import INTERRUPTED, Loading, Working
 
 HELP: Final = ["-h", "--help"]
 """What asks any command for its help."""
@@ -90,17 +90,11 @@ class LazyGroup(click.Group):
         found = [CompletionItem(name, help=self._short(name)) for name in names]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
-    def make_context(self, *arguments: Any, **words: Any) -> click.Context:
-        """Read the arguments."""
-        try:
-            return super().make_context(*arguments, **words)
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
-
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with Working():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 

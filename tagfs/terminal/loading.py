@@ -21,15 +21,38 @@ class Loading:
     Only where Ctrl-C would be a KeyboardInterrupt: who ignores or handles it is left alone.
     """
 
+    _raised = False  # before
+
     def __enter__(self) -> None:
         gc.disable()  # all that is made here stays
-        if _raises():
-            signal.signal(signal.SIGINT, _end)
+        self._raised = _raises()
+        end_at_once()
 
     def __exit__(self, *_: object) -> None:
         gc.enable()
-        if signal.getsignal(signal.SIGINT) is _end:
+        if self._raised:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Working:
+    """A command has begun: Ctrl-C is a KeyboardInterrupt in it, where it would end the process."""
+
+    _ended = False  # before
+
+    def __enter__(self) -> None:
+        self._ended = _ends()
+        if self._ended:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *_: object) -> None:
+        if self._ended:
+            end_at_once()
+
+
+def end_at_once() -> None:
+    """Let Ctrl-C end the process where it is, if it would be a KeyboardInterrupt."""
+    if _raises():
+        signal.signal(signal.SIGINT, _end)
 
 
 def keep_interrupts() -> None:
@@ -40,12 +63,16 @@ def keep_interrupts() -> None:
 def leave_to_python() -> None:
     """End the program's part: Ctrl-C ends the process, and memory is not looked through again."""
     gc.freeze()
-    if _raises():
+    if _raises() or _ends():
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # or Python would say what it interrupts
 
 
 def _raises() -> bool:
     return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def _ends() -> bool:
+    return signal.getsignal(signal.SIGINT) is _end
 
 
 def _end(_number: int, _frame: object) -> None:

@@ -219,6 +219,38 @@ def test_an_interrupt_of_a_command_is_silent() -> None:
     assert (done.exit_code, done.output) == (INTERRUPTED, "")
 
 
+BETWEEN = """
+import os, signal, sys
+import click
+from tagfs.__main__ import main
+
+kept, calls = click.{place}, []
+
+def struck(*arguments, **words):
+    calls.append(1)
+    if len(calls) == {number}:
+        os.kill(os.getpid(), signal.SIGINT)
+    return kept(*arguments, **words)
+
+click.{place} = struck
+sys.argv = ["tagfs", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", ["help", "status", "tag set --help", "--version"])
+def test_nor_is_one_of_what_is_between_ours(words: str) -> None:
+    """Where click would say that it aborts."""
+    whole = run(BETWEEN.format(place="Context.exit", number=0), *words.split())
+    for place in ("Command.make_context", "Context.__enter__", "Context.__exit__", "Context.exit"):
+        for number in range(1, 100):
+            end = run(BETWEEN.format(place=place, number=number), *words.split())
+            if end.returncode == whole.returncode:
+                break  # it is not called so often
+            assert (end.returncode, end.stderr) == (INTERRUPTED, "")
+
+
 def test_the_list_says_what_each_command_says_of_itself() -> None:
     for path, command in commands(main_group):
         if isinstance(command, LazyGroup):
