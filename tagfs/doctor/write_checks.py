@@ -36,18 +36,22 @@ def check_writing(client: Client, prefix: str) -> Generator[Finding, None, None]
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until this is done."""
+    """Let Ctrl-C and SIGTERM wait until this is done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     struck: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: struck.append(number))
+    before = {
+        number: signal.signal(number, lambda struck_by, _: struck.append(struck_by))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    if struck:
-        raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for late in struck:
+        signal.raise_signal(late)
 
 
 class _Trial:
