@@ -171,7 +171,8 @@ class Database:
 
     def end(self) -> None:
         """Give the file back, after all that was learnt is written."""
-        self.write(lambda connection: openings.leave(connection, self._opening))
+        if self._is_in_place():  # one that was deleted is not begun anew for that
+            self.write(lambda connection: openings.leave(connection, self._opening))
         self.close()
 
     def close(self) -> None:
