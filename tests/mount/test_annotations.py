@@ -343,16 +343,8 @@ def test_without_the_right(mount: Mounted, refusals: Faults) -> None:
     assert log.count("annotations may not be copied") == 1
 
 
-@pytest.mark.parametrize("request_name", ["PutObject", "PutObjectAnnotation"])
-def test_a_crash_of_a_save_with_a_backup_loses_none(
-    mount_with: MountFactory, refusals: Faults, request_name: str
-) -> None:
-    """D5: what the old file leaves to the new one, by the note or as it was saved, is the new's."""
-    mount = mount_with()
-    told = StoredAnnotations(mount)
-    (mount.path / "f").write_bytes(b"x")
-    told.annotate("f")
-    (mount.path / "f").rename(mount.path / "f~")
+def killed_while_written(mount: Mounted, refusals: Faults, request_name: str) -> None:
+    """Have a program write `f` anew, and end the mount when it waits for a request."""
     refusals.set(f"hang=30:op={request_name}")
     script = 'import sys; open(sys.argv[1], "wb").write(b"new")'
     with subprocess.Popen(["python3", "-c", script, str(mount.path / "f")]) as writer:
@@ -363,6 +355,19 @@ def test_a_crash_of_a_save_with_a_backup_loses_none(
             refusals.clear()
             with suppress(ProcessLookupError):
                 writer.kill()
+
+
+@pytest.mark.parametrize("request_name", ["PutObject", "PutObjectAnnotation"])
+def test_a_crash_of_a_save_with_a_backup_loses_none(
+    mount_with: MountFactory, refusals: Faults, request_name: str
+) -> None:
+    """D5: what the old file leaves to the new one, by the note or as it was saved, is the new's."""
+    mount = mount_with()
+    told = StoredAnnotations(mount)
+    (mount.path / "f").write_bytes(b"x")
+    told.annotate("f")
+    (mount.path / "f").rename(mount.path / "f~")
+    killed_while_written(mount, refusals, request_name)
     recovered(mount)
     assert (mount.content("f"), told.of("f"), told.of("f~")) == (b"new", NOTE, NOTE)
 
@@ -375,16 +380,7 @@ def test_a_crash_between_the_content_and_them_loses_none(
     told = StoredAnnotations(mount)
     (mount.path / "f").write_bytes(b"x")
     told.annotate("f")
-    refusals.set("hang=30:op=PutObjectAnnotation")
-    script = 'import sys; open(sys.argv[1], "wb").write(b"new")'
-    with subprocess.Popen(["python3", "-c", script, str(mount.path / "f")]) as writer:
-        try:
-            wait_for(lambda: refusals.hits() > 0)
-            mount.kill()
-        finally:
-            refusals.clear()
-            with suppress(ProcessLookupError):
-                writer.kill()
+    killed_while_written(mount, refusals, "PutObjectAnnotation")
     assert (mount.content("f"), told.of("f")) == (b"new", {})
     assert "1 annotation" in recovered(mount)
     assert told.of("f") == NOTE

@@ -24,9 +24,9 @@ from tagfs.store.cache.annotations import CachedAnnotations
 from tagfs.store.cache.cache_clock import CacheClock
 from tagfs.store.cache.coalescer import Coalescer
 from tagfs.store.cache.entries import EntryStore
-from tagfs.store.cache.glimpses import GlimpsedListings
 from tagfs.store.cache.listings import Listing
 from tagfs.store.cache.long_term import LongTermMemory, NoMemory
+from tagfs.store.cache.lookup_listings import LookupListings
 from tagfs.store.cache.reads import CachedReads
 from tagfs.store.cache.recollection import Recollection
 from tagfs.store.cache.scans import Scans
@@ -92,7 +92,7 @@ class CachedBucket:
         self._memory = memory = memory or NoMemory()
         few = max(max_entries // 8, 1)
         clocks = CacheClock(ttl, tag_ttl, ttl, clock, wall)
-        listings = GlimpsedListings(self._rows, max_listing, clocks)
+        listings = LookupListings(self._rows, max_listing, clocks)
         self._known = EntryStore(
             LRUCache(few), LRUCache(few), LRUCache(few), listings, memory, edits_show=edits_show
         )

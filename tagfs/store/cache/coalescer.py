@@ -202,7 +202,7 @@ class Coalescer:
             self.record(f"{key}/", found.marker, at)
         self.known.record_directory(key, at, exists=found.is_prefix)
         if found.listing is not None:
-            self.known.listings.glimpse(f"{key}/", found.listing, at)
+            self.known.listings.keep_lookup(f"{key}/", found.listing, at)
 
     # Writing
 

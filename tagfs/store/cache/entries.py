@@ -17,9 +17,9 @@ from tagfs.store.cache.entry import (
     with_known_detail,
     with_young_detail,
 )
-from tagfs.store.cache.glimpses import GlimpsedListings
 from tagfs.store.cache.listings import above
 from tagfs.store.cache.long_term import LongTermMemory, Recalled
+from tagfs.store.cache.lookup_listings import LookupListings
 from tagfs.store.cache.packed_rows import pack
 from tagfs.store.objects import Detail, Lookup, ObjectInfo
 from tagfs.store.tags import NO_TAGS, TagSet
@@ -34,7 +34,7 @@ class EntryStore:
         entries: MutableMapping[str, Entry],
         directories: MutableMapping[str, tuple[float, bool]],
         tags: MutableMapping[str, tuple[float, TagSet]],
-        listings: GlimpsedListings,
+        listings: LookupListings,
         memory: LongTermMemory,
         *,
         edits_show: bool,
@@ -73,7 +73,7 @@ class EntryStore:
     def lookup(self, key: str, oldest: float) -> Lookup | Unknown:
         """Say what is at a key."""
         info = self.find(key, oldest)
-        info = self.listings.glimpsed(key, oldest) if info is UNKNOWN else info
+        info = self.listings.looked_up(key, oldest) if info is UNKNOWN else info
         is_directory = self.is_directory(key, oldest)
         if info is UNKNOWN or is_directory is UNKNOWN:
             return UNKNOWN

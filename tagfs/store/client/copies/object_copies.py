@@ -107,14 +107,14 @@ class ObjectCopies:
         described = metadata is not None or headers is not None
         if described or self._may_be_uncopied(source):
             source = self._describe(source, metadata, headers)
-        heirless = (key,) if acl is Keep.SOURCE_OR_REPLACED else annotations_of
-        left = self._annotations.left_to_copy(source.key, key, heirless)
+        others = (key,) if acl is Keep.SOURCE_OR_REPLACED else annotations_of
+        left = self._annotations.left_to_copy(source.key, key, others)
         with self._locks.hold(source.key, key), left as kept:
             asked = self._acl_for_copy(source, key, acl)
             chosen = self._transfer.tags_for_copy(source, key, tags)
             if source.type is ObjectType.SYMLINK and not self._api.dialect.copies_links:
                 return self._links.copy(source, key, chosen, asked(), exclusive=exclusive)
-            of = (source.key, *heirless)
+            of = (source.key, *others)
             if self._requests.is_large(source):
                 return self._copy_large(source, key, chosen, asked(), of, exclusive=exclusive)
             # Nothing is replaced: the copy need not wait for the answer, because the source is

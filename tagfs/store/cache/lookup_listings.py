@@ -22,7 +22,7 @@ MANY: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class LookupListing:
     """One directory: its objects, common prefixes, and when it was asked for."""
 
     at: float
@@ -30,7 +30,7 @@ class Glimpse:
     prefixes: Collection[str]
 
 
-class GlimpsedListings(Listings):
+class LookupListings(Listings):
     """Listings, and of directories without one what a lookup has seen."""
 
     def __init__(
@@ -38,26 +38,26 @@ class GlimpsedListings(Listings):
     ) -> None:
         super().__init__(kept, max_rows)
         self._clocks = clocks
-        self._glimpses: dict[str, Glimpse] = {}
+        self._lookups: dict[str, LookupListing] = {}
 
-    def glimpse(self, prefix: str, page: Page, at: float) -> None:
+    def keep_lookup(self, prefix: str, page: Page, at: float) -> None:
         """Remember all that is in a directory."""
-        self._glimpses.pop(prefix, None)
-        if len(self._glimpses) >= MANY:
-            del self._glimpses[next(iter(self._glimpses))]
+        self._lookups.pop(prefix, None)
+        if len(self._lookups) >= MANY:
+            del self._lookups[next(iter(self._lookups))]
         objects = {info.key: info for info in page.objects}
-        self._glimpses[prefix] = Glimpse(at, objects, frozenset(page.prefixes))
+        self._lookups[prefix] = LookupListing(at, objects, frozenset(page.prefixes))
 
     def read(self, prefix: str, oldest: float) -> Listing | None:
         """Return the listing of a directory that is being read; it is one that was read then."""
         listing = self.get(prefix, oldest)
-        glimpse = self._young(prefix, oldest)
-        if listing is not None or glimpse is None or not self._is_fresh(glimpse):
+        seen = self._young(prefix, oldest)
+        if listing is not None or seen is None or not self._is_fresh(seen):
             return listing
         start = len(prefix)
-        rows = {key[start:]: pack(info) for key, info in glimpse.objects.items()}
-        rows |= dict.fromkeys((key[start:] for key in glimpse.prefixes), COMMON_PREFIX)
-        self.keep(prefix, Listing(glimpse.at, rows))
+        rows = {key[start:]: pack(info) for key, info in seen.objects.items()}
+        rows |= dict.fromkeys((key[start:] for key in seen.prefixes), COMMON_PREFIX)
+        self.keep(prefix, Listing(seen.at, rows))
         return self.get(prefix, oldest)
 
     def keys(self, prefix: str, oldest: float) -> list[str] | None:
@@ -65,27 +65,27 @@ class GlimpsedListings(Listings):
         listing = self.get(prefix, oldest)
         if listing is not None:
             return None if listing.unknown_names else [prefix + name for name in listing.rows]
-        glimpse = self._young(prefix, oldest)
-        return None if glimpse is None else [*glimpse.prefixes, *glimpse.objects]
+        seen = self._young(prefix, oldest)
+        return None if seen is None else [*seen.prefixes, *seen.objects]
 
-    def glimpsed(self, key: str, oldest: float) -> ObjectInfo | Unknown | None:
+    def looked_up(self, key: str, oldest: float) -> ObjectInfo | Unknown | None:
         """Return an object that a lookup of its directory has shown, None if it showed none."""
-        glimpse = self._young(split(key)[0], oldest)
-        if glimpse is None:
+        seen = self._young(split(key)[0], oldest)
+        if seen is None:
             return UNKNOWN
-        info = glimpse.objects.get(key)
-        return UNKNOWN if info is None and not self._is_fresh(glimpse) else info
+        info = seen.objects.get(key)
+        return UNKNOWN if info is None and not self._is_fresh(seen) else info
 
     def directory(self, key: str, oldest: float) -> tuple[float, bool] | None:
         """Say whether any key begins with `key + "/"`; see `Listings.directory`."""
-        seen = super().directory(key, oldest)
-        if seen is not None or not self._glimpses:
-            return seen
-        glimpse = self._young(split(key)[0], oldest)
-        if glimpse is None or f"{key}/" in glimpse.prefixes:
+        known = super().directory(key, oldest)
+        if known is not None or not self._lookups:
+            return known
+        seen = self._young(split(key)[0], oldest)
+        if seen is None or f"{key}/" in seen.prefixes:
             return None
-        is_known = key in glimpse.objects or self._is_fresh(glimpse)
-        return (glimpse.at, False) if is_known else None
+        is_known = key in seen.objects or self._is_fresh(seen)
+        return (seen.at, False) if is_known else None
 
     def put(self, key: str, row: bytes, oldest: float) -> None:
         """Show a new object; see `Listings.put`."""
@@ -106,20 +106,20 @@ class GlimpsedListings(Listings):
 
     def invalidate_prefix(self, prefix: str) -> None:
         """Drop all below `prefix`; see `Listings.invalidate_prefix`."""
-        for directory in list(self._glimpses):
+        for directory in list(self._lookups):
             if directory.startswith(prefix) or prefix.startswith(directory):
-                del self._glimpses[directory]
+                del self._lookups[directory]
         super().invalidate_prefix(prefix)
 
-    def _young(self, prefix: str, oldest: float) -> Glimpse | None:
-        glimpse = self._glimpses.get(prefix)
-        return glimpse if glimpse is not None and glimpse.at > oldest else None
+    def _young(self, prefix: str, oldest: float) -> LookupListing | None:
+        seen = self._lookups.get(prefix)
+        return seen if seen is not None and seen.at > oldest else None
 
-    def _is_fresh(self, glimpse: Glimpse) -> bool:
-        return glimpse.at > self._clocks.oldest(FRESH_WITHIN)
+    def _is_fresh(self, seen: LookupListing) -> bool:
+        return seen.at > self._clocks.oldest(FRESH_WITHIN)
 
     def _drop(self, key: str) -> None:
-        if self._glimpses:
-            self._glimpses.pop(split(key)[0], None)
+        if self._lookups:
+            self._lookups.pop(split(key)[0], None)
             for prefix, _ in above(key):
-                self._glimpses.pop(prefix, None)
+                self._lookups.pop(prefix, None)

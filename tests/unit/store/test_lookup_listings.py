@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tagfs.store.bucket import FRESH_WITHIN
-from tagfs.store.cache import glimpses
+from tagfs.store.cache import lookup_listings
 from tagfs.store.objects import NewObject
 from tests.unit.store.cachekit import TTL, Kit
 
@@ -105,7 +105,7 @@ def test_what_is_written_during_the_lookup_is_not_hidden(kit: Kit) -> None:
 
 
 def test_what_holds_only_for_a_moment_is_bounded(kit: Kit) -> None:
-    for number in range(glimpses.MANY):
+    for number in range(lookup_listings.MANY):
         kit.foreign(f"{number}/f")
         kit.cache.lookup(f"{number}")
     assert kit.cache.known_keys("d/") is None
